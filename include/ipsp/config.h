@@ -1,0 +1,97 @@
+/*
+ * ipsp/config.h - what a policy compiler hands to the core: SPD entries and manual SAs.
+ *
+ * A generation is one complete policy: for each interface and direction that has one, an ordered
+ * list of entries (first match wins, RFC 4301 4.4.1), and the manual SAs that entries refer to.
+ * It is applied in one piece. Ids are stable over generations: the same row gives the same id.
+ */
+#ifndef IPSP_CONFIG_H
+#define IPSP_CONFIG_H
+
+#include "ipsp/types.h"
+
+/** What to do with a packet, RFC 4301 4.4.1. */
+enum ipsp_action {
+	IPSP_DISCARD = 0,
+	IPSP_BYPASS = 1,
+	IPSP_PROTECT = 2,
+};
+
+/**
+ * One SPD entry: any of its boxes matches. Boxes are exact; what selectors cannot express is the
+ * residual predicate's (none is defined yet: the compiler turns such rules into DISCARD).
+ */
+struct ipsp_spd_entry {
+	uint64_t id;			/* stable; not 0 */
+	uint8_t action;			/* enum ipsp_action */
+	bool log;			/* report its packets (rate-limited) */
+	uint64_t sa_id;			/* PROTECT: the manual SA; 0: none in force, so drop */
+	uint32_t n_selectors;
+	const struct ipsp_selector *selectors;
+};
+
+/** The ordered entries of one interface and direction. What no entry matches is discarded. */
+struct ipsp_spd_list {
+	uint32_t ifindex;		/* 0: every interface that has no list of its own */
+	uint8_t dir;			/* enum ipsp_dir */
+	uint32_t n_entries;
+	const struct ipsp_spd_entry *entries;
+};
+
+enum ipsp_proto { IPSP_PROTO_ESP = 50, IPSP_PROTO_AH = 51 };
+enum ipsp_mode { IPSP_MODE_TUNNEL = 1, IPSP_MODE_TRANSPORT = 2 };
+enum ipsp_df { IPSP_DF_COPY = 1, IPSP_DF_SET = 2, IPSP_DF_CLEAR = 3 };
+
+/** Ciphers: the ESP transform numbers of the IPsec DOI (IANA "ESP transform identifiers"). */
+enum ipsp_encr {
+	IPSP_ENCR_NULL = 11,
+	IPSP_ENCR_AES_CBC = 12,
+	IPSP_ENCR_AES_GCM_16 = 20,
+};
+
+/** Integrity: the authentication algorithm numbers of the IPsec DOI. */
+enum ipsp_integ {
+	IPSP_INTEG_NONE = 0,
+	IPSP_INTEG_HMAC_SHA1_96 = 2,
+	IPSP_INTEG_HMAC_SHA2_256_128 = 5,
+};
+
+#define IPSP_KEY_MAX 64	/* octets: AES-256 with a salt, HMAC-SHA2-512 */
+
+/**
+ * Key octets. They live only in structures that the owner wipes (ipsp_key_wipe) and are never
+ * printed.
+ */
+struct ipsp_key {
+	uint16_t len;
+	uint8_t octets[IPSP_KEY_MAX];
+};
+
+/** Overwrites it so that the compiler cannot leave it out. */
+void ipsp_key_wipe(struct ipsp_key *k);
+
+/** One unidirectional SA with manual keys, or with keys a key manager made. RFC 4301 4.4.2. */
+struct ipsp_sa_config {
+	uint64_t id;			/* stable: from its row; not 0 */
+	uint64_t counter_id;		/* changes exactly when key or SPI changes: one number space */
+	uint8_t dir;			/* enum ipsp_dir */
+	uint8_t proto;			/* enum ipsp_proto */
+	uint8_t mode;			/* enum ipsp_mode */
+	uint8_t df;			/* enum ipsp_df, tunnel mode */
+	bool esn;			/* 64-bit sequence numbers on the wire's terms */
+	bool replay;			/* inbound: keep a window */
+	uint32_t spi;			/* host order */
+	uint32_t replay_window_pkts;	/* 32..4096, a power of two */
+	uint64_t seq_floor;		/* outbound: the first number is above it */
+	uint64_t life_s;		/* hard lifetime from installation; 0: none */
+	uint64_t life_bytes;		/* 0: none */
+	struct ipsp_addr local;		/* our tunnel end or own address; family 0: chosen by routing */
+	struct ipsp_addr remote;	/* peer; family 0: the packet's own (ipsaSaPreAct gateway rule) */
+	uint16_t encr;			/* enum ipsp_encr */
+	uint16_t encr_key_bits;		/* without salt */
+	uint16_t integ;			/* enum ipsp_integ */
+	struct ipsp_key encr_key;	/* with the salt last, RFC 4106 8.1 */
+	struct ipsp_key integ_key;
+};
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * policy/policy.h - compiles active MIB rows into one generation of SPD lists and manual SAs.
+ *
+ * RFC 4807 section 3 (evaluation of groups), RFC 4301 4.4.1. A rule that cannot be compiled never
+ * passes traffic: every packet it might match is discarded, and its status says why. No I/O, no
+ * clock: ifIndexes, ids and rows in; values out.
+ */
+#ifndef POLICY_POLICY_H
+#define POLICY_POLICY_H
+
+#include "ipsp/config.h"
+#include "mibs/store.h"
+
+/** Which row an SPD entry or SA came from, for people: "spdRuleDefinitionTable.\"web\"". */
+struct pol_origin {
+	uint64_t id;		/* of the ipsp_spd_entry or ipsp_sa_config */
+	const struct mib_table *table;	/* NULL: the implicit end of a list */
+	struct mib_oid index;
+	char name[120];
+};
+
+/** Why a row is not in force, or not fully. */
+struct pol_problem {
+	const struct mib_table *table;	/* spdRuleDefinitionTable or ipsaSaPreconfiguredActionTable */
+	struct mib_oid index;
+	char reason[200];
+};
+
+/** One compiled policy. Owns all it points to; keys inside it are wiped when it is freed. */
+struct pol_generation {
+	uint64_t number;
+	struct ipsp_spd_list *lists;	/* ordered by (ifindex, dir) */
+	size_t n_lists;
+	struct ipsp_sa_config *sas;
+	size_t n_sas;
+	struct pol_origin *origins;	/* ordered by id */
+	size_t n_origins;
+	struct pol_problem *problems;	/* ordered by table, then index */
+	size_t n_problems;
+};
+
+/**
+ * Compiles the view.
+ * @param number  the generation the view is
+ * @return MIB_OK with *out; MIB_RESOURCE_UNAVAILABLE: no memory, nothing made
+ */
+MIB_MUST_CHECK enum mib_err pol_compile(const struct mib_view *v, uint64_t number,
+					struct pol_generation **out);
+void pol_generation_free(struct pol_generation *g);
+
+/** The origin with that id, or NULL. */
+const struct pol_origin *pol_origin_find(const struct pol_generation *g, uint64_t id);
+
+/** The problem of that row, or NULL: the row is in force as far as compilation goes. */
+const struct pol_problem *pol_problem_find(const struct pol_generation *g,
+					   const struct mib_table *t, const uint32_t *index,
+					   size_t len);
+
+/** Gives the store the meaning of rows (binders of all tables that need one). Before any load. */
+MIB_MUST_CHECK enum mib_err pol_bind(struct mib_store *s);
+
+#endif
