@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""Generates C descriptors from MIB modules.
+
+usage: mibgen.py [--path DIR]... [--output DIR] [--serve MODULE=NODE]... [--check] FILE..
+
+  FILE                 a module to serve
+  --path DIR           where imported modules are found, as DIR/MODULE.txt; may be repeated
+  --output DIR         where schema_gen.h and schema_gen.c are written
+  --serve MODULE=NODE  answer only below NODE for this module, as the file holds a part of it
+  --check              read and check only
+
+Exit: 0 done; 1 a module has a fault, which is named with file and line on stderr.
+"""
+import argparse
+import os
+import sys
+
+import emit_c
+from smi_model import load
+from smi_reader import SmiError
+
+
+def write(path, text):
+    """Writes the whole file or none; a file that says the same already keeps its time."""
+    if os.path.isfile(path):
+        with open(path, encoding="ascii") as f:
+            if f.read() == text:
+                return
+    temporary = path + ".tmp"
+    with open(temporary, "w", encoding="ascii") as f:
+        f.write(text)
+    os.replace(temporary, path)
+
+
+def served_nodes(model, arguments):
+    nodes = {}
+    for argument in arguments:
+        name, _, node = argument.partition("=")
+        mod = model.modules.get(name)
+        if mod not in model.served or node not in mod.nodes:
+            sys.exit("mibgen.py: --serve %s: no such module or node" % argument)
+        nodes[name] = mod.nodes[node]
+    return nodes
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    ap.add_argument("files", nargs="+", metavar="FILE")
+    ap.add_argument("--path", action="append", default=[], metavar="DIR")
+    ap.add_argument("--output", default=".", metavar="DIR")
+    ap.add_argument("--serve", action="append", default=[], metavar="MODULE=NODE")
+    ap.add_argument("--check", action="store_true")
+    args = ap.parse_args()
+    try:
+        model = load(args.files, args.path)
+        serve = served_nodes(model, args.serve)
+        source, header = emit_c.source_text(model, serve), emit_c.header_text(model)
+        if not args.check:
+            os.makedirs(args.output, exist_ok=True)
+            write(os.path.join(args.output, "schema_gen.h"), header)
+            write(os.path.join(args.output, "schema_gen.c"), source)
+    except SmiError as e:
+        print(e, file=sys.stderr)
+        return 1
+    except OSError as e:
+        print("mibgen.py: %s" % e, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
