@@ -1,0 +1,212 @@
+# shellcheck shell=sh
+# scripts/testbed.sh - two routers, a LAN host behind each, a WAN between them; sourced, not run.
+#
+#   host-a --- router-a ===== wan ===== router-b --- host-b
+#   10.1.0.2    10.1.0.1                 10.2.0.1    10.2.0.2      (fd00:1:: and fd00:2:: alike)
+#          192.0.2.1  192.0.2.254 198.51.100.254  198.51.100.1     (2001:db8:a:: and 2001:db8:b::)
+#
+# Every namespace, process and file is this testbed's own and goes when it ends, however it ends.
+# Callers set TB_BUILD (where the programs are) and TB_SRC (the source tree).
+
+set -eu
+
+TB_USER_WRITE=operator
+TB_USER_READ=viewer
+TB_PASS_AUTH=authentication-secret
+TB_PASS_PRIV=privacy-secret
+
+tb_init()
+{
+	[ "$(id -u)" = 0 ] || { echo "needs root: network namespaces"; exit 77; }
+	TB_DIR=$(mktemp -d "${TMPDIR:-/tmp}/ipspd-testbed.XXXXXX")
+	chmod 755 "$TB_DIR"
+	TB_TAG=ipsp$$
+	TB_PIDS=
+	TB_SPACES=
+	trap tb_cleanup EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	export SNMP_PERSISTENT_DIR="$TB_DIR/snmp" SNMPCONFPATH="$TB_DIR/snmp"
+	mkdir -p "$SNMP_PERSISTENT_DIR"
+}
+
+tb_cleanup()
+{
+	tb_status=$?
+	trap - EXIT HUP INT TERM
+	# Daemons first, by the numbers they were started with; then whatever lives in our namespaces.
+	for tb_pid in $TB_PIDS; do kill "$tb_pid" 2>/dev/null || :; done
+	for tb_pid in $TB_PIDS; do tb_reap "$tb_pid"; done
+	for tb_ns in $TB_SPACES; do
+		for tb_pid in $(ip netns pids "$tb_ns" 2>/dev/null); do
+			kill -9 "$tb_pid" 2>/dev/null || :
+		done
+		ip netns del "$tb_ns" 2>/dev/null || :
+	done
+	if [ -n "${TB_KEEP_FILES:-}" ] || [ "$tb_status" != 0 ] && [ -n "${TB_LOG_TO:-}" ]; then
+		cp -r "$TB_DIR" "${TB_LOG_TO:-${TMPDIR:-/tmp}}/" 2>/dev/null || :
+	fi
+	rm -rf "$TB_DIR"
+	exit "$tb_status"
+}
+
+# A stopped process gets the time it needs, up to a bound, then no more.
+tb_reap()
+{
+	tb_left=100
+	while kill -0 "$1" 2>/dev/null && [ $tb_left -gt 0 ]; do
+		tb_left=$((tb_left - 1))
+		sleep 0.05
+	done
+	kill -9 "$1" 2>/dev/null || :
+}
+
+# tb_until SECONDS COMMAND..: runs it until it succeeds; fails when the time is over.
+tb_until()
+{
+	tb_tries=$(($1 * 10))
+	shift
+	while ! "$@" >/dev/null 2>&1; do
+		tb_tries=$((tb_tries - 1))
+		[ $tb_tries -gt 0 ] || return 1
+		sleep 0.1
+	done
+}
+
+tb_ns()	{ echo "$TB_TAG-$1"; }
+tb_in()	{ tb_where=$(tb_ns "$1"); shift; ip netns exec "$tb_where" "$@"; }
+
+# tb_link SPACE-A IF-A SPACE-B IF-B
+tb_link()
+{
+	ip link add "$2" netns "$(tb_ns "$1")" type veth peer name "$4" netns "$(tb_ns "$3")"
+	tb_in "$1" ip link set "$2" up
+	tb_in "$3" ip link set "$4" up
+}
+
+# tb_addr SPACE IF ADDRESS..
+tb_addr()
+{
+	tb_s=$1 tb_i=$2
+	shift 2
+	for tb_a; do tb_in "$tb_s" ip addr add "$tb_a" dev "$tb_i" $(case $tb_a in *:*) echo nodad ;; esac); done
+}
+
+tb_forward()
+{
+	tb_in "$1" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+}
+
+tb_topology()
+{
+	for tb_n in host-a router-a wan router-b host-b; do
+		ip netns add "$(tb_ns $tb_n)"
+		TB_SPACES="$TB_SPACES $(tb_ns $tb_n)"
+		tb_in $tb_n ip link set lo up
+		mkdir -p "$TB_DIR/$tb_n"
+	done
+	tb_link host-a lan router-a lan
+	tb_link router-a wan wan a
+	tb_link wan b router-b wan
+	tb_link router-b lan host-b lan
+	tb_addr host-a lan 10.1.0.2/16 fd00:1::2/32
+	tb_addr router-a lan 10.1.0.1/16 fd00:1::1/32
+	tb_addr router-a wan 192.0.2.1/24 2001:db8:a::1/48
+	tb_addr wan a 192.0.2.254/24 2001:db8:a::fe/48
+	tb_addr wan b 198.51.100.254/24 2001:db8:b::fe/48
+	tb_addr router-b wan 198.51.100.1/24 2001:db8:b::1/48
+	tb_addr router-b lan 10.2.0.1/16 fd00:2::1/32
+	tb_addr host-b lan 10.2.0.2/16 fd00:2::2/32
+	for tb_n in router-a wan router-b; do tb_forward $tb_n; done
+	tb_in host-a ip route add default via 10.1.0.1
+	tb_in host-a ip -6 route add default via fd00:1::1
+	tb_in host-b ip route add default via 10.2.0.1
+	tb_in host-b ip -6 route add default via fd00:2::1
+	tb_in router-a ip route add default via 192.0.2.254
+	tb_in router-a ip -6 route add default via 2001:db8:a::fe
+	tb_in router-b ip route add default via 198.51.100.254
+	tb_in router-b ip -6 route add default via 2001:db8:b::fe
+	# The WAN knows the way to both LANs: without protection clear packets would arrive.
+	tb_in wan ip route add 10.1.0.0/16 via 192.0.2.1
+	tb_in wan ip route add 10.2.0.0/16 via 198.51.100.1
+	tb_in wan ip -6 route add fd00:1::/32 via 2001:db8:a::1
+	tb_in wan ip -6 route add fd00:2::/32 via 2001:db8:b::1
+}
+
+# tb_snmpd ROUTER: the master agent, with an AgentX socket, two SNMPv3 users and their views.
+tb_snmpd()
+{
+	tb_d=$TB_DIR/$1
+	cat >"$tb_d/snmpd.conf" <<-CONF
+		agentAddress udp:127.0.0.1:161
+		master agentx
+		agentXSocket unix:$tb_d/agentx
+		agentXPerms 0660 0755 root _ipspd
+		createUser $TB_USER_WRITE SHA-256 "$TB_PASS_AUTH" AES "$TB_PASS_PRIV"
+		createUser $TB_USER_READ SHA-256 "$TB_PASS_AUTH" AES "$TB_PASS_PRIV"
+		view policy included .1.3.6.1.2.1.153
+		view policy included .1.3.6.1.2.1.97
+		view policy included .1.3.6.1.4.1.8072.9999.9999.4807
+		view policy included .1.3.6.1.2.1.1
+		group writers usm $TB_USER_WRITE
+		group readers usm $TB_USER_READ
+		access writers "" usm priv exact policy policy none
+		access readers "" usm priv exact policy none none
+	CONF
+	mkdir -p "$tb_d/snmp"
+	tb_start "$1" snmpd env SNMP_PERSISTENT_DIR="$tb_d/snmp" \
+		snmpd -f -Lo -C -c "$tb_d/snmpd.conf" -p "$tb_d/snmpd.pid"
+	tb_until 20 test -S "$tb_d/agentx"
+}
+
+# tb_start SPACE NAME COMMAND..: runs it in the background; its output goes to SPACE/NAME.log.
+# TB_LAST is its process.
+tb_start()
+{
+	tb_s=$1 tb_what=$2
+	shift 2
+	ip netns exec "$(tb_ns "$tb_s")" "$@" >>"$TB_DIR/$tb_s/$tb_what.log" 2>&1 &
+	TB_LAST=$!
+	TB_PIDS="$TB_PIDS $TB_LAST"
+	echo "$TB_LAST" >"$TB_DIR/$tb_s/$tb_what.pid"
+}
+
+# tb_ipspd ROUTER [OPTION..]: the daemon, in that router's namespace.
+tb_ipspd()
+{
+	tb_r=$1
+	shift
+	tb_start "$tb_r" ipspd "$TB_BUILD/ipspd/ipspd" -f -c /dev/null -S "$TB_DIR/$tb_r/state" \
+		-s "$TB_DIR/$tb_r/control" -k "$TB_DIR/$tb_r/pfkey" -x "unix:$TB_DIR/$tb_r/agentx" -a tun "$@"
+	tb_until 30 test -S "$TB_DIR/$tb_r/control"
+}
+
+# tb_ctl ROUTER COMMAND..: ipspctl there.
+tb_ctl()
+{
+	tb_r=$1
+	shift
+	tb_in "$tb_r" "$TB_BUILD/ipspctl/ipspctl" -s "$TB_DIR/$tb_r/control" "$@"
+}
+
+# tb_snmp TOOL ROUTER ARGUMENT..: a Net-SNMP tool, as the operator, authPriv, with our modules.
+tb_snmp()
+{
+	tb_tool=$1 tb_r=$2
+	shift 2
+	tb_in "$tb_r" "$tb_tool" -v3 -l authPriv -u "${TB_USER:-$TB_USER_WRITE}" -a SHA-256 \
+		-A "$TB_PASS_AUTH" -x AES -X "$TB_PASS_PRIV" -M "$TB_SRC/mibs/smi:$TB_SRC/mibs" \
+		-m "IPSEC-SPD-MIB:IPSEC-IPSECACTION-MIB:IPSEC-IKEACTION-MIB:IPSPD-MIB" -t 5 -r 2 \
+		127.0.0.1 "$@"
+}
+
+tb_ifindex()
+{
+	tb_in "$1" cat "/sys/class/net/$2/ifindex"
+}
+
+tb_pid()
+{
+	cat "$TB_DIR/$1/$2.pid"
+}
