@@ -15,6 +15,7 @@
 #define CHAN_VERSION 1
 #define CHAN_PAYLOAD_MAX 61440	/* octets a message, so that default socket buffers hold some */
 #define CHAN_FDS_MAX 16
+#define CHAN_QUEUE_MAX (64u << 20)	/* octets that wait for a slow reader: one large generation */
 
 struct event_base;
 struct chan;
@@ -30,18 +31,26 @@ struct chan_msg {
 
 struct chan_handler {
 	void (*message)(void *arg, struct chan_msg *m);
-	/** The other end is gone, or sent nonsense. Free the channel here or later. */
-	void (*closed)(void *arg);
+	/** The other end is gone (why 0), or the channel was closed for its nonsense (-errno). Called
+	 * once, never from within chan_send. Free the channel here or later. */
+	void (*closed)(void *arg, int why);
 	void *arg;
 };
 
 /** Makes a connected pair, close-on-exec, for parent and child. @return 0 or -errno */
 int chan_pair(int fds[2]);
 
-/** Takes fd on success. handler is copied. @return 0 or -errno */
+/**
+ * Takes fd on success: a connected SOCK_SEQPACKET of AF_UNIX, made close-on-exec and non-blocking.
+ * handler is copied. @return 0; -EPROTOTYPE: another kind of socket; -errno
+ */
 int chan_new(struct event_base *base, int fd, const struct chan_handler *handler,
 	     struct chan **out);
+/** Also from within its own callbacks. What still waits in the queue is lost. NULL is allowed. */
 void chan_free(struct chan *c);
+
+/** Octets that wait for the other end. */
+size_t chan_queued(const struct chan *c);
 
 /**
  * Sends, or queues while the other end is slow; descriptors are duplicated, the caller keeps its
@@ -64,6 +73,8 @@ void chan_put_u8(struct chan_writer *w, uint8_t v);
 void chan_put_u16(struct chan_writer *w, uint16_t v);
 void chan_put_u32(struct chan_writer *w, uint32_t v);
 void chan_put_u64(struct chan_writer *w, uint64_t v);
+/** The octets alone: the reader knows how many. */
+void chan_put_raw(struct chan_writer *w, const void *data, size_t len);
 /** len (32 bits), then the octets. */
 void chan_put_octets(struct chan_writer *w, const void *data, size_t len);
 
@@ -79,6 +90,8 @@ uint8_t chan_get_u8(struct chan_reader *r);
 uint16_t chan_get_u16(struct chan_reader *r);
 uint32_t chan_get_u32(struct chan_reader *r);
 uint64_t chan_get_u64(struct chan_reader *r);
+/** Copies len octets, or sets them to zero on short read. */
+void chan_get_raw(struct chan_reader *r, void *out, size_t len);
 /** Borrowed from the payload; NULL and *len 0 on short read. */
 const uint8_t *chan_get_octets(struct chan_reader *r, size_t *len);
 /** All read, nothing left, nothing short? */
