@@ -1,0 +1,197 @@
+/*
+ * xml/export.c - writes the configuration part of the MIB state as XML (RFC 6643).
+ *
+ * Walks the generated schema; must not know a table. Secrets never get here: columns that are
+ * secret in their row are left out.
+ */
+#include "xml/xml.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libxml/xmlwriter.h>
+
+#include "xml/names.h"
+
+/* A printed value: octets of 64 KiB in base64, and some. */
+#define TEXT_MAX (96u * 1024)
+
+struct export {
+	struct mib_store *store;
+	xmlTextWriterPtr w;
+	char *text;		/* TEXT_MAX octets */
+	bool failed;
+};
+
+static void check(struct export *e, int rc)
+{
+	if (rc < 0)
+		e->failed = true;
+}
+
+static void start(struct export *e, const char *name)
+{
+	check(e, xmlTextWriterStartElement(e->w, BAD_CAST name));
+}
+
+static void start_in(struct export *e, const char *name, const char *module)
+{
+	char ns[XML_NS_MAX];
+
+	xml_namespace(module, ns, sizeof(ns));
+	check(e, xmlTextWriterStartElementNS(e->w, NULL, BAD_CAST name, BAD_CAST ns));
+}
+
+static void end(struct export *e)
+{
+	check(e, xmlTextWriterEndElement(e->w));
+}
+
+/* Binary addresses are base64; a person wants to read them too. */
+static void address_comment(struct export *e, const struct mib_column *col,
+			    const struct mib_value *v)
+{
+	char text[64];
+
+	if (col->tc != MIB_TC_INET_ADDRESS || v->octets.len == 0)
+		return;
+	if (mib_value_print(col, v, false, text, sizeof(text)) >= sizeof(text))
+		return;
+	/* "--" cannot stand in a comment, and no address has it. */
+	check(e, xmlTextWriterWriteFormatComment(e->w, " %s ", text));
+}
+
+static void value(struct export *e, const struct mib_column *col, const struct mib_value *v)
+{
+	if (mib_value_print(col, v, true, e->text, TEXT_MAX) >= TEXT_MAX) {
+		e->failed = true;
+		return;
+	}
+	check(e, xmlTextWriterWriteString(e->w, BAD_CAST e->text));
+	address_comment(e, col, v);
+}
+
+static void leaf(struct export *e, const struct mib_row *r, const struct mib_column *col,
+		 const char *module)
+{
+	struct mib_value v;
+
+	if (col->access < MIB_ACC_WRITE || mib_row_is_secret(r, col))
+		return;
+	if (col->tc == MIB_TC_ROW_STATUS)
+		v = mib_value_integer(mib_row_status(mib_store_view(e->store), r, NULL));
+	else if (!mib_row_get(r, col, &v))
+		return;
+	if (module)
+		start_in(e, col->name, module);
+	else
+		start(e, col->name);
+	value(e, col, &v);
+	end(e);
+}
+
+static void keys(struct export *e, const struct mib_row *r)
+{
+	const struct mib_table *t = mib_row_table(r);
+	struct mib_value v;
+
+	for (size_t i = 0; i < t->n_index; i++) {
+		if (!mib_row_get(r, t->index[i], &v)) {
+			e->failed = true;
+			return;
+		}
+		start(e, t->index[i]->name);
+		value(e, t->index[i], &v);
+		end(e);
+	}
+}
+
+static void columns(struct export *e, const struct mib_row *r)
+{
+	const struct mib_table *t = mib_row_table(r);
+
+	for (size_t i = 0; i < t->n_columns; i++)
+		if (!xml_is_key(t, &t->columns[i]))
+			leaf(e, r, &t->columns[i], NULL);
+	for (size_t i = 0; i < mib_n_tables; i++) {
+		const struct mib_table *a = mib_tables[i];
+
+		if (a->augments != t)
+			continue;
+		for (size_t k = 0; k < a->n_columns; k++)
+			leaf(e, r, &a->columns[k], a->module);
+	}
+}
+
+static void table(struct export *e, const struct mib_table *t)
+{
+	const struct mib_view *view = mib_store_view(e->store);
+	const struct mib_row *r = mib_view_next(view, t, NULL, NULL);
+	struct mib_oid at;
+
+	if (!r)
+		return;
+	start(e, t->name);
+	for (; r && !e->failed; r = mib_view_next(view, t, NULL, &at)) {
+		mib_row_index_copy(r, &at);
+		if (t->is_scalars) {
+			columns(e, r);
+			continue;
+		}
+		start(e, t->entry_name);
+		keys(e, r);
+		columns(e, r);
+		end(e);
+	}
+	end(e);
+}
+
+static void module(struct export *e, const struct mib_module *m)
+{
+	start_in(e, m->name, m->name);
+	for (size_t i = 0; i < mib_n_tables; i++)
+		if (strcmp(mib_tables[i]->module, m->name) == 0 && xml_is_config(mib_tables[i]))
+			table(e, mib_tables[i]);
+	end(e);
+}
+
+static void document(struct export *e)
+{
+	check(e, xmlTextWriterSetIndent(e->w, 1));
+	check(e, xmlTextWriterSetIndentString(e->w, BAD_CAST "  "));
+	check(e, xmlTextWriterStartDocument(e->w, "1.0", "UTF-8", NULL));
+	check(e, xmlTextWriterStartElementNS(e->w, NULL, BAD_CAST XML_ROOT, BAD_CAST XML_ROOT_NS));
+	for (size_t i = 0; i < mib_n_modules; i++)
+		module(e, &mib_modules[i]);
+	check(e, xmlTextWriterEndDocument(e->w));
+	check(e, xmlTextWriterFlush(e->w));
+}
+
+enum mib_err xml_export(struct mib_store *s, int fd, struct mib_diag *d)
+{
+	struct export e = { .store = s };
+	enum mib_err err = MIB_RESOURCE_UNAVAILABLE;
+	xmlOutputBufferPtr out = xmlOutputBufferCreateFd(fd, NULL);
+
+	if (!out)
+		goto out;
+	e.w = xmlNewTextWriter(out);
+	if (!e.w) {
+		xmlOutputBufferClose(out);
+		goto out;
+	}
+	e.text = malloc(TEXT_MAX);
+	if (e.text) {
+		document(&e);
+		if (!e.failed)
+			err = MIB_OK;
+	}
+	xmlFreeTextWriter(e.w);
+out:
+	free(e.text);
+	if (err)
+		mib_diag_set(d, NULL, NULL, 0, "the XML export could not be written");
+	return err;
+}
