@@ -73,7 +73,7 @@ void ipsp_key_wipe(struct ipsp_key *k);
 /** One unidirectional SA with manual keys, or with keys a key manager made. RFC 4301 4.4.2. */
 struct ipsp_sa_config {
 	uint64_t id;			/* stable: from its row; not 0 */
-	uint64_t counter_id;		/* changes exactly when key or SPI changes: one number space */
+	uint64_t counter_id;		/* one number space: changes when key or SPI do */
 	uint8_t dir;			/* enum ipsp_dir */
 	uint8_t proto;			/* enum ipsp_proto */
 	uint8_t mode;			/* enum ipsp_mode */
@@ -82,11 +82,12 @@ struct ipsp_sa_config {
 	bool replay;			/* inbound: keep a window */
 	uint32_t spi;			/* host order */
 	uint32_t replay_window_pkts;	/* 32..4096, a power of two */
-	uint64_t seq_floor;		/* outbound: the first number is above it */
+	uint64_t seq_floor;		/* outbound: the first number is above it; inbound: seen */
+	uint64_t seq_ceiling;		/* outbound: highest number reserved so far; 0: no limit */
 	uint64_t life_s;		/* hard lifetime from installation; 0: none */
 	uint64_t life_bytes;		/* 0: none */
-	struct ipsp_addr local;		/* our tunnel end or own address; family 0: chosen by routing */
-	struct ipsp_addr remote;	/* peer; family 0: the packet's own (ipsaSaPreAct gateway rule) */
+	struct ipsp_addr local;		/* tunnel end or own address; family 0: by routing */
+	struct ipsp_addr remote;	/* peer; family 0: the packet's own */
 	uint16_t encr;			/* enum ipsp_encr */
 	uint16_t encr_key_bits;		/* without salt */
 	uint16_t integ;			/* enum ipsp_integ */

@@ -1,0 +1,185 @@
+/*
+ * ipsp/engine.h - packets in, packets out: IPsec processing by RFC 4301 5 and ESP by RFC 4303.
+ *
+ * One engine holds an SPD and a SAD. Control calls (apply, tick, show) come from one thread. Packet
+ * calls come from any thread, each with a worker of its own; they take vectors, work in place, take
+ * no lock and allocate nothing. What a control call takes out of service is freed once every worker
+ * has been outside of a packet call since.
+ *
+ * This offers tunnel and transport mode ESP. Large segments (segment_size above 0) are dropped with
+ * IPSP_REASON_SEGMENTS.
+ */
+#ifndef IPSP_ENGINE_H
+#define IPSP_ENGINE_H
+
+#include "ipsp/config.h"
+#include "ipsp/flow.h"
+#include "ipsp/reason.h"
+#include "ipsp/sad.h"
+#include "ipsp/spd.h"
+
+struct ipsp_platform;
+struct ipsp_engine;
+struct ipsp_worker;
+
+/** Room before and behind a packet that any outbound processing fits into. */
+#define IPSP_HEADROOM 64	/* IPv6 header, ESP header, IV */
+#define IPSP_TAILROOM 64	/* padding, trailer, ICV */
+
+/** What becomes of a packet. */
+enum ipsp_verdict {
+	IPSP_VERDICT_DROP = 0,	/* see reason */
+	IPSP_VERDICT_BYPASS,	/* send on, or deliver, as it is */
+	IPSP_VERDICT_ESP_OUT,	/* data is the outer packet: send it */
+	IPSP_VERDICT_DELIVER,	/* data is the packet that came under ESP: deliver or forward it */
+};
+
+enum {
+	/* in: the checksum at csum_start + csum_offset is of the pseudo header only: finish it */
+	IPSP_PKT_CSUM_PARTIAL = 1 << 0,
+	/* in: nobody else lowers TTL or hop limit of this forwarded packet: RFC 4301 5.1.2.1 */
+	IPSP_PKT_DECREMENT_TTL = 1 << 1,
+	/* in, inbound: not addressed to this device, so ESP in it is a protocol like any other */
+	IPSP_PKT_TRANSIT = 1 << 2,
+};
+
+/** One packet of a vector. The buffer is the caller's, changed in place. */
+struct ipsp_packet {
+	/* in; data and len also out, within the room */
+	uint8_t *room;		/* start of the buffer: head room is room .. data */
+	uint8_t *data;		/* IP header; need not be aligned */
+	uint32_t len;		/* octets at data */
+	uint32_t room_len;	/* octets at room: tail room is what is left behind the packet */
+	uint32_t ifindex;	/* outbound: egress; inbound: where the outer packet came in */
+	uint32_t mark;		/* the caller's; carried, not used */
+	uint32_t flags;		/* IPSP_PKT_* */
+	uint16_t segment_size;	/* payload octets of each segment; 0: one ordinary packet */
+	uint16_t csum_start, csum_offset;	/* from data; IPSP_PKT_CSUM_PARTIAL */
+
+	/* out */
+	uint8_t verdict;	/* enum ipsp_verdict */
+	uint8_t reason;		/* enum ipsp_reason: why it was dropped */
+	uint64_t entry_id;	/* the SPD entry that decided; 0: none */
+	const struct ipsp_sa *sa;	/* until the control thread's next call; NULL: none */
+};
+
+/** A packet that an entry with log decided, rate-limited. Borrowed for the call. */
+struct ipsp_log_event {
+	uint64_t entry_id;
+	uint8_t dir;		/* enum ipsp_dir */
+	uint8_t verdict;	/* enum ipsp_verdict */
+	uint8_t reason;		/* enum ipsp_reason */
+	uint32_t ifindex;
+	uint32_t len;		/* of the clear packet */
+	const struct ipsp_flow *flow;	/* its headers */
+	uint64_t sa_id;		/* 0: none */
+	uint64_t suppressed;	/* such events left out since the last one */
+};
+
+/** An auditable refusal of an ESP packet (RFC 4303 3.4.2 - 3.4.4), rate-limited. */
+struct ipsp_audit_event {
+	uint8_t reason;		/* enum ipsp_reason */
+	uint32_t ifindex;
+	uint32_t spi;		/* as received */
+	uint32_t seq;		/* low half, as received; 0: the packet had none */
+	struct ipsp_addr src, dst;	/* of the outer packet */
+	uint64_t sa_id;		/* 0: none */
+	uint64_t suppressed;
+};
+
+/** Called from packet calls (log, audit: must not wait) and ipsp_engine_tick. Any may be NULL. */
+struct ipsp_engine_events {
+	void *ctx;
+	void (*log)(void *ctx, const struct ipsp_log_event *event);
+	void (*audit)(void *ctx, const struct ipsp_audit_event *event);
+	void (*sa_expired)(void *ctx, const struct ipsp_sa *sa);
+};
+
+struct ipsp_engine_config {
+	const struct ipsp_platform *platform;	/* borrowed for the engine's life */
+	struct ipsp_engine_events events;
+	void *counters;			/* region for ipsp_counters_attach; borrowed likewise */
+	size_t counters_size;
+	uint8_t outer_ttl;		/* 0: 64 */
+	uint32_t events_per_s;		/* log and audit events a worker may send; 0: 20 each */
+};
+
+/** @return IPSP_OK; IPSP_ENOMEM; IPSP_EINVAL: no platform; those of ipsp_counters_attach */
+IPSP_MUST_CHECK enum ipsp_err ipsp_engine_new(const struct ipsp_engine_config *config,
+					      struct ipsp_engine **out);
+
+/** Frees the engine, its SPD and SAs. All workers must be freed before. NULL is fine. */
+void ipsp_engine_free(struct ipsp_engine *engine);
+
+#define IPSP_WORKERS_MAX 64
+
+/** A worker for one thread. IPSP_ENOMEM; IPSP_ENOSPC: there are IPSP_WORKERS_MAX. Control. */
+IPSP_MUST_CHECK enum ipsp_err ipsp_worker_new(struct ipsp_engine *engine, struct ipsp_worker **out);
+
+/** Its counts stay in the engine's totals. Control thread. NULL is fine. */
+void ipsp_worker_free(struct ipsp_worker *worker);
+
+/** One generation, or what changed from the one before. Ids and keys as in ipsp/config.h. */
+struct ipsp_update {
+	struct ipsp_spd_update spd;	/* spd.full is about SAs too: those not named go */
+	uint32_t n_sas;
+	const struct ipsp_sa_config *sas;	/* new, changed, or as before */
+	uint32_t n_removed_sas;			/* ignored if full */
+	const uint64_t *removed_sas;		/* ids; an unknown one is fine */
+};
+
+/**
+ * Puts an update in force, in one piece as packets see it: new SAs are there before the SPD that
+ * refers to them, old ones stay until it is gone. An SA that is refused is not in force (also not
+ * in an older form): what its entries protect is dropped (IPSP_REASON_POLICY_NO_SA).
+ * @param sa_results  out: n_sas results of ipsp_sad_add; may be NULL if n_sas is 0
+ * @return IPSP_OK, whatever sa_results say; IPSP_EINVAL, IPSP_ENOMEM (those of ipsp_spd_build):
+ *	   nothing changed and sa_results are not written
+ */
+IPSP_MUST_CHECK enum ipsp_err ipsp_engine_apply(struct ipsp_engine *engine,
+						const struct ipsp_update *update, uint64_t now_s,
+						enum ipsp_err *sa_results);
+
+/** Generation in force; 0: none yet. */
+uint64_t ipsp_engine_generation(const struct ipsp_engine *engine);
+
+/** Expires SAs and frees what no worker can see any more. Call about once a second. */
+void ipsp_engine_tick(struct ipsp_engine *engine, uint64_t now_s);
+
+/**
+ * The SAD, to show, to raise ceilings (ipsp_sad_raise_ceiling) and to watch what is left. Do not
+ * add or remove through it: ipsp_engine_apply does.
+ */
+struct ipsp_sad *ipsp_engine_sad(struct ipsp_engine *engine);
+
+/** Hit counters by entry id: for ipsp_spd_hits_each. */
+const struct ipsp_spd_db *ipsp_engine_spd_db(const struct ipsp_engine *engine);
+
+/** Totals over all workers. Control thread. */
+struct ipsp_engine_stats {
+	uint64_t verdicts[2][4];		/* [enum ipsp_dir - 1][enum ipsp_verdict] */
+	uint64_t reasons[2][IPSP_N_REASONS];	/* [enum ipsp_dir - 1][enum ipsp_reason] */
+};
+void ipsp_engine_stats(const struct ipsp_engine *engine, struct ipsp_engine_stats *out);
+
+/**
+ * Clear packets that are to leave on their ifindex: RFC 4301 5.1. Sets verdict (DROP, BYPASS,
+ * ESP_OUT), reason, entry_id and sa of each; for ESP_OUT data and len are the outer packet.
+ * Interfaces without policy: BYPASS with entry_id 0, unread. Before the first ipsp_engine_apply
+ * everything is dropped.
+ * @param now_s  as in ipsp_sad_add
+ */
+void ipsp_engine_outbound(struct ipsp_worker *worker, struct ipsp_packet *packets, size_t n,
+			  uint64_t now_s);
+
+/**
+ * Packets that came in on their ifindex, outer header included: RFC 4301 5.2. ESP for this device
+ * is undone and checked against the policy for what was inside: DELIVER only if the first entry
+ * that matches the inner packet says PROTECT with that very SA. Anything else is looked up as it
+ * is: BYPASS or DROP. An interface without policy: clear packets BYPASS, ESP of known SAs is still
+ * undone but then has no entry to match, so it drops.
+ */
+void ipsp_engine_inbound(struct ipsp_worker *worker, struct ipsp_packet *packets, size_t n,
+			 uint64_t now_s);
+
+#endif

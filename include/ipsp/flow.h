@@ -1,0 +1,53 @@
+/*
+ * ipsp/flow.h - what a packet's headers say: the selectors' side of RFC 4301 4.4.1.1.
+ *
+ * Reads a hostile packet and nothing else. IPv6: hop-by-hop options, routing, fragment and
+ * destination options headers are passed over; any other next header is the next layer protocol.
+ */
+#ifndef IPSP_FLOW_H
+#define IPSP_FLOW_H
+
+#include "ipsp/reason.h"
+#include "ipsp/types.h"
+
+enum ipsp_frag {
+	IPSP_FRAG_NONE = 0,
+	IPSP_FRAG_FIRST,	/* offset 0, more to come */
+	IPSP_FRAG_LATER,	/* offset above 0 */
+};
+
+/** Extension headers that a packet may have before we give up on it. */
+#define IPSP_FLOW_EXTENSIONS_MAX 16
+
+struct ipsp_flow {
+	uint8_t family;		/* 4 or 6 */
+	uint8_t proto;		/* next layer protocol; meaningless unless proto_known */
+	uint8_t dscp;
+	uint8_t ecn;		/* 0..3 */
+	uint8_t ttl;		/* TTL or hop limit */
+	uint8_t frag;		/* enum ipsp_frag */
+	bool df;		/* IPv4: don't fragment */
+	bool proto_known;	/* false: IPv6 fragment that starts inside extension headers */
+	bool ports_known;	/* false: the protocol has ports, the packet does not show them */
+	uint32_t flow_label;	/* IPv6; else 0 */
+	uint32_t sport, dport;	/* IPSP_PORT_NONE: none, or not known */
+	struct ipsp_addr src, dst;
+	uint32_t total_len;	/* octets by its own header; the rest is link padding */
+	uint32_t l4_offset;	/* where the next layer protocol begins */
+	uint32_t esp_offset;	/* where ESP goes in transport mode, RFC 4303 3.1.1 */
+	uint32_t esp_nh_offset;	/* the octet that names what stands at esp_offset */
+};
+
+/**
+ * Reads the headers.
+ * @param packet  begins with the IP header
+ * @param out     written only on IPSP_REASON_NONE
+ * @return IPSP_REASON_NONE, or why this is no packet: VERSION, TRUNCATED, MALFORMED (also: a
+ *	   whole packet too short for the ports its protocol has), EXTENSIONS, JUMBO
+ */
+IPSP_MUST_CHECK enum ipsp_reason ipsp_flow_parse(struct ipsp_span packet, struct ipsp_flow *out);
+
+/** TCP, UDP, UDP-Lite, SCTP and DCCP begin with two ports. */
+bool ipsp_proto_has_ports(uint8_t proto);
+
+#endif

@@ -1,0 +1,136 @@
+/*
+ * ipsp/spd.h - the SPD as immutable snapshots, RFC 4301 4.4.1.
+ *
+ * A snapshot has one ordered list an interface and direction. Lookup keeps the order: the first
+ * entry that matches decides. Inside, boxes are hashed by the prefixes that enclose them (tuple
+ * space search); candidates of all tuples are merged by entry order.
+ *
+ * Snapshots are built and freed on the control path and read by any number of threads. Lists that
+ * did not change are shared between snapshots. Hit counters belong to entry ids, so they go on
+ * from one snapshot to the next as long as some snapshot holds the id.
+ */
+#ifndef IPSP_SPD_H
+#define IPSP_SPD_H
+
+#include <stdatomic.h>
+
+#include "ipsp/config.h"
+#include "ipsp/flow.h"
+
+struct ipsp_platform;
+struct ipsp_spd;	/* one snapshot */
+struct ipsp_spd_db;	/* what snapshots share: hit counters */
+struct ipsp_spd_table;	/* the list of one interface and direction, ready for lookup */
+struct ipsp_spd_box;
+
+/** Hits of an entry id: read with atomic_load_explicit(..., memory_order_relaxed). */
+struct ipsp_spd_hits {
+	uint64_t id;
+	_Atomic uint64_t packets;
+	_Atomic uint64_t bytes;		/* of clear packets: inner ones where there is ESP */
+	struct ipsp_spd_hits *next;	/* internal */
+	uint32_t refs;			/* internal */
+};
+
+/** An entry as lookup gives it. Internal to the snapshot: valid as long as that is. */
+struct ipsp_spd_rule {
+	uint64_t id;
+	uint64_t sa_id;
+	uint8_t action;		/* enum ipsp_action */
+	bool log;
+	struct ipsp_spd_hits *hits;
+};
+
+struct ipsp_spd_key {
+	uint32_t ifindex;
+	uint8_t dir;	/* enum ipsp_dir */
+};
+
+/** Lists to put in, by (ifindex, dir); each replaces the list of the same key. */
+struct ipsp_spd_update {
+	uint64_t generation;
+	bool full;			/* what is not named here goes; else it stays */
+	uint32_t n_lists;
+	const struct ipsp_spd_list *lists;
+	uint32_t n_removed;		/* ignored if full */
+	const struct ipsp_spd_key *removed;	/* such interfaces have no policy any more */
+};
+
+/** @return IPSP_OK; IPSP_ENOMEM. platform is borrowed for the life of the database. */
+IPSP_MUST_CHECK enum ipsp_err ipsp_spd_db_new(const struct ipsp_platform *platform,
+					      struct ipsp_spd_db **out);
+
+/** All snapshots must be gone. */
+void ipsp_spd_db_free(struct ipsp_spd_db *db);
+
+/**
+ * Makes the next snapshot.
+ * @param prev    the one it follows, or NULL
+ * @param update  copied; prev is not changed
+ * @return IPSP_OK; IPSP_EINVAL: a selector that is not valid, an id of 0, an unknown action or
+ *	   direction, one key twice; IPSP_ENOMEM
+ */
+IPSP_MUST_CHECK enum ipsp_err ipsp_spd_build(struct ipsp_spd_db *db, const struct ipsp_spd *prev,
+					     const struct ipsp_spd_update *update,
+					     struct ipsp_spd **out);
+
+/** Frees a snapshot and the lists only it has. Nobody may be reading it. NULL is fine. */
+void ipsp_spd_free(struct ipsp_spd *spd);
+
+uint64_t ipsp_spd_generation(const struct ipsp_spd *spd);
+
+/** Lists built anew for this snapshot; the others are shared with the one before. */
+uint32_t ipsp_spd_built(const struct ipsp_spd *spd);
+
+/** Calls each(arg, hits) for every entry id once, in no order. Same thread as ipsp_spd_build. */
+void ipsp_spd_hits_each(const struct ipsp_spd_db *db,
+			void (*each)(void *arg, const struct ipsp_spd_hits *hits), void *arg);
+
+enum ipsp_spd_result {
+	IPSP_SPD_NO_POLICY,	/* the interface has no list in this direction: untouched */
+	IPSP_SPD_RULE,		/* rule is the first that matches */
+	IPSP_SPD_DEFAULT,	/* a list, but nothing matches: DISCARD */
+	IPSP_SPD_FRAGMENT,	/* an entry with ports may match, before any that surely does */
+};
+
+struct ipsp_spd_match {
+	enum ipsp_spd_result result;
+	const struct ipsp_spd_rule *rule;	/* IPSP_SPD_RULE; IPSP_SPD_FRAGMENT: the doubtful */
+};
+
+/** Is there a list for packets of this interface and direction (its own or the default's)? */
+bool ipsp_spd_has_policy(const struct ipsp_spd *spd, uint32_t ifindex, enum ipsp_dir dir);
+
+/** The first match. Counts nothing: see ipsp_spd_hit. Takes no lock, allocates nothing. */
+struct ipsp_spd_match ipsp_spd_lookup(const struct ipsp_spd *spd, uint32_t ifindex,
+				      enum ipsp_dir dir, const struct ipsp_flow *flow);
+
+/** Counts a packet for a rule. */
+void ipsp_spd_hit(const struct ipsp_spd_rule *rule, uint32_t bytes);
+
+/** Tuples of one family in one list; what would need more is hashed by shorter prefixes. */
+#define IPSP_SPD_TUPLES_MAX 64
+
+/** Walks the candidates for one packet in list order. All fields are internal. */
+struct ipsp_spd_iter {
+	const struct ipsp_spd_table *table;
+	const struct ipsp_flow *flow;
+	uint32_t next_order;
+	uint32_t n_open;
+	struct {
+		const struct ipsp_spd_box *at, *end;
+	} cursor[IPSP_SPD_TUPLES_MAX];
+};
+
+/** Begins a walk; the iterator is good as long as spd and flow are. False: no policy. */
+bool ipsp_spd_iter_init(struct ipsp_spd_iter *it, const struct ipsp_spd *spd, uint32_t ifindex,
+			enum ipsp_dir dir, const struct ipsp_flow *flow);
+
+/**
+ * The next entry that matches, or may match.
+ * @param sure  out: false: the packet does not show all that the entry asks for
+ * @return NULL at the end of the list
+ */
+const struct ipsp_spd_rule *ipsp_spd_iter_next(struct ipsp_spd_iter *it, bool *sure);
+
+#endif
