@@ -4,50 +4,80 @@
  *   parent            agent                engine
  *     |--- START ------>|                    |       its descriptors and arguments
  *     |<-- OPTIONS -----|                    |       options file, checked: what to open
- *     |--- START ----------------------------->|     sockets, TUN, counters, its end of:
- *     |--- ENGINE ----->|   (channel agent <-> engine, new at each engine start)
- *     |<-- GUARD .. ----|                    |       tightened guard: old and new layers
+ *     |--- START ----------------------------->|     sockets, TUN, counters
+ *     |--- ENGINE ----->|                    |       a channel agent <-> engine, one end each:
+ *     |--- AGENT ----------------------------->|     new whenever either of them (re)starts
+ *     |<-- GUARD .. ----|                    |       tightened guard: what is in force and the new
  *     |--- GUARD_DONE ->|                    |
  *     |                 |--- GEN_* --------->|       a full generation, then
  *     |                 |<-- GEN_APPLIED ----|       applied in one piece
  *     |<-- GUARD .. ----|                    |       the new layer alone
+ *     |--- GUARD_DONE ->|                    |
+ *
+ * Each message says its payload below, in the order of the octets: u8 .. u64 are numbers, "text" and
+ * "octets" carry their length (chan_put_octets). A receiver refuses what does not fit to the octet,
+ * by closing the channel.
  */
 #ifndef IPSPD_MESSAGES_H
 #define IPSPD_MESSAGES_H
 
 enum ipspd_message {
 	/* parent to child */
-	MSG_START = 1,
-	MSG_ENGINE,		/* to agent: engine (re)started; fd: the agent's end */
-	MSG_GUARD_DONE,		/* to agent: serial, 0 or error, text */
-	MSG_STOP,		/* to child: end in good order */
+	MSG_START = 1,		/* to agent and engine; ipspd/start.h has both forms */
+	MSG_ENGINE,		/* to agent, fd: its end of a new channel to the engine */
+	MSG_GUARD_DONE,		/* to agent: u32 serial, u32 0 or errno, text */
+	MSG_STOP,		/* to child: end in good order, then exit 0 */
 	/* agent to parent */
-	MSG_OPTIONS,
-	MSG_GUARD_BEGIN,	/* serial, number of layers; then lists and entries as GEN_* */
-	MSG_GUARD_LAYER,	/* a new layer begins: a packet must pass every layer */
-	MSG_GUARD_COMMIT,	/* serial */
-	MSG_GUARD_SHOW,		/* what the kernel holds now? */
-	MSG_GUARD_TEXT,		/* to agent: the answer */
+	MSG_OPTIONS,		/* ipspd/start.h */
+	MSG_GUARD_BEGIN,	/* u32 serial, u32 keep: layers with this serial stay, see below */
+	MSG_GUARD_LAYER,	/* u64 generation: a layer begins; GEN_LIST, _ENTRY, _SELECTORS follow */
+	MSG_GUARD_COMMIT,	/* u32 serial */
+	MSG_GUARD_SHOW,		/* u32 serial: what does the kernel hold now? */
+	MSG_GUARD_TEXT,		/* to agent: u32 serial, u8 1 when more follows, text */
 	/* agent to engine; LIST, ENTRY and SELECTORS also to the parent for the guard */
-	MSG_GEN_BEGIN,		/* generation */
-	MSG_GEN_LIST,		/* ifindex, dir */
-	MSG_GEN_ENTRY,		/* id, action, log, sa_id, total selectors */
-	MSG_GEN_SELECTORS,	/* some of that entry's */
-	MSG_GEN_SA,		/* one struct ipsp_sa_config */
-	MSG_GEN_COMMIT,		/* generation */
-	MSG_RESERVED,		/* counter_id, ceiling: durable; numbers up to it may be used */
-	MSG_STATS_GET,		/* serial */
+	MSG_GEN_BEGIN,		/* u64 generation */
+	MSG_GEN_LIST,		/* u32 ifindex, u8 dir */
+	MSG_GEN_ENTRY,		/* u64 id, u8 action, u8 log, u64 sa_id, u32 how many selectors */
+	MSG_GEN_SELECTORS,	/* u16 count, then so many of that entry's; ipspd/wire.h */
+	MSG_GEN_SA,		/* one struct ipsp_sa_config; all of them before the first list */
+	MSG_GEN_COMMIT,		/* u64 generation, u32 lists, u32 entries, u32 SAs */
+	MSG_RESERVED,		/* u64 counter_id, u64 ceiling: durable; numbers up to it may be used */
+	MSG_STATS_GET,		/* u32 serial */
 	/* engine to agent */
-	MSG_GEN_APPLIED,	/* generation */
-	MSG_SA_REFUSED,		/* sa id, enum ipsp_err: in this generation, not in force */
-	MSG_RESERVE,		/* counter_id, next number: a new block is wanted */
-	MSG_EVENT,		/* logged packet or SA event */
-	MSG_STATS_ENTRY,	/* serial, id, packets, bytes */
-	MSG_STATS_SA,		/* serial, SA state and counters */
-	MSG_STATS_DROP,		/* serial, reason number, packets */
-	MSG_STATS_END,		/* serial */
+	MSG_GEN_APPLIED,	/* u64 generation */
+	MSG_SA_REFUSED,		/* u64 generation, u64 sa id, u8 enum ipsp_err: not in force */
+	MSG_RESERVE,		/* u64 counter_id, u64 next number: a new block is wanted */
+	MSG_EVENT,		/* struct wire_event: logged packet or SA event; ipspd/report.h */
+	MSG_STATS_ENTRY,	/* u32 serial, struct wire_entry_stats */
+	MSG_STATS_SA,		/* u32 serial, struct wire_sa_stats */
+	MSG_STATS_DROP,		/* u32 serial, u16 reason number, u64 packets */
+	MSG_STATS_END,		/* u32 serial, u64 generation in force */
 	/* any child to parent */
-	MSG_LOG,		/* priority, text: children have no syslog of their own */
+	MSG_LOG,		/* u8 priority, text category, text: children have no syslog */
+	/* the rest, added later: numbers do not matter, both ends are one binary */
+	MSG_AGENT,		/* parent to engine, fd: its end of a new channel to the agent */
+	MSG_RELOAD,		/* parent to agent, fd: options file to read again; answer: OPTIONS */
+	MSG_LOG_LEVEL,		/* parent to child: u8 priority to log up to; agent to parent: wanted */
+	MSG_GEN_REFUSED,	/* engine to agent: u64 generation, u8 enum ipsp_err: nothing changed */
 };
+
+/*
+ * The guard holds layers, and a packet must pass each of them. A layer is known by the serial of the
+ * GUARD_BEGIN that brought it. GUARD_BEGIN names the ones to keep; all others go when the commit is
+ * done. To tighten: keep what is in force, bring the new one. To loosen: keep the new one alone.
+ */
+enum ipspd_guard_keep {
+	GUARD_KEEP_INHERITED = 0,	/* the layers from before this agent: of a file, of another agent */
+	GUARD_KEEP_NONE = 0xffffffff,
+};
+
+/*
+ * Sequence numbers of outbound manual SAs (RFC 4303 3.3.3: never twice under one key). The memfd
+ * keeps each counter while the parent lives. The engine uses numbers only up to the ceiling that
+ * RESERVED last gave for that counter_id. seq_floor in a generation counts only for a counter that the
+ * memfd does not hold: it is the ceiling the store had when the agent started, 0 for one that was
+ * first reserved since. Blocks are RESERVE_BLOCK long.
+ */
+#define RESERVE_BLOCK (UINT64_C(1) << 20)
 
 #endif

@@ -1,0 +1,121 @@
+/*
+ * ipspd/agent.h - the agent process, as its parts and the control socket see it.
+ *
+ * The agent owns the MIB state. A commit from any door is compiled once per turn of the event loop
+ * and brought into force by ipspd/agent_apply.c: guard, engine, guard. Nothing here waits.
+ */
+#ifndef IPSPD_AGENT_H
+#define IPSPD_AGENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ipsp/types.h"
+#include "ipspd/report.h"
+#include "mibs/store.h"
+#include "policy/policy.h"
+
+struct agent;
+struct event_base;
+
+struct event_base *agent_base(const struct agent *a);
+struct mib_store *agent_store(const struct agent *a);
+
+/* ---- policy, and how far it is in force ---- */
+
+/** ipspdEngineState. */
+enum agent_engine_state {
+	AGENT_ENGINE_DOWN = 1,
+	AGENT_ENGINE_APPLYING = 2,
+	AGENT_ENGINE_IN_FORCE = 3,
+};
+enum agent_engine_state agent_engine_state(const struct agent *a);
+
+/** Generation of the last commit that is in force in guard and engine; 0: none yet. */
+uint64_t agent_applied_generation(const struct agent *a);
+
+/**
+ * The policy in force, or, while the engine is down, the newest that was compiled. NULL before the
+ * first. Borrowed until the event loop's next turn.
+ */
+const struct pol_generation *agent_policy(const struct agent *a);
+
+/**
+ * What keeps a row (rule or preconfigured action) from being in force: the compiler's problem, or
+ * the engine's refusal of its SA. NULL: nothing. Borrowed until the event loop's next turn.
+ */
+const char *agent_problem(const struct agent *a, const struct mib_table *t, const uint32_t *index,
+			  size_t len);
+
+/** Why the last try to bring policy into force failed (guard or engine); "" when it did not. */
+const char *agent_apply_problem(const struct agent *a);
+
+/** Waits for a generation to be in force. Caller's memory. */
+struct agent_waiter {
+	uint64_t generation;	/* called when the applied generation is this or later */
+	void (*reached)(struct agent_waiter *w, uint64_t applied);	/* w is out of the list */
+	struct agent_waiter *next;
+};
+
+/** Reached already: the callback runs at once, from within. */
+void agent_wait(struct agent *a, struct agent_waiter *w);
+void agent_forget_waiter(struct agent *a, struct agent_waiter *w);
+
+/** Told whenever the applied generation or the engine's state changes. Caller's memory. */
+struct agent_watcher {
+	void (*changed)(struct agent_watcher *w);
+	struct agent_watcher *next;
+};
+void agent_watch(struct agent *a, struct agent_watcher *w);
+void agent_forget_watcher(struct agent *a, struct agent_watcher *w);
+
+/** Told of what the engine reports (logged packets). Caller's memory. */
+struct agent_event_listener {
+	void (*event)(struct agent_event_listener *l, const struct wire_event *e);
+	struct agent_event_listener *next;
+};
+void agent_listen_events(struct agent *a, struct agent_event_listener *l);
+void agent_forget_event_listener(struct agent *a, struct agent_event_listener *l);
+
+/* ---- questions to engine and parent ---- */
+
+/** The engine's counters at one moment. */
+struct agent_stats {
+	uint64_t generation;			/* in force in the engine */
+	struct wire_entry_stats *entries;	/* by id */
+	size_t n_entries;
+	struct wire_sa_stats *sas;		/* by id */
+	size_t n_sas;
+	uint64_t *drops;			/* IPSP_N_REASONS of them, by reason */
+};
+
+/** The entry's or SA's counters, or NULL. */
+const struct wire_entry_stats *agent_stats_entry(const struct agent_stats *s, uint64_t id);
+const struct wire_sa_stats *agent_stats_sa(const struct agent_stats *s, uint64_t id);
+
+/**
+ * One question, to be forgotten by agent_forget_question when the asker goes first. Caller's memory,
+ * out of the list when its callback runs.
+ */
+struct agent_question {
+	/** Counters; NULL: the engine is down or went away. Borrowed until the callback returns. */
+	void (*stats)(struct agent_question *q, const struct agent_stats *s);
+	/** What the kernel's guard holds, as text for people; NULL: the parent failed to say. */
+	void (*guard)(struct agent_question *q, const char *text);
+	uint32_t serial;	/* internal */
+	struct agent_question *next;
+};
+
+/** Asks the engine for its counters: q->stats is called from the event loop, never from within. */
+void agent_stats_get(struct agent *a, struct agent_question *q);
+
+/** Asks the parent what the guard holds: q->guard is called from the event loop. */
+void agent_guard_show(struct agent *a, struct agent_question *q);
+
+void agent_forget_question(struct agent *a, struct agent_question *q);
+
+/** Asks the parent to set the log level of all processes. */
+void agent_set_log_level(struct agent *a, int level);
+
+#endif

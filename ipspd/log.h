@@ -1,0 +1,47 @@
+/*
+ * ipspd/log.h - one log for all processes: the parent writes it, children send it there.
+ *
+ * A line has a priority of <syslog.h>, a category (who in the program: "agentx", "store", "guard" ..)
+ * and a text that begins with its subject. Secrets never go here. Each process has one log, set up
+ * once; lines logged before that go to stderr.
+ */
+#ifndef IPSPD_LOG_H
+#define IPSPD_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <syslog.h>
+
+#define LOG_TEXT_MAX 1024	/* longer texts are cut */
+
+struct chan;
+
+/** Logs a line when priority is at or below the level. Control characters are escaped. */
+void ipspd_log(int priority, const char *category, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/** Where lines go; the last call counts. */
+void log_to_stderr(void);		/* with time, for -f */
+void log_to_syslog(void);
+void log_to_channel(struct chan *c);	/* MSG_LOG to the parent; NULL: nowhere any more */
+
+/** Writes a line that a child sent, with the child's name. */
+void log_from_child(const char *child, int priority, const char *category, const char *text);
+
+void log_set_level(int level);
+int log_level(void);
+
+/** "err", "warning", "info" ... as syslog.conf names them. @return -1: no such level */
+int log_level_parse(const char *name);
+const char *log_level_name(int level);
+
+/** Someone who wants to see the lines of this process too (`ipspctl monitor`). Caller's memory. */
+struct log_listener {
+	void (*line)(void *arg, int priority, const char *category, const char *text);
+	void *arg;
+	struct log_listener *next;
+};
+void log_listen(struct log_listener *l);
+void log_forget(struct log_listener *l);
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * ipspd/marks.h - the few numbers in the kernel's routing and packet marks that are ours.
+ *
+ * Fixed, so that the guard of one run is the guard of the next: it must be found again, never
+ * doubled, and `ip rule` must show an operator whose it is.
+ */
+#ifndef IPSPD_MARKS_H
+#define IPSPD_MARKS_H
+
+/* Every packet that a socket of ours sends, and every packet the engine has let pass. */
+#define IPSPD_MARK_BYPASS 0x69700000u
+#define IPSPD_MARK_MASK 0xffff0000u
+
+/* The table whose default route is our TUN, with a blackhole behind it. */
+#define IPSPD_ROUTE_TABLE 26992
+#define IPSPD_BLACKHOLE_METRIC 0x7fffffffu
+
+/* Preferences of our ip rules; all stand before the main table's 32766. */
+#define IPSPD_RULE_PREF_BYPASS 26990	/* marked: main table */
+#define IPSPD_RULE_PREF_TUN 26991	/* from our TUN: main table */
+#define IPSPD_RULE_PREF_STEER 26992	/* what must go through the engine */
+
+#define IPSPD_NFT_TABLE "ipspd_guard"
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * ipspd/roles.h - the processes that one binary can be.
+ *
+ * ipspd/main.c gives up root, enters the role's sandbox, and only then calls its main function,
+ * with the channel to the parent on ROLE_CHANNEL_FD and logging (ipspd/log.h) not yet attached.
+ */
+#ifndef IPSPD_ROLES_H
+#define IPSPD_ROLES_H
+
+#define ROLE_CHANNEL_FD 3
+
+enum ipspd_role {
+	ROLE_PARENT,
+	ROLE_AGENT,
+	ROLE_ENGINE,
+};
+
+/** The agent: MIB state, AgentX, control socket. @return exit status, when the parent is gone */
+int agent_main(int channel_fd);
+
+/** The engine: SPD, SAD, packets. @return exit status, when the parent is gone or says stop */
+int engine_main(int channel_fd);
+
+#endif

@@ -1,0 +1,199 @@
+/* ipspd/start.c - a child's START and the agent's OPTIONS, in and out of octets. */
+#include "config.h"
+
+#include "ipspd/start.h"
+
+#include <net/if.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "ipspd/messages.h"
+
+#define FDS_MAX 8	/* each descriptor has a bit in the octet that says which are there */
+_Static_assert((int)AGENT_FDS <= FDS_MAX && (int)ENGINE_FDS <= FDS_MAX, "one octet of bits");
+
+static void put_text(struct chan_writer *w, const char *text)
+{
+	chan_put_octets(w, text, strlen(text));
+}
+
+/* @return false: too long, or with a NUL inside */
+static bool get_text(struct chan_reader *r, char *out, size_t size)
+{
+	size_t len;
+	const uint8_t *at = chan_get_octets(r, &len);
+
+	if (!at || len >= size || memchr(at, '\0', len))
+		return false;
+	memcpy(out, at, len);
+	out[len] = '\0';
+	return true;
+}
+
+/* Which of n descriptors are there, as bits; those that are, packed into out. */
+static uint8_t pack_fds(const int *fds, size_t n, int *out, size_t *n_out)
+{
+	uint8_t mask = 0;
+
+	*n_out = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (fds[i] < 0)
+			continue;
+		mask |= (uint8_t)(1u << i);
+		out[(*n_out)++] = fds[i];
+	}
+	return mask;
+}
+
+static bool fds_fit(const struct chan_msg *m, uint8_t mask, size_t n)
+{
+	return mask >> n == 0 && (size_t)__builtin_popcount(mask) == m->n_fds;
+}
+
+static void take_fds(struct chan_msg *m, uint8_t mask, int *fds, size_t n)
+{
+	size_t from = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		fds[i] = -1;
+		if (mask & 1u << i) {
+			fds[i] = m->fds[from];
+			m->fds[from++] = -1;
+		}
+	}
+}
+
+int agent_start_send(struct chan *c, const struct agent_start *s)
+{
+	uint8_t buf[4 * START_PATH_MAX + 64];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+	int fds[FDS_MAX];
+	size_t n_fds;
+
+	chan_put_u8(&w, pack_fds(s->fds, AGENT_FDS, fds, &n_fds));
+	chan_put_u8(&w, s->log_level);
+	chan_put_u8(&w, s->first);
+	put_text(&w, s->statedir);
+	put_text(&w, s->master);
+	put_text(&w, s->import_name);
+	put_text(&w, s->control_path);
+	return chan_send(c, MSG_START, buf, w.len, fds, n_fds);
+}
+
+bool agent_start_read(struct chan_msg *m, struct agent_start *s)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	uint8_t mask = chan_get_u8(&r);
+
+	s->log_level = chan_get_u8(&r);
+	s->first = chan_get_u8(&r) != 0;
+	if (!get_text(&r, s->statedir, sizeof(s->statedir)) ||
+	    !get_text(&r, s->master, sizeof(s->master)) ||
+	    !get_text(&r, s->import_name, sizeof(s->import_name)) ||
+	    !get_text(&r, s->control_path, sizeof(s->control_path)))
+		return false;
+	if (!chan_reader_done(&r) || s->log_level > LOG_DEBUG || !fds_fit(m, mask, AGENT_FDS))
+		return false;
+	take_fds(m, mask, s->fds, AGENT_FDS);
+	return true;
+}
+
+int engine_start_send(struct chan *c, const struct engine_start *s)
+{
+	uint8_t buf[64];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+	int fds[FDS_MAX];
+	size_t n_fds;
+
+	chan_put_u8(&w, pack_fds(s->fds, ENGINE_FDS, fds, &n_fds));
+	chan_put_u8(&w, s->log_level);
+	chan_put_u32(&w, s->tun_ifindex);
+	chan_put_u32(&w, s->tun_mtu);
+	put_text(&w, s->tun_name);
+	return chan_send(c, MSG_START, buf, w.len, fds, n_fds);
+}
+
+bool engine_start_read(struct chan_msg *m, struct engine_start *s)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	uint8_t mask = chan_get_u8(&r);
+
+	s->log_level = chan_get_u8(&r);
+	s->tun_ifindex = chan_get_u32(&r);
+	s->tun_mtu = chan_get_u32(&r);
+	if (!get_text(&r, s->tun_name, sizeof(s->tun_name)))
+		return false;
+	if (!chan_reader_done(&r) || s->log_level > LOG_DEBUG || !fds_fit(m, mask, ENGINE_FDS))
+		return false;
+	take_fds(m, mask, s->fds, ENGINE_FDS);
+	return true;
+}
+
+int agent_options_send(struct chan *c, const struct agent_options *o)
+{
+	uint8_t buf[START_ATTACH_MAX * (START_ATTACH_NAME_MAX + 4) + 8];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	chan_put_u8(&w, o->log_level);
+	chan_put_u8(&w, (uint8_t)o->n_attach);
+	for (size_t i = 0; i < o->n_attach; i++)
+		put_text(&w, o->attach[i]);
+	return chan_send(c, MSG_OPTIONS, buf, w.len, NULL, 0);
+}
+
+bool agent_options_read(const struct chan_msg *m, struct agent_options *o)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	struct attach unused;
+
+	o->log_level = chan_get_u8(&r);
+	o->n_attach = chan_get_u8(&r);
+	if (o->log_level > LOG_DEBUG || o->n_attach > START_ATTACH_MAX)
+		return false;
+	for (size_t i = 0; i < o->n_attach; i++) {
+		if (!get_text(&r, o->attach[i], sizeof(o->attach[i])) ||
+		    attach_parse(o->attach[i], &unused) != NULL)
+			return false;
+	}
+	return chan_reader_done(&r);
+}
+
+/* What Linux takes as an interface name; "%d" only at its end, where the kernel numbers it. */
+static bool is_ifname(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len == 0 || len >= IFNAMSIZ || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		unsigned char ch = (unsigned char)name[i];
+
+		if (ch == '%' && i + 2 == len && name[i + 1] == 'd')
+			return true;
+		if (ch <= ' ' || ch >= 0x7f || ch == '/' || ch == ':' || ch == '%')
+			return false;
+	}
+	return true;
+}
+
+const char *attach_parse(const char *text, struct attach *out)
+{
+	if (strcmp(text, "none") == 0) {
+		*out = (struct attach){ .kind = ATTACH_NONE };
+		return NULL;
+	}
+	if (strcmp(text, "tun") == 0) {
+		*out = (struct attach){ .kind = ATTACH_TUN, .name = "ipspd%d" };
+		return NULL;
+	}
+	if (strncmp(text, "tun:", 4) == 0) {
+		if (!is_ifname(text + 4))
+			return "this is no name an interface can have";
+		*out = (struct attach){ .kind = ATTACH_TUN };
+		memcpy(out->name, text + 4, strlen(text + 4) + 1);
+		return NULL;
+	}
+	if (strncmp(text, "nfqueue", 7) == 0 || strncmp(text, "pcap", 4) == 0)
+		return "this attachment is not offered yet; use tun[:NAME] or none";
+	return "an attachment is tun[:NAME] or none";
+}

@@ -1,0 +1,78 @@
+/*
+ * ipspd/start.h - what the parent tells a child at its start, and what the agent answers.
+ *
+ * Both ends check: the parent believes nothing the agent says about what to open.
+ */
+#ifndef IPSPD_START_H
+#define IPSPD_START_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "chan/chan.h"
+
+#define START_PATH_MAX 256	/* octets of a path or an address, NUL included */
+#define START_ATTACH_MAX 8
+#define START_ATTACH_NAME_MAX 64
+
+/** MSG_START to the agent. The descriptors come in this order; -1: there is none. */
+enum agent_fd { AGENT_FD_OPTIONS, AGENT_FD_CONTROL, AGENT_FD_IMPORT, AGENT_FDS };
+
+struct agent_start {
+	char statedir[START_PATH_MAX];
+	char master[START_PATH_MAX];	/* -x; empty: what the options file says */
+	char import_name[START_PATH_MAX];	/* of AGENT_FD_IMPORT, for messages */
+	char control_path[START_PATH_MAX];
+	uint8_t log_level;
+	bool first;			/* the first agent of this parent: -i is for it alone */
+	int fds[AGENT_FDS];
+};
+
+/** MSG_START to the engine. */
+enum engine_fd {
+	ENGINE_FD_TUN,		/* IFF_TUN | IFF_NO_PI, non-blocking; -1: attached to nothing */
+	ENGINE_FD_ESP4_IN,	/* raw socket, IPPROTO_ESP: reads whole IPv4 packets */
+	ENGINE_FD_ESP6_IN,	/* raw socket, IPPROTO_ESP: reads from the ESP header on */
+	ENGINE_FD_RAW4_OUT,	/* IPPROTO_RAW, IP_HDRINCL, marked: writes whole IPv4 packets */
+	ENGINE_FD_RAW6_OUT,	/* IPPROTO_RAW, IPV6_HDRINCL, marked: writes whole IPv6 packets */
+	ENGINE_FD_COUNTERS,	/* memfd, outlives the engine; empty when no engine had it yet */
+	ENGINE_FDS
+};
+
+struct engine_start {
+	uint8_t log_level;
+	uint32_t tun_ifindex;	/* 0 without a TUN */
+	uint32_t tun_mtu;
+	char tun_name[16];
+	int fds[ENGINE_FDS];
+};
+
+/** MSG_OPTIONS: what the options file says, as far as the parent needs it. */
+struct agent_options {
+	uint8_t log_level;	/* of <syslog.h>, LOG_EMERG .. LOG_DEBUG */
+	size_t n_attach;
+	char attach[START_ATTACH_MAX][START_ATTACH_NAME_MAX];	/* "tun:NAME", "none" .. */
+};
+
+/** Each sends; @return what chan_send says. */
+int agent_start_send(struct chan *c, const struct agent_start *s);
+int engine_start_send(struct chan *c, const struct engine_start *s);
+int agent_options_send(struct chan *c, const struct agent_options *o);
+
+/** Each reads; takes the message's descriptors on success. @return false: malformed, nothing taken */
+bool agent_start_read(struct chan_msg *m, struct agent_start *s);
+bool engine_start_read(struct chan_msg *m, struct engine_start *s);
+bool agent_options_read(const struct chan_msg *m, struct agent_options *o);
+
+/** One attachment as -a and the options file name it. */
+enum attach_kind { ATTACH_NONE, ATTACH_TUN };
+struct attach {
+	enum attach_kind kind;
+	char name[16];		/* TUN: interface name, "%d" for the kernel to number it */
+};
+
+/** Reads "tun", "tun:NAME", "none" ... @return NULL, or what is wrong with it */
+const char *attach_parse(const char *text, struct attach *out);
+
+#endif

@@ -1,0 +1,182 @@
+/*
+ * ipspd/wire.c - writes generations as messages.
+ *
+ * Selectors travel many to a message; addresses take 4 or 16 octets each by family. Whatever may
+ * hold a key is wiped before it is left. The reader is ipspd/wire_read.c.
+ */
+#include "config.h"
+
+#include "ipspd/wire.h"
+#include "ipspd/wire_format.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "chan/chan.h"
+#include "ipspd/messages.h"
+
+static void put_addr(struct chan_writer *w, const struct ipsp_addr *a)
+{
+	chan_put_raw(w, a->octets, ipsp_addr_size(a->family));
+}
+
+static void put_selector(struct chan_writer *w, const struct ipsp_selector *s)
+{
+	chan_put_u8(w, s->family);
+	chan_put_u8(w, s->proto_lo);
+	chan_put_u8(w, s->proto_hi);
+	chan_put_u8(w, s->dscp_lo);
+	chan_put_u8(w, s->dscp_hi);
+	chan_put_u32(w, s->flow_lo);
+	chan_put_u32(w, s->flow_hi);
+	chan_put_u32(w, s->sport_lo);
+	chan_put_u32(w, s->sport_hi);
+	chan_put_u32(w, s->dport_lo);
+	chan_put_u32(w, s->dport_hi);
+	put_addr(w, &s->src_lo);
+	put_addr(w, &s->src_hi);
+	put_addr(w, &s->dst_lo);
+	put_addr(w, &s->dst_hi);
+}
+
+static int put_selectors(const struct ipsp_selector *s, uint32_t n, wire_emit emit, void *arg)
+{
+	uint8_t buf[WIRE_SELECTORS_A_MESSAGE * WIRE_SELECTOR_MAX + 2];
+
+	for (uint32_t done = 0; done < n;) {
+		struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+		uint32_t part = n - done < WIRE_SELECTORS_A_MESSAGE ? n - done :
+								      WIRE_SELECTORS_A_MESSAGE;
+
+		chan_put_u16(&w, (uint16_t)part);
+		for (uint32_t i = 0; i < part; i++)
+			put_selector(&w, &s[done + i]);
+		if (w.overflow)
+			return -EMSGSIZE;
+		int rc = emit(arg, MSG_GEN_SELECTORS, buf, w.len);
+		if (rc < 0)
+			return rc;
+		done += part;
+	}
+	return 0;
+}
+
+static int put_entry(const struct ipsp_spd_entry *e, wire_emit emit, void *arg)
+{
+	uint8_t buf[32];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	chan_put_u64(&w, e->id);
+	chan_put_u8(&w, e->action);
+	chan_put_u8(&w, e->log);
+	chan_put_u64(&w, e->sa_id);
+	chan_put_u32(&w, e->n_selectors);
+	int rc = emit(arg, MSG_GEN_ENTRY, buf, w.len);
+	return rc < 0 ? rc : put_selectors(e->selectors, e->n_selectors, emit, arg);
+}
+
+static int put_list(const struct ipsp_spd_list *l, wire_emit emit, void *arg)
+{
+	uint8_t buf[8];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	chan_put_u32(&w, l->ifindex);
+	chan_put_u8(&w, l->dir);
+	int rc = emit(arg, MSG_GEN_LIST, buf, w.len);
+	for (uint32_t i = 0; rc >= 0 && i < l->n_entries; i++)
+		rc = put_entry(&l->entries[i], emit, arg);
+	return rc;
+}
+
+static bool within_bounds(const struct ipsp_spd_list *lists, size_t n, size_t *n_entries)
+{
+	size_t entries = 0, selectors = 0;
+
+	if (n > WIRE_LISTS_MAX)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		entries += lists[i].n_entries;
+		if (entries > WIRE_ENTRIES_MAX)
+			return false;
+		for (uint32_t j = 0; j < lists[i].n_entries; j++) {
+			selectors += lists[i].entries[j].n_selectors;
+			if (selectors > WIRE_SELECTORS_MAX)
+				return false;
+		}
+	}
+	*n_entries = entries;
+	return true;
+}
+
+int wire_put_lists(const struct ipsp_spd_list *lists, size_t n, wire_emit emit, void *arg)
+{
+	size_t n_entries;
+	int rc = 0;
+
+	if (!within_bounds(lists, n, &n_entries))
+		return -E2BIG;
+	for (size_t i = 0; rc >= 0 && i < n; i++)
+		rc = put_list(&lists[i], emit, arg);
+	return rc < 0 ? rc : 0;
+}
+
+static void put_key(struct chan_writer *w, const struct ipsp_key *k)
+{
+	chan_put_octets(w, k->octets, k->len <= IPSP_KEY_MAX ? k->len : 0);
+}
+
+static int put_sa(const struct ipsp_sa_config *sa, wire_emit emit, void *arg)
+{
+	uint8_t buf[WIRE_SA_MAX];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	chan_put_u64(&w, sa->id);
+	chan_put_u64(&w, sa->counter_id);
+	chan_put_u8(&w, sa->dir);
+	chan_put_u8(&w, sa->proto);
+	chan_put_u8(&w, sa->mode);
+	chan_put_u8(&w, sa->df);
+	chan_put_u8(&w, sa->esn);
+	chan_put_u8(&w, sa->replay);
+	chan_put_u32(&w, sa->spi);
+	chan_put_u32(&w, sa->replay_window_pkts);
+	chan_put_u64(&w, sa->seq_floor);
+	chan_put_u64(&w, sa->life_s);
+	chan_put_u64(&w, sa->life_bytes);
+	chan_put_u8(&w, sa->local.family);
+	put_addr(&w, &sa->local);
+	chan_put_u8(&w, sa->remote.family);
+	put_addr(&w, &sa->remote);
+	chan_put_u16(&w, sa->encr);
+	chan_put_u16(&w, sa->encr_key_bits);
+	chan_put_u16(&w, sa->integ);
+	put_key(&w, &sa->encr_key);
+	put_key(&w, &sa->integ_key);
+	int rc = w.overflow ? -EMSGSIZE : emit(arg, MSG_GEN_SA, buf, w.len);
+	explicit_bzero(buf, sizeof(buf));
+	return rc;
+}
+
+int wire_put_generation(uint64_t generation, const struct ipsp_spd_list *lists, size_t n_lists,
+			const struct ipsp_sa_config *sas, size_t n_sas, wire_emit emit, void *arg)
+{
+	uint8_t buf[20];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+	size_t n_entries;
+
+	if (!within_bounds(lists, n_lists, &n_entries) || n_sas > WIRE_SAS_MAX)
+		return -E2BIG;
+	chan_put_u64(&w, generation);
+	int rc = emit(arg, MSG_GEN_BEGIN, buf, w.len);
+	for (size_t i = 0; rc >= 0 && i < n_sas; i++)
+		rc = put_sa(&sas[i], emit, arg);
+	if (rc >= 0)
+		rc = wire_put_lists(lists, n_lists, emit, arg);
+	if (rc < 0)
+		return rc;
+	chan_put_u32(&w, (uint32_t)n_lists);
+	chan_put_u32(&w, (uint32_t)n_entries);
+	chan_put_u32(&w, (uint32_t)n_sas);
+	rc = emit(arg, MSG_GEN_COMMIT, buf, w.len);
+	return rc < 0 ? rc : 0;
+}

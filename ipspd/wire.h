@@ -1,0 +1,76 @@
+/*
+ * ipspd/wire.h - generations as messages: SPD lists and manual SAs, in and out of octets.
+ *
+ * The agent writes them (to the engine with SAs, to the parent's guard without), the engine and the
+ * parent read them. The reader believes nothing: every selector is checked (ipsp_selector_valid),
+ * ids are unique, counts are what was promised, sizes are bounded. The parent also keeps its guard
+ * on disk in this form.
+ */
+#ifndef IPSPD_WIRE_H
+#define IPSPD_WIRE_H
+
+#include "ipsp/config.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define WIRE_LISTS_MAX 8192u
+#define WIRE_ENTRIES_MAX (1u << 18)
+#define WIRE_SELECTORS_MAX (1u << 19)	/* all of a generation; fits the queue of a channel */
+#define WIRE_SAS_MAX (1u << 16)
+
+/** Takes one message's type and payload, borrowed. @return 0, or a negative number that ends it */
+typedef int (*wire_emit)(void *arg, uint16_t type, const uint8_t *data, size_t len);
+
+/** Emits GEN_LIST, GEN_ENTRY and GEN_SELECTORS. @return 0; -E2BIG: over a bound; what emit said */
+int wire_put_lists(const struct ipsp_spd_list *lists, size_t n, wire_emit emit, void *arg);
+
+/** Emits a whole generation: GEN_BEGIN .. GEN_COMMIT. Buffers that held keys are wiped. */
+int wire_put_generation(uint64_t generation, const struct ipsp_spd_list *lists, size_t n_lists,
+			const struct ipsp_sa_config *sas, size_t n_sas, wire_emit emit, void *arg);
+
+/** A generation as received. Owns all it points to; keys are wiped when it is freed. */
+struct wire_gen {
+	uint64_t number;
+	struct ipsp_spd_list *lists;	/* in order of arrival; (ifindex, dir) unique */
+	size_t n_lists;
+	struct ipsp_spd_entry *entries;	/* of all lists; the lists point into it */
+	size_t n_entries;
+	struct ipsp_selector *selectors;
+	size_t n_selectors;
+	struct ipsp_sa_config *sas;	/* ids unique; every sa_id an entry names is here, or 0 */
+	size_t n_sas;
+};
+void wire_gen_free(struct wire_gen *g);
+
+/** Builds one from messages. */
+struct wire_builder;
+
+/** NULL: no memory. */
+struct wire_builder *wire_builder_new(uint64_t number);
+void wire_builder_free(struct wire_builder *b);
+
+/**
+ * Adds one GEN_LIST, GEN_ENTRY, GEN_SELECTORS or GEN_SA.
+ * @return 0; -EINVAL: malformed, or not allowed here; -E2BIG: over a bound; -ENOMEM. After an error
+ *         the builder is good for nothing but wire_builder_free.
+ */
+int wire_builder_add(struct wire_builder *b, uint16_t type, const uint8_t *data, size_t len);
+
+/** What was wrong, for the log. Internal, never NULL. */
+const char *wire_builder_why(const struct wire_builder *b);
+
+/**
+ * Ends a list of layers for the guard: no SAs, sa_id not looked at. Frees b, also on failure.
+ * @return 0 with *out; -EINVAL: an entry lacks selectors; -ENOMEM
+ */
+int wire_builder_finish_lists(struct wire_builder *b, struct wire_gen **out);
+
+/**
+ * Ends a generation with the payload of its GEN_COMMIT. Frees b, also on failure.
+ * @return 0 with *out; -EINVAL: malformed, number or counts differ, an sa_id leads nowhere; -ENOMEM
+ */
+int wire_builder_finish(struct wire_builder *b, const uint8_t *commit, size_t len,
+			struct wire_gen **out);
+
+#endif

@@ -1,0 +1,11 @@
+/*
+ * ipspd/wire_format.h - sizes that ipspd/wire.c and ipspd/wire_read.c agree on. No one else's.
+ */
+#ifndef IPSPD_WIRE_FORMAT_H
+#define IPSPD_WIRE_FORMAT_H
+
+#define WIRE_SELECTOR_MAX (5 + 6 * 4 + 4 * 16)	/* octets of an IPv6 one */
+#define WIRE_SELECTORS_A_MESSAGE 512	/* times WIRE_SELECTOR_MAX: below CHAN_PAYLOAD_MAX */
+#define WIRE_SA_MAX 320			/* octets; two keys and two IPv6 addresses fit */
+
+#endif

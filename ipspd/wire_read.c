@@ -1,0 +1,452 @@
+/*
+ * ipspd/wire_read.c - builds a generation from messages, and believes none of them.
+ *
+ * While it grows, lists and entries know their parts by number, since arrays move; the pointers are
+ * set once at the end. Order on the wire: SAs, then each list with its entries, each entry with its
+ * selectors. Must not be changed to accept less than a whole generation: an entry cut short would
+ * match less than policy says.
+ */
+#include "config.h"
+
+#include "ipspd/wire.h"
+#include "ipspd/wire_format.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chan/chan.h"
+#include "ipspd/messages.h"
+
+/* A growing array; doubled when full, up to a bound. */
+struct array {
+	void *items;
+	size_t n;
+	size_t room;
+};
+
+struct wire_builder {
+	uint64_t number;
+	struct array lists;		/* struct ipsp_spd_list, entries NULL */
+	struct array entries;		/* struct ipsp_spd_entry, selectors NULL */
+	struct array selectors;		/* struct ipsp_selector */
+	struct array sas;		/* struct ipsp_sa_config */
+	uint32_t missing;		/* selectors that the last entry still lacks */
+	const char *why;
+};
+
+/* ---- memory ---- */
+
+/* Room for one more zeroed item. @return it, or NULL with *rc */
+static void *array_add(struct array *a, size_t size, size_t max, int *rc)
+{
+	if (a->n >= max) {
+		*rc = -E2BIG;
+		return NULL;
+	}
+	if (a->n == a->room) {
+		size_t room = a->room ? a->room * 2 : 16;
+		void *items = calloc(room, size);
+
+		if (!items) {
+			*rc = -ENOMEM;
+			return NULL;
+		}
+		/* Not realloc: what it leaves behind may hold keys. */
+		if (a->n > 0)
+			memcpy(items, a->items, a->n * size);
+		if (a->items)
+			explicit_bzero(a->items, a->n * size);
+		free(a->items);
+		a->items = items;
+		a->room = room;
+	}
+	*rc = 0;
+	return (uint8_t *)a->items + a->n++ * size;
+}
+
+static void array_free(struct array *a, size_t size)
+{
+	if (a->items)
+		explicit_bzero(a->items, a->n * size);
+	free(a->items);
+}
+
+struct wire_builder *wire_builder_new(uint64_t number)
+{
+	struct wire_builder *b = (struct wire_builder *)calloc(1, sizeof(*b));
+
+	if (b) {
+		b->number = number;
+		b->why = "nothing";
+	}
+	return b;
+}
+
+void wire_builder_free(struct wire_builder *b)
+{
+	if (!b)
+		return;
+	array_free(&b->lists, sizeof(struct ipsp_spd_list));
+	array_free(&b->entries, sizeof(struct ipsp_spd_entry));
+	array_free(&b->selectors, sizeof(struct ipsp_selector));
+	array_free(&b->sas, sizeof(struct ipsp_sa_config));
+	free(b);
+}
+
+void wire_gen_free(struct wire_gen *g)
+{
+	if (!g)
+		return;
+	if (g->sas)
+		explicit_bzero(g->sas, g->n_sas * sizeof(*g->sas));
+	free(g->lists);
+	free(g->entries);
+	free(g->selectors);
+	free(g->sas);
+	free(g);
+}
+
+const char *wire_builder_why(const struct wire_builder *b)
+{
+	return b->why;
+}
+
+static int refuse(struct wire_builder *b, const char *why)
+{
+	b->why = why;
+	return -EINVAL;
+}
+
+static int no_room(struct wire_builder *b, int rc)
+{
+	b->why = rc == -E2BIG ? "more than its bound allows" : "no memory";
+	return rc;
+}
+
+/* ---- one message each ---- */
+
+static bool is_bool(uint8_t v)
+{
+	return v <= 1;
+}
+
+static int add_list(struct wire_builder *b, struct chan_reader *r)
+{
+	struct ipsp_spd_list l = { .ifindex = chan_get_u32(r), .dir = chan_get_u8(r) };
+	int rc;
+
+	if (!chan_reader_done(r))
+		return refuse(b, "list of the wrong size");
+	if (b->missing)
+		return refuse(b, "list before the last entry's selectors");
+	if (l.dir != IPSP_INBOUND && l.dir != IPSP_OUTBOUND)
+		return refuse(b, "list of no direction");
+	const struct ipsp_spd_list *known = (const struct ipsp_spd_list *)b->lists.items;
+	for (size_t i = 0; i < b->lists.n; i++) {
+		if (known[i].ifindex == l.ifindex && known[i].dir == l.dir)
+			return refuse(b, "second list of one interface and direction");
+	}
+	struct ipsp_spd_list *to =
+		(struct ipsp_spd_list *)array_add(&b->lists, sizeof(l), WIRE_LISTS_MAX, &rc);
+	if (!to)
+		return no_room(b, rc);
+	*to = l;
+	return 0;
+}
+
+static int add_entry(struct wire_builder *b, struct chan_reader *r)
+{
+	struct ipsp_spd_entry e = { .id = chan_get_u64(r), .action = chan_get_u8(r) };
+	uint8_t log = chan_get_u8(r);
+	int rc;
+
+	e.log = log == 1;
+	e.sa_id = chan_get_u64(r);
+	e.n_selectors = chan_get_u32(r);
+	if (!chan_reader_done(r) || !is_bool(log))
+		return refuse(b, "entry of the wrong form");
+	if (b->lists.n == 0)
+		return refuse(b, "entry outside any list");
+	if (b->missing)
+		return refuse(b, "entry before the last one's selectors");
+	if (e.id == 0)
+		return refuse(b, "entry with id 0");
+	if (e.action > IPSP_PROTECT)
+		return refuse(b, "entry with no such action");
+	if (e.sa_id != 0 && e.action != IPSP_PROTECT)
+		return refuse(b, "SA named by an entry that does not protect");
+	if (e.n_selectors > WIRE_SELECTORS_MAX - b->selectors.n)
+		return no_room(b, -E2BIG);
+	struct ipsp_spd_entry *to =
+		(struct ipsp_spd_entry *)array_add(&b->entries, sizeof(e), WIRE_ENTRIES_MAX, &rc);
+	if (!to)
+		return no_room(b, rc);
+	*to = e;
+	b->missing = e.n_selectors;
+	((struct ipsp_spd_list *)b->lists.items)[b->lists.n - 1].n_entries++;
+	return 0;
+}
+
+static void get_addr(struct chan_reader *r, uint8_t family, struct ipsp_addr *a)
+{
+	a->family = family;
+	chan_get_raw(r, a->octets, ipsp_addr_size(family));
+}
+
+static void get_selector(struct chan_reader *r, struct ipsp_selector *s)
+{
+	s->family = chan_get_u8(r);
+	s->proto_lo = chan_get_u8(r);
+	s->proto_hi = chan_get_u8(r);
+	s->dscp_lo = chan_get_u8(r);
+	s->dscp_hi = chan_get_u8(r);
+	s->flow_lo = chan_get_u32(r);
+	s->flow_hi = chan_get_u32(r);
+	s->sport_lo = chan_get_u32(r);
+	s->sport_hi = chan_get_u32(r);
+	s->dport_lo = chan_get_u32(r);
+	s->dport_hi = chan_get_u32(r);
+	get_addr(r, s->family, &s->src_lo);
+	get_addr(r, s->family, &s->src_hi);
+	get_addr(r, s->family, &s->dst_lo);
+	get_addr(r, s->family, &s->dst_hi);
+}
+
+static int add_selectors(struct wire_builder *b, struct chan_reader *r)
+{
+	uint16_t count = chan_get_u16(r);
+	int rc;
+
+	if (count == 0 || count > b->missing)
+		return refuse(b, "selectors that no entry wants");
+	for (uint16_t i = 0; i < count; i++) {
+		struct ipsp_selector s = { .family = 0 };
+
+		get_selector(r, &s);
+		if (r->short_read)
+			return refuse(b, "selectors cut short");
+		if (!ipsp_selector_valid(&s))
+			return refuse(b, "selector that is not valid");
+		struct ipsp_selector *to = (struct ipsp_selector *)array_add(
+			&b->selectors, sizeof(s), WIRE_SELECTORS_MAX, &rc);
+		if (!to)
+			return no_room(b, rc);
+		*to = s;
+	}
+	if (!chan_reader_done(r))
+		return refuse(b, "octets after the selectors");
+	b->missing -= count;
+	return 0;
+}
+
+/* @return false: longer than any key; the reader is then spoilt too */
+static bool get_key(struct chan_reader *r, struct ipsp_key *k)
+{
+	size_t len;
+	const uint8_t *octets = chan_get_octets(r, &len);
+
+	if (!octets || len > IPSP_KEY_MAX)
+		return false;
+	k->len = (uint16_t)len;
+	memcpy(k->octets, octets, len);
+	return true;
+}
+
+static bool get_sa_addr(struct chan_reader *r, struct ipsp_addr *a)
+{
+	uint8_t family = chan_get_u8(r);
+
+	get_addr(r, family, a);
+	return family == 0 || family == 4 || family == 6;
+}
+
+static bool sa_is_valid(const struct ipsp_sa_config *sa)
+{
+	uint32_t w = sa->replay_window_pkts;
+
+	if (sa->id == 0 || sa->counter_id == 0)
+		return false;
+	if (sa->dir != IPSP_INBOUND && sa->dir != IPSP_OUTBOUND)
+		return false;
+	if (sa->proto != IPSP_PROTO_ESP && sa->proto != IPSP_PROTO_AH)
+		return false;
+	if (sa->mode != IPSP_MODE_TUNNEL && sa->mode != IPSP_MODE_TRANSPORT)
+		return false;
+	if (sa->df > IPSP_DF_CLEAR)
+		return false;
+	if (sa->spi == 0)	/* RFC 4303 2.1: never on the wire */
+		return false;
+	if (sa->replay && (w < 32 || w > 4096 || (w & (w - 1)) != 0))
+		return false;
+	return sa->local.family == 0 || sa->remote.family == 0 ||
+	       sa->local.family == sa->remote.family;
+}
+
+/* Reads everything; the core judges algorithms and key sizes when it installs the SA. */
+static bool get_sa(struct chan_reader *r, struct ipsp_sa_config *sa)
+{
+	sa->id = chan_get_u64(r);
+	sa->counter_id = chan_get_u64(r);
+	sa->dir = chan_get_u8(r);
+	sa->proto = chan_get_u8(r);
+	sa->mode = chan_get_u8(r);
+	sa->df = chan_get_u8(r);
+	uint8_t esn = chan_get_u8(r);
+	uint8_t replay = chan_get_u8(r);
+	sa->esn = esn == 1;
+	sa->replay = replay == 1;
+	sa->spi = chan_get_u32(r);
+	sa->replay_window_pkts = chan_get_u32(r);
+	sa->seq_floor = chan_get_u64(r);
+	sa->life_s = chan_get_u64(r);
+	sa->life_bytes = chan_get_u64(r);
+	bool good = get_sa_addr(r, &sa->local);
+	good = get_sa_addr(r, &sa->remote) && good;
+	sa->encr = chan_get_u16(r);
+	sa->encr_key_bits = chan_get_u16(r);
+	sa->integ = chan_get_u16(r);
+	good = get_key(r, &sa->encr_key) && good;
+	good = get_key(r, &sa->integ_key) && good;
+	return good && is_bool(esn) && is_bool(replay) && chan_reader_done(r);
+}
+
+static int add_sa(struct wire_builder *b, struct chan_reader *r)
+{
+	int rc;
+
+	if (b->lists.n > 0)
+		return refuse(b, "SA after the first list");
+	struct ipsp_sa_config *sa = (struct ipsp_sa_config *)array_add(&b->sas, sizeof(*sa),
+								       WIRE_SAS_MAX, &rc);
+	if (!sa)
+		return no_room(b, rc);
+	if (!get_sa(r, sa))
+		return refuse(b, "SA of the wrong form");
+	if (!sa_is_valid(sa))
+		return refuse(b, "SA that is not valid");
+	return 0;
+}
+
+static const struct {
+	uint16_t type;
+	int (*add)(struct wire_builder *b, struct chan_reader *r);
+} parts[] = {
+	{ MSG_GEN_LIST, add_list },
+	{ MSG_GEN_ENTRY, add_entry },
+	{ MSG_GEN_SELECTORS, add_selectors },
+	{ MSG_GEN_SA, add_sa },
+};
+
+int wire_builder_add(struct wire_builder *b, uint16_t type, const uint8_t *data, size_t len)
+{
+	struct chan_reader r = { .data = data, .len = len };
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (parts[i].type == type)
+			return parts[i].add(b, &r);
+	}
+	return refuse(b, "message that is no part of a generation");
+}
+
+/* ---- the end ---- */
+
+static int cmp_u64(const void *a, const void *b)
+{
+	const uint64_t *x = (const uint64_t *)a, *y = (const uint64_t *)b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static int check_sas(struct wire_builder *b)
+{
+	const struct ipsp_sa_config *sas = (const struct ipsp_sa_config *)b->sas.items;
+	const struct ipsp_spd_entry *entries = (const struct ipsp_spd_entry *)b->entries.items;
+	uint64_t *ids = (uint64_t *)calloc(b->sas.n + 1, sizeof(*ids));
+	int rc = 0;
+
+	if (!ids)
+		return -ENOMEM;
+	for (size_t i = 0; i < b->sas.n; i++)
+		ids[i] = sas[i].id;
+	qsort(ids, b->sas.n, sizeof(*ids), cmp_u64);
+	for (size_t i = 1; rc == 0 && i < b->sas.n; i++) {
+		if (ids[i] == ids[i - 1])
+			rc = refuse(b, "two SAs of one id");
+	}
+	for (size_t i = 0; rc == 0 && i < b->entries.n; i++) {
+		if (entries[i].sa_id != 0 &&
+		    !bsearch(&entries[i].sa_id, ids, b->sas.n, sizeof(*ids), cmp_u64))
+			rc = refuse(b, "entry names an SA that is not there");
+	}
+	free(ids);
+	return rc;
+}
+
+static struct wire_gen *take(struct wire_builder *b)
+{
+	struct wire_gen *g = (struct wire_gen *)calloc(1, sizeof(*g));
+	struct ipsp_selector *s = (struct ipsp_selector *)b->selectors.items;
+	struct ipsp_spd_entry *e = (struct ipsp_spd_entry *)b->entries.items;
+
+	if (!g)
+		return NULL;
+	*g = (struct wire_gen){
+		.number = b->number,
+		.lists = (struct ipsp_spd_list *)b->lists.items, .n_lists = b->lists.n,
+		.entries = e, .n_entries = b->entries.n,
+		.selectors = s, .n_selectors = b->selectors.n,
+		.sas = (struct ipsp_sa_config *)b->sas.items, .n_sas = b->sas.n,
+	};
+	for (size_t i = 0; i < g->n_entries; i++) {
+		g->entries[i].selectors = g->entries[i].n_selectors ? s : NULL;
+		s += g->entries[i].n_selectors;
+	}
+	for (size_t i = 0; i < g->n_lists; i++) {
+		g->lists[i].entries = g->lists[i].n_entries ? e : NULL;
+		e += g->lists[i].n_entries;
+	}
+	b->lists = b->entries = b->selectors = b->sas = (struct array){ NULL, 0, 0 };
+	return g;
+}
+
+int wire_builder_finish_lists(struct wire_builder *b, struct wire_gen **out)
+{
+	int rc = b->missing || b->sas.n > 0 ? -EINVAL : 0;
+
+	if (rc == 0) {
+		struct wire_gen *g = take(b);
+
+		if (g)
+			*out = g;
+		else
+			rc = -ENOMEM;
+	}
+	wire_builder_free(b);
+	return rc;
+}
+
+int wire_builder_finish(struct wire_builder *b, const uint8_t *commit, size_t len,
+			struct wire_gen **out)
+{
+	struct chan_reader r = { .data = commit, .len = len };
+	uint64_t number = chan_get_u64(&r);
+	uint32_t lists = chan_get_u32(&r);
+	uint32_t entries = chan_get_u32(&r);
+	uint32_t sas = chan_get_u32(&r);
+	int rc = -EINVAL;
+
+	if (chan_reader_done(&r) && number == b->number && lists == b->lists.n &&
+	    entries == b->entries.n && sas == b->sas.n && b->missing == 0)
+		rc = check_sas(b);
+	if (rc == 0) {
+		struct wire_gen *g = take(b);
+
+		if (g)
+			*out = g;
+		else
+			rc = -ENOMEM;
+	}
+	wire_builder_free(b);
+	return rc;
+}
