@@ -190,15 +190,22 @@ tb_ctl()
 	tb_in "$tb_r" "$TB_BUILD/ipspctl/ipspctl" -s "$TB_DIR/$tb_r/control" "$@"
 }
 
-# tb_snmp TOOL ROUTER ARGUMENT..: a Net-SNMP tool, as the operator, authPriv, with our modules.
+# tb_snmp TOOL ROUTER [-OPTION..] ARGUMENT..: a Net-SNMP tool, as the operator (TB_USER: another),
+# authPriv, with our modules.
 tb_snmp()
 {
-	tb_tool=$1 tb_r=$2
+	tb_tool=$1 tb_r=$2 tb_options=
 	shift 2
-	tb_in "$tb_r" "$tb_tool" -v3 -l authPriv -u "${TB_USER:-$TB_USER_WRITE}" -a SHA-256 \
+	while [ "${1#-}" != "$1" ]; do
+		tb_options="$tb_options $1"
+		shift
+	done
+	# Word splitting is wanted: one argument an option.
+	# shellcheck disable=SC2086
+	tb_in "$tb_r" "$tb_tool" -v3 -l "${TB_LEVEL:-authPriv}" -u "${TB_USER:-$TB_USER_WRITE}" -a SHA-256 \
 		-A "$TB_PASS_AUTH" -x AES -X "$TB_PASS_PRIV" -M "$TB_SRC/mibs/smi:$TB_SRC/mibs" \
 		-m "IPSEC-SPD-MIB:IPSEC-IPSECACTION-MIB:IPSEC-IKEACTION-MIB:IPSPD-MIB" -t 5 -r 2 \
-		127.0.0.1 "$@"
+		$tb_options 127.0.0.1 "$@"
 }
 
 tb_ifindex()

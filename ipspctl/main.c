@@ -1,0 +1,476 @@
+/*
+ * ipspctl/main.c - the command line: options, and a table of commands.
+ *
+ * Each command turns its words into one request (ipspd/control.h) and says how the answer is shown.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "ipspctl/client.h"
+#include "ipspctl/guard.h"
+#include "ipspctl/print.h"
+
+#define COPY_SIZE 65536
+
+/** Exit statuses, as systemd and iproute2 use them. */
+enum { EXIT_OK = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
+
+struct context {
+	const char *socket;
+	const char *statedir;
+	bool json;
+	bool first;		/* nothing printed yet */
+	print_fn *print;
+};
+
+struct command {
+	const char *name;	/* one word, or two */
+	const char *usage;	/* what follows */
+	int (*run)(struct context *x, int argc, char **argv);
+};
+
+static int usage_error(const char *name, const char *usage)
+{
+	fprintf(stderr, "usage: ipspctl [-s SOCKET] [--json] %s %s\n", name, usage);
+	return EXIT_USAGE;
+}
+
+/* ---- one request ---- */
+
+static struct json_object *new_request(const char *command)
+{
+	struct json_object *r = json_object_new_object();
+
+	json_object_object_add(r, "command", json_object_new_string(command));
+	return r;
+}
+
+static void add_text(struct json_object *r, const char *key, const char *text)
+{
+	json_object_object_add(r, key, json_object_new_string(text));
+}
+
+static void add_flag(struct json_object *r, const char *key)
+{
+	json_object_object_add(r, key, json_object_new_boolean(1));
+}
+
+static void show_item(void *arg, struct json_object *item)
+{
+	struct context *x = arg;
+
+	if (x->json)
+		printf("%s%s", x->first ? "[\n" : ",\n",
+		       json_object_to_json_string_ext(item, JSON_C_TO_STRING_PLAIN |
+								    JSON_C_TO_STRING_NOSLASHESCAPE));
+	else
+		x->print(item, x->first);
+	x->first = false;
+}
+
+/* Takes the request. file: what an error's line number counts in. */
+static int ask(struct context *x, struct json_object *request, int fd, print_fn *print,
+	       const char *file)
+{
+	struct json_object *error = NULL;
+	bool answered;
+
+	x->print = print;
+	x->first = true;
+	answered = client_request(x->socket, request, fd, show_item, x, &error);
+	json_object_put(request);
+	if (x->json && print != print_nothing)
+		puts(x->first ? "[]" : "\n]");
+	if (!answered)
+		return EXIT_REFUSED;
+	if (!error)
+		return EXIT_OK;
+	print_error(error, file);
+	json_object_put(error);
+	return EXIT_REFUSED;
+}
+
+/* ---- show ---- */
+
+static int show_plain(struct context *x, int argc, const char *command, print_fn *print)
+{
+	if (argc != 0)
+		return usage_error("show", command);
+	return ask(x, new_request(command), -1, print, NULL);
+}
+
+static int show_spd(struct context *x, int argc, char **argv)
+{
+	(void)argv;
+	return show_plain(x, argc, "spd", print_spd);
+}
+
+static int show_sad(struct context *x, int argc, char **argv)
+{
+	(void)argv;
+	return show_plain(x, argc, "sad", print_sad);
+}
+
+static int show_stats(struct context *x, int argc, char **argv)
+{
+	(void)argv;
+	return show_plain(x, argc, "stats", print_stats);
+}
+
+static int show_status(struct context *x, int argc, char **argv)
+{
+	(void)argv;
+	return show_plain(x, argc, "status", print_status);
+}
+
+static int show_rows(struct context *x, int argc, char **argv)
+{
+	struct json_object *r;
+
+	if (argc > 1)
+		return usage_error("show rows", "[TABLE]");
+	r = new_request("rows");
+	if (argc == 1)
+		add_text(r, "table", argv[0]);
+	return ask(x, r, -1, print_row, NULL);
+}
+
+/* ---- rows ---- */
+
+/* TABLE [INDEX] COLUMN=VALUE..: scalars have no index. false: usage. */
+static bool row_words(struct json_object *r, int argc, char **argv)
+{
+	struct json_object *values = json_object_new_object();
+	int at = 1;
+
+	json_object_object_add(r, "values", values);
+	if (argc < 1)
+		return false;
+	add_text(r, "table", argv[0]);
+	if (at < argc && !strchr(argv[at], '='))
+		add_text(r, "index", argv[at++]);
+	for (; at < argc; at++) {
+		char *eq = strchr(argv[at], '=');
+
+		if (!eq)
+			return false;
+		*eq = '\0';
+		json_object_object_add(values, argv[at], json_object_new_string(eq + 1));
+	}
+	return true;
+}
+
+static int row_command(struct context *x, const char *command, const char *usage, print_fn *print,
+		       int argc, char **argv)
+{
+	struct json_object *r = new_request(command);
+
+	if (!row_words(r, argc, argv)) {
+		json_object_put(r);
+		return usage_error(command, usage);
+	}
+	return ask(x, r, -1, print, NULL);
+}
+
+static int get(struct context *x, int argc, char **argv)
+{
+	return row_command(x, "get", "TABLE [INDEX]", print_row, argc, argv);
+}
+
+static int set(struct context *x, int argc, char **argv)
+{
+	return row_command(x, "set", "TABLE [INDEX] COLUMN=VALUE..", print_change, argc, argv);
+}
+
+static int create(struct context *x, int argc, char **argv)
+{
+	return row_command(x, "create", "TABLE INDEX [COLUMN=VALUE..]", print_change, argc, argv);
+}
+
+static int delete(struct context *x, int argc, char **argv)
+{
+	return row_command(x, "delete", "TABLE INDEX", print_change, argc, argv);
+}
+
+/* ---- files ---- */
+
+static bool copy(int from, int to)
+{
+	char buf[COPY_SIZE];
+	ssize_t n;
+
+	while ((n = read(from, buf, sizeof(buf))) > 0) {
+		for (ssize_t done = 0; done < n;) {
+			ssize_t w = write(to, buf + done, (size_t)(n - done));
+
+			if (w < 0)
+				return false;
+			done += w;
+		}
+	}
+	return n == 0;
+}
+
+/* The daemon gets an anonymous file, not ours: nothing can change or stall under it. */
+static int private_copy(const char *path)
+{
+	int from = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	int memory = memfd_create("ipspctl-import", MFD_CLOEXEC);
+
+	if (from < 0 || memory < 0 || !copy(from, memory)) {
+		fprintf(stderr, "ipspctl: %s: %s\n", path, strerror(errno));
+		if (memory >= 0)
+			close(memory);
+		memory = -1;
+	}
+	if (from > STDIN_FILENO)
+		close(from);
+	return memory;
+}
+
+static int import(struct context *x, int argc, char **argv)
+{
+	static const char usage[] = "FILE [--merge|--replace] [--dry-run] [--diff]";
+	struct json_object *r = new_request("import");
+	const char *file = NULL;
+	bool good = true;
+	int fd, rc;
+
+	for (int i = 0; i < argc && good; i++) {
+		if (strcmp(argv[i], "--replace") == 0)
+			add_flag(r, "replace");
+		else if (strcmp(argv[i], "--dry-run") == 0)
+			add_flag(r, "dry-run");
+		else if (strcmp(argv[i], "--diff") == 0)
+			add_flag(r, "difference");
+		else if (strcmp(argv[i], "--merge") == 0)
+			continue;	/* the default */
+		else if (!file && (argv[i][0] != '-' || strcmp(argv[i], "-") == 0))
+			file = argv[i];
+		else
+			good = false;
+	}
+	if (!file || !good) {
+		json_object_put(r);
+		return usage_error("import", usage);
+	}
+	fd = private_copy(file);
+	if (fd < 0) {
+		json_object_put(r);
+		return EXIT_REFUSED;
+	}
+	rc = ask(x, r, fd, print_change, file);
+	close(fd);
+	return rc;
+}
+
+static int write_out(int memory, const char *path)
+{
+	int to = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : STDOUT_FILENO;
+	int rc = EXIT_OK;
+
+	if (to < 0 || lseek(memory, 0, SEEK_SET) < 0 || !copy(memory, to)) {
+		fprintf(stderr, "ipspctl: %s: %s\n", path ? path : "standard output",
+			strerror(errno));
+		rc = EXIT_REFUSED;
+	}
+	if (path && to >= 0 && close(to) < 0 && rc == EXIT_OK) {
+		fprintf(stderr, "ipspctl: %s: %s\n", path, strerror(errno));
+		rc = EXIT_REFUSED;
+	}
+	return rc;
+}
+
+static int export(struct context *x, int argc, char **argv)
+{
+	const char *path = argc == 1 && strcmp(argv[0], "-") != 0 ? argv[0] : NULL;
+	int memory, rc;
+
+	if (argc > 1 || (path && path[0] == '-'))
+		return usage_error("export", "[FILE]");
+	memory = memfd_create("ipspctl-export", MFD_CLOEXEC);
+	if (memory < 0) {
+		fprintf(stderr, "ipspctl: %s\n", strerror(errno));
+		return EXIT_REFUSED;
+	}
+	rc = ask(x, new_request("export"), memory, print_nothing, NULL);
+	if (rc == EXIT_OK)
+		rc = write_out(memory, path);
+	close(memory);
+	return rc;
+}
+
+/* ---- the daemon ---- */
+
+static int wait_for(struct context *x, int argc, char **argv)
+{
+	static const char usage[] = "[--snmp] [--generation N] [--timeout SECONDS]";
+	struct json_object *r = new_request("wait");
+
+	for (int i = 0; i < argc; i++) {
+		bool more = i + 1 < argc;
+		char *end = NULL;
+		long long n = 0;
+
+		if (strcmp(argv[i], "--snmp") == 0) {
+			add_flag(r, "snmp");
+			continue;
+		}
+		if (more)
+			n = strtoll(argv[i + 1], &end, 10);
+		if (!more || *end || n < 0 || (strcmp(argv[i], "--generation") != 0 &&
+					       strcmp(argv[i], "--timeout") != 0)) {
+			json_object_put(r);
+			return usage_error("wait", usage);
+		}
+		json_object_object_add(r, argv[i] + 2, json_object_new_int64(n));
+		i++;
+	}
+	return ask(x, r, -1, print_nothing, NULL);
+}
+
+static int release(struct context *x, int argc, char **argv)
+{
+	struct json_object *r;
+
+	if (argc != 2)
+		return usage_error("release", "INTERFACE inbound|outbound");
+	r = new_request("release");
+	add_text(r, "interface", argv[0]);
+	add_text(r, "direction", argv[1]);
+	return ask(x, r, -1, print_change, NULL);
+}
+
+static int monitor(struct context *x, int argc, char **argv)
+{
+	(void)argv;
+	if (argc != 0)
+		return usage_error("monitor", "");
+	return ask(x, new_request("monitor"), -1, print_line, NULL);
+}
+
+static int log_level(struct context *x, int argc, char **argv)
+{
+	struct json_object *r;
+
+	if (argc != 1)
+		return usage_error("log", "error|warning|notice|info|debug");
+	r = new_request("log");
+	add_text(r, "level", argv[0]);
+	return ask(x, r, -1, print_nothing, NULL);
+}
+
+static int guard_show(struct context *x, int argc, char **argv)
+{
+	(void)argv;
+	if (argc != 0)
+		return usage_error("guard show", "");
+	return ask(x, new_request("guard-show"), -1, print_line, NULL);
+}
+
+static int guard_take_away(struct context *x, int argc, char **argv)
+{
+	(void)argv;
+	if (argc != 0)
+		return usage_error("guard remove", "");
+	return ctl_guard_remove(x->statedir) ? EXIT_OK : EXIT_REFUSED;
+}
+
+static const struct command commands[] = {
+	{ "show spd", "", show_spd },
+	{ "show sad", "", show_sad },
+	{ "show rows", "[TABLE]", show_rows },
+	{ "show stats", "", show_stats },
+	{ "show status", "", show_status },
+	{ "get", "TABLE [INDEX]", get },
+	{ "set", "TABLE [INDEX] COLUMN=VALUE..", set },
+	{ "create", "TABLE INDEX [COLUMN=VALUE..]", create },
+	{ "delete", "TABLE INDEX", delete },
+	{ "import", "FILE [--merge|--replace] [--dry-run] [--diff]", import },
+	{ "export", "[FILE]", export },
+	{ "wait", "[--snmp] [--generation N] [--timeout SECONDS]", wait_for },
+	{ "guard show", "", guard_show },
+	{ "guard remove", "", guard_take_away },
+	{ "release", "INTERFACE inbound|outbound", release },
+	{ "monitor", "", monitor },
+	{ "log", "error|warning|notice|info|debug", log_level },
+};
+
+static void help(FILE *to)
+{
+	fprintf(to, "usage: ipspctl [-s SOCKET] [-S STATEDIR] [--json] COMMAND\n");
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		fprintf(to, "  %s %s\n", commands[i].name, commands[i].usage);
+}
+
+/* How many of the words name the command: 1, 2, or 0. */
+static int words_matched(const struct command *c, int argc, char **argv)
+{
+	const char *space = strchr(c->name, ' ');
+	size_t first = space ? (size_t)(space - c->name) : strlen(c->name);
+
+	if (argc < 1 || strlen(argv[0]) != first || strncmp(argv[0], c->name, first) != 0)
+		return 0;
+	if (!space)
+		return 1;
+	return argc > 1 && strcmp(argv[1], space + 1) == 0 ? 2 : 0;
+}
+
+static int run(struct context *x, int argc, char **argv)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		int words = words_matched(&commands[i], argc, argv);
+
+		if (words)
+			return commands[i].run(x, argc - words, argv + words);
+	}
+	help(stderr);
+	return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "socket", required_argument, NULL, 's' },
+		{ "statedir", required_argument, NULL, 'S' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct context x = { .socket = IPSPD_RUNDIR "/control", .statedir = IPSPD_STATEDIR };
+	int c;
+
+	/* "+": options after the command are the command's own. */
+	while ((c = getopt_long(argc, argv, "+s:S:jhV", options, NULL)) != -1) {
+		switch (c) {
+		case 's':
+			x.socket = optarg;
+			break;
+		case 'S':
+			x.statedir = optarg;
+			break;
+		case 'j':
+			x.json = true;
+			break;
+		case 'h':
+			help(stdout);
+			return EXIT_OK;
+		case 'V':
+			puts(PACKAGE_STRING);
+			return EXIT_OK;
+		default:
+			help(stderr);
+			return EXIT_USAGE;
+		}
+	}
+	return run(&x, argc - optind, argv + optind);
+}

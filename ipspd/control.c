@@ -1,0 +1,400 @@
+/*
+ * ipspd/control.c - the control socket's connections, and the frame of a request.
+ *
+ * What comes in is hostile: a request is parsed by json-c with a bounded depth, its size is the
+ * frame's, and a handler sees nothing but its members. What the commands mean stands in control_*.c.
+ */
+#include "ipspd/control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "ipspd/control_client.h"
+
+#define JSON_DEPTH_MAX 8
+#define STORE_WAIT_S 10			/* for the transaction another door has staged */
+#define STREAM_QUEUE_MAX (1u << 20)	/* octets on their way before a long answer pauses */
+#define STREAM_PAUSE_US 5000
+
+struct control {
+	struct agent *agent;
+	int listen_fd;
+	struct event *listener;
+	struct control_client *clients;
+	size_t n_clients;
+};
+
+static const struct control_command *const command_sets[] = {
+	control_row_commands, control_show_commands, control_file_commands,
+	control_daemon_commands,
+};
+
+static const struct control_command *find_command(const char *name)
+{
+	for (size_t i = 0; i < sizeof(command_sets) / sizeof(command_sets[0]); i++)
+		for (const struct control_command *c = command_sets[i]; c->name; c++)
+			if (strcmp(c->name, name) == 0)
+				return c;
+	return NULL;
+}
+
+/* ---- the end of a request ---- */
+
+static void stop_timer(struct control_client *c)
+{
+	if (c->timer)
+		event_free(c->timer);
+	c->timer = NULL;
+}
+
+static void leave_line(struct control_client *c)
+{
+	if (c->in_line)
+		mib_store_forget_waiter(agent_store(c->agent), &c->waiter);
+	c->in_line = false;
+}
+
+static void request_over(struct control_client *c)
+{
+	leave_line(c);
+	stop_timer(c);
+	c->abort = NULL;
+	if (c->request)
+		json_object_put(c->request);
+	c->request = NULL;
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = -1;
+	c->busy = false;
+}
+
+static void client_free(struct control_client *c)
+{
+	struct control_client **at = &c->control->clients;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	c->control->n_clients--;
+	if (c->abort)
+		c->abort(c);
+	request_over(c);
+	chan_free(c->chan);
+	free(c);
+}
+
+static void send_json(struct control_client *c, enum control_message type,
+		      struct json_object *o)
+{
+	size_t len = 0;
+	const char *text = json_object_to_json_string_length(o, JSON_C_TO_STRING_PLAIN, &len);
+
+	/* A client that is gone or does not read loses its answer; its channel's end tells us. */
+	if (text)
+		(void)chan_send(c->chan, (uint16_t)type, text, len, NULL, 0);
+	json_object_put(o);
+}
+
+void client_item(struct control_client *c, struct json_object *item)
+{
+	send_json(c, CTL_ITEM, item);
+}
+
+void client_end(struct control_client *c)
+{
+	request_over(c);
+	send_json(c, CTL_END, json_object_new_object());
+}
+
+static void end_with_error(struct control_client *c, const char *code, unsigned line,
+			   const char *object, const char *text)
+{
+	struct json_object *end = json_object_new_object();
+	struct json_object *error = json_object_new_object();
+
+	json_object_object_add(error, "code", json_object_new_string(code));
+	if (line)
+		json_object_object_add(error, "line", json_object_new_int64(line));
+	if (object[0])
+		json_object_object_add(error, "object", json_object_new_string(object));
+	json_object_object_add(error, "text", json_object_new_string(text));
+	json_object_object_add(end, "error", error);
+	request_over(c);
+	send_json(c, CTL_END, end);
+}
+
+void client_refuse_line(struct control_client *c, enum mib_err err, unsigned line,
+			const struct mib_diag *d)
+{
+	end_with_error(c, mib_err_name(err), line, d->object, d->text);
+}
+
+void client_refuse(struct control_client *c, enum mib_err err, const struct mib_diag *d)
+{
+	client_refuse_line(c, err, 0, d);
+}
+
+void client_usage(struct control_client *c, const char *text)
+{
+	end_with_error(c, "usage", 0, "", text);
+}
+
+/* ---- waiting ---- */
+
+static void run_request(struct control_client *c)
+{
+	c->command->run(c, c->request, c->fd);
+}
+
+static void store_is_free(struct mib_waiter *w)
+{
+	struct control_client *c =
+		(struct control_client *)((char *)w - offsetof(struct control_client, waiter));
+
+	c->in_line = false;
+	stop_timer(c);
+	run_request(c);
+}
+
+static void store_wait_over(evutil_socket_t fd, short what, void *arg)
+{
+	struct control_client *c = arg;
+	struct mib_diag d = { 0 };
+
+	(void)fd;
+	(void)what;
+	mib_diag_set(&d, NULL, NULL, 0, "another transaction has been open for %d seconds",
+		     STORE_WAIT_S);
+	client_refuse(c, MIB_RESOURCE_UNAVAILABLE, &d);
+}
+
+void client_wait_for_store(struct control_client *c)
+{
+	struct timeval deadline = { .tv_sec = STORE_WAIT_S };
+
+	c->timer = evtimer_new(agent_base(c->agent), store_wait_over, c);
+	if (!c->timer) {
+		client_usage(c, "out of memory");
+		return;
+	}
+	evtimer_add(c->timer, &deadline);
+	c->waiter.free = store_is_free;
+	c->in_line = true;
+	mib_store_when_free(agent_store(c->agent), &c->waiter);
+}
+
+static void stream_on(evutil_socket_t fd, short what, void *arg)
+{
+	struct control_client *c = arg;
+	struct timeval pause = { .tv_usec = STREAM_PAUSE_US };
+	struct timeval at_once = { 0 };
+
+	(void)fd;
+	(void)what;
+	if (chan_queued(c->chan) > STREAM_QUEUE_MAX) {
+		evtimer_add(c->timer, &pause);
+		return;
+	}
+	if (c->stream_step(c))
+		client_end(c);
+	else
+		evtimer_add(c->timer, &at_once);
+}
+
+void client_stream(struct control_client *c, bool (*step)(struct control_client *c))
+{
+	struct timeval at_once = { 0 };
+
+	c->stream_step = step;
+	c->timer = evtimer_new(agent_base(c->agent), stream_on, c);
+	if (!c->timer)
+		client_usage(c, "out of memory");
+	else
+		evtimer_add(c->timer, &at_once);
+}
+
+/* ---- requests ---- */
+
+const char *request_text(struct json_object *request, const char *key)
+{
+	struct json_object *o;
+
+	if (!json_object_object_get_ex(request, key, &o) ||
+	    !json_object_is_type(o, json_type_string))
+		return NULL;
+	return json_object_get_string(o);
+}
+
+bool request_flag(struct json_object *request, const char *key)
+{
+	struct json_object *o;
+
+	return json_object_object_get_ex(request, key, &o) &&
+	       json_object_is_type(o, json_type_boolean) && json_object_get_boolean(o);
+}
+
+int64_t request_number(struct json_object *request, const char *key, int64_t fallback)
+{
+	struct json_object *o;
+
+	if (!json_object_object_get_ex(request, key, &o) || !json_object_is_type(o, json_type_int) ||
+	    json_object_get_int64(o) < 0)
+		return fallback;
+	return json_object_get_int64(o);
+}
+
+static struct json_object *parse_request(const struct chan_msg *m)
+{
+	struct json_tokener *t = json_tokener_new_ex(JSON_DEPTH_MAX);
+	struct json_object *o = NULL;
+
+	if (!t)
+		return NULL;
+	json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	o = json_tokener_parse_ex(t, (const char *)m->data, (int)m->len);
+	if (o && (json_tokener_get_error(t) != json_tokener_success ||
+		  !json_object_is_type(o, json_type_object))) {
+		json_object_put(o);
+		o = NULL;
+	}
+	json_tokener_free(t);
+	return o;
+}
+
+static void request_arrived(void *arg, struct chan_msg *m)
+{
+	struct control_client *c = arg;
+	const char *name;
+
+	if (m->type != CTL_REQUEST || c->busy || c->monitor) {
+		client_free(c);	/* not our protocol */
+		return;
+	}
+	c->busy = true;
+	c->request = parse_request(m);
+	if (m->n_fds > 0) {
+		c->fd = m->fds[0];
+		m->fds[0] = -1;
+	}
+	name = c->request ? request_text(c->request, "command") : NULL;
+	if (!name) {
+		client_usage(c, "the request is not a JSON object with a command");
+		return;
+	}
+	c->command = find_command(name);
+	if (!c->command)
+		client_usage(c, "no such command");
+	else
+		run_request(c);
+}
+
+static void connection_closed(void *arg, int why)
+{
+	(void)why;
+	client_free(arg);
+}
+
+/* ---- connections ---- */
+
+static void name_peer(struct control_client *c, int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0)
+		snprintf(c->who, sizeof(c->who), "ipspctl uid %u", (unsigned)peer.uid);
+	else
+		snprintf(c->who, sizeof(c->who), "ipspctl");
+}
+
+static void welcome(struct control *control, int fd)
+{
+	struct control_client *c = calloc(1, sizeof(*c));
+	struct chan_handler handler = { request_arrived, connection_closed, c };
+
+	if (!c || chan_new(agent_base(control->agent), fd, &handler, &c->chan) < 0) {
+		free(c);
+		close(fd);
+		return;
+	}
+	c->control = control;
+	c->agent = control->agent;
+	c->fd = -1;
+	name_peer(c, fd);
+	c->next = control->clients;
+	control->clients = c;
+	control->n_clients++;
+}
+
+static void connection_arrived(evutil_socket_t listen_fd, short what, void *arg)
+{
+	struct control *control = arg;
+	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	(void)what;
+	if (fd < 0)
+		return;
+	if (control->n_clients >= CONTROL_CLIENTS_MAX)
+		close(fd);
+	else
+		welcome(control, fd);
+}
+
+int control_new(struct agent *a, int listen_fd, struct control **out)
+{
+	struct control *control = calloc(1, sizeof(*control));
+
+	if (!control)
+		return -ENOMEM;
+	control->agent = a;
+	control->listen_fd = listen_fd;
+	control->listener = event_new(agent_base(a), listen_fd, EV_READ | EV_PERSIST,
+				      connection_arrived, control);
+	if (!control->listener || event_add(control->listener, NULL) < 0) {
+		if (control->listener)
+			event_free(control->listener);
+		free(control);
+		return -ENOMEM;
+	}
+	*out = control;
+	return 0;
+}
+
+void control_free(struct control *c)
+{
+	if (!c)
+		return;
+	while (c->clients)
+		client_free(c->clients);
+	event_free(c->listener);
+	close(c->listen_fd);
+	free(c);
+}
+
+void control_announce(struct control *c, const char *kind, const char *text)
+{
+	for (struct control_client *m = c->clients; m; m = m->next) {
+		struct json_object *item;
+
+		if (!m->monitor)
+			continue;
+		if (chan_queued(m->chan) > STREAM_QUEUE_MAX) {
+			m->monitor_lost++;
+			continue;
+		}
+		item = json_object_new_object();
+		json_object_object_add(item, "kind", json_object_new_string(kind));
+		json_object_object_add(item, "text", json_object_new_string(text));
+		if (m->monitor_lost)
+			json_object_object_add(item, "lost",
+					       json_object_new_int64((int64_t)m->monitor_lost));
+		m->monitor_lost = 0;
+		client_item(m, item);
+	}
+}

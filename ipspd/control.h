@@ -1,0 +1,33 @@
+/*
+ * ipspd/control.h - the control socket: ipspctl's door to the agent.
+ *
+ * AF_UNIX SOCK_SEQPACKET in the framing of chan/. A request is one CTL_REQUEST holding a JSON object
+ * (and, for import and export, the descriptor of a regular file); the answer is any number of
+ * CTL_ITEM objects, then one CTL_END: {} or {"error": {...}}. One request at a time a connection.
+ *
+ *   {"command": "get", "table": "spdRuleDefinitionTable", "index": "\"web\""}
+ *
+ * Who may connect is the socket's mode and group; who did stands in the log (SO_PEERCRED).
+ */
+#ifndef IPSPD_CONTROL_H
+#define IPSPD_CONTROL_H
+
+struct agent;
+struct control;
+
+enum control_message {
+	CTL_REQUEST = 1,
+	CTL_ITEM,
+	CTL_END,
+};
+
+#define CONTROL_CLIENTS_MAX 32		/* connections at once */
+
+/** Serves the listening socket (taken) until freed. @return 0 or -errno */
+int control_new(struct agent *a, int listen_fd, struct control **out);
+void control_free(struct control *c);
+
+/** Tells every monitor; kind is "generation", "applied", "log", "event". Text is JSON-escaped here. */
+void control_announce(struct control *c, const char *kind, const char *text);
+
+#endif

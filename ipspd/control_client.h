@@ -1,0 +1,83 @@
+/*
+ * ipspd/control_client.h - one connection to the control socket, as command handlers see it.
+ * Inside the control part of the agent only.
+ */
+#ifndef IPSPD_CONTROL_CLIENT_H
+#define IPSPD_CONTROL_CLIENT_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include <json-c/json.h>
+
+#include "chan/chan.h"
+#include "ipspd/agent.h"
+#include "ipspd/control.h"
+#include "mibs/store.h"
+
+struct event;
+struct control_client;
+
+/** A command. Answers through client_*; may return before it has ended (then client->abort undoes). */
+struct control_command {
+	const char *name;
+	void (*run)(struct control_client *c, struct json_object *request, int fd);
+};
+
+struct control_client {
+	struct control *control;
+	struct control_client *next;
+	struct agent *agent;
+	struct chan *chan;
+	char who[48];			/* "ipspctl uid 0" */
+	bool busy;			/* a request runs */
+	bool monitor;
+	size_t monitor_lost;		/* announcements dropped since the last one sent */
+	/* The request, while it waits for something. */
+	struct json_object *request;
+	const struct control_command *command;
+	int fd;
+	struct mib_waiter waiter;	/* in the store's line */
+	bool in_line;
+	struct event *timer;		/* a deadline, or the next step of a long answer */
+	void (*abort)(struct control_client *c);	/* the connection is gone: forget what was begun */
+	bool (*stream_step)(struct control_client *c);
+	struct mib_oid at;		/* how far a long answer has come */
+	size_t at_table;		/* position in mib_tables */
+};
+
+/** Sends one object of the answer; takes it. */
+void client_item(struct control_client *c, struct json_object *item);
+
+/** Ends the answer well. */
+void client_end(struct control_client *c);
+
+/** Ends the answer with an error: d's object and text behind err's name. */
+void client_refuse(struct control_client *c, enum mib_err err, const struct mib_diag *d);
+
+/** The same for an import: with the line. */
+void client_refuse_line(struct control_client *c, enum mib_err err, unsigned line,
+			const struct mib_diag *d);
+
+/** Ends the answer with an error of the request's own form: "set needs a table". */
+void client_usage(struct control_client *c, const char *text);
+
+/** Runs the request again when the store is free; refuses when that takes too long. */
+void client_wait_for_store(struct control_client *c);
+
+/** Calls step from the event loop until it says it has finished (false: more to come). */
+void client_stream(struct control_client *c, bool (*step)(struct control_client *c));
+
+/** A string member of the request, or NULL. */
+const char *request_text(struct json_object *request, const char *key);
+bool request_flag(struct json_object *request, const char *key);
+/** A non-negative number, or fallback. */
+int64_t request_number(struct json_object *request, const char *key, int64_t fallback);
+
+/* The commands, by the file they are in. */
+extern const struct control_command control_row_commands[];	/* control_rows.c */
+extern const struct control_command control_show_commands[];	/* control_show.c */
+extern const struct control_command control_file_commands[];	/* control_files.c */
+extern const struct control_command control_daemon_commands[];	/* control_daemon.c */
+
+#endif

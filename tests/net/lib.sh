@@ -1,0 +1,97 @@
+# shellcheck shell=sh
+# tests/net/lib.sh - claims and counts for tests on the testbed; sourced first.
+#
+#   . "$TB_SRC/tests/net/lib.sh"; tb_init; ..; claim "pings cross" tb_in host-a ping ..; conclude
+
+. "$TB_SRC/scripts/testbed.sh"
+. "$TB_SRC/scripts/testbed-policy.sh"
+
+T_PASSED=0
+T_FAILED=0
+
+# claim TEXT COMMAND..: the command must succeed.
+claim()
+{
+	t_text=$1
+	shift
+	if "$@" >"$TB_DIR/claim.out" 2>&1; then
+		T_PASSED=$((T_PASSED + 1))
+		echo "ok: $t_text"
+	else
+		T_FAILED=$((T_FAILED + 1))
+		echo "FAILED: $t_text"
+		sed 's/^/    /' "$TB_DIR/claim.out" | tail -n 30
+	fi
+}
+
+# not COMMAND..: succeeds when the command fails.
+not() { ! "$@"; }
+
+# equal A B: the same text?
+equal()
+{
+	[ "$1" = "$2" ] || { echo "'$1' is not '$2'"; return 1; }
+}
+
+# says TEXT COMMAND..: the command's output holds the text (whether it succeeds or not).
+says()
+{
+	t_want=$1
+	shift
+	"$@" >"$TB_DIR/says.out" 2>&1 || :
+	grep -qF -- "$t_want" "$TB_DIR/says.out" || { cat "$TB_DIR/says.out"; return 1; }
+}
+
+conclude()
+{
+	if [ "$T_FAILED" != 0 ]; then
+		for t_log in "$TB_DIR"/*/*.log; do
+			echo "--- $t_log"
+			tail -n 40 "$t_log"
+		done
+	fi
+	echo "$T_PASSED passed, $T_FAILED failed"
+	[ "$T_FAILED" = 0 ]
+}
+
+# t_routers: topology, snmpd and ipspd on both routers, sessions open.
+t_routers()
+{
+	tb_topology
+	for t_r in router-a router-b; do
+		tb_snmpd $t_r
+		tb_ipspd $t_r
+		tb_ctl $t_r wait --snmp --timeout 30
+	done
+}
+
+# sniff SPACE IF NAME; unsniff SPACE NAME; seen SPACE NAME FILTER: how many packets tshark finds.
+sniff()
+{
+	tb_start "$1" "$3" tcpdump -i "$2" -U --immediate-mode -w "$TB_DIR/$1/$3.pcap" -Z root
+	tb_until 20 grep -q 'listening on' "$TB_DIR/$1/$3.log"
+}
+
+unsniff()
+{
+	kill -INT "$(tb_pid "$1" "$2")"
+	tb_reap "$(tb_pid "$1" "$2")"
+}
+
+seen()
+{
+	tshark -r "$TB_DIR/$1/$2.pcap" -Y "$3" 2>/dev/null | wc -l
+}
+
+# ping4, ping6 FROM TO-ADDRESS [COUNT]: all of them answered.
+pings()
+{
+	tb_in "$1" ping -q -c "${3:-3}" -i 0.1 -W 2 "$2" | tee "$TB_DIR/pings.out"
+	grep -q ' 0% packet loss' "$TB_DIR/pings.out"
+}
+
+# silent FROM TO-ADDRESS: none of them answered.
+silent()
+{
+	not tb_in "$1" ping -q -c 2 -i 0.1 -W 1 "$2"
+}
