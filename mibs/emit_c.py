@@ -294,7 +294,7 @@ def header_text(model):
         lines += ["\tMIB_L_%s_%s = %d," % ((owner,) + label) for label in labels]
         lines += ["};", ""]
     lines += ["/* For mibs/schema.c: sorted arrays behind the look-ups of schema.h. */",
-              "extern const int mib_enclosing[];\t/* number of the innermost table around; or -1 */",
+              "extern const int mib_enclosing[];\t/* number of the next table around; or -1 */",
               "extern const struct mib_table *const mib_tables_by_name[];",
               "extern const struct mib_column *const mib_columns_by_name[];",
               "extern const size_t mib_n_columns;", "", "#endif"]

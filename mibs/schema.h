@@ -1,13 +1,16 @@
 /*
  * mibs/schema.h - what the MIB modules say, as C data.
  *
- * The generator (mibs/mibgen.py) reads the module files here and emits these descriptors; nothing a module
- * text states is written a second time by hand. Every door (SNMP, XML, command line, store) walks
- * them. All descriptors are constant and live as long as the program.
+ * The generator (mibs/mibgen.py) reads the module files here and emits these descriptors; nothing
+ * a module text states is written a second time by hand. Every door (SNMP, XML, command line,
+ * store) walks them. All descriptors are constant and live as long as the program.
  *
  * Scalars are tables too: the scalars below one parent node form a table whose entry OID is that
  * parent, whose column ids are the scalars' last arcs, and whose only row has the index {0}. So
  * entry OID + column id + index is the instance OID of every object, scalar or column.
+ *
+ * The generated "mibs/schema_gen.h" names every table (mib_t_spdRuleDefinitionTable), the position
+ * of every column (MIB_C_spdRuleDefFilter) and the number of every label (MIB_L_TruthValue_true).
  *
  * RFC 2578 (SMIv2), RFC 2579 (textual conventions), RFC 6643 (names used by XML).
  */
@@ -44,7 +47,7 @@ enum mib_tc {
 	MIB_TC_VARIABLE_POINTER,
 	MIB_TC_INET_ADDRESS_TYPE,
 	MIB_TC_INET_ADDRESS,
-	MIB_TC_INTERFACE_INDEX,
+	MIB_TC_INTERFACE_INDEX,	/* InterfaceIndexOrZero too: ranges tell them apart */
 	MIB_TC_IDENTITY_FILTER,	/* IpsaIdentityFilter: UTF-8 too */
 	MIB_TC_TIME_PERIOD,	/* SpdTimePeriod */
 };
@@ -95,7 +98,7 @@ struct mib_column {
 	enum mib_syntax syntax;
 	enum mib_tc tc;
 	const char *type_name;		/* as the module writes it: "SnmpAdminString" */
-	const char *type_module;	/* module that defines type_name; NULL: a base type of SMIv2 */
+	const char *type_module;	/* that defines type_name; NULL: a base type of SMIv2 */
 	enum mib_access access;
 	const struct mib_range *ranges;	/* of values or, for octets, of sizes; in rising order */
 	size_t n_ranges;		/* 0: only the syntax limits it */
@@ -117,9 +120,10 @@ struct mib_table {
 	size_t entry_oid_len;
 	const struct mib_column *columns;	/* by rising id, indexes that stand here included */
 	size_t n_columns;
-	const struct mib_column *const *index;	/* may be columns of other tables; none is IMPLIED */
+	/** May be columns of other tables; none is IMPLIED. Those of the base where this augments. */
+	const struct mib_column *const *index;
 	size_t n_index;
-	const struct mib_table *augments;	/* base table whose rows these columns extend; or NULL */
+	const struct mib_table *augments;	/* base whose rows these columns extend; or NULL */
 	bool is_scalars;
 	size_t number;			/* position in mib_tables, and so rising with entry_oid */
 };

@@ -244,16 +244,20 @@ def resolve_type(model, mod, syntax):
         source, d = look_up(model, mod, syntax.base, syntax.line, "type")
         if d is None or d.kind != "TEXTUAL-CONVENTION":
             mod.fail(syntax.line, "'%s' is not a type that an object can have" % syntax.base)
-        base = source.types.get(d.name)
-        if base is None:
-            if d.syntax.base not in BASES:
-                source.fail(d.line, "%s: a textual convention cannot refine '%s'"
-                            % (d.name, d.syntax.base))
-            inner = resolve_type(model, source, d.syntax)
-            base = Type(d.name, source.name, inner.base, inner.labels, inner.ranges, d.hint)
-            source.types[d.name] = base
+        base = convention(model, source, d)
     return Type(base.name, base.module, base.base, narrow_labels(mod, syntax, base),
                 narrow_ranges(mod, syntax, base), base.hint)
+
+
+def convention(model, mod, d):
+    """The Type of a textual convention."""
+    if d.name not in mod.types:
+        if d.syntax.base not in BASES:
+            mod.fail(d.line, "%s: a textual convention cannot refine '%s'"
+                     % (d.name, d.syntax.base))
+        inner = resolve_type(model, mod, d.syntax)
+        mod.types[d.name] = Type(d.name, mod.name, inner.base, inner.labels, inner.ranges, d.hint)
+    return mod.types[d.name]
 
 
 def narrow_labels(mod, syntax, base):
@@ -288,13 +292,8 @@ def narrow_ranges(mod, syntax, base):
 
 def resolve_types(model, mod):
     for d in mod.syntax.definitions:
-        if d.kind == "TEXTUAL-CONVENTION" and d.name not in mod.types:
-            if d.syntax.base not in BASES:
-                mod.fail(d.line, "%s: a textual convention cannot refine '%s'"
-                         % (d.name, d.syntax.base))
-            inner = resolve_type(model, mod, d.syntax)
-            mod.types[d.name] = Type(d.name, mod.name, inner.base, inner.labels, inner.ranges,
-                                     d.hint)
+        if d.kind == "TEXTUAL-CONVENTION":
+            convention(model, mod, d)
 
 
 # ---------------------------------------------------------------------------- objects
