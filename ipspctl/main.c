@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -340,11 +341,20 @@ static int wait_for(struct context *x, int argc, char **argv)
 static int release(struct context *x, int argc, char **argv)
 {
 	struct json_object *r;
+	char *end = NULL;
+	long ifindex;
 
 	if (argc != 2)
 		return usage_error("release", "INTERFACE inbound|outbound");
+	ifindex = strcmp(argv[0], "all") == 0 ? 0 : if_nametoindex(argv[0]);
+	if (!ifindex && strcmp(argv[0], "all") != 0)
+		ifindex = strtol(argv[0], &end, 10);	/* it may be gone: then by its number */
+	if (ifindex < 0 || (end && (*end || end == argv[0]))) {
+		fprintf(stderr, "ipspctl: %s: no such interface\n", argv[0]);
+		return EXIT_REFUSED;
+	}
 	r = new_request("release");
-	add_text(r, "interface", argv[0]);
+	json_object_object_add(r, "ifindex", json_object_new_int64(ifindex));
 	add_text(r, "direction", argv[1]);
 	return ask(x, r, -1, print_change, NULL);
 }

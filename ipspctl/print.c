@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <net/if.h>
+
 static const char *text(struct json_object *o, const char *key)
 {
 	struct json_object *v;
@@ -60,13 +62,25 @@ void print_row(struct json_object *item, bool first)
 		printf("    %-34s %s\n", name, json_object_get_string(value));
 }
 
+/* The daemon speaks of ifIndexes; a person knows names, as this namespace has them. */
+static const char *interface(struct json_object *item, char buf[IF_NAMESIZE])
+{
+	int64_t ifindex = number(item, "ifindex");
+
+	if (ifindex == 0)
+		return "all";
+	if (!if_indextoname((unsigned)ifindex, buf))
+		snprintf(buf, IF_NAMESIZE, "if%" PRId64, ifindex);
+	return buf;
+}
+
 void print_spd(struct json_object *item, bool first)
 {
 	static char last[64];
-	char where[64];
+	char where[64], name[IF_NAMESIZE];
 	struct json_object *selectors;
 
-	snprintf(where, sizeof(where), "%s %s", text(item, "interface"), text(item, "direction"));
+	snprintf(where, sizeof(where), "%s %s", interface(item, name), text(item, "direction"));
 	if (first || strcmp(last, where) != 0) {
 		printf("%s%s:\n", first ? "" : "\n", where);
 		snprintf(last, sizeof(last), "%s", where);

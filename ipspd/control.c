@@ -145,6 +145,18 @@ void client_usage(struct control_client *c, const char *text)
 	end_with_error(c, "usage", 0, "", text);
 }
 
+void client_lines(struct control_client *c, const char *text)
+{
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+		struct json_object *item = json_object_new_object();
+
+		json_object_object_add(item, "text", json_object_new_string_len(text, (int)len));
+		client_item(c, item);
+		text += len + (text[len] == '\n');
+	}
+}
+
 /* ---- waiting ---- */
 
 static void run_request(struct control_client *c)

@@ -41,6 +41,10 @@ struct control_client {
 	bool in_line;
 	struct event *timer;		/* a deadline, or the next step of a long answer */
 	void (*abort)(struct control_client *c);	/* the connection is gone: forget what was begun */
+	struct agent_question question;
+	struct agent_watcher watcher;
+	uint64_t wanted;		/* generation that `wait` waits for */
+	bool wants_snmp;		/* ... and for the AgentX session */
 	bool (*stream_step)(struct control_client *c);
 	struct mib_oid at;		/* how far a long answer has come */
 	size_t at_table;		/* position in mib_tables */
@@ -61,6 +65,19 @@ void client_refuse_line(struct control_client *c, enum mib_err err, unsigned lin
 
 /** Ends the answer with an error of the request's own form: "set needs a table". */
 void client_usage(struct control_client *c, const char *text);
+
+/** Sends a text line by line. */
+void client_lines(struct control_client *c, const char *text);
+
+/** Opens a transaction; false: the client waits in the store's line, or has been answered. */
+bool client_begin(struct control_client *c, struct mib_txn **txn);
+
+/**
+ * Ends what client_begin opened: prepares and commits when err is MIB_OK, and answers with the new
+ * generation, or with the refusal.
+ */
+void client_finish(struct control_client *c, struct mib_txn *txn, enum mib_err err,
+		   struct mib_diag *d);
 
 /** Runs the request again when the store is free; refuses when that takes too long. */
 void client_wait_for_store(struct control_client *c);

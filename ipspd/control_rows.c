@@ -206,8 +206,7 @@ static enum mib_err stage_status(struct mib_txn *txn, const struct mib_table *t,
 	return mib_txn_set_column(txn, col, index->ids, index->len, &v, d);
 }
 
-/* Commits what was staged, or ends with the reason; the answer names the generation. */
-static void finish(struct control_client *c, struct mib_txn *txn, enum mib_err err,
+void client_finish(struct control_client *c, struct mib_txn *txn, enum mib_err err,
 		   struct mib_diag *d)
 {
 	struct json_object *item;
@@ -228,8 +227,7 @@ static void finish(struct control_client *c, struct mib_txn *txn, enum mib_err e
 	client_end(c);
 }
 
-/* Opens a transaction; false: the client waits in line, or has been answered. */
-static bool begin(struct control_client *c, struct mib_txn **txn)
+bool client_begin(struct control_client *c, struct mib_txn **txn)
 {
 	struct mib_diag d = { 0 };
 	enum mib_err err = mib_txn_begin(agent_store(c->agent), MIB_DOOR_CONTROL, c->who, txn);
@@ -251,14 +249,14 @@ static void change(struct control_client *c, struct json_object *request,
 	struct mib_txn *txn;
 	enum mib_err err = MIB_OK;
 
-	if (!named_row(c, request, &t, &index) || !begin(c, &txn))
+	if (!named_row(c, request, &t, &index) || !client_begin(c, &txn))
 		return;
 	if (json_object_object_get_ex(request, "values", &values) &&
 	    json_object_is_type(values, json_type_object))
 		err = stage_values(txn, t, &index, values, &d);
 	if (!err && status)
 		err = stage_status(txn, t, &index, status, &d);
-	finish(c, txn, err, &d);
+	client_finish(c, txn, err, &d);
 }
 
 static void set(struct control_client *c, struct json_object *request, int fd)

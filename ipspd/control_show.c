@@ -1,0 +1,317 @@
+/*
+ * ipspd/control_show.c - what policy, SAs and counters look like: spd, sad, stats.
+ *
+ * The agent knows names and rows, the engine knows counters; an answer joins both. With the engine
+ * down the policy is shown without counters.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "ipsp/config.h"
+#include "ipsp/reason.h"
+#include "ipspd/control_client.h"
+
+#define SELECTOR_TEXT_MAX 256
+
+static void add_number(struct json_object *o, const char *key, uint64_t n)
+{
+	json_object_object_add(o, key, json_object_new_uint64(n));
+}
+
+static void add_text(struct json_object *o, const char *key, const char *text)
+{
+	json_object_object_add(o, key, json_object_new_string(text));
+}
+
+static const char *direction(uint8_t dir)
+{
+	return dir == IPSP_INBOUND ? "inbound" : "outbound";
+}
+
+static const char *origin_name(const struct pol_generation *g, uint64_t id)
+{
+	const struct pol_origin *o = pol_origin_find(g, id);
+
+	return o ? o->name : "";
+}
+
+/* ---- selectors ---- */
+
+/* The prefix length when lo..hi is a prefix, or -1. */
+static int prefix_length(const struct ipsp_addr *lo, const struct ipsp_addr *hi)
+{
+	size_t bits = ipsp_addr_size(lo->family) * 8;
+
+	for (size_t len = 0; len <= bits; len++) {
+		struct ipsp_addr first, last;
+
+		if (ipsp_addr_prefix(lo, (unsigned)len, &first, &last) == IPSP_OK &&
+		    ipsp_addr_cmp(&first, lo) == 0 && ipsp_addr_cmp(&last, hi) == 0)
+			return (int)len;
+	}
+	return -1;
+}
+
+static void print_addresses(const struct ipsp_addr *lo, const struct ipsp_addr *hi, char *buf,
+			    size_t size)
+{
+	char a[IPSP_ADDR_TEXT], b[IPSP_ADDR_TEXT];
+	int len = prefix_length(lo, hi);
+
+	if (len >= 0)
+		snprintf(buf, size, "%s/%d", ipsp_addr_print(lo, a), len);
+	else
+		snprintf(buf, size, "%s-%s", ipsp_addr_print(lo, a), ipsp_addr_print(hi, b));
+}
+
+/* Appends " name lo-hi" unless the interval is the whole of 0..max. */
+static void print_interval(const char *name, uint32_t lo, uint32_t hi, uint32_t max, char *buf,
+			   size_t size)
+{
+	size_t len = strlen(buf);
+
+	if (lo == 0 && hi == max)
+		return;
+	if (lo == hi && lo == IPSP_PORT_NONE)
+		snprintf(buf + len, size - len, " %s none", name);
+	else if (lo == hi)
+		snprintf(buf + len, size - len, " %s %u", name, lo);
+	else
+		snprintf(buf + len, size - len, " %s %u-%u", name, lo, hi);
+}
+
+static struct json_object *selector(const struct ipsp_selector *s)
+{
+	char src[2 * IPSP_ADDR_TEXT + 8], dst[2 * IPSP_ADDR_TEXT + 8], text[SELECTOR_TEXT_MAX];
+
+	print_addresses(&s->src_lo, &s->src_hi, src, sizeof(src));
+	print_addresses(&s->dst_lo, &s->dst_hi, dst, sizeof(dst));
+	snprintf(text, sizeof(text), "%s -> %s", src, dst);
+	print_interval("proto", s->proto_lo, s->proto_hi, UINT8_MAX, text, sizeof(text));
+	print_interval("sport", s->sport_lo, s->sport_hi, IPSP_PORT_NONE, text, sizeof(text));
+	print_interval("dport", s->dport_lo, s->dport_hi, IPSP_PORT_NONE, text, sizeof(text));
+	print_interval("dscp", s->dscp_lo, s->dscp_hi, IPSP_DSCP_MAX, text, sizeof(text));
+	print_interval("flow", s->flow_lo, s->flow_hi, IPSP_FLOW_MAX, text, sizeof(text));
+	return json_object_new_string(text);
+}
+
+/* ---- spd ---- */
+
+static struct json_object *entry_item(const struct pol_generation *g,
+				      const struct ipsp_spd_list *list, size_t nr,
+				      const struct agent_stats *stats)
+{
+	static const char *const actions[] = { "discard", "bypass", "protect" };
+	const struct ipsp_spd_entry *e = &list->entries[nr];
+	const struct wire_entry_stats *count = stats ? agent_stats_entry(stats, e->id) : NULL;
+	struct json_object *item = json_object_new_object();
+	struct json_object *selectors = json_object_new_array();
+
+	add_number(item, "ifindex", list->ifindex);
+	add_text(item, "direction", direction(list->dir));
+	add_number(item, "order", nr);
+	add_text(item, "action", actions[e->action]);
+	add_text(item, "rule", origin_name(g, e->id));
+	json_object_object_add(item, "log", json_object_new_boolean(e->log));
+	if (e->action == IPSP_PROTECT && e->sa_id)
+		add_text(item, "sa", origin_name(g, e->sa_id));
+	if (count) {
+		add_number(item, "packets", count->packets);
+		add_number(item, "bytes", count->bytes);
+	}
+	for (size_t i = 0; i < e->n_selectors; i++)
+		json_object_array_add(selectors, selector(&e->selectors[i]));
+	json_object_object_add(item, "selectors", selectors);
+	return item;
+}
+
+/* What stands behind the last entry of every list. */
+static struct json_object *end_item(const struct ipsp_spd_list *list)
+{
+	struct json_object *item = json_object_new_object();
+
+	add_number(item, "ifindex", list->ifindex);
+	add_text(item, "direction", direction(list->dir));
+	add_number(item, "order", list->n_entries);
+	add_text(item, "action", "discard");
+	add_text(item, "rule", "(no rule)");
+	return item;
+}
+
+static void show_spd(struct control_client *c, const struct agent_stats *stats)
+{
+	const struct pol_generation *g = agent_policy(c->agent);
+
+	for (size_t i = 0; g && i < g->n_lists; i++) {
+		for (size_t k = 0; k < g->lists[i].n_entries; k++)
+			client_item(c, entry_item(g, &g->lists[i], k, stats));
+		client_item(c, end_item(&g->lists[i]));
+	}
+}
+
+/* ---- sad ---- */
+
+static const char *sa_state(const struct wire_sa_stats *s)
+{
+	static const char *const states[] = { "unknown", "larval", "mature", "dying", "dead" };
+
+	return s && s->state < sizeof(states) / sizeof(states[0]) ? states[s->state] :
+								    "not in force";
+}
+
+static const char *cipher(const struct ipsp_sa_config *sa, char buf[32])
+{
+	switch (sa->encr) {
+	case IPSP_ENCR_NULL:
+		return "null";
+	case IPSP_ENCR_AES_CBC:
+		snprintf(buf, 32, "aes-cbc-%u", sa->encr_key_bits);
+		return buf;
+	case IPSP_ENCR_AES_GCM_16:
+		snprintf(buf, 32, "aes-gcm-16-%u", sa->encr_key_bits);
+		return buf;
+	default:
+		return "unknown";
+	}
+}
+
+static const char *integrity(const struct ipsp_sa_config *sa)
+{
+	switch (sa->integ) {
+	case IPSP_INTEG_HMAC_SHA1_96:
+		return "hmac-sha1-96";
+	case IPSP_INTEG_HMAC_SHA2_256_128:
+		return "hmac-sha2-256-128";
+	default:
+		return "none";
+	}
+}
+
+static struct json_object *sa_item(const struct pol_generation *g, const struct ipsp_sa_config *sa,
+				   const struct agent_stats *stats)
+{
+	const struct wire_sa_stats *s = stats ? agent_stats_sa(stats, sa->id) : NULL;
+	bool in = sa->dir == IPSP_INBOUND;
+	struct json_object *item = json_object_new_object();
+	char text[IPSP_ADDR_TEXT], name[32];
+
+	add_text(item, "name", origin_name(g, sa->id));
+	add_text(item, "protocol", "esp");
+	add_number(item, "spi", sa->spi);
+	add_text(item, "direction", direction(sa->dir));
+	add_text(item, "mode", sa->mode == IPSP_MODE_TUNNEL ? "tunnel" : "transport");
+	add_text(item, "source", ipsp_addr_print(in ? &sa->remote : &sa->local, text));
+	add_text(item, "destination", ipsp_addr_print(in ? &sa->local : &sa->remote, text));
+	add_text(item, "cipher", cipher(sa, name));
+	add_text(item, "integrity", integrity(sa));
+	add_number(item, "window", sa->replay ? sa->replay_window_pkts : 0);
+	add_text(item, "state", sa_state(s));
+	if (s) {
+		add_number(item, "sequence", s->seq);
+		add_number(item, "packets", s->packets);
+		add_number(item, "bytes", s->bytes);
+		add_number(item, "icv-errors", s->auth_errors);
+		add_number(item, "replays", s->replay_errors);
+		add_number(item, "other-errors", s->other_errors);
+		add_number(item, "age", s->age_s);
+	}
+	return item;
+}
+
+static void show_sad(struct control_client *c, const struct agent_stats *stats)
+{
+	const struct pol_generation *g = agent_policy(c->agent);
+
+	for (size_t i = 0; g && i < g->n_sas; i++)
+		client_item(c, sa_item(g, &g->sas[i], stats));
+}
+
+/* ---- stats ---- */
+
+static void show_stats(struct control_client *c, const struct agent_stats *stats)
+{
+	for (size_t i = 0; stats && i < IPSP_N_REASONS; i++) {
+		struct json_object *item;
+
+		if (stats->drops[i] == 0)
+			continue;
+		item = json_object_new_object();
+		add_text(item, "reason", ipsp_reason_key((enum ipsp_reason)i));
+		add_number(item, "packets", stats->drops[i]);
+		client_item(c, item);
+	}
+}
+
+/* ---- asking the engine ---- */
+
+static struct control_client *asker(struct agent_question *q)
+{
+	return (struct control_client *)((char *)q - offsetof(struct control_client, question));
+}
+
+static void spd_counted(struct agent_question *q, const struct agent_stats *s)
+{
+	show_spd(asker(q), s);
+	client_end(asker(q));
+}
+
+static void sad_counted(struct agent_question *q, const struct agent_stats *s)
+{
+	show_sad(asker(q), s);
+	client_end(asker(q));
+}
+
+static void stats_counted(struct agent_question *q, const struct agent_stats *s)
+{
+	struct control_client *c = asker(q);
+	struct mib_diag d = { 0 };
+
+	if (s) {
+		show_stats(c, s);
+		client_end(c);
+		return;
+	}
+	mib_diag_set(&d, NULL, NULL, 0, "the engine is down; it is being started again");
+	client_refuse(c, MIB_RESOURCE_UNAVAILABLE, &d);
+}
+
+static void forget_question(struct control_client *c)
+{
+	agent_forget_question(c->agent, &c->question);
+}
+
+static void ask(struct control_client *c,
+		void (*answer)(struct agent_question *q, const struct agent_stats *s))
+{
+	c->question = (struct agent_question){ .stats = answer };
+	c->abort = forget_question;
+	agent_stats_get(c->agent, &c->question);
+}
+
+static void spd(struct control_client *c, struct json_object *request, int fd)
+{
+	(void)request;
+	(void)fd;
+	ask(c, spd_counted);
+}
+
+static void sad(struct control_client *c, struct json_object *request, int fd)
+{
+	(void)request;
+	(void)fd;
+	ask(c, sad_counted);
+}
+
+static void stats(struct control_client *c, struct json_object *request, int fd)
+{
+	(void)request;
+	(void)fd;
+	ask(c, stats_counted);
+}
+
+const struct control_command control_show_commands[] = {
+	{ "spd", spd },
+	{ "sad", sad },
+	{ "stats", stats },
+	{ NULL, NULL },
+};

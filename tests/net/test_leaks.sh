@@ -1,0 +1,73 @@
+# tests/net/test_leaks.sh - what policy closed stays closed: rows taken away, processes killed, TUN gone.
+
+. "$TB_SRC/tests/net/lib.sh"
+tb_init
+t_routers
+claim "a whole policy is SET on both routers" tb_policies
+claim "traffic is protected" pings host-a 10.2.0.2
+
+wan=$(tb_ifindex router-a wan)
+forge_in() { tb_in wan /usr/bin/python3 "$TB_SRC/tests/net/forge.py" a 192.0.2.1 udp 10.2.0.2 10.1.0.2 4807; }
+forge_in6() { tb_in wan /usr/bin/python3 "$TB_SRC/tests/net/forge.py" a 2001:db8:a::1 udp fd00:2::2 fd00:1::2 4807; }
+send_out() { tb_in host-a /usr/bin/python3 "$TB_SRC/tests/net/forge.py" lan 10.1.0.1 udp 10.1.0.2 10.2.0.2 4807; }
+send_out6() { tb_in host-a /usr/bin/python3 "$TB_SRC/tests/net/forge.py" lan fd00:1::1 udp fd00:1::2 fd00:2::2 4807; }
+
+# closed WHEN: nothing passes router-a's WAN interface in the clear, either way, in either family.
+closed_round=0
+closed()
+{
+	closed_round=$((closed_round + 1))
+	sniff wan a "closed$closed_round"
+	sniff host-a lan "closed$closed_round"
+	claim "$1: packets are tried" eval 'forge_in && forge_in6 && send_out && send_out6'
+	# Packets of the routers' own LAN side prove that what came before has been dealt with.
+	claim "$1: the LAN itself works" pings host-a 10.1.0.1 1
+	unsniff wan "closed$closed_round"
+	unsniff host-a "closed$closed_round"
+	claim "$1: nothing left in the clear" equal 0 \
+		"$(seen wan "closed$closed_round" '(ip.src == 10.1.0.0/16 || ipv6.src == fd00:1::/32) && !icmp')"
+	claim "$1: nothing came in in the clear" equal 0 \
+		"$(seen host-a "closed$closed_round" 'udp.port == 4807 && (ip.src == 10.2.0.0/16 || ipv6.src == fd00:2::/32)')"
+}
+
+row() { tb_snmp snmpset router-a "$@"; tb_ctl router-a wait; }
+
+closed "with policy"
+claim "a contents row is destroyed" row 'spdGroupContRowStatus."wan-out".100' i destroy
+closed "without the contents row"
+claim "the rule is destroyed" row 'spdRuleDefRowStatus."tunnel-out"' i destroy
+closed "without the rule"
+claim "the outbound endpoint row is taken out of service" row "spdEndGroupRowStatus.outbound.$wan" i notInService
+closed "with the endpoint row out of service"
+claim "both endpoint rows are destroyed" row "spdEndGroupRowStatus.outbound.$wan" i destroy \
+	"spdEndGroupRowStatus.inbound.$wan" i destroy
+closed "without endpoint rows"
+claim "the closure is seen" says 'closed' tb_snmp snmpget router-a "ipspdClosureState.outbound.$wan"
+
+claim "the engine is killed" tb_in router-a pkill -9 -f 'ipspd: engine'
+closed "with the engine killed"
+claim "the daemon answers still" tb_ctl router-a wait --timeout 30
+
+kill -9 "$(tb_pid router-a ipspd)"
+tb_until 20 not tb_in router-a pgrep -f 'ipspd: ' || :
+closed "with every process killed"
+tb_in router-a ip link del ipspd0 2>/dev/null || :
+closed "with the TUN deleted as well"
+tb_ipspd router-a
+claim "a new daemon starts on what is left" tb_ctl router-a wait --snmp --timeout 30
+closed "after a new start"
+
+claim "release frees the outbound direction" tb_ctl router-a release wan outbound
+claim "release by SNMP frees the inbound direction" row "ipspdClosureRelease.inbound.$wan" i true
+claim "... so that packets pass untouched again" eval '
+	sniff wan a freed; send_out; pings host-a 10.1.0.1 1; unsniff wan freed
+	test "$(seen wan freed "udp.port == 4807 && ip.src == 10.1.0.2")" = 1'
+claim "guard remove is refused while the daemon runs" not tb_in router-a \
+	"$TB_BUILD/ipspctl/ipspctl" -S "$TB_DIR/router-a/state" guard remove
+kill "$(tb_pid router-a ipspd)"
+tb_reap "$(tb_pid router-a ipspd)"
+claim "guard remove works without one" tb_in router-a \
+	"$TB_BUILD/ipspctl/ipspctl" -S "$TB_DIR/router-a/state" guard remove
+claim "... and leaves neither table nor rule" eval \
+	'not tb_in router-a nft list table inet ipspd_guard && not eval "tb_in router-a ip rule | grep -q 26992"'
+conclude
