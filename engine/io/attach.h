@@ -1,0 +1,91 @@
+/*
+ * engine/io/attach.h - where packets come from and go to: one small interface for every attachment.
+ *
+ * An attachment reads batches of packets for the engine and does what the engine's verdicts say.
+ * It judges nothing itself: a packet it cannot place (no route, damaged) is dropped and counted.
+ * All descriptors are opened by the parent; nothing here waits, and all of it is single-threaded.
+ */
+#ifndef ENGINE_IO_ATTACH_H
+#define ENGINE_IO_ATTACH_H
+
+#include "ipsp/engine.h"
+
+#define IO_BATCH 64		/* packets a turn: the event loop gets its turn after so many */
+#define IO_PACKET_MAX 65535u	/* the longest packet that is not a jumbogram */
+#define IO_ROOM (IPSP_HEADROOM + IO_PACKET_MAX + IPSP_TAILROOM)
+#define IO_SOURCES_MAX 4
+
+/*
+ * Why an attachment dropped a packet. X(enumerator, key, English text), as the core's IPSP_REASONS;
+ * on the way to the agent their numbers follow the core's (IO_REASON_BASE).
+ */
+#define IO_REASONS(X) \
+	X(NOT_READY, "not-ready", "no policy has come yet") \
+	X(NO_ROUTE, "no-route", "no way out but our own TUN") \
+	X(READ_CUT, "read-cut", "longer than any buffer, or without its ancillary data") \
+	X(PATH_TOO_BIG, "path-too-big", "bigger than the link it leaves by, and not to be cut") \
+	X(SEND_QUEUE, "send-queue", "the kernel's send queue is full") \
+	X(SEND, "send-failed", "the kernel refused to send it") \
+	X(TUN, "tun-failed", "the kernel refused it from the TUN")
+
+enum io_reason {
+#define IO_REASON_ENUM(name, key, text) IO_REASON_##name,
+	IO_REASONS(IO_REASON_ENUM)
+#undef IO_REASON_ENUM
+	IO_N_REASONS
+};
+
+#define IO_REASON_BASE 256u
+
+/** Key and text of a number as MSG_STATS_DROP carries it, the core's or ours; "unknown" if neither. */
+const char *io_reason_key(unsigned number);
+const char *io_reason_text(unsigned number);
+
+struct io_stats {
+	uint64_t packets_in[2];		/* read, by [enum ipsp_dir - 1] */
+	uint64_t packets_out[2];	/* sent on or delivered, likewise */
+	uint64_t drops[IO_N_REASONS];
+};
+
+/** Something readable that packets of one direction come from. */
+struct io_source {
+	int fd;
+	enum ipsp_dir dir;
+};
+
+struct io_attachment;
+
+struct io_attachment_ops {
+	const char *name;
+
+	/** What to watch. @return how many, at most IO_SOURCES_MAX; their places name them below */
+	size_t (*sources)(const struct io_attachment *a, struct io_source out[IO_SOURCES_MAX]);
+
+	/**
+	 * Reads what is there, without waiting, from one source.
+	 * @param packets  in: room and room_len (IO_ROOM); out: what the engine wants to know
+	 * @param n        at most IO_BATCH
+	 * @return how many packets are good
+	 */
+	size_t (*read)(struct io_attachment *a, size_t source, struct ipsp_packet *packets,
+		       size_t n);
+
+	/** Sends on or delivers those whose verdict says so. Data may be changed. */
+	void (*write)(struct io_attachment *a, enum ipsp_dir dir, struct ipsp_packet *packets,
+		      size_t n);
+
+	/** Our own address towards remote, for SAs that name none; see ipsp_platform.local_addr. */
+	enum ipsp_err (*local_addr)(struct io_attachment *a, const struct ipsp_addr *remote,
+				    struct ipsp_addr *local);
+
+	/** Frees it and closes its descriptors. */
+	void (*free)(struct io_attachment *a);
+};
+
+/** What every attachment begins with. */
+struct io_attachment {
+	const struct io_attachment_ops *ops;
+	struct io_stats stats;
+};
+
+#endif

@@ -1,0 +1,329 @@
+/*
+ * engine/io/egress.c - routing lookups with the bypass mark, cached.
+ *
+ * Two rtnetlink sockets: one asks (RTM_GETROUTE), one hears of changes. The cache is a fixed table
+ * of small sets, so a sweep over many destinations costs questions but no memory. Emptying it is
+ * one increment: entries of an older epoch do not count.
+ *
+ * It must not add routes or rules: steering belongs to the parent.
+ */
+#include "engine/io/egress.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+#include <netlink/socket.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+
+#define WAYS 4
+#define SETS (EGRESS_CACHE_ENTRIES / WAYS)
+
+/** One answer; a negative one (err) is kept as well. */
+struct cache_entry {
+	uint64_t epoch;
+	struct ipsp_addr src;
+	struct ipsp_addr dst;
+	int err;
+	struct egress_route route;
+};
+
+struct cache_set {
+	struct cache_entry way[WAYS];
+	uint8_t next;			/* the way to overwrite */
+};
+
+struct egress {
+	struct nl_sock *ask;
+	struct nl_sock *events;
+	uint32_t mark;
+	uint32_t tun_ifindex;
+	uint64_t epoch;
+	uint64_t seed;
+	struct egress_stats stats;
+	struct cache_set *sets;
+};
+
+static const int change_groups[] = {
+	RTNLGRP_LINK,
+	RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV4_RULE,
+	RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV6_RULE,
+	RTNLGRP_NEXTHOP,
+};
+
+static int open_socket(struct nl_sock **out)
+{
+	struct nl_sock *s = nl_socket_alloc();
+
+	if (!s)
+		return -ENOMEM;
+	nl_socket_disable_auto_ack(s);
+	nl_socket_disable_seq_check(s);
+	if (nl_connect(s, NETLINK_ROUTE) < 0 || nl_socket_set_nonblocking(s) < 0) {
+		const int err = errno ? -errno : -EIO;
+
+		nl_socket_free(s);
+		return err;
+	}
+	*out = s;
+	return 0;
+}
+
+int egress_new(uint32_t mark, uint32_t tun_ifindex, struct egress **out)
+{
+	struct egress *e = calloc(1, sizeof(*e));
+	int err = -ENOMEM;
+
+	if (!e)
+		return -ENOMEM;
+	e->mark = mark;
+	e->tun_ifindex = tun_ifindex;
+	e->epoch = 1;
+	e->sets = calloc(SETS, sizeof(*e->sets));
+	if (!e->sets)
+		goto out;
+	if (getrandom(&e->seed, sizeof(e->seed), 0) != (ssize_t)sizeof(e->seed)) {
+		err = -EIO;
+		goto out;
+	}
+	err = open_socket(&e->ask);
+	if (err)
+		goto out;
+	err = open_socket(&e->events);
+	if (err)
+		goto out;
+	for (size_t i = 0; i < sizeof(change_groups) / sizeof(change_groups[0]); i++) {
+		if (nl_socket_add_membership(e->events, change_groups[i]) < 0) {
+			err = -EPROTONOSUPPORT;
+			goto out;
+		}
+	}
+	*out = e;
+	return 0;
+out:
+	egress_free(e);
+	return err;
+}
+
+void egress_free(struct egress *e)
+{
+	if (!e)
+		return;
+	nl_socket_free(e->events);
+	nl_socket_free(e->ask);
+	free(e->sets);
+	free(e);
+}
+
+int egress_fd(const struct egress *e)
+{
+	return nl_socket_get_fd(e->events);
+}
+
+void egress_refresh(struct egress *e)
+{
+	bool changed = false;
+	uint8_t octet;
+
+	/* What has changed does not matter, so one octet of each message is read (the kernel drops
+	 * the rest of it). ENOBUFS: messages were lost, which is a change too. */
+	for (;;) {
+		if (recv(egress_fd(e), &octet, sizeof(octet), MSG_DONTWAIT) >= 0 ||
+		    errno == ENOBUFS)
+			changed = true;
+		else if (errno != EINTR)
+			break;
+	}
+	if (changed) {
+		e->epoch++;
+		e->stats.flushes++;
+	}
+}
+
+/** FNV-1a over both addresses, from a secret start so that nobody outside can pick a set. */
+static size_t set_of(const struct egress *e, const struct ipsp_addr *src,
+		     const struct ipsp_addr *dst)
+{
+	const struct ipsp_addr *const both[] = { src, dst };
+	uint64_t h = e->seed;
+
+	for (size_t i = 0; i < 2; i++) {
+		h = (h ^ both[i]->family) * 0x100000001b3ULL;
+		for (size_t j = 0; j < sizeof(src->octets); j++)
+			h = (h ^ both[i]->octets[j]) * 0x100000001b3ULL;
+	}
+	return (h ^ (h >> 32)) % SETS;
+}
+
+static bool same_addr(const struct ipsp_addr *a, const struct ipsp_addr *b)
+{
+	return a->family == b->family &&
+	       memcmp(a->octets, b->octets, ipsp_addr_size(a->family)) == 0;
+}
+
+static int send_query(struct egress *e, const struct ipsp_addr *src, const struct ipsp_addr *dst,
+		      uint32_t iif, uint32_t *seq)
+{
+	const size_t size = ipsp_addr_size(dst->family);
+	struct rtmsg rtm = {
+		.rtm_family = dst->family == 4 ? AF_INET : AF_INET6,
+		.rtm_dst_len = (unsigned char)(size * 8),
+		.rtm_src_len = (unsigned char)(ipsp_addr_size(src->family) * 8),
+	};
+	struct nl_msg *m = nlmsg_alloc_simple(RTM_GETROUTE, NLM_F_REQUEST);
+	int err = -ENOMEM;
+
+	if (!m)
+		return -ENOMEM;
+	if (nlmsg_append(m, &rtm, sizeof(rtm), NLMSG_ALIGNTO) < 0 ||
+	    nla_put(m, RTA_DST, (int)size, dst->octets) < 0 ||
+	    nla_put_u32(m, RTA_MARK, e->mark) < 0 ||
+	    (src->family && nla_put(m, RTA_SRC, (int)size, src->octets) < 0) ||
+	    (iif && nla_put_u32(m, RTA_IIF, iif) < 0))
+		goto out;
+	nl_complete_msg(e->ask, m);
+	*seq = nlmsg_hdr(m)->nlmsg_seq;
+	err = nl_send(e->ask, m) < 0 ? -EIO : 0;
+out:
+	nlmsg_free(m);
+	return err;
+}
+
+static void take_addr(struct nlattr *attr, uint8_t family, struct ipsp_addr *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (!attr || nla_len(attr) != (int)ipsp_addr_size(family))
+		return;
+	out->family = family;
+	memcpy(out->octets, nla_data(attr), ipsp_addr_size(family));
+}
+
+/** Reads one RTM_NEWROUTE. A route out of the host by an interface other than the TUN, or not. */
+static int parse_route(const struct egress *e, struct nlmsghdr *h, uint8_t family,
+		       struct egress_route *out)
+{
+	struct nlattr *attrs[RTA_MAX + 1];
+
+	if (h->nlmsg_type != RTM_NEWROUTE ||
+	    nlmsg_parse(h, sizeof(struct rtmsg), attrs, RTA_MAX, NULL) < 0)
+		return -EIO;
+	const struct rtmsg *rtm = nlmsg_data(h);
+	const uint32_t ifindex = attrs[RTA_OIF] && nla_len(attrs[RTA_OIF]) == 4 ?
+				 nla_get_u32(attrs[RTA_OIF]) : 0;
+
+	if ((rtm->rtm_type != RTN_UNICAST && rtm->rtm_type != RTN_MULTICAST &&
+	     rtm->rtm_type != RTN_BROADCAST && rtm->rtm_type != RTN_ANYCAST) ||
+	    !ifindex || ifindex == e->tun_ifindex)
+		return -ENETUNREACH;
+	out->ifindex = ifindex;
+	take_addr(attrs[RTA_PREFSRC], family, &out->source);
+	return 0;
+}
+
+/** The kernel's negative answers that are about the route, not about the question. */
+static bool is_unreachable(int err)
+{
+	return err == -ENETUNREACH || err == -EHOSTUNREACH || err == -EACCES || err == -EAGAIN ||
+	       err == -ESRCH || err == -ENODEV;
+}
+
+/** @return 0, -ENETUNREACH, the kernel's refusal as it is, or -EIO */
+static int query(struct egress *e, const struct ipsp_addr *src, const struct ipsp_addr *dst,
+		 uint32_t iif, struct egress_route *out)
+{
+	uint32_t seq;
+	const int sent = send_query(e, src, dst, iif, &seq);
+
+	if (sent)
+		return sent;
+	/* An answer to an earlier question that went wrong half way may lie before ours. */
+	for (;;) {
+		struct sockaddr_nl from;
+		unsigned char *data = NULL;
+		const int len = nl_recv(e->ask, &from, &data, NULL);
+
+		if (len <= 0)
+			return -EIO;
+		struct nlmsghdr *h = (struct nlmsghdr *)data;
+		int err;
+
+		if (!nlmsg_ok(h, len) || h->nlmsg_seq != seq || from.nl_pid != 0) {
+			free(data);
+			continue;
+		}
+		if (h->nlmsg_type == NLMSG_ERROR) {
+			const struct nlmsgerr *no = nlmsg_data(h);
+
+			err = nlmsg_datalen(h) >= (int)sizeof(*no) && no->error < 0 ? no->error :
+			      -EIO;
+			if (is_unreachable(err))
+				err = -ENETUNREACH;
+		} else {
+			err = parse_route(e, h, dst->family, out);
+		}
+		free(data);
+		return err;
+	}
+}
+
+/**
+ * Asks in the forms the kernel needs. IPv4 takes a source that is not our own address only as that
+ * of a forwarded packet, for which the packets of the TUN are a stand-in (else EINVAL, or
+ * ENETUNREACH since Linux 6.12). Strict reverse path filtering there refuses sources that live
+ * elsewhere (EXDEV, now EINVAL), and then the destination decides.
+ */
+static int ask_kernel(struct egress *e, const struct ipsp_addr *src, const struct ipsp_addr *dst,
+		      struct egress_route *out)
+{
+	static const struct ipsp_addr none;
+	int err = query(e, src, dst, 0, out);
+
+	if (src->family == 4 && (err == -EINVAL || err == -ENETUNREACH)) {
+		err = query(e, src, dst, e->tun_ifindex, out);
+		if (err == -EXDEV || err == -EINVAL)
+			err = query(e, &none, dst, 0, out);
+	}
+	return err == -EINVAL || err == -EXDEV ? -ENETUNREACH : err;
+}
+
+int egress_lookup(struct egress *e, const struct ipsp_addr *src, const struct ipsp_addr *dst,
+		  struct egress_route *out)
+{
+	if (!ipsp_addr_size(dst->family) || (src->family && src->family != dst->family))
+		return -EINVAL;
+	struct cache_set *set = &e->sets[set_of(e, src, dst)];
+
+	e->stats.lookups++;
+	for (size_t i = 0; i < WAYS; i++) {
+		const struct cache_entry *c = &set->way[i];
+
+		if (c->epoch != e->epoch || !same_addr(&c->dst, dst) || !same_addr(&c->src, src))
+			continue;
+		if (!c->err)
+			*out = c->route;
+		return c->err;
+	}
+	struct egress_route route = { 0 };
+
+	e->stats.queries++;
+	const int err = ask_kernel(e, src, dst, &route);
+
+	if (err && err != -ENETUNREACH)
+		return err;
+	set->way[set->next] = (struct cache_entry) {
+		.epoch = e->epoch, .src = *src, .dst = *dst, .err = err, .route = route,
+	};
+	set->next = (set->next + 1) % WAYS;
+	if (!err)
+		*out = route;
+	return err;
+}
+
+void egress_stats_get(const struct egress *e, struct egress_stats *out)
+{
+	*out = e->stats;
+}

@@ -1,0 +1,38 @@
+/*
+ * engine/io/tun.h - the attachment `tun`: clear packets by a TUN, ESP by raw IP sockets.
+ *
+ *	LAN, own programs                                      peers
+ *	     |  steered by ip rules                              ^ |
+ *	     v                                                   | v ESP
+ *	  [ TUN ] -- outbound --> engine -- ESP, bypassed --> [ raw sockets ]
+ *	     ^                                                     |
+ *	     +------- delivered, forwarded <-- engine <-- inbound -+
+ *
+ * A packet read from the TUN leaves by the interface that routing names when our steering is left
+ * out; what is bypassed goes back to the kernel whole, pinned to that interface. A packet that came
+ * under ESP enters through the TUN, but counts as one of the interface its ESP packet arrived on.
+ */
+#ifndef ENGINE_IO_TUN_H
+#define ENGINE_IO_TUN_H
+
+#include "engine/io/attach.h"
+
+struct tun_config {
+	int tun_fd;		/* IFF_TUN | IFF_NO_PI */
+	uint32_t tun_ifindex;
+	int esp_in_fd[2];	/* raw, IPPROTO_ESP: [0] IPv4, [1] IPv6; -1: none */
+	int raw_out_fd[2];	/* raw, headers included, marked: likewise */
+	uint32_t mark;		/* that of the sockets: routing is asked with it */
+};
+
+/**
+ * @param config  its descriptors are taken on success
+ * @return 0 or -errno
+ */
+int tun_attach(const struct tun_config *config, struct io_attachment **out);
+
+/** A descriptor that is readable when routing has changed, and what to do then. */
+int tun_routing_fd(const struct io_attachment *a);
+void tun_routing_changed(struct io_attachment *a);
+
+#endif
