@@ -1,0 +1,99 @@
+/*
+ * ipspd/engine.h - the engine process inside: what its parts share. Not for other processes.
+ *
+ *	engine_main.c     life: channels, start, end
+ *	engine_policy.c   generations from the agent, put in force in one piece
+ *	engine_packets.c  the attachment, and the turns of packets through the core
+ *	engine_reserve.c  which sequence numbers may be used
+ *	engine_report.c   counters and events to the agent
+ *
+ * Single-threaded: everything is called from one event loop.
+ */
+#ifndef IPSPD_ENGINE_H
+#define IPSPD_ENGINE_H
+
+#include "chan/chan.h"
+#include "engine/io/attach.h"
+#include "ipsp/counters.h"
+#include "ipsp/engine.h"
+#include "ipsp/platform.h"
+#include "ipspd/engine_reserve.h"
+#include "ipspd/start.h"
+
+struct event;
+struct event_base;
+struct wire_builder;
+
+/** Number spaces that the region of counters has room for (three quarters get used). */
+#define ENGINE_COUNTER_SLOTS (1u << 15)
+
+#define ENGINE_RANDOM_POOL 256u	/* what getrandom(2) never cuts short */
+
+struct engine_role {
+	struct event_base *base;
+	struct chan *parent;
+	struct chan *agent;		/* NULL: none now; packets go on with what is in force */
+	int status;			/* exit status */
+
+	/* from START on */
+	bool started;
+	struct ipsp_platform platform;
+	struct ipsp_engine *engine;
+	struct ipsp_worker *worker;
+	void *counters_region;
+	size_t counters_size;
+	struct ipsp_counters counters;	/* of that region; to look, the engine writes */
+	struct event *tick;
+
+	/* engine_packets.c; io is NULL when attached to nothing */
+	struct io_attachment *io;
+	struct event *source_event[IO_SOURCES_MAX];
+	struct event *routing_event;
+	struct ipsp_packet *packets;	/* IO_BATCH of them, their rooms behind one another */
+	uint8_t *rooms;
+	uint8_t random_pool[ENGINE_RANDOM_POOL];
+	size_t random_left;		/* octets at the end of the pool that nobody has had */
+
+	/* engine_policy.c */
+	struct wire_builder *builder;	/* a generation that is coming in; NULL: none */
+	uint64_t coming;		/* its number */
+
+	struct reserve *reserve;
+};
+
+/** Seconds since boot: the one clock of SAs. It goes on over restarts of this process. */
+uint64_t engine_now_s(void);
+
+/* ---- engine_packets.c ---- */
+
+/** Fills role->platform. @return 0, or negative when the crypto library is not fit for use */
+int engine_platform_init(struct engine_role *role);
+
+/** Attaches to what START brought and begins to read. Takes s->fds but COUNTERS. @return 0, -errno */
+int engine_attach(struct engine_role *role, struct engine_start *s);
+void engine_detach(struct engine_role *role);
+
+/* ---- engine_policy.c ---- */
+
+/** GEN_BEGIN .. GEN_COMMIT from the agent. Whatever is wrong with one changes nothing in force. */
+void engine_policy_message(struct engine_role *role, const struct chan_msg *m);
+
+/** The agent is gone: so is what it had not finished. */
+void engine_policy_forget(struct engine_role *role);
+
+/** RESERVED from the agent. */
+void engine_reserved_message(struct engine_role *role, const struct chan_msg *m);
+
+/** Asks the agent for numbers where they run low; one SA, or all of them. */
+void engine_reserve_ask(struct engine_role *role, const struct ipsp_sa *sa);
+void engine_reserve_ask_all(struct engine_role *role);
+
+/* ---- engine_report.c ---- */
+
+/** What the core tells; for struct ipsp_engine_config. */
+struct ipsp_engine_events engine_events(struct engine_role *role);
+
+/** STATS_GET from the agent. */
+void engine_stats_message(struct engine_role *role, const struct chan_msg *m);
+
+#endif

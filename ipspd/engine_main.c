@@ -1,0 +1,279 @@
+/*
+ * ipspd/engine_main.c - the engine process: its channels, its start, its end.
+ *
+ * Begins without privilege and inside its sandbox; everything it works on comes from the parent as
+ * descriptors. It ends when the parent is gone. It does not end when the agent is gone: packets go
+ * on under the generation in force until the parent brings a new channel.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ipspd/engine.h"
+#include "ipspd/log.h"
+#include "ipspd/messages.h"
+#include "ipspd/roles.h"
+
+#define EVENTS_PER_S 10
+
+static void stop(struct engine_role *role, int status)
+{
+	role->status = status;
+	event_base_loopbreak(role->base);
+}
+
+/* ---- the agent ---- */
+
+static void on_agent_message(void *arg, struct chan_msg *m)
+{
+	struct engine_role *role = arg;
+
+	switch (m->type) {
+	case MSG_GEN_BEGIN:
+	case MSG_GEN_LIST:
+	case MSG_GEN_ENTRY:
+	case MSG_GEN_SELECTORS:
+	case MSG_GEN_SA:
+	case MSG_GEN_COMMIT:
+		engine_policy_message(role, m);
+		break;
+	case MSG_RESERVED:
+		engine_reserved_message(role, m);
+		break;
+	case MSG_STATS_GET:
+		engine_stats_message(role, m);
+		break;
+	default:
+		ipspd_log(LOG_WARNING, "engine", "message %u from the agent: unknown", m->type);
+	}
+}
+
+static void lose_agent(struct engine_role *role)
+{
+	chan_free(role->agent);
+	role->agent = NULL;
+	engine_policy_forget(role);
+}
+
+static void on_agent_closed(void *arg, int why)
+{
+	struct engine_role *role = arg;
+
+	ipspd_log(LOG_NOTICE, "engine", "agent gone (%d): generation %" PRIu64 " stays in force",
+		  -why, ipsp_engine_generation(role->engine));
+	lose_agent(role);
+}
+
+static void take_agent(struct engine_role *role, struct chan_msg *m)
+{
+	const struct chan_handler handler = {
+		.message = on_agent_message, .closed = on_agent_closed, .arg = role,
+	};
+	struct chan *agent;
+
+	if (!role->started || m->n_fds != 1 || m->len != 0) {
+		ipspd_log(LOG_ERR, "engine", "AGENT from the parent: malformed, or before START");
+		return;
+	}
+	const int err = chan_new(role->base, m->fds[0], &handler, &agent);
+
+	if (err) {
+		ipspd_log(LOG_ERR, "engine", "channel to the agent: error %d", -err);
+		return;
+	}
+	m->fds[0] = -1;
+	lose_agent(role);
+	role->agent = agent;
+	reserve_forget_asked(role->reserve);
+	engine_reserve_ask_all(role);
+}
+
+/* ---- start ---- */
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct engine_role *role = arg;
+
+	(void)fd;
+	(void)what;
+	ipsp_engine_tick(role->engine, engine_now_s());
+	engine_reserve_ask_all(role);
+}
+
+/** Maps the region of counters; one that no engine has had yet gets its size first. */
+static int map_counters(struct engine_role *role, int fd)
+{
+	struct stat st;
+
+	if (fd < 0)
+		return -EBADF;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_size == 0) {
+		st.st_size = (off_t)ipsp_counters_size(ENGINE_COUNTER_SLOTS);
+		if (ftruncate(fd, st.st_size) < 0)
+			return -errno;
+	}
+	void *region = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (region == MAP_FAILED)
+		return -errno;
+	role->counters_region = region;
+	role->counters_size = (size_t)st.st_size;
+	return 0;
+}
+
+static int make_engine(struct engine_role *role)
+{
+	const struct ipsp_engine_config config = {
+		.platform = &role->platform,
+		.events = engine_events(role),
+		.counters = role->counters_region,
+		.counters_size = role->counters_size,
+		.events_per_s = EVENTS_PER_S,
+	};
+	enum ipsp_err err = ipsp_engine_new(&config, &role->engine);
+
+	if (!err)
+		err = ipsp_counters_attach(role->counters_region, role->counters_size,
+					   &role->counters);
+	if (!err)
+		err = ipsp_worker_new(role->engine, &role->worker);
+	if (err)
+		ipspd_log(LOG_ERR, "engine", "cannot be made: %s", ipsp_err_text(err));
+	return err ? -EINVAL : 0;
+}
+
+static int make_tick(struct engine_role *role)
+{
+	const struct timeval second = { .tv_sec = 1 };
+
+	role->tick = event_new(role->base, -1, EV_PERSIST, on_tick, role);
+	return role->tick && event_add(role->tick, &second) == 0 ? 0 : -ENOMEM;
+}
+
+static void start(struct engine_role *role, struct chan_msg *m)
+{
+	struct engine_start s;
+	const char *what = "START from the parent";
+	int err = -EBADMSG;
+
+	if (role->started || !engine_start_read(m, &s))
+		goto refused;
+	log_set_level(s.log_level);
+	what = "crypto";
+	err = engine_platform_init(role);
+	if (!err) {
+		what = "counters";
+		err = map_counters(role, s.fds[ENGINE_FD_COUNTERS]);
+	}
+	if (!err) {
+		what = "engine";
+		err = make_engine(role);
+	}
+	if (!err) {
+		what = "attachment";
+		err = engine_attach(role, &s);
+	}
+	if (!err)
+		err = make_tick(role);
+	for (size_t i = 0; i < ENGINE_FDS; i++) {
+		if (s.fds[i] >= 0)
+			close(s.fds[i]);
+	}
+	role->started = !err;
+	if (!err)
+		return;
+refused:
+	ipspd_log(LOG_ERR, "engine", "cannot start: %s: %s", what, strerror(-err));
+	stop(role, EXIT_FAILURE);
+}
+
+/* ---- the parent ---- */
+
+static void set_log_level(const struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	const uint8_t level = chan_get_u8(&r);
+
+	if (chan_reader_done(&r))
+		log_set_level(level);
+}
+
+static void on_parent_message(void *arg, struct chan_msg *m)
+{
+	struct engine_role *role = arg;
+
+	switch (m->type) {
+	case MSG_START:
+		start(role, m);
+		break;
+	case MSG_AGENT:
+		take_agent(role, m);
+		break;
+	case MSG_LOG_LEVEL:
+		set_log_level(m);
+		break;
+	case MSG_STOP:
+		stop(role, EXIT_SUCCESS);
+		break;
+	default:
+		ipspd_log(LOG_WARNING, "engine", "message %u from the parent: unknown", m->type);
+	}
+}
+
+static void on_parent_closed(void *arg, int why)
+{
+	struct engine_role *role = arg;
+
+	stop(role, why ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+static void fini(struct engine_role *role)
+{
+	if (role->tick)
+		event_free(role->tick);
+	chan_free(role->agent);
+	engine_policy_forget(role);
+	engine_detach(role);
+	if (role->engine) {
+		ipsp_worker_free(role->worker);
+		ipsp_engine_free(role->engine);
+	}
+	if (role->counters_region)
+		munmap(role->counters_region, role->counters_size);
+	reserve_free(role->reserve);
+	log_to_channel(NULL);
+	chan_free(role->parent);
+	if (role->base)
+		event_base_free(role->base);
+}
+
+int engine_main(int channel_fd)
+{
+	struct engine_role role = { .status = EXIT_FAILURE };
+	const struct chan_handler handler = {
+		.message = on_parent_message, .closed = on_parent_closed, .arg = &role,
+	};
+
+	role.base = event_base_new();
+	role.reserve = reserve_new();
+	if (!role.base || !role.reserve ||
+	    chan_new(role.base, channel_fd, &handler, &role.parent) != 0) {
+		ipspd_log(LOG_ERR, "engine", "no memory, or no channel to the parent");
+		fini(&role);
+		return EXIT_FAILURE;
+	}
+	log_to_channel(role.parent);
+	if (event_base_dispatch(role.base) < 0)
+		role.status = EXIT_FAILURE;
+	fini(&role);
+	return role.status;
+}

@@ -1,0 +1,263 @@
+/*
+ * ipspd/engine_policy.c - generations: collected from the agent's messages, put in force in one
+ * piece, and answered. Also the reservation of sequence numbers, which belongs to their SAs.
+ *
+ *	agent                                engine
+ *	  |-- GEN_BEGIN, SA.., LIST, ENTRY.. -->|
+ *	  |-- GEN_COMMIT ---------------------->|  all or nothing
+ *	  |<------------------- SA_REFUSED .. --|  those are not in force: their traffic drops
+ *	  |<-------------------- GEN_APPLIED ---|  or GEN_REFUSED: the one before stays in force
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "ipspd/engine.h"
+#include "ipspd/log.h"
+#include "ipspd/messages.h"
+#include "ipspd/wire.h"
+
+static void tell(struct engine_role *role, uint16_t type, const struct chan_writer *w)
+{
+	const int err = role->agent ? chan_send(role->agent, type, w->data, w->len, NULL, 0) : 0;
+
+	if (err)
+		ipspd_log(LOG_WARNING, "engine", "message %u to the agent lost: error %d", type,
+			  -err);
+}
+
+static void tell_applied(struct engine_role *role, uint64_t generation)
+{
+	uint8_t buf[8];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	chan_put_u64(&w, generation);
+	tell(role, MSG_GEN_APPLIED, &w);
+}
+
+static void tell_refused(struct engine_role *role, uint64_t generation, enum ipsp_err why)
+{
+	uint8_t buf[9];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	chan_put_u64(&w, generation);
+	chan_put_u8(&w, (uint8_t)why);
+	tell(role, MSG_GEN_REFUSED, &w);
+}
+
+static void tell_sa_refused(struct engine_role *role, uint64_t generation,
+			    const struct ipsp_sa_config *sa, enum ipsp_err why)
+{
+	uint8_t buf[17];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	ipspd_log(LOG_WARNING, "sad", "SA %" PRIx64 " ESP SPI 0x%08x: not in force: %s", sa->id,
+		  sa->spi, ipsp_err_text(why));
+	chan_put_u64(&w, generation);
+	chan_put_u64(&w, sa->id);
+	chan_put_u8(&w, (uint8_t)why);
+	tell(role, MSG_SA_REFUSED, &w);
+}
+
+/* ---- reservation ---- */
+
+void engine_reserve_ask(struct engine_role *role, const struct ipsp_sa *sa)
+{
+	uint64_t next;
+
+	if (!role->agent || !reserve_check(role->reserve, ipsp_engine_sad(role->engine), sa,
+					   engine_now_s(), &next))
+		return;
+	uint8_t buf[16];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	chan_put_u64(&w, sa->counter_id);
+	chan_put_u64(&w, next);
+	tell(role, MSG_RESERVE, &w);
+}
+
+static void ask_each(void *arg, struct ipsp_sa *sa)
+{
+	engine_reserve_ask(arg, sa);
+}
+
+void engine_reserve_ask_all(struct engine_role *role)
+{
+	ipsp_sad_each(ipsp_engine_sad(role->engine), ask_each, role);
+}
+
+void engine_reserved_message(struct engine_role *role, const struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	const uint64_t counter_id = chan_get_u64(&r);
+	const uint64_t ceiling = chan_get_u64(&r);
+
+	if (!chan_reader_done(&r) || counter_id == 0) {
+		ipspd_log(LOG_ERR, "sad", "malformed RESERVED from the agent");
+		return;
+	}
+	const int err = reserve_grant(role->reserve, counter_id, ceiling);
+
+	if (err)
+		ipspd_log(LOG_ERR, "sad", "reservation of %" PRIx64 " lost: error %d", counter_id,
+			  -err);
+	else
+		engine_reserve_ask_all(role);
+}
+
+/* ---- generations ---- */
+
+struct in_use {
+	const struct wire_gen *gen;
+	const uint64_t *sorted;		/* its counter_ids */
+};
+
+static int cmp_u64(const void *a, const void *b)
+{
+	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static bool space_in_use(void *arg, uint64_t counter_id)
+{
+	const struct in_use *u = arg;
+
+	return u->gen->n_sas && bsearch(&counter_id, u->sorted, u->gen->n_sas, sizeof(counter_id),
+					cmp_u64) != NULL;
+}
+
+/** Reservations of spaces that no SA has any more are of no use. */
+static void prune_reservations(struct engine_role *role, const struct wire_gen *g)
+{
+	uint64_t *sorted = calloc(g->n_sas + 1, sizeof(*sorted));
+
+	if (!sorted)
+		return;
+	for (size_t i = 0; i < g->n_sas; i++)
+		sorted[i] = g->sas[i].counter_id;
+	qsort(sorted, g->n_sas, sizeof(*sorted), cmp_u64);
+	struct in_use u = { .gen = g, .sorted = sorted };
+
+	reserve_prune(role->reserve, space_in_use, &u);
+	free(sorted);
+}
+
+static void apply(struct engine_role *role, struct wire_gen *g)
+{
+	enum ipsp_err *results = calloc(g->n_sas + 1, sizeof(*results));
+
+	if (!results) {
+		tell_refused(role, g->number, IPSP_ENOMEM);
+		return;
+	}
+	const struct ipsp_update update = {
+		.spd = {
+			.generation = g->number, .full = true,
+			.n_lists = (uint32_t)g->n_lists, .lists = g->lists,
+		},
+		.n_sas = (uint32_t)g->n_sas,
+		.sas = g->sas,
+	};
+
+	for (size_t i = 0; i < g->n_sas; i++)
+		reserve_prepare(role->reserve, ipsp_engine_sad(role->engine), &role->counters,
+				&g->sas[i]);
+	const enum ipsp_err err = ipsp_engine_apply(role->engine, &update, engine_now_s(),
+						    results);
+
+	if (err) {
+		ipspd_log(LOG_ERR, "spd", "generation %" PRIu64 " refused: %s", g->number,
+			  ipsp_err_text(err));
+		tell_refused(role, g->number, err);
+		goto out;
+	}
+	for (size_t i = 0; i < g->n_sas; i++) {
+		if (results[i])
+			tell_sa_refused(role, g->number, &g->sas[i], results[i]);
+	}
+	prune_reservations(role, g);
+	ipspd_log(LOG_INFO, "spd", "generation %" PRIu64 " in force: %zu lists, %zu entries, %u SAs",
+		  g->number, g->n_lists, g->n_entries,
+		  ipsp_sad_count(ipsp_engine_sad(role->engine)));
+	tell_applied(role, g->number);
+	engine_reserve_ask_all(role);
+out:
+	free(results);
+}
+
+static void begin(struct engine_role *role, const struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	const uint64_t number = chan_get_u64(&r);
+
+	engine_policy_forget(role);
+	if (!chan_reader_done(&r) || number == 0) {
+		ipspd_log(LOG_ERR, "spd", "malformed GEN_BEGIN from the agent");
+		return;
+	}
+	role->coming = number;
+	role->builder = wire_builder_new(number);
+	if (!role->builder)
+		tell_refused(role, number, IPSP_ENOMEM);
+}
+
+static enum ipsp_err err_of(int err)
+{
+	return err == -ENOMEM ? IPSP_ENOMEM : err == -E2BIG ? IPSP_ENOSPC : IPSP_EMALFORMED;
+}
+
+/** The rest of this generation is passed over; the next GEN_BEGIN starts anew. */
+static void refuse(struct engine_role *role, int err, const char *why)
+{
+	ipspd_log(LOG_ERR, "spd", "generation %" PRIu64 " refused: %s", role->coming, why);
+	tell_refused(role, role->coming, err_of(err));
+}
+
+static void add(struct engine_role *role, const struct chan_msg *m)
+{
+	if (!role->builder)
+		return;
+	const int err = wire_builder_add(role->builder, m->type, m->data, m->len);
+
+	if (!err)
+		return;
+	refuse(role, err, wire_builder_why(role->builder));
+	engine_policy_forget(role);
+}
+
+static void commit(struct engine_role *role, const struct chan_msg *m)
+{
+	struct wire_builder *const b = role->builder;
+	struct wire_gen *g;
+
+	if (!b)
+		return;
+	role->builder = NULL;
+	const int err = wire_builder_finish(b, m->data, m->len, &g);
+
+	if (err) {
+		refuse(role, err, "incomplete, or not what its commit says");
+		return;
+	}
+	apply(role, g);
+	wire_gen_free(g);
+}
+
+void engine_policy_message(struct engine_role *role, const struct chan_msg *m)
+{
+	if (m->type == MSG_GEN_BEGIN)
+		begin(role, m);
+	else if (m->type == MSG_GEN_COMMIT)
+		commit(role, m);
+	else
+		add(role, m);
+}
+
+void engine_policy_forget(struct engine_role *role)
+{
+	wire_builder_free(role->builder);
+	role->builder = NULL;
+}

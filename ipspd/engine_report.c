@@ -1,0 +1,230 @@
+/* ipspd/engine_report.c - what the engine tells the agent: counters when asked, events as they come. */
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "ipspd/engine.h"
+#include "ipspd/log.h"
+#include "ipspd/messages.h"
+#include "ipspd/report.h"
+
+/* ---- counters ---- */
+
+struct stats_answer {
+	struct engine_role *role;
+	uint32_t serial;
+	uint64_t now_s;
+	int err;	/* of the first message that could not be sent */
+};
+
+static uint64_t relaxed(const _Atomic uint64_t *value)
+{
+	return atomic_load_explicit(value, memory_order_relaxed);
+}
+
+static void answer_entry(void *arg, const struct ipsp_spd_hits *hits)
+{
+	struct stats_answer *a = arg;
+	const struct wire_entry_stats s = {
+		.id = hits->id,
+		.packets = relaxed(&hits->packets),
+		.bytes = relaxed(&hits->bytes),
+	};
+
+	if (!a->err)
+		a->err = report_entry_send(a->role->agent, a->serial, &s);
+}
+
+static void answer_sa(void *arg, struct ipsp_sa *sa)
+{
+	struct stats_answer *a = arg;
+	const uint64_t born_s = sa->counter->born_s;
+	const struct wire_sa_stats s = {
+		.id = sa->id,
+		.spi = sa->spi,
+		.dir = sa->dir,
+		/* The core counts its states from 0, the message from 1. */
+		.state = (uint8_t)(atomic_load_explicit(&sa->state, memory_order_relaxed) + 1),
+		.packets = relaxed(&sa->counter->packets),
+		.bytes = relaxed(&sa->counter->bytes),
+		.seq = sa->dir == IPSP_OUTBOUND ? ipsp_sa_seq_last(sa) : sa->counter->replay.top,
+		.auth_errors = relaxed(&sa->drops_icv),
+		.replay_errors = relaxed(&sa->drops_replay),
+		.other_errors = relaxed(&sa->drops_other),
+		.age_s = a->now_s > born_s ? a->now_s - born_s : 0,
+	};
+
+	if (!a->err)
+		a->err = report_sa_send(a->role->agent, a->serial, &s);
+}
+
+static void answer_drop(struct stats_answer *a, unsigned reason, uint64_t packets)
+{
+	uint8_t buf[14];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	if (a->err || !packets)
+		return;
+	chan_put_u32(&w, a->serial);
+	chan_put_u16(&w, (uint16_t)reason);
+	chan_put_u64(&w, packets);
+	a->err = chan_send(a->role->agent, MSG_STATS_DROP, buf, w.len, NULL, 0);
+}
+
+void engine_stats_message(struct engine_role *role, const struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	struct stats_answer a = { .role = role, .now_s = engine_now_s() };
+	struct ipsp_engine_stats stats;
+	uint8_t buf[12];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	a.serial = chan_get_u32(&r);
+	if (!chan_reader_done(&r)) {
+		ipspd_log(LOG_ERR, "engine", "malformed STATS_GET from the agent");
+		return;
+	}
+	ipsp_spd_hits_each(ipsp_engine_spd_db(role->engine), answer_entry, &a);
+	ipsp_sad_each(ipsp_engine_sad(role->engine), answer_sa, &a);
+	ipsp_engine_stats(role->engine, &stats);
+	for (unsigned i = IPSP_REASON_NONE + 1; i < IPSP_N_REASONS; i++)
+		answer_drop(&a, i, stats.reasons[0][i] + stats.reasons[1][i]);
+	for (unsigned i = 0; role->io && i < IO_N_REASONS; i++)
+		answer_drop(&a, IO_REASON_BASE + i, role->io->stats.drops[i]);
+	chan_put_u32(&w, a.serial);
+	chan_put_u64(&w, ipsp_engine_generation(role->engine));
+	if (!a.err)
+		a.err = chan_send(role->agent, MSG_STATS_END, buf, w.len, NULL, 0);
+	if (a.err)
+		ipspd_log(LOG_WARNING, "engine", "statistics %u cut short: error %d", a.serial,
+			  -a.err);
+}
+
+/* ---- events ---- */
+
+static void put_ipv4(uint8_t *p, const struct ipsp_flow *f)
+{
+	p[0] = 0x45;
+	p[1] = (uint8_t)(f->dscp << 2 | f->ecn);
+	p[6] = (uint8_t)((f->df ? 0x40 : 0) | (f->frag == IPSP_FRAG_FIRST ? 0x20 : 0));
+	p[7] = f->frag == IPSP_FRAG_LATER;
+	p[8] = f->ttl;
+	p[9] = f->proto;
+	memcpy(p + 12, f->src.octets, 4);
+	memcpy(p + 16, f->dst.octets, 4);
+}
+
+static void put_ipv6(uint8_t *p, const struct ipsp_flow *f)
+{
+	const uint8_t tclass = (uint8_t)(f->dscp << 2 | f->ecn);
+
+	p[0] = (uint8_t)(0x60 | tclass >> 4);
+	p[1] = (uint8_t)((tclass & 15) << 4 | f->flow_label >> 16);
+	p[2] = (uint8_t)(f->flow_label >> 8);
+	p[3] = (uint8_t)f->flow_label;
+	p[6] = f->proto;
+	p[7] = f->ttl;
+	memcpy(p + 8, f->src.octets, 16);
+	memcpy(p + 24, f->dst.octets, 16);
+}
+
+/**
+ * The headers of a logged packet as its selectors saw them: a plain IP header and, if it has
+ * ports, the first eight octets behind it. The packet itself may be encrypted by now. Lengths say
+ * what stands there, so that a reader takes it for a whole packet.
+ */
+static uint16_t put_headers(uint8_t out[REPORT_PACKET_MAX], const struct ipsp_flow *f)
+{
+	const bool has_ports = f->ports_known && f->sport != IPSP_PORT_NONE &&
+			       f->dport != IPSP_PORT_NONE;
+	const uint16_t header = f->family == 4 ? 20 : 40;
+	const uint16_t behind = has_ports ? 8 : 0;
+	const uint16_t length = f->family == 4 ? (uint16_t)(header + behind) : behind;
+
+	memset(out, 0, REPORT_PACKET_MAX);
+	if (f->family == 4)
+		put_ipv4(out, f);
+	else
+		put_ipv6(out, f);
+	out[f->family == 4 ? 2 : 4] = (uint8_t)(length >> 8);
+	out[f->family == 4 ? 3 : 5] = (uint8_t)length;
+	if (has_ports) {
+		out[header] = (uint8_t)(f->sport >> 8);
+		out[header + 1] = (uint8_t)f->sport;
+		out[header + 2] = (uint8_t)(f->dport >> 8);
+		out[header + 3] = (uint8_t)f->dport;
+	}
+	return (uint16_t)(header + behind);
+}
+
+static uint32_t at_most_u32(uint64_t value)
+{
+	return value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
+}
+
+static void send_event(struct engine_role *role, const struct wire_event *e)
+{
+	/* Lost when the agent is away or far behind: its counters still count. */
+	if (role->agent)
+		(void)report_event_send(role->agent, e);
+}
+
+static void on_log(void *ctx, const struct ipsp_log_event *event)
+{
+	static const uint8_t actions[] = {
+		[IPSP_VERDICT_DROP] = IPSP_DISCARD,
+		[IPSP_VERDICT_BYPASS] = IPSP_BYPASS,
+		[IPSP_VERDICT_ESP_OUT] = IPSP_PROTECT,
+		[IPSP_VERDICT_DELIVER] = IPSP_PROTECT,
+	};
+	struct wire_event e = {
+		.kind = WIRE_EVENT_PACKET,
+		.id = event->entry_id,
+		.ifindex = event->ifindex,
+		.dir = event->dir,
+		.action = actions[event->verdict],
+		.reason = event->reason,
+		.suppressed = at_most_u32(event->suppressed),
+	};
+
+	e.packet_len = put_headers(e.packet, event->flow);
+	send_event(ctx, &e);
+}
+
+static void on_audit(void *ctx, const struct ipsp_audit_event *event)
+{
+	char src[IPSP_ADDR_TEXT], dst[IPSP_ADDR_TEXT];
+
+	(void)ctx;
+	ipspd_log(LOG_NOTICE, "esp",
+		  "ESP SPI 0x%08x %s > %s seq %u on interface %u: %s (%" PRIu64 " alike not shown)",
+		  event->spi, ipsp_addr_print(&event->src, src), ipsp_addr_print(&event->dst, dst),
+		  event->seq, event->ifindex, ipsp_reason_text((enum ipsp_reason)event->reason),
+		  event->suppressed);
+}
+
+static void on_sa_expired(void *ctx, const struct ipsp_sa *sa)
+{
+	const struct wire_event e = {
+		.kind = WIRE_EVENT_SA,
+		.id = sa->id,
+		.dir = sa->dir,
+		.reason = IPSP_SA_DEAD + 1,
+	};
+
+	ipspd_log(LOG_NOTICE, "sad", "SA %" PRIx64 " ESP SPI 0x%08x: hard lifetime over", sa->id,
+		  sa->spi);
+	send_event(ctx, &e);
+}
+
+struct ipsp_engine_events engine_events(struct engine_role *role)
+{
+	return (struct ipsp_engine_events) {
+		.ctx = role,
+		.log = on_log,
+		.audit = on_audit,
+		.sa_expired = on_sa_expired,
+	};
+}

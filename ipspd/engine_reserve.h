@@ -1,0 +1,52 @@
+/*
+ * ipspd/engine_reserve.h - which outbound sequence numbers may be used (RFC 4303 3.3.3).
+ *
+ * A number space outlives this process in the memfd, and the machine in the agent's store: the
+ * agent makes a block of numbers durable before any of it goes on the wire, so that after a cold
+ * start it can go on above. Here stand the ceilings the agent has given, by counter_id, and whether
+ * it has been asked for the next block. Keeps no numbers itself and sends nothing.
+ */
+#ifndef IPSPD_ENGINE_RESERVE_H
+#define IPSPD_ENGINE_RESERVE_H
+
+#include "ipsp/counters.h"
+#include "ipsp/sad.h"
+
+#define RESERVE_SPACES_MAX (1u << 17)
+#define RESERVE_ASK_AGAIN_S 5	/* an unanswered question is repeated so often */
+
+struct reserve;
+
+/** NULL: no memory. */
+struct reserve *reserve_new(void);
+void reserve_free(struct reserve *r);
+
+/** The agent allows numbers up to ceiling. Never lowers. @return 0, -ENOMEM, -E2BIG */
+int reserve_grant(struct reserve *r, uint64_t counter_id, uint64_t ceiling);
+
+/** The highest number allowed for a space; 0: none. */
+uint64_t reserve_ceiling(const struct reserve *r, uint64_t counter_id);
+
+/**
+ * Before an SA is installed: sets its seq_floor and seq_ceiling so that no number is used that is
+ * not reserved, and none twice.
+ * @param sad       an SA that goes on with its numbers keeps its floor
+ * @param counters  a space that is held in memory goes on exactly: no floor
+ */
+void reserve_prepare(const struct reserve *r, const struct ipsp_sad *sad,
+		     const struct ipsp_counters *counters, struct ipsp_sa_config *sa);
+
+/**
+ * Raises the SA's ceiling to what is allowed; then: should the agent be asked for more?
+ * @param next  out: the number that would come next, to ask with
+ */
+bool reserve_check(struct reserve *r, struct ipsp_sad *sad, const struct ipsp_sa *sa,
+		   uint64_t now_s, uint64_t *next);
+
+/** There is a new agent: what the old one was asked counts no more. */
+void reserve_forget_asked(struct reserve *r);
+
+/** Forgets the spaces for which in_use(arg, counter_id) is false. */
+void reserve_prune(struct reserve *r, bool (*in_use)(void *arg, uint64_t counter_id), void *arg);
+
+#endif
