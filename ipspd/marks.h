@@ -11,6 +11,10 @@
 #define IPSPD_MARK_BYPASS 0x69700000u
 #define IPSPD_MARK_MASK 0xffff0000u
 
+/* Added to the mark of a packet of this machine so that the kernel routes it again; never equal to
+ * the bypass mark. */
+#define IPSPD_MARK_REROUTE 0x00010000u
+
 /* The table whose default route is our TUN, with a blackhole behind it. */
 #define IPSPD_ROUTE_TABLE 26992
 #define IPSPD_BLACKHOLE_METRIC 0x7fffffffu

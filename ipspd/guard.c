@@ -1,0 +1,345 @@
+/*
+ * ipspd/guard.c - the guard's layers: in memory, on disk, in the kernel, in that order of truth.
+ *
+ * A change is saved before the kernel has it: after a crash between the two the next start applies
+ * what was saved. Never opens by failing: when the kernel refuses a change, it keeps what it had.
+ *
+ * The place of the watch over foreign deletions (nft flush ruleset) is guard_apply: it makes the
+ * kernel what it should be from whatever it is.
+ */
+#include "config.h"
+
+#include "ipspd/guard.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ipspd/guard_kernel.h"
+#include "ipspd/log.h"
+
+#define DIR_NAME "guard"
+#define LOCK_NAME "lock"
+
+struct guard {
+	int dir_fd;
+	int lock_fd;
+	struct guard_layer layers[GUARD_LAYERS_MAX];
+	size_t n_layers;
+	uint32_t tun_ifindex;
+	char tun_name[16];
+};
+
+/* ---- the directory ---- */
+
+/* The state directory is the agent's, who might have put another directory in the place of ours. */
+static int check_dir(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return st.st_uid == 0 && (st.st_mode & 077) == 0 ? 0 : -EPERM;
+}
+
+static int open_dir(int statedir_fd, bool make, int *out)
+{
+	if (make && mkdirat(statedir_fd, DIR_NAME, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	int fd = openat(statedir_fd, DIR_NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	int rc = check_dir(fd);
+	if (rc < 0) {
+		close(fd);
+		return rc;
+	}
+	*out = fd;
+	return 0;
+}
+
+static int lock(int dir_fd, int *out)
+{
+	int fd = openat(dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		int rc = -errno;
+
+		close(fd);
+		return rc;
+	}
+	*out = fd;
+	return 0;
+}
+
+/* ---- layers ---- */
+
+static void layers_free(struct guard_layer *layers, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		wire_gen_free(layers[i].gen);
+}
+
+/* One layer that lets nothing pass on any interface: lists without entries. */
+static bool closed_layer(struct guard_layer *out)
+{
+	static const struct ipsp_spd_list closed[2] = {
+		{ .ifindex = 0, .dir = IPSP_INBOUND },
+		{ .ifindex = 0, .dir = IPSP_OUTBOUND },
+	};
+	struct wire_gen *g = (struct wire_gen *)calloc(1, sizeof(*g));
+	struct ipsp_spd_list *lists = (struct ipsp_spd_list *)malloc(sizeof(closed));
+
+	if (!g || !lists) {
+		free(g);
+		free(lists);
+		return false;
+	}
+	memcpy(lists, closed, sizeof(closed));
+	g->lists = lists;
+	g->n_lists = 2;
+	*out = (struct guard_layer){ .gen = g };
+	return true;
+}
+
+static bool is_everything(const struct ipsp_selector *s)
+{
+	struct ipsp_selector any;
+
+	ipsp_selector_any(s->family, &any);
+	return ipsp_addr_cmp(&s->src_lo, &any.src_lo) == 0 &&
+	       ipsp_addr_cmp(&s->src_hi, &any.src_hi) == 0 &&
+	       ipsp_addr_cmp(&s->dst_lo, &any.dst_lo) == 0 &&
+	       ipsp_addr_cmp(&s->dst_hi, &any.dst_hi) == 0;
+}
+
+bool guard_list_steered(const struct ipsp_spd_list *l, struct guard_pairs *out)
+{
+	for (uint32_t i = 0; i < l->n_entries; i++) {
+		const struct ipsp_spd_entry *e = &l->entries[i];
+
+		for (uint32_t j = 0; j < e->n_selectors; j++) {
+			const struct ipsp_selector *s = &e->selectors[j];
+
+			if (e->action != IPSP_PROTECT &&
+			    (e->action != IPSP_DISCARD || !e->log || is_everything(s)))
+				continue;
+			if (!guard_pairs_add(out, s))
+				return false;
+		}
+	}
+	return true;
+}
+
+bool guard_steered(const struct guard_layer *layers, size_t n, struct guard_pairs *out)
+{
+	struct guard_pairs pairs = { NULL, 0, 0 };
+
+	for (size_t i = 0; i < n; i++) {
+		const struct wire_gen *g = layers[i].gen;
+
+		for (size_t j = 0; j < g->n_lists; j++) {
+			if (g->lists[j].dir == IPSP_OUTBOUND &&
+			    !guard_list_steered(&g->lists[j], &pairs)) {
+				guard_pairs_fini(&pairs);
+				return false;
+			}
+		}
+	}
+	guard_pairs_reduce(&pairs, GUARD_PAIRS_MAX);
+	*out = pairs;
+	return true;
+}
+
+/* ---- the kernel ---- */
+
+/*
+ * Filters first: while rules change, what no rule leads to the engine is dropped, not passed.
+ */
+static int apply(const struct guard *g, const struct guard_layer *layers, size_t n,
+		 const char **why)
+{
+	struct guard_view v = { .layers = layers, .n_layers = n, .tun_ifindex = g->tun_ifindex,
+				.tun_name = g->tun_name };
+
+	if (!guard_steered(layers, n, &v.steered)) {
+		*why = "no memory";
+		return -ENOMEM;
+	}
+	int rc = guard_nft_apply(&v, why);
+	if (rc == 0)
+		rc = guard_route_apply(&v, why);
+	guard_pairs_fini(&v.steered);
+	return rc;
+}
+
+int guard_apply(struct guard *g, const char **why)
+{
+	return apply(g, g->layers, g->n_layers, why);
+}
+
+int guard_set_tun(struct guard *g, uint32_t ifindex, const char *name, const char **why)
+{
+	g->tun_ifindex = ifindex;
+	snprintf(g->tun_name, sizeof(g->tun_name), "%s", name);
+	return guard_apply(g, why);
+}
+
+void guard_inherit(struct guard *g)
+{
+	for (size_t i = 0; i < g->n_layers; i++)
+		g->layers[i].serial = 0;
+}
+
+int guard_change(struct guard *g, uint32_t keep_serial, struct guard_layer *layers, size_t n,
+		 const char **why)
+{
+	struct guard_layer next[GUARD_LAYERS_MAX], gone[GUARD_LAYERS_MAX];
+	size_t n_next = 0, n_gone = 0;
+
+	for (size_t i = 0; i < g->n_layers; i++) {
+		if (g->layers[i].serial == keep_serial)
+			next[n_next++] = g->layers[i];
+		else
+			gone[n_gone++] = g->layers[i];
+	}
+	if (n > GUARD_LAYERS_MAX - n_next) {
+		*why = "too many layers";
+		return -E2BIG;
+	}
+	for (size_t i = 0; i < n; i++)
+		next[n_next++] = layers[i];
+	int rc = guard_file_save(g->dir_fd, next, n_next);
+	if (rc < 0) {
+		*why = strerror(-rc);
+		return rc;
+	}
+	rc = apply(g, next, n_next, why);
+	if (rc < 0) {
+		const char *again = "";
+
+		/* Back to what was, as far as kernel and disk let us. */
+		if (guard_file_save(g->dir_fd, g->layers, g->n_layers) < 0 ||
+		    guard_apply(g, &again) < 0)
+			ipspd_log(LOG_CRIT, "guard", "cannot put the guard back: %s", again);
+		return rc;
+	}
+	layers_free(gone, n_gone);
+	memcpy(g->layers, next, sizeof(next[0]) * n_next);
+	g->n_layers = n_next;
+	return 0;
+}
+
+char *guard_show(struct guard *g)
+{
+	char *nft = guard_nft_show(), *route = guard_route_show(), *text = NULL;
+	size_t size = 0;
+	FILE *f = nft && route ? open_memstream(&text, &size) : NULL;
+
+	if (f) {
+		for (size_t i = 0; i < g->n_layers; i++)
+			fprintf(f, "layer %zu: generation %llu\n", i,
+				(unsigned long long)g->layers[i].generation);
+		fprintf(f, "%s%s", route, nft);
+		if (fclose(f) != 0) {
+			free(text);
+			text = NULL;
+		}
+	}
+	free(nft);
+	free(route);
+	return text;
+}
+
+/* ---- life ---- */
+
+static int load(struct guard *g)
+{
+	int rc = guard_file_load(g->dir_fd, g->layers, &g->n_layers);
+
+	if (rc == 0 || rc == -ENOENT || rc == -ENOMEM)
+		return rc == -ENOENT ? 0 : rc;
+	ipspd_log(LOG_CRIT, "guard", "the saved guard cannot be read (%s): everything is dropped "
+		  "until policy is loaded", strerror(-rc));
+	if (!closed_layer(&g->layers[0]))
+		return -ENOMEM;
+	g->n_layers = 1;
+	return 0;
+}
+
+int guard_open(int statedir_fd, struct guard **out)
+{
+	struct guard *g = (struct guard *)calloc(1, sizeof(*g));
+
+	if (!g)
+		return -ENOMEM;
+	g->lock_fd = -1;
+	int rc = open_dir(statedir_fd, true, &g->dir_fd);
+	if (rc < 0) {
+		free(g);
+		return rc;
+	}
+	rc = lock(g->dir_fd, &g->lock_fd);
+	if (rc == 0)
+		rc = load(g);
+	if (rc < 0) {
+		guard_free(g);
+		return rc;
+	}
+	*out = g;
+	return 0;
+}
+
+void guard_free(struct guard *g)
+{
+	if (!g)
+		return;
+	layers_free(g->layers, g->n_layers);
+	if (g->lock_fd >= 0)
+		close(g->lock_fd);
+	close(g->dir_fd);
+	free(g);
+}
+
+static int remove_all(int dir_fd, const char **why)
+{
+	/* The file first: what is left of a removal cut short must not come back at boot. */
+	int rc = guard_file_remove(dir_fd);
+
+	if (rc < 0) {
+		*why = strerror(-rc);
+		return rc;
+	}
+	rc = guard_route_remove(why);
+	return rc < 0 ? rc : guard_nft_remove(why);
+}
+
+int guard_remove(const char *statedir, const char **why)
+{
+	int dir_fd, lock_fd;
+	int state_fd = open(statedir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = state_fd < 0 ? -errno : open_dir(state_fd, true, &dir_fd);
+
+	if (state_fd >= 0)
+		close(state_fd);
+	if (rc < 0) {
+		*why = rc == -EPERM ? "its guard directory is not root's alone" : strerror(-rc);
+		return rc;
+	}
+	rc = lock(dir_fd, &lock_fd);
+	if (rc < 0) {
+		*why = rc == -EWOULDBLOCK ? "a daemon runs, and needs its guard" : strerror(-rc);
+	} else {
+		rc = remove_all(dir_fd, why);
+		close(lock_fd);
+	}
+	close(dir_fd);
+	return rc;
+}

@@ -1,0 +1,71 @@
+/*
+ * ipspd/guard.h - what the kernel itself enforces: an over-approximation of the SPD.
+ *
+ * Two parts, kept by the parent, so that nothing leaks while the engine is away:
+ *   - nftables table inet ipspd_guard: drops what may match PROTECT or DISCARD and did not come from
+ *     the engine (RFC 4301 5.1, 5.2 judged coarsely);
+ *   - ip rules and one route table: lead what must be protected into our TUN, and into a blackhole
+ *     when that is gone.
+ * PROTECT and DISCARD are never made narrower, BYPASS never wider. Stopping or crashing leaves the
+ * guard in place; only guard_remove takes it away. It is saved in STATEDIR/guard.
+ */
+#ifndef IPSPD_GUARD_H
+#define IPSPD_GUARD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ipspd/wire.h"
+
+#define GUARD_LAYERS_MAX 8
+#define GUARD_BOXES_MAX 4096	/* of all chains together; beyond that they are merged */
+#define GUARD_PAIRS_MAX 1024	/* ip rules that steer; beyond that they are merged */
+
+/** One policy that packets must pass. A packet must pass every layer. */
+struct guard_layer {
+	uint32_t serial;	/* who brought it: MSG_GUARD_BEGIN's, 0 for one of an earlier agent */
+	uint64_t generation;
+	struct wire_gen *gen;	/* owned */
+};
+
+struct guard;
+
+/**
+ * Locks STATEDIR/guard against other daemons and guard_remove, and loads what is saved there. A
+ * saved guard that cannot be read is replaced by one that drops everything, with a log line.
+ * @param statedir_fd  the state directory
+ * @return 0; -EWOULDBLOCK: another daemon has it; -EPERM: the directory is not root's alone; -errno
+ */
+int guard_open(int statedir_fd, struct guard **out);
+
+/** Forgets it; what the kernel and the disk hold stays. */
+void guard_free(struct guard *g);
+
+/** Brings the kernel to what g holds. @return 0 or -errno with *why (static or internal) */
+int guard_apply(struct guard *g, const char **why);
+
+/** Our TUN, which is exempt and which steering leads to; 0 and "": there is none. Applies. */
+int guard_set_tun(struct guard *g, uint32_t ifindex, const char *name, const char **why);
+
+/** Marks all layers as inherited: a new agent counts its serials anew. */
+void guard_inherit(struct guard *g);
+
+/**
+ * Keeps the layers of that serial, adds n new ones, applies, saves. On failure the layers are as
+ * they were, in kernel, memory and on disk as far as the kernel and the disk allow.
+ * @param layers  taken on success
+ * @return 0; -E2BIG: too many layers; -errno with *why
+ */
+int guard_change(struct guard *g, uint32_t keep_serial, struct guard_layer *layers, size_t n,
+		 const char **why);
+
+/** The guard as the kernel has it, as text for people. Caller frees. NULL: no memory */
+char *guard_show(struct guard *g);
+
+/**
+ * Takes the guard away: table, rules, routes, saved file. Opens the machine.
+ * @return 0; -EWOULDBLOCK: a daemon runs; -errno with *why
+ */
+int guard_remove(const char *statedir, const char **why);
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * ipspd/guard_kernel.h - the guard's two halves in the kernel. Inside the guard only.
+ */
+#ifndef IPSPD_GUARD_KERNEL_H
+#define IPSPD_GUARD_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ipspd/guard.h"
+#include "ipspd/guard_pairs.h"
+
+/** What both halves are made from. */
+struct guard_view {
+	const struct guard_layer *layers;
+	size_t n_layers;
+	uint32_t tun_ifindex;		/* 0: no TUN */
+	const char *tun_name;
+	struct guard_pairs steered;	/* what must go through the engine */
+};
+
+/**
+ * Adds what an outbound list must have seen by the engine: PROTECT, and DISCARD that logs, unless it
+ * is for everything. @return false: no memory
+ */
+bool guard_list_steered(const struct ipsp_spd_list *l, struct guard_pairs *out);
+
+/** The same for all layers, bounded and sorted. @return false: no memory */
+bool guard_steered(const struct guard_layer *layers, size_t n, struct guard_pairs *out);
+
+/* ipspd/guard_nft.c */
+
+/** The whole ruleset as nft reads it, one transaction. Caller frees. NULL: no memory */
+char *guard_nft_text(const struct guard_view *v);
+/** Replaces the table by that. @return 0; -EIO with *why (good until the next call) */
+int guard_nft_apply(const struct guard_view *v, const char **why);
+/** The table as the kernel has it. Caller frees. "" when there is none; NULL: no memory */
+char *guard_nft_show(void);
+int guard_nft_remove(const char **why);
+
+/* ipspd/guard_route.c */
+
+/** Makes rules and routes what v asks for: adds first, then removes. @return 0 or -errno */
+int guard_route_apply(const struct guard_view *v, const char **why);
+/** Prints our rules and routes. Caller frees; NULL: no memory, or the kernel would not say */
+char *guard_route_show(void);
+int guard_route_remove(const char **why);
+
+/* ipspd/guard_file.c */
+
+/** Writes the layers into the directory: new file, fsync, rename, fsync. @return 0 or -errno */
+int guard_file_save(int dir_fd, const struct guard_layer *layers, size_t n);
+/**
+ * Reads them back.
+ * @return 0; -ENOENT: none saved; -EBADMSG: not what guard_file_save writes; -errno
+ */
+int guard_file_load(int dir_fd, struct guard_layer layers[GUARD_LAYERS_MAX], size_t *n);
+int guard_file_remove(int dir_fd);
+
+#endif

@@ -1,0 +1,451 @@
+/*
+ * ipspd/guard_nft.c - the filtering half of the guard: one nftables table, replaced in one piece.
+ *
+ *   hook              layer of a generation      list of an interface      its boxes in order
+ *   in, out  --jump-->  l0_in, l0_out  --goto-->   l0_in_3    --goto-->      l0_in_3_m
+ *
+ * A chain that returns lets the packet go on to the next layer; drop is final. The hooks stand where
+ * a packet looks as it does on the wire: before anything changes it inbound, after source NAT
+ * outbound. A box is written exactly where nft can say it; fragments and headers that hide what a box
+ * asks for are dropped when they might be meant (RFC 4301 section 7). Never writes a rule that passes
+ * more than a BYPASS box.
+ */
+#include "config.h"
+
+#include "ipspd/guard_kernel.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <nftables/libnftables.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ipspd/guard_boxes.h"
+#include "ipspd/marks.h"
+
+#define HAVE_PORTS "{ 6, 17, 33, 132, 136 }"	/* TCP, UDP, DCCP, SCTP, UDP-Lite */
+#define PROTO_AH 51
+#define TEXT_MAX 400
+
+/* How much of a packet a chain can see. */
+enum sight {
+	SEES_ALL,
+	SEES_AH6,	/* IPv6 with AH: nft looks behind it, so its protocol is known by other means */
+};
+
+static bool range_is_any(uint32_t lo, uint32_t hi, uint32_t max)
+{
+	return lo == 0 && hi == max;
+}
+
+static bool proto_is_any(const struct ipsp_selector *s)
+{
+	return range_is_any(s->proto_lo, s->proto_hi, 255);
+}
+
+static bool asks_beyond_addresses(const struct ipsp_selector *s)
+{
+	return !proto_is_any(s) || ipsp_selector_has_ports(s);
+}
+
+/* ---- one box ---- */
+
+static bool addr_range_is_any(const struct ipsp_addr *lo, const struct ipsp_addr *hi)
+{
+	for (size_t i = 0; i < ipsp_addr_size(lo->family); i++) {
+		if (lo->octets[i] != 0 || hi->octets[i] != 0xff)
+			return false;
+	}
+	return true;
+}
+
+static void put_addrs(FILE *f, const char *what, const struct ipsp_addr *lo,
+		      const struct ipsp_addr *hi)
+{
+	char a[IPSP_ADDR_TEXT], b[IPSP_ADDR_TEXT];
+
+	if (addr_range_is_any(lo, hi))
+		return;
+	fprintf(f, "%s %s %s", lo->family == 4 ? "ip" : "ip6", what, ipsp_addr_print(lo, a));
+	if (ipsp_addr_cmp(lo, hi) != 0)
+		fprintf(f, "-%s", ipsp_addr_print(hi, b));
+	fputc(' ', f);
+}
+
+static void put_range(FILE *f, const char *what, uint32_t lo, uint32_t hi, uint32_t max)
+{
+	if (range_is_any(lo, hi, max))
+		return;
+	fprintf(f, "%s %" PRIu32, what, lo);
+	if (lo != hi)
+		fprintf(f, "-%" PRIu32, hi);
+	fputc(' ', f);
+}
+
+/* Everything that the IP header alone says. */
+static void put_network(FILE *f, const struct ipsp_selector *s)
+{
+	fprintf(f, "\t\tmeta nfproto %s ", s->family == 4 ? "ipv4" : "ipv6");
+	put_addrs(f, "saddr", &s->src_lo, &s->src_hi);
+	put_addrs(f, "daddr", &s->dst_lo, &s->dst_hi);
+	put_range(f, s->family == 4 ? "ip dscp" : "ip6 dscp", s->dscp_lo, s->dscp_hi,
+		  IPSP_DSCP_MAX);
+	if (s->family == 6)
+		put_range(f, "ip6 flowlabel", s->flow_lo, s->flow_hi, IPSP_FLOW_MAX);
+}
+
+static const char *verdict(const struct guard_box *b)
+{
+	return b->pass ? "counter return" : "counter drop";
+}
+
+/* The part of a box whose packets have ports, RFC 4301 4.4.1.1. */
+static void put_with_ports(FILE *f, const struct guard_box *b)
+{
+	const struct ipsp_selector *s = &b->s;
+	uint32_t sport_hi = s->sport_hi < IPSP_PORT_NONE ? s->sport_hi : IPSP_PORT_NONE - 1;
+	uint32_t dport_hi = s->dport_hi < IPSP_PORT_NONE ? s->dport_hi : IPSP_PORT_NONE - 1;
+
+	if (s->sport_lo >= IPSP_PORT_NONE || s->dport_lo >= IPSP_PORT_NONE)
+		return;
+	put_network(f, s);
+	put_range(f, "meta l4proto", s->proto_lo, s->proto_hi, 255);
+	fputs("meta l4proto " HAVE_PORTS " ", f);
+	put_range(f, "th sport", s->sport_lo, sport_hi, IPSP_PORT_NONE - 1);
+	put_range(f, "th dport", s->dport_lo, dport_hi, IPSP_PORT_NONE - 1);
+	fprintf(f, "%s\n", verdict(b));
+}
+
+/* The part whose packets have none. */
+static void put_without_ports(FILE *f, const struct guard_box *b)
+{
+	const struct ipsp_selector *s = &b->s;
+
+	if (s->sport_hi != IPSP_PORT_NONE || s->dport_hi != IPSP_PORT_NONE)
+		return;
+	put_network(f, s);
+	put_range(f, "meta l4proto", s->proto_lo, s->proto_hi, 255);
+	fprintf(f, "meta l4proto != " HAVE_PORTS " %s\n", verdict(b));
+}
+
+/* A fragment that is not the first hides its ports: it may be what this box wants dropped. */
+static void put_fragments(FILE *f, const struct guard_box *b)
+{
+	if (b->pass)
+		return;
+	put_network(f, &b->s);
+	put_range(f, "meta l4proto", b->s.proto_lo, b->s.proto_hi, 255);
+	fprintf(f, "%s counter drop\n",
+		b->s.family == 4 ? "ip frag-off & 0x1fff != 0" : "frag frag-off != 0");
+}
+
+static void put_box(FILE *f, const struct guard_box *b)
+{
+	if (ipsp_selector_has_ports(&b->s)) {
+		put_fragments(f, b);
+		put_with_ports(f, b);
+		put_without_ports(f, b);
+		return;
+	}
+	put_network(f, &b->s);
+	put_range(f, "meta l4proto", b->s.proto_lo, b->s.proto_hi, 255);
+	fprintf(f, "%s\n", verdict(b));
+}
+
+/* The same box for an IPv6 packet known to carry AH, which has no ports. */
+static void put_box_ah6(FILE *f, const struct guard_box *b)
+{
+	const struct ipsp_selector *s = &b->s;
+
+	if (s->family != 6 || s->proto_lo > PROTO_AH || s->proto_hi < PROTO_AH ||
+	    s->sport_hi != IPSP_PORT_NONE || s->dport_hi != IPSP_PORT_NONE)
+		return;
+	put_network(f, s);
+	fprintf(f, "%s\n", verdict(b));
+}
+
+/* ---- one list ---- */
+
+/* RFC 4861: without it no neighbour is found; a router never forwards it (hop limit 255). */
+static void put_end(FILE *f)
+{
+	fputs("\t\ticmpv6 type 133-137 ip6 hoplimit 255 return\n\t\tcounter drop\n\t}\n", f);
+}
+
+static void put_boxes_chain(FILE *f, const char *name, const char *suffix,
+			    const struct guard_boxes *boxes, enum sight sight)
+{
+	fprintf(f, "\tchain %s_%s {\n", name, suffix);
+	for (size_t i = 0; i < boxes->n; i++) {
+		if (sight == SEES_ALL)
+			put_box(f, &boxes->items[i]);
+		else
+			put_box_ah6(f, &boxes->items[i]);
+	}
+	put_end(f);
+}
+
+/* Does the box name a protocol of ours, and not just everything? */
+static bool names_own_protocol(const struct ipsp_selector *s)
+{
+	if (s->proto_lo != s->proto_hi)
+		return false;
+	if (s->proto_lo == 50 || s->proto_lo == PROTO_AH)
+		return true;
+	bool has_500 = s->dport_lo <= 500 && s->dport_hi >= 500;
+	bool has_4500 = s->dport_lo <= 4500 && s->dport_hi >= 4500;
+	return s->proto_lo == 17 && (has_500 || has_4500) &&
+	       !range_is_any(s->dport_lo, s->dport_hi, IPSP_PORT_NONE);
+}
+
+/*
+ * ESP, AH and IKE addressed to ourselves are judged by SAs, not by selectors, unless an entry that
+ * names them says otherwise.
+ */
+static void put_own_protocols(FILE *f, const struct guard_boxes *boxes)
+{
+	for (size_t i = 0; i < boxes->n; i++) {
+		const struct guard_box *b = &boxes->items[i];
+
+		if ((b->pass || b->discard) && names_own_protocol(&b->s))
+			put_box(f, b);
+	}
+	fputs("\t\tmeta l4proto { 50, 51 } fib daddr type local return\n"
+	      "\t\tip6 nexthdr 51 fib daddr type local return\n"
+	      "\t\tudp dport { 500, 4500 } fib daddr type local return\n", f);
+}
+
+/* IPv6 headers may hide the protocol from nft: sorts those packets out before any box is asked. */
+static void put_sorting(FILE *f, const char *name)
+{
+	static const char *const before_ah[] = { "ip6", "hbh", "rt", "dst", "frag" };
+
+	fprintf(f, "\t\tmeta nfproto ipv4 goto %s_m\n", name);
+	for (size_t i = 0; i < sizeof(before_ah) / sizeof(before_ah[0]); i++)
+		fprintf(f, "\t\t%s nexthdr 51 goto %s_ah\n", before_ah[i], name);
+	/* True of every packet whose protocol can be found. */
+	fprintf(f, "\t\tmeta l4proto { 0-255 } goto %s_m\n\t\tcounter drop\n", name);
+}
+
+static bool put_list(FILE *f, const struct ipsp_spd_list *l, const char *name, size_t max)
+{
+	struct guard_boxes boxes;
+	bool beyond = false;
+
+	if (!guard_boxes_make(l, max, &boxes))
+		return false;
+	for (size_t i = 0; i < boxes.n; i++)
+		beyond |= boxes.items[i].s.family == 6 && asks_beyond_addresses(&boxes.items[i].s);
+	put_boxes_chain(f, name, "m", &boxes, SEES_ALL);
+	if (beyond)
+		put_boxes_chain(f, name, "ah", &boxes, SEES_AH6);
+	fprintf(f, "\tchain %s {\n", name);
+	if (l->dir == IPSP_INBOUND)
+		put_own_protocols(f, &boxes);
+	if (beyond)
+		put_sorting(f, name);
+	else
+		fprintf(f, "\t\tgoto %s_m\n", name);
+	fputs("\t}\n", f);
+	guard_boxes_fini(&boxes);
+	return true;
+}
+
+/* ---- layers ---- */
+
+static const char *dir_name(uint8_t dir)
+{
+	return dir == IPSP_INBOUND ? "in" : "out";
+}
+
+/* Which list an interface has: its own, or the one of all others. */
+static void put_dispatch(FILE *f, const struct wire_gen *g, size_t layer, uint8_t dir)
+{
+	const char *how = dir == IPSP_INBOUND ? "iif" : "oif";
+	bool any = false, everywhere = false;
+
+	fprintf(f, "\tchain l%zu_%s {\n", layer, dir_name(dir));
+	for (size_t i = 0; i < g->n_lists; i++) {
+		const struct ipsp_spd_list *l = &g->lists[i];
+
+		if (l->dir != dir)
+			continue;
+		everywhere |= l->ifindex == 0;
+		if (l->ifindex == 0)
+			continue;
+		fprintf(f, "%s%" PRIu32 " : goto l%zu_%s_%" PRIu32,
+			any ? ", " : dir == IPSP_INBOUND ? "\t\tiif vmap { " : "\t\toif vmap { ",
+			l->ifindex, layer, dir_name(dir), l->ifindex);
+		any = true;
+	}
+	if (any)
+		fputs(" }\n", f);
+	if (everywhere)
+		fprintf(f, "\t\t%sname != \"lo\" goto l%zu_%s_0\n", how, layer, dir_name(dir));
+	fputs("\t}\n", f);
+}
+
+static size_t count_boxes(const struct guard_view *v)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < v->n_layers; i++) {
+		for (size_t j = 0; j < v->layers[i].gen->n_lists; j++)
+			n += guard_boxes_count(&v->layers[i].gen->lists[j]);
+	}
+	return n;
+}
+
+static bool put_layer(FILE *f, const struct wire_gen *g, size_t layer, size_t total)
+{
+	for (size_t i = 0; i < g->n_lists; i++) {
+		const struct ipsp_spd_list *l = &g->lists[i];
+		size_t n = guard_boxes_count(l);
+		size_t max = total <= GUARD_BOXES_MAX ? n : GUARD_BOXES_MAX * n / total;
+		char name[48];
+
+		snprintf(name, sizeof(name), "l%zu_%s_%" PRIu32, layer, dir_name(l->dir),
+			 l->ifindex);
+		if (!put_list(f, l, name, max > 8 ? max : 8))
+			return false;
+	}
+	put_dispatch(f, g, layer, IPSP_INBOUND);
+	put_dispatch(f, g, layer, IPSP_OUTBOUND);
+	return true;
+}
+
+static void put_hook(FILE *f, const struct guard_view *v, uint8_t dir)
+{
+	bool in = dir == IPSP_INBOUND;
+
+	fprintf(f, "\tchain %s {\n\t\ttype filter hook %s priority %d; policy accept;\n",
+		dir_name(dir), in ? "prerouting" : "postrouting", in ? -350 : 300);
+	fprintf(f, "\t\t%sname \"lo\" accept\n", in ? "iif" : "oif");
+	if (v->tun_ifindex)
+		fprintf(f, "\t\t%s %" PRIu32 " accept\n", in ? "iif" : "oif", v->tun_ifindex);
+	fprintf(f, "\t\tmeta mark & 0x%08x == 0x%08x accept\n", IPSPD_MARK_MASK,
+		IPSPD_MARK_BYPASS);
+	for (size_t i = 0; i < v->n_layers; i++)
+		fprintf(f, "\t\tjump l%zu_%s\n", i, dir_name(dir));
+	fputs("\t}\n", f);
+}
+
+/*
+ * A packet of this machine is first routed before it has a source address, so the ip rules that ask
+ * for one miss it. Changing its mark makes the kernel ask them again.
+ */
+static void put_reroute(FILE *f, const struct guard_view *v)
+{
+	fprintf(f, "\tchain reroute {\n\t\ttype route hook output priority -140; policy accept;\n"
+		   "\t\tmeta mark & 0x%08x == 0x%08x accept\n", IPSPD_MARK_MASK, IPSPD_MARK_BYPASS);
+	fputs("\t\toifname \"lo\" accept\n", f);
+	for (size_t i = 0; i < v->steered.n; i++) {
+		const struct guard_pair *p = &v->steered.items[i];
+		const char *ip = p->family == 4 ? "ip" : "ip6";
+		char a[IPSP_ADDR_TEXT];
+
+		fprintf(f, "\t\tmeta nfproto %s ", p->family == 4 ? "ipv4" : "ipv6");
+		if (p->src_len)
+			fprintf(f, "%s saddr %s/%u ", ip, ipsp_addr_print(&p->src, a), p->src_len);
+		if (p->dst_len)
+			fprintf(f, "%s daddr %s/%u ", ip, ipsp_addr_print(&p->dst, a), p->dst_len);
+		fprintf(f, "meta mark set meta mark | 0x%08x accept\n", IPSPD_MARK_REROUTE);
+	}
+	fputs("\t}\n", f);
+}
+
+char *guard_nft_text(const struct guard_view *v)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return NULL;
+	size_t total = count_boxes(v);
+	bool good = true;
+	/* Added so that deleting cannot fail; the kernel sees one change. */
+	fputs("add table inet " IPSPD_NFT_TABLE "\ndelete table inet " IPSPD_NFT_TABLE "\n"
+	      "table inet " IPSPD_NFT_TABLE " {\n", f);
+	for (size_t i = 0; good && i < v->n_layers; i++)
+		good = put_layer(f, v->layers[i].gen, i, total);
+	put_hook(f, v, IPSP_INBOUND);
+	put_hook(f, v, IPSP_OUTBOUND);
+	put_reroute(f, v);
+	fputs("}\n", f);
+	good = ferror(f) == 0 && good;
+	if (fclose(f) != 0 || !good) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+/* ---- the kernel ---- */
+
+static struct nft_ctx *open_nft(void)
+{
+	struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
+
+	if (nft && (nft_ctx_buffer_error(nft) != 0 || nft_ctx_buffer_output(nft) != 0)) {
+		nft_ctx_free(nft);
+		return NULL;
+	}
+	return nft;
+}
+
+static int run(const char *text, const char **why)
+{
+	static char said[TEXT_MAX];	/* what nft said last */
+	struct nft_ctx *nft = open_nft();
+	int rc = 0;
+
+	if (!nft) {
+		*why = "nftables: no memory";
+		return -ENOMEM;
+	}
+	if (nft_run_cmd_from_buffer(nft, text) != 0) {
+		snprintf(said, sizeof(said), "nftables: %s", nft_ctx_get_error_buffer(nft));
+		*why = said;
+		rc = -EIO;
+	}
+	nft_ctx_free(nft);
+	return rc;
+}
+
+int guard_nft_apply(const struct guard_view *v, const char **why)
+{
+	char *text = guard_nft_text(v);
+
+	if (!text) {
+		*why = "nftables: no memory";
+		return -ENOMEM;
+	}
+	int rc = run(text, why);
+	free(text);
+	return rc;
+}
+
+char *guard_nft_show(void)
+{
+	struct nft_ctx *nft = open_nft();
+	char *text = NULL;
+
+	if (!nft)
+		return NULL;
+	nft_ctx_output_set_flags(nft, NFT_CTX_OUTPUT_NUMERIC_PROTO);
+	if (nft_run_cmd_from_buffer(nft, "list table inet " IPSPD_NFT_TABLE) == 0)
+		text = strdup(nft_ctx_get_output_buffer(nft));
+	else
+		text = strdup("");
+	nft_ctx_free(nft);
+	return text;
+}
+
+int guard_nft_remove(const char **why)
+{
+	return run("add table inet " IPSPD_NFT_TABLE "\ndelete table inet " IPSPD_NFT_TABLE "\n",
+		   why);
+}
