@@ -25,7 +25,7 @@ struct ipsp_counter {
 	_Atomic uint64_t id;		/* 0: free; IPSP_COUNTER_DROPPED: free, but probe on */
 	_Atomic uint64_t seq;		/* outbound: the last number given out */
 	_Atomic uint64_t packets;	/* through the SA, either direction */
-	_Atomic uint64_t bytes;		/* what lifetimes count: clear octets, RFC 4301 4.4.2.1 */
+	_Atomic uint64_t bytes;		/* that the cipher was applied to: RFC 4301 4.4.2.1 */
 	uint64_t born_s;		/* now_s of the first installation */
 	struct ipsp_replay replay;	/* inbound */
 	uint64_t reserved;		/* 0 */

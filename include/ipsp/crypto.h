@@ -1,8 +1,8 @@
 /*
  * ipsp/crypto.h - the table a crypto provider fills.
  *
- * One context holds both keys of one SA; one call works on the packets of a batch, in place. The
- * ICV is checked before anything is decrypted. RFC 4303 3.3.2, 3.4.4.
+ * One context holds both keys of one SA; one call works on the packets of a batch, in place.
+ * RFC 4303 3.3.2, 3.4.4.
  *
  *	|<- aad --->|<- iv ->|<------- text ------>|<- icv ->|
  *	| SPI | Seq |   IV   | payload, pad, trailer|   ICV   |
@@ -67,7 +67,10 @@ struct ipsp_crypto {
 	/** Encrypts and writes the ICV behind each text. IVs stand in place already. */
 	void (*seal)(struct ipsp_crypto_ctx *ctx, struct ipsp_crypto_op *ops, size_t n);
 
-	/** Checks each ICV, then decrypts. A text with a wrong ICV is not for reading after. */
+	/**
+	 * Checks each ICV and decrypts. Separate integrity comes before decryption. After a wrong
+	 * ICV no clear octet is left in the text.
+	 */
 	void (*open)(struct ipsp_crypto_ctx *ctx, struct ipsp_crypto_op *ops, size_t n);
 };
 

@@ -37,7 +37,8 @@ enum ipsp_verdict {
 enum {
 	/* in: the checksum at csum_start + csum_offset is of the pseudo header only: finish it */
 	IPSP_PKT_CSUM_PARTIAL = 1 << 0,
-	/* in: nobody else lowers TTL or hop limit of this forwarded packet: RFC 4301 5.1.2.1 */
+	/* in: lower the TTL or hop limit of what goes into or comes out of a tunnel, as nobody else
+	 * does for this forwarded packet: RFC 4301 5.1.2.1 */
 	IPSP_PKT_DECREMENT_TTL = 1 << 1,
 	/* in, inbound: not addressed to this device, so ESP in it is a protocol like any other */
 	IPSP_PKT_TRANSIT = 1 << 2,
@@ -129,9 +130,10 @@ struct ipsp_update {
 };
 
 /**
- * Puts an update in force, in one piece as packets see it: new SAs are there before the SPD that
- * refers to them, old ones stay until it is gone. An SA that is refused is not in force (also not
- * in an older form): what its entries protect is dropped (IPSP_REASON_POLICY_NO_SA).
+ * Puts an update in force, in one piece between two packet calls. A packet call that runs at that
+ * moment on another thread sees the old SPD or the new one; where an SA has gone already, it drops.
+ * An SA that is refused is not in force (also not in an older form): what its entries protect is
+ * dropped (IPSP_REASON_POLICY_NO_SA).
  * @param sa_results  out: n_sas results of ipsp_sad_add; may be NULL if n_sas is 0
  * @return IPSP_OK, whatever sa_results say; IPSP_EINVAL, IPSP_ENOMEM (those of ipsp_spd_build):
  *	   nothing changed and sa_results are not written

@@ -34,6 +34,7 @@ struct ipsp_flow {
 	struct ipsp_addr src, dst;
 	uint32_t total_len;	/* octets by its own header; the rest is link padding */
 	uint32_t l4_offset;	/* where the next layer protocol begins */
+	uint32_t l4_nh_offset;	/* the octet that names it */
 	uint32_t esp_offset;	/* where ESP goes in transport mode, RFC 4303 3.1.1 */
 	uint32_t esp_nh_offset;	/* the octet that names what stands at esp_offset */
 };

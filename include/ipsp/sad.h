@@ -56,6 +56,7 @@ struct ipsp_sa {
 	_Atomic(struct ipsp_sa *) next_by_id, next_by_spi;
 	struct ipsp_sa *next_retired;
 	uint64_t retired_epoch;
+	uint64_t update;	/* the last ipsp_engine_apply that named it */
 };
 
 /**

@@ -8,6 +8,12 @@
  * Snapshots are built and freed on the control path and read by any number of threads. Lists that
  * did not change are shared between snapshots. Hit counters belong to entry ids, so they go on
  * from one snapshot to the next as long as some snapshot holds the id.
+ *
+ * A fragment may hide what an entry asks for. With its ports hidden, only entries that take every
+ * port of its protocol match surely; any other that fits else is in doubt (IPSP_PORT_NONE alone
+ * too: it comes out of negated filters, so the fragment may be what they exclude). With its
+ * protocol hidden as well (IPv6), doubt begins at the list's first entry of that family for one
+ * protocol, whatever its addresses. Doubt is for dropping: RFC 4301 7.
  */
 #ifndef IPSP_SPD_H
 #define IPSP_SPD_H
@@ -115,6 +121,7 @@ void ipsp_spd_hit(const struct ipsp_spd_rule *rule, uint32_t bytes);
 struct ipsp_spd_iter {
 	const struct ipsp_spd_table *table;
 	const struct ipsp_flow *flow;
+	uint64_t src[2], dst[2];
 	uint32_t next_order;
 	uint32_t n_open;
 	struct {

@@ -86,7 +86,7 @@ struct ipsp_selector {
 	struct ipsp_addr dst_lo, dst_hi;
 };
 
-/** The port of packets that have none: another protocol, or OPAQUE (a fragment not the first). */
+/** The port of packets whose protocol has none. Fragments that hide theirs: see ipsp/spd.h. */
 #define IPSP_PORT_NONE 65536u
 #define IPSP_FLOW_MAX 0xfffffu
 #define IPSP_DSCP_MAX 63u

@@ -1,0 +1,309 @@
+/*
+ * engine/engine.c - the control side: generations in, workers, totals, and freeing by epochs.
+ *
+ * A worker notes the epoch when a packet call begins. What is taken out of service is unlinked
+ * first, then the epoch moves on: only calls that noted an earlier epoch can still see it. The
+ * orders are sequentially consistent, so a worker that was found outside of a call sees the new
+ * state in its next one.
+ */
+#include <string.h>
+
+#include "engine/internal.h"
+
+static void *engine_alloc(const struct ipsp_platform *p, size_t size)
+{
+	return p->alloc(p->ctx, size);
+}
+
+enum ipsp_err ipsp_engine_new(const struct ipsp_engine_config *config, struct ipsp_engine **out)
+{
+	const struct ipsp_platform *p = config->platform;
+	enum ipsp_err err;
+
+	if (!p || !p->crypto)
+		return IPSP_EINVAL;
+	struct ipsp_engine *engine = engine_alloc(p, sizeof(*engine));
+
+	if (!engine)
+		return IPSP_ENOMEM;
+	engine->config = *config;
+	atomic_init(&engine->epoch, 1);
+	err = ipsp_spd_db_new(p, &engine->spd_db);
+	if (err == IPSP_OK)
+		err = ipsp_sad_new(p, config->counters, config->counters_size, &engine->sad);
+	if (err != IPSP_OK) {
+		ipsp_spd_db_free(engine->spd_db);
+		p->free(p->ctx, engine, sizeof(*engine));
+		return err;
+	}
+	*out = engine;
+	return IPSP_OK;
+}
+
+/* The earliest epoch any worker may still be in. */
+static uint64_t oldest_epoch(const struct ipsp_engine *engine)
+{
+	uint64_t oldest = UINT64_MAX;
+
+	for (size_t i = 0; i < IPSP_WORKERS_MAX; i++) {
+		uint64_t seen = engine->workers[i] ? atomic_load(&engine->workers[i]->seen) : 0;
+
+		if (seen != 0 && seen < oldest)
+			oldest = seen;
+	}
+	return oldest;
+}
+
+/* Frees what was retired at or before the oldest epoch that anyone is in. */
+static void reclaim(struct ipsp_engine *engine)
+{
+	const struct ipsp_platform *p = engine->config.platform;
+	uint64_t oldest = oldest_epoch(engine);
+
+	for (struct ipsp_retired_spd **at = &engine->retired_spds; *at;) {
+		struct ipsp_retired_spd *r = *at;
+
+		if (r->epoch > oldest) {
+			at = &r->next;
+			continue;
+		}
+		*at = r->next;
+		ipsp_spd_free(r->spd);
+		p->free(p->ctx, r, sizeof(*r));
+	}
+	for (struct ipsp_sa **at = &engine->retired_sas; *at;) {
+		struct ipsp_sa *sa = *at;
+
+		if (sa->retired_epoch > oldest) {
+			at = &sa->next_retired;
+			continue;
+		}
+		*at = sa->next_retired;
+		ipsp_sa_free(engine->sad, sa);
+	}
+}
+
+/* Unlinked already; sa may be NULL. Its epoch is set when the update is complete. */
+static void retire_sa(struct ipsp_engine *engine, struct ipsp_sa *sa)
+{
+	if (!sa)
+		return;
+	sa->retired_epoch = UINT64_MAX;
+	sa->next_retired = engine->retired_sas;
+	engine->retired_sas = sa;
+}
+
+static void remove_sa(struct ipsp_engine *engine, uint64_t id)
+{
+	retire_sa(engine, ipsp_sad_remove(engine->sad, id));
+}
+
+static void remove_unnamed(void *arg, struct ipsp_sa *sa)
+{
+	struct ipsp_engine *engine = arg;
+
+	if (sa->update != engine->updates)
+		remove_sa(engine, sa->id);
+}
+
+/*
+ * What must go before new SAs come, so that one may take an SPI that another gives up in the same
+ * update.
+ */
+static void remove_old_sas(struct ipsp_engine *engine, const struct ipsp_update *update)
+{
+	for (uint32_t i = 0; i < update->n_sas; i++) {
+		const struct ipsp_sa_config *cfg = &update->sas[i];
+		struct ipsp_sa *sa = ipsp_sad_find(engine->sad, cfg->id);
+
+		if (!sa)
+			continue;
+		sa->update = engine->updates;
+		if (sa->spi != cfg->spi || sa->dir != cfg->dir ||
+		    ipsp_addr_cmp(&sa->local, &cfg->local) != 0)
+			remove_sa(engine, cfg->id);
+	}
+	if (update->spd.full) {
+		ipsp_sad_each(engine->sad, remove_unnamed, engine);
+		return;
+	}
+	for (uint32_t i = 0; i < update->n_removed_sas; i++)
+		remove_sa(engine, update->removed_sas[i]);
+}
+
+static void add_sas(struct ipsp_engine *engine, const struct ipsp_update *update, uint64_t now_s,
+		    enum ipsp_err *sa_results)
+{
+	for (uint32_t i = 0; i < update->n_sas; i++) {
+		struct ipsp_sa *replaced = NULL;
+
+		sa_results[i] = ipsp_sad_add(engine->sad, &update->sas[i], now_s, &replaced);
+		if (sa_results[i] == IPSP_OK)
+			retire_sa(engine, replaced);
+		else
+			remove_sa(engine, update->sas[i].id);
+	}
+}
+
+/* Everything retired so far is unlinked now: calls that begin from here on cannot see it. */
+static void next_epoch(struct ipsp_engine *engine)
+{
+	uint64_t epoch = atomic_fetch_add(&engine->epoch, 1) + 1;
+
+	for (struct ipsp_retired_spd *r = engine->retired_spds; r; r = r->next) {
+		if (r->epoch == UINT64_MAX)
+			r->epoch = epoch;
+	}
+	for (struct ipsp_sa *sa = engine->retired_sas; sa; sa = sa->next_retired) {
+		if (sa->retired_epoch == UINT64_MAX)
+			sa->retired_epoch = epoch;
+	}
+}
+
+enum ipsp_err ipsp_engine_apply(struct ipsp_engine *engine, const struct ipsp_update *update,
+				uint64_t now_s, enum ipsp_err *sa_results)
+{
+	const struct ipsp_platform *p = engine->config.platform;
+	struct ipsp_retired_spd *retired;
+	struct ipsp_spd *spd;
+	enum ipsp_err err;
+
+	if (update->n_sas > 0 && !sa_results)
+		return IPSP_EINVAL;
+	retired = engine_alloc(p, sizeof(*retired));
+	if (!retired)
+		return IPSP_ENOMEM;
+	err = ipsp_spd_build(engine->spd_db, atomic_load(&engine->spd), &update->spd, &spd);
+	if (err != IPSP_OK) {
+		p->free(p->ctx, retired, sizeof(*retired));
+		return err;
+	}
+	engine->updates++;
+	remove_old_sas(engine, update);
+	add_sas(engine, update, now_s, sa_results);
+	retired->spd = atomic_exchange(&engine->spd, spd);
+	retired->epoch = UINT64_MAX;
+	retired->next = engine->retired_spds;
+	engine->retired_spds = retired;
+	next_epoch(engine);
+	reclaim(engine);
+	return IPSP_OK;
+}
+
+uint64_t ipsp_engine_generation(const struct ipsp_engine *engine)
+{
+	const struct ipsp_spd *spd = atomic_load(&engine->spd);
+
+	return spd ? ipsp_spd_generation(spd) : 0;
+}
+
+static void tell_expired(void *arg, const struct ipsp_sa *sa)
+{
+	const struct ipsp_engine_events *events = arg;
+
+	if (events->sa_expired)
+		events->sa_expired(events->ctx, sa);
+}
+
+void ipsp_engine_tick(struct ipsp_engine *engine, uint64_t now_s)
+{
+	ipsp_sad_expire(engine->sad, now_s, tell_expired, &engine->config.events);
+	reclaim(engine);
+}
+
+struct ipsp_sad *ipsp_engine_sad(struct ipsp_engine *engine)
+{
+	return engine->sad;
+}
+
+const struct ipsp_spd_db *ipsp_engine_spd_db(const struct ipsp_engine *engine)
+{
+	return engine->spd_db;
+}
+
+static void add_worker(const struct ipsp_worker *w, struct ipsp_engine_stats *out)
+{
+	for (unsigned dir = 0; dir < 2; dir++) {
+		for (unsigned v = 0; v < 4; v++)
+			out->verdicts[dir][v] += atomic_load_explicit(&w->verdicts[dir][v],
+								      memory_order_relaxed);
+		for (unsigned r = 0; r < IPSP_N_REASONS; r++)
+			out->reasons[dir][r] += atomic_load_explicit(&w->reasons[dir][r],
+								     memory_order_relaxed);
+	}
+}
+
+void ipsp_engine_stats(const struct ipsp_engine *engine, struct ipsp_engine_stats *out)
+{
+	*out = engine->gone;
+	for (size_t i = 0; i < IPSP_WORKERS_MAX; i++) {
+		if (engine->workers[i])
+			add_worker(engine->workers[i], out);
+	}
+}
+
+enum ipsp_err ipsp_worker_new(struct ipsp_engine *engine, struct ipsp_worker **out)
+{
+	size_t at = 0;
+
+	while (at < IPSP_WORKERS_MAX && engine->workers[at])
+		at++;
+	if (at == IPSP_WORKERS_MAX)
+		return IPSP_ENOSPC;
+	struct ipsp_worker *worker = engine_alloc(engine->config.platform, sizeof(*worker));
+
+	if (!worker)
+		return IPSP_ENOMEM;
+	worker->engine = engine;
+	engine->workers[at] = worker;
+	*out = worker;
+	return IPSP_OK;
+}
+
+void ipsp_worker_free(struct ipsp_worker *worker)
+{
+	if (!worker)
+		return;
+	struct ipsp_engine *engine = worker->engine;
+	const struct ipsp_platform *p = engine->config.platform;
+
+	add_worker(worker, &engine->gone);
+	for (size_t i = 0; i < IPSP_WORKERS_MAX; i++) {
+		if (engine->workers[i] == worker)
+			engine->workers[i] = NULL;
+	}
+	p->free(p->ctx, worker, sizeof(*worker));
+}
+
+void ipsp_engine_free(struct ipsp_engine *engine)
+{
+	if (!engine)
+		return;
+	const struct ipsp_platform *p = engine->config.platform;
+
+	reclaim(engine);
+	ipsp_spd_free(atomic_load(&engine->spd));
+	ipsp_sad_free(engine->sad);
+	ipsp_spd_db_free(engine->spd_db);
+	p->free(p->ctx, engine, sizeof(*engine));
+}
+
+const struct ipsp_spd *ipsp_worker_enter(struct ipsp_worker *worker)
+{
+	atomic_store(&worker->seen, atomic_load(&worker->engine->epoch));
+	return atomic_load(&worker->engine->spd);
+}
+
+void ipsp_worker_leave(struct ipsp_worker *worker)
+{
+	atomic_store(&worker->seen, 0);
+}
+
+bool ipsp_packet_valid(const struct ipsp_packet *packet)
+{
+	uintptr_t room = (uintptr_t)packet->room;
+	uintptr_t data = (uintptr_t)packet->data;
+
+	return data >= room && data - room <= packet->room_len &&
+	       packet->len <= packet->room_len - (data - room);
+}

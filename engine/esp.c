@@ -1,0 +1,265 @@
+/*
+ * engine/esp.c - ESP packets laid out and taken apart. RFC 4303 2, 3.1, 3.3.2, 3.4.4; RFC 4301
+ * 5.1.2 for tunnel headers.
+ *
+ *	tunnel     [outer IP][SPI Seq][IV][ inner IP ... payload ][pad, len, next][ICV]
+ *	transport  [IP, ext.][SPI Seq][IV][ payload              ][pad, len, next][ICV]
+ *
+ * A packet stays where it is: its payload never moves, headers grow or shrink in front of it.
+ */
+#include <string.h>
+
+#include "engine/esp.h"
+#include "engine/header.h"
+#include "spd/octets.h"
+
+enum {
+	NH_IPV4 = 4,
+	NH_IPV6 = 41,
+	NH_NONE = 59,
+};
+
+#define IP_MAX 65535u
+#define DEFAULT_TTL 64u
+
+/* What stands between the headers and the payload. */
+static uint32_t esp_front(const struct ipsp_sa *sa)
+{
+	return IPSP_ESP_HEADER + sa->shape.iv_len;
+}
+
+static enum ipsp_reason plan_transport(const struct ipsp_sa *sa, const struct ipsp_packet *packet,
+				       const struct ipsp_flow *flow, struct ipsp_esp_plan *plan)
+{
+	if ((sa->local.family && ipsp_addr_cmp(&sa->local, &flow->src) != 0) ||
+	    (sa->remote.family && ipsp_addr_cmp(&sa->remote, &flow->dst) != 0))
+		return IPSP_REASON_TRANSPORT_ADDRESS;
+	/* RFC 4303 3.3.4: whole datagrams only. */
+	if (flow->frag != IPSP_FRAG_NONE)
+		return IPSP_REASON_TRANSPORT_FRAGMENT;
+	plan->headers_len = flow->esp_offset;
+	plan->payload_len = flow->total_len - flow->esp_offset;
+	plan->grow = esp_front(sa);
+	plan->next_header = packet->data[flow->esp_nh_offset];
+	return IPSP_REASON_NONE;
+}
+
+static enum ipsp_reason plan_tunnel(const struct ipsp_platform *platform, const struct ipsp_sa *sa,
+				    const struct ipsp_flow *flow, struct ipsp_esp_plan *plan)
+{
+	plan->dst = sa->remote.family ? sa->remote : flow->dst;
+	if (sa->local.family) {
+		plan->src = sa->local;
+	} else if (!platform->local_addr ||
+		   platform->local_addr(platform->ctx, &plan->dst, &plan->src) != IPSP_OK) {
+		return IPSP_REASON_TUNNEL_LOCAL;
+	}
+	if (plan->src.family != plan->dst.family)
+		return IPSP_REASON_TUNNEL_LOCAL;
+	plan->headers_len = ipsp_outer_len(plan->dst.family);
+	plan->payload_len = flow->total_len;
+	plan->grow = plan->headers_len + esp_front(sa);
+	plan->next_header = flow->family == 4 ? NH_IPV4 : NH_IPV6;
+	return IPSP_REASON_NONE;
+}
+
+enum ipsp_reason ipsp_esp_plan(const struct ipsp_platform *platform, const struct ipsp_sa *sa,
+			       const struct ipsp_packet *packet, const struct ipsp_flow *flow,
+			       struct ipsp_esp_plan *plan)
+{
+	uint8_t family;
+	uint32_t block = sa->shape.block_len;
+	enum ipsp_reason reason;
+
+	if (sa->mode == IPSP_MODE_TUNNEL)
+		reason = plan_tunnel(platform, sa, flow, plan);
+	else
+		reason = plan_transport(sa, packet, flow, plan);
+	if (reason != IPSP_REASON_NONE)
+		return reason;
+	family = sa->mode == IPSP_MODE_TUNNEL ? plan->dst.family : flow->family;
+	plan->text_len = (plan->payload_len + IPSP_ESP_TRAILER + block - 1) / block * block;
+	plan->total_len = plan->headers_len + esp_front(sa) + plan->text_len + sa->shape.icv_len;
+	if (plan->total_len > (family == 4 ? IP_MAX : IP_MAX + IPSP_V6_HEADER))
+		return IPSP_REASON_TOO_BIG;
+
+	size_t head = (size_t)(packet->data - packet->room);
+	size_t tail = packet->room_len - head - flow->total_len;
+
+	if (plan->grow > head ||
+	    plan->text_len - plan->payload_len + sa->shape.icv_len > tail)
+		return IPSP_REASON_NO_ROOM;
+	return IPSP_REASON_NONE;
+}
+
+/* RFC 4301 5.1.2.1 (4). IPv6 is never cut on the way, so its outer IPv4 is not either. */
+static bool outer_df(const struct ipsp_sa *sa, const struct ipsp_flow *flow)
+{
+	switch (sa->df) {
+	case IPSP_DF_SET:
+		return true;
+	case IPSP_DF_CLEAR:
+		return false;
+	default:
+		return flow->family == 6 || flow->df;
+	}
+}
+
+static void layout_outer(struct ipsp_engine *engine, const struct ipsp_sa *sa,
+			 const struct ipsp_flow *flow, const struct ipsp_esp_plan *plan, uint8_t *p)
+{
+	const struct ipsp_outer outer = {
+		.src = plan->src,
+		.dst = plan->dst,
+		.total_len = plan->total_len,
+		.ipv4_id = (uint16_t)atomic_fetch_add_explicit(&engine->ipv4_id, 1,
+								memory_order_relaxed),
+		.tos = (uint8_t)(flow->dscp << 2 | flow->ecn),
+		.ttl = engine->config.outer_ttl ? engine->config.outer_ttl : DEFAULT_TTL,
+		.df = outer_df(sa, flow),
+	};
+
+	ipsp_outer_write(p, &outer);
+}
+
+void ipsp_esp_layout(struct ipsp_engine *engine, const struct ipsp_sa *sa,
+		     const struct ipsp_flow *flow, const struct ipsp_esp_plan *plan, uint64_t seq,
+		     const uint8_t *iv, struct ipsp_packet *packet, struct ipsp_crypto_op *op)
+{
+	uint8_t *payload_end = packet->data + flow->total_len;
+	uint32_t pad_len = plan->text_len - plan->payload_len - IPSP_ESP_TRAILER;
+	uint8_t *p = packet->data - plan->grow;
+	uint8_t *esp = p + plan->headers_len;
+
+	if (sa->mode == IPSP_MODE_TUNNEL) {
+		layout_outer(engine, sa, flow, plan, p);
+	} else {
+		memmove(p, packet->data, plan->headers_len);
+		ipsp_header_update(p, flow->family, flow->esp_nh_offset, IPSP_PROTO_ESP,
+				   plan->total_len);
+	}
+	put_be32(esp, sa->spi);
+	put_be32(esp + 4, (uint32_t)seq);
+	if (sa->shape.iv_is_counter)
+		put_be64(esp + IPSP_ESP_HEADER, seq);
+	else if (sa->shape.iv_len > 0)
+		memcpy(esp + IPSP_ESP_HEADER, iv, sa->shape.iv_len);
+	for (uint32_t i = 0; i < pad_len; i++)
+		payload_end[i] = (uint8_t)(i + 1);
+	payload_end[pad_len] = (uint8_t)pad_len;
+	payload_end[pad_len + 1] = plan->next_header;
+
+	packet->data = p;
+	packet->len = plan->total_len;
+	*op = (struct ipsp_crypto_op){
+		.esp = esp,
+		.text_len = plan->text_len,
+		.esn = sa->esn,
+		.seq_hi = (uint32_t)(seq >> 32),
+		.err = IPSP_ECRYPTO,
+	};
+}
+
+bool ipsp_esp_locate(const struct ipsp_sa *sa, const struct ipsp_flow *flow, uint64_t seq,
+		     const struct ipsp_packet *packet, struct ipsp_crypto_op *op)
+{
+	uint32_t esp_len = flow->total_len - flow->l4_offset;
+	uint32_t around = esp_front(sa) + sa->shape.icv_len;
+	uint32_t text_len;
+
+	if (esp_len < around + IPSP_ESP_TRAILER)
+		return false;
+	text_len = esp_len - around;
+	if (text_len % sa->shape.block_len != 0)
+		return false;
+	*op = (struct ipsp_crypto_op){
+		.esp = packet->data + flow->l4_offset,
+		.text_len = text_len,
+		.esn = sa->esn,
+		.seq_hi = (uint32_t)(seq >> 32),
+		.err = IPSP_ECRYPTO,
+	};
+	return true;
+}
+
+/* RFC 4303 2.4, 3.4.4.1: padding counts up from 1. */
+static bool padding_valid(const uint8_t *text, uint32_t text_len, uint32_t *payload_len)
+{
+	uint32_t pad_len = text[text_len - 2];
+
+	if (pad_len + IPSP_ESP_TRAILER > text_len)
+		return false;
+	const uint8_t *pad = text + text_len - IPSP_ESP_TRAILER - pad_len;
+
+	for (uint32_t i = 0; i < pad_len; i++) {
+		if (pad[i] != i + 1)
+			return false;
+	}
+	*payload_len = text_len - IPSP_ESP_TRAILER - pad_len;
+	return true;
+}
+
+/* What follows the inner packet in the payload is TFC padding: RFC 4303 2.7. */
+static enum ipsp_reason unwrap_tunnel(const struct ipsp_flow *outer, uint8_t *text,
+				      uint32_t payload_len, uint8_t next_header,
+				      struct ipsp_packet *packet, struct ipsp_flow *inner)
+{
+	const struct ipsp_span span = { text, payload_len };
+	uint8_t ecn;
+
+	if (next_header != NH_IPV4 && next_header != NH_IPV6)
+		return IPSP_REASON_NEXT_HEADER;
+	if (ipsp_flow_parse(span, inner) != IPSP_REASON_NONE ||
+	    inner->family != (next_header == NH_IPV4 ? 4 : 6))
+		return IPSP_REASON_INNER;
+	if (!ipsp_ecn_combine(outer->ecn, inner->ecn, &ecn))
+		return IPSP_REASON_ECN;
+	if (packet->flags & IPSP_PKT_DECREMENT_TTL) {
+		if (!ipsp_ttl_decrement(text, inner->family))
+			return IPSP_REASON_TTL;
+		inner->ttl--;
+	}
+	if (ecn != inner->ecn) {
+		ipsp_ecn_set(text, inner->family, ecn);
+		inner->ecn = ecn;
+	}
+	packet->data = text;
+	packet->len = inner->total_len;
+	return IPSP_REASON_NONE;
+}
+
+static enum ipsp_reason unwrap_transport(const struct ipsp_sa *sa, const struct ipsp_flow *outer,
+					 uint8_t *text, uint32_t payload_len, uint8_t next_header,
+					 struct ipsp_packet *packet, struct ipsp_flow *inner)
+{
+	uint32_t total_len = outer->l4_offset + payload_len;
+	uint8_t *p = text - outer->l4_offset;
+	const struct ipsp_span span = { p, total_len };
+
+	if (sa->remote.family && ipsp_addr_cmp(&sa->remote, &outer->src) != 0)
+		return IPSP_REASON_TRANSPORT_ADDRESS;
+	memmove(p, packet->data, outer->l4_offset);
+	ipsp_header_update(p, outer->family, outer->l4_nh_offset, next_header, total_len);
+	if (ipsp_flow_parse(span, inner) != IPSP_REASON_NONE)
+		return IPSP_REASON_INNER;
+	packet->data = p;
+	packet->len = total_len;
+	return IPSP_REASON_NONE;
+}
+
+enum ipsp_reason ipsp_esp_unwrap(const struct ipsp_sa *sa, const struct ipsp_flow *flow,
+				 const struct ipsp_crypto_op *op, struct ipsp_packet *packet,
+				 struct ipsp_flow *inner)
+{
+	uint8_t *text = op->esp + esp_front(sa);
+	uint8_t next_header = text[op->text_len - 1];
+	uint32_t payload_len;
+
+	if (!padding_valid(text, op->text_len, &payload_len))
+		return IPSP_REASON_PADDING;
+	if (next_header == NH_NONE)
+		return IPSP_REASON_DUMMY;
+	if (sa->mode == IPSP_MODE_TUNNEL)
+		return unwrap_tunnel(flow, text, payload_len, next_header, packet, inner);
+	return unwrap_transport(sa, flow, text, payload_len, next_header, packet, inner);
+}

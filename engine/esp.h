@@ -1,0 +1,62 @@
+/*
+ * engine/esp.h - one packet into ESP and out of it, but for the crypto between. RFC 4303 2, 3.
+ * Private to engine/. Changes the packet's octets, never its verdict.
+ */
+#ifndef ENGINE_ESP_H
+#define ENGINE_ESP_H
+
+#include "engine/internal.h"
+#include "ipsp/crypto.h"
+
+#define IPSP_ESP_HEADER 8u
+#define IPSP_ESP_TRAILER 2u
+
+/** How a clear packet will lie in its ESP packet. */
+struct ipsp_esp_plan {
+	struct ipsp_addr src, dst;	/* tunnel mode: of the outer header */
+	uint32_t headers_len;		/* octets before the ESP header */
+	uint32_t payload_len;		/* clear octets, without padding */
+	uint32_t text_len;		/* what is encrypted */
+	uint32_t total_len;		/* of the ESP packet with its headers */
+	uint32_t grow;			/* octets in front of the clear packet */
+	uint8_t next_header;
+};
+
+/**
+ * Can this packet go through this SA, and how? Changes nothing.
+ * @return IPSP_REASON_NONE; TRANSPORT_ADDRESS, TRANSPORT_FRAGMENT, TUNNEL_LOCAL, TOO_BIG, NO_ROOM
+ */
+enum ipsp_reason ipsp_esp_plan(const struct ipsp_platform *platform, const struct ipsp_sa *sa,
+			       const struct ipsp_packet *packet, const struct ipsp_flow *flow,
+			       struct ipsp_esp_plan *plan);
+
+/**
+ * Lays the ESP packet out by a plan: headers, ESP header, IV, padding, trailer. data and len become
+ * the outer packet's.
+ * @param seq  the packet's own number
+ * @param iv   shape.iv_len random octets; not read if the IV is the number
+ * @param op   out: ready to be sealed
+ */
+void ipsp_esp_layout(struct ipsp_engine *engine, const struct ipsp_sa *sa,
+		     const struct ipsp_flow *flow, const struct ipsp_esp_plan *plan, uint64_t seq,
+		     const uint8_t *iv, struct ipsp_packet *packet, struct ipsp_crypto_op *op);
+
+/**
+ * Finds the text of a received ESP packet.
+ * @param flow  of the packet as received; protocol ESP, no fragment
+ * @param seq   full number, from the replay window
+ * @return false: too short, or not whole blocks
+ */
+bool ipsp_esp_locate(const struct ipsp_sa *sa, const struct ipsp_flow *flow, uint64_t seq,
+		     const struct ipsp_packet *packet, struct ipsp_crypto_op *op);
+
+/**
+ * Takes the clear packet out of one that was opened. On IPSP_REASON_NONE data and len are the clear
+ * packet's and inner has its headers.
+ * @return IPSP_REASON_NONE; PADDING, NEXT_HEADER, DUMMY, INNER, ECN, TTL, TRANSPORT_ADDRESS
+ */
+enum ipsp_reason ipsp_esp_unwrap(const struct ipsp_sa *sa, const struct ipsp_flow *flow,
+				 const struct ipsp_crypto_op *op, struct ipsp_packet *packet,
+				 struct ipsp_flow *inner);
+
+#endif

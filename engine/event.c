@@ -1,0 +1,114 @@
+/*
+ * engine/event.c - outcomes: counted always, reported when policy or RFC ask for it, at a rate.
+ */
+#include "engine/internal.h"
+
+#define EVENTS_PER_S 20u
+
+static bool limiter_allows(const struct ipsp_engine *engine, struct ipsp_limiter *l,
+			   uint64_t now_s)
+{
+	uint32_t most = engine->config.events_per_s ? engine->config.events_per_s : EVENTS_PER_S;
+
+	if (l->second != now_s) {
+		l->second = now_s;
+		l->used = 0;
+	}
+	if (l->used >= most) {
+		l->suppressed++;
+		return false;
+	}
+	l->used++;
+	return true;
+}
+
+static uint64_t sa_id_of(const struct ipsp_packet *packet)
+{
+	return packet->sa ? packet->sa->id : 0;
+}
+
+void ipsp_packet_done(struct ipsp_worker *worker, enum ipsp_dir dir, struct ipsp_packet *packet,
+		      enum ipsp_verdict verdict, enum ipsp_reason reason)
+{
+	packet->verdict = (uint8_t)verdict;
+	packet->reason = (uint8_t)reason;
+	ipsp_count(&worker->verdicts[dir - 1][verdict], 1);
+	if (reason != IPSP_REASON_NONE)
+		ipsp_count(&worker->reasons[dir - 1][reason], 1);
+}
+
+void ipsp_rule_hit(struct ipsp_worker *worker, enum ipsp_dir dir, const struct ipsp_packet *packet,
+		   const struct ipsp_spd_rule *rule, const struct ipsp_flow *flow, uint64_t now_s)
+{
+	const struct ipsp_engine_events *events = &worker->engine->config.events;
+
+	ipsp_spd_hit(rule, flow->total_len);
+	if (!rule->log || !events->log || !limiter_allows(worker->engine, &worker->log, now_s))
+		return;
+	const struct ipsp_log_event event = {
+		.entry_id = rule->id,
+		.dir = (uint8_t)dir,
+		.verdict = packet->verdict,
+		.reason = packet->reason,
+		.ifindex = packet->ifindex,
+		.len = flow->total_len,
+		.flow = flow,
+		.sa_id = sa_id_of(packet),
+		.suppressed = worker->log.suppressed,
+	};
+
+	worker->log.suppressed = 0;
+	events->log(events->ctx, &event);
+}
+
+void ipsp_audit(struct ipsp_worker *worker, const struct ipsp_packet *packet,
+		const struct ipsp_flow *flow, uint32_t spi, uint32_t seq, uint64_t now_s)
+{
+	const struct ipsp_engine_events *events = &worker->engine->config.events;
+
+	if (!events->audit || !limiter_allows(worker->engine, &worker->audit, now_s))
+		return;
+	const struct ipsp_audit_event event = {
+		.reason = packet->reason,
+		.ifindex = packet->ifindex,
+		.spi = spi,
+		.seq = seq,
+		.src = flow->src,
+		.dst = flow->dst,
+		.sa_id = sa_id_of(packet),
+		.suppressed = worker->audit.suppressed,
+	};
+
+	worker->audit.suppressed = 0;
+	events->audit(events->ctx, &event);
+}
+
+void ipsp_sa_count_drop(const struct ipsp_sa *sa, enum ipsp_reason reason)
+{
+	/* Counters are the part of an SA that packets do change. */
+	struct ipsp_sa *s = (struct ipsp_sa *)(uintptr_t)sa;
+
+	switch (reason) {
+	case IPSP_REASON_DUMMY:
+		break;
+	case IPSP_REASON_ICV:
+		ipsp_count(&s->drops_icv, 1);
+		break;
+	case IPSP_REASON_REPLAY:
+	case IPSP_REASON_REPLAY_OLD:
+		ipsp_count(&s->drops_replay, 1);
+		break;
+	default:
+		ipsp_count(&s->drops_other, 1);
+		break;
+	}
+}
+
+void ipsp_sa_count_use(const struct ipsp_sa *sa, uint32_t bytes, uint64_t now_s)
+{
+	struct ipsp_sa *s = (struct ipsp_sa *)(uintptr_t)sa;
+
+	ipsp_count(&s->counter->packets, 1);
+	ipsp_count(&s->counter->bytes, bytes);
+	atomic_store_explicit(&s->last_used_s, now_s, memory_order_relaxed);
+}

@@ -1,0 +1,267 @@
+/*
+ * engine/inbound.c - packets on their way in. RFC 4301 5.2; RFC 4303 3.4.
+ *
+ * ESP for this device: SA, replay check, ICV, window, padding, headers, and then the policy for
+ * what was inside. Anything else: the policy as for any clear packet. Packets of one SA go to the
+ * crypto provider together; two of one number in one batch are told apart by the window after it.
+ */
+#include "engine/esp.h"
+#include "spd/octets.h"
+
+struct job {
+	struct ipsp_packet *packet;
+	struct ipsp_flow flow;	/* as received */
+	uint64_t seq;
+};
+
+struct batch {
+	struct ipsp_worker *worker;
+	const struct ipsp_spd *spd;
+	uint64_t now_s;
+	const struct ipsp_sa *sa;
+	uint32_t n;
+	struct job jobs[IPSP_BATCH];
+	struct ipsp_crypto_op ops[IPSP_BATCH];
+};
+
+static void done(struct ipsp_worker *worker, struct ipsp_packet *packet,
+		 enum ipsp_verdict verdict, enum ipsp_reason reason)
+{
+	ipsp_packet_done(worker, IPSP_INBOUND, packet, verdict, reason);
+}
+
+/* An ESP packet that goes no further. */
+static void esp_drop(struct batch *b, struct ipsp_packet *packet, const struct ipsp_flow *flow,
+		     uint32_t spi, uint32_t seq, enum ipsp_reason reason)
+{
+	done(b->worker, packet, IPSP_VERDICT_DROP, reason);
+	if (packet->sa)
+		ipsp_sa_count_drop(packet->sa, reason);
+	if (reason != IPSP_REASON_DUMMY)
+		ipsp_audit(b->worker, packet, flow, spi, seq, b->now_s);
+}
+
+static void job_drop(struct batch *b, const struct job *job, enum ipsp_reason reason)
+{
+	esp_drop(b, job->packet, &job->flow, b->sa->spi, (uint32_t)job->seq, reason);
+}
+
+/* RFC 4301 5.2 step 4: the entry that stands for the inner packet must ask for this very SA. */
+static enum ipsp_reason judge_inner(const struct ipsp_sa *sa, const struct ipsp_spd_match *match)
+{
+	switch (match->result) {
+	case IPSP_SPD_RULE:
+		if (match->rule->action == IPSP_DISCARD)
+			return IPSP_REASON_POLICY_DISCARD;
+		if (match->rule->action == IPSP_PROTECT && match->rule->sa_id == sa->id)
+			return IPSP_REASON_NONE;
+		return IPSP_REASON_POLICY_MISMATCH;
+	case IPSP_SPD_FRAGMENT:
+		return IPSP_REASON_POLICY_FRAGMENT;
+	case IPSP_SPD_DEFAULT:
+		return IPSP_REASON_POLICY_DEFAULT;
+	default:
+		return IPSP_REASON_POLICY_MISMATCH;
+	}
+}
+
+static void check_inner(struct batch *b, const struct job *job, const struct ipsp_flow *inner)
+{
+	struct ipsp_packet *packet = job->packet;
+	struct ipsp_spd_match match = ipsp_spd_lookup(b->spd, packet->ifindex, IPSP_INBOUND, inner);
+	enum ipsp_reason reason = judge_inner(b->sa, &match);
+
+	packet->entry_id = match.rule ? match.rule->id : 0;
+	if (reason == IPSP_REASON_NONE)
+		done(b->worker, packet, IPSP_VERDICT_DELIVER, IPSP_REASON_NONE);
+	else
+		job_drop(b, job, reason);
+	if (match.result == IPSP_SPD_RULE)
+		ipsp_rule_hit(b->worker, IPSP_INBOUND, packet, match.rule, inner, b->now_s);
+}
+
+static enum ipsp_reason accept_number(const struct ipsp_sa *sa, uint64_t seq)
+{
+	if (!sa->replay)
+		return IPSP_REASON_NONE;
+	switch (ipsp_replay_accept(&sa->counter->replay, seq)) {
+	case IPSP_OK:
+		return IPSP_REASON_NONE;
+	case IPSP_EREPLAY:
+		return IPSP_REASON_REPLAY;
+	default:
+		return IPSP_REASON_REPLAY_OLD;
+	}
+}
+
+static void job_finish(struct batch *b, struct job *job, const struct ipsp_crypto_op *op)
+{
+	struct ipsp_flow inner;
+	enum ipsp_reason reason;
+
+	if (op->err != IPSP_OK) {
+		job_drop(b, job, op->err == IPSP_EICV ? IPSP_REASON_ICV : IPSP_REASON_CRYPTO);
+		return;
+	}
+	reason = accept_number(b->sa, job->seq);
+	if (reason != IPSP_REASON_NONE) {
+		job_drop(b, job, reason);
+		return;
+	}
+	ipsp_sa_count_use(b->sa, op->text_len, b->now_s);
+	reason = ipsp_esp_unwrap(b->sa, &job->flow, op, job->packet, &inner);
+	if (reason == IPSP_REASON_NONE)
+		check_inner(b, job, &inner);
+	else
+		job_drop(b, job, reason);
+}
+
+static void batch_flush(struct batch *b)
+{
+	if (b->n == 0)
+		return;
+	b->worker->engine->config.platform->crypto->open(b->sa->crypto, b->ops, b->n);
+	for (uint32_t i = 0; i < b->n; i++)
+		job_finish(b, &b->jobs[i], &b->ops[i]);
+	b->n = 0;
+}
+
+static enum ipsp_reason check_number(const struct ipsp_sa *sa, uint32_t low, uint64_t *seq)
+{
+	if (!sa->replay) {
+		*seq = low;
+		return IPSP_REASON_NONE;
+	}
+	switch (ipsp_replay_check(&sa->counter->replay, low, sa->esn, seq)) {
+	case IPSP_OK:
+		return IPSP_REASON_NONE;
+	case IPSP_EREPLAY:
+		return IPSP_REASON_REPLAY;
+	default:
+		return IPSP_REASON_REPLAY_OLD;
+	}
+}
+
+static void esp_in(struct batch *b, struct ipsp_packet *packet, const struct ipsp_flow *flow)
+{
+	const uint8_t *esp = packet->data + flow->l4_offset;
+	const struct ipsp_sa *sa;
+	enum ipsp_reason reason;
+	uint32_t spi, low;
+
+	if (flow->frag != IPSP_FRAG_NONE) {
+		esp_drop(b, packet, flow, 0, 0, IPSP_REASON_ESP_FRAGMENT);
+		return;
+	}
+	if (flow->total_len - flow->l4_offset < IPSP_ESP_HEADER) {
+		esp_drop(b, packet, flow, 0, 0, IPSP_REASON_ESP_SHORT);
+		return;
+	}
+	spi = get_be32(esp);
+	low = get_be32(esp + 4);
+	sa = ipsp_sad_find_inbound(b->worker->engine->sad, spi, IPSP_PROTO_ESP, &flow->dst);
+	packet->sa = sa;
+	if (!sa) {
+		esp_drop(b, packet, flow, spi, low, IPSP_REASON_SA_NOT_FOUND);
+		return;
+	}
+	if (sa != b->sa || b->n == IPSP_BATCH)
+		batch_flush(b);
+	b->sa = sa;
+	struct job *job = &b->jobs[b->n];
+
+	reason = packet->segment_size > 0 ? IPSP_REASON_SEGMENTS : ipsp_sa_usable(sa, b->now_s);
+	if (reason == IPSP_REASON_NONE)
+		reason = check_number(sa, low, &job->seq);
+	if (reason == IPSP_REASON_NONE &&
+	    !ipsp_esp_locate(sa, flow, job->seq, packet, &b->ops[b->n]))
+		reason = IPSP_REASON_ESP_SHORT;
+	if (reason != IPSP_REASON_NONE) {
+		esp_drop(b, packet, flow, spi, low, reason);
+		return;
+	}
+	job->packet = packet;
+	job->flow = *flow;
+	b->n++;
+}
+
+static void clear_by_rule(struct batch *b, struct ipsp_packet *packet,
+			  const struct ipsp_spd_rule *rule, const struct ipsp_flow *flow)
+{
+	packet->entry_id = rule->id;
+	switch (rule->action) {
+	case IPSP_BYPASS:
+		done(b->worker, packet, IPSP_VERDICT_BYPASS, IPSP_REASON_NONE);
+		break;
+	case IPSP_PROTECT:
+		done(b->worker, packet, IPSP_VERDICT_DROP, IPSP_REASON_POLICY_CLEAR);
+		break;
+	default:
+		done(b->worker, packet, IPSP_VERDICT_DROP, IPSP_REASON_POLICY_DISCARD);
+		break;
+	}
+	ipsp_rule_hit(b->worker, IPSP_INBOUND, packet, rule, flow, b->now_s);
+}
+
+static void clear_in(struct batch *b, struct ipsp_packet *packet, const struct ipsp_flow *flow)
+{
+	struct ipsp_spd_match match = ipsp_spd_lookup(b->spd, packet->ifindex, IPSP_INBOUND, flow);
+
+	switch (match.result) {
+	case IPSP_SPD_RULE:
+		clear_by_rule(b, packet, match.rule, flow);
+		break;
+	case IPSP_SPD_NO_POLICY:
+		done(b->worker, packet, IPSP_VERDICT_BYPASS, IPSP_REASON_NONE);
+		break;
+	case IPSP_SPD_FRAGMENT:
+		packet->entry_id = match.rule->id;
+		done(b->worker, packet, IPSP_VERDICT_DROP, IPSP_REASON_POLICY_FRAGMENT);
+		break;
+	default:
+		done(b->worker, packet, IPSP_VERDICT_DROP, IPSP_REASON_POLICY_DEFAULT);
+		break;
+	}
+}
+
+static void classify(struct batch *b, struct ipsp_packet *packet)
+{
+	const struct ipsp_span span = { packet->data, packet->len };
+	struct ipsp_flow flow;
+	enum ipsp_reason reason;
+
+	packet->entry_id = 0;
+	packet->sa = NULL;
+	if (!b->spd) {
+		done(b->worker, packet, IPSP_VERDICT_DROP, IPSP_REASON_POLICY_DEFAULT);
+		return;
+	}
+	reason = ipsp_packet_valid(packet) ? ipsp_flow_parse(span, &flow) : IPSP_REASON_NO_ROOM;
+	if (reason == IPSP_REASON_NONE) {
+		if (flow.proto_known && flow.proto == IPSP_PROTO_ESP &&
+		    !(packet->flags & IPSP_PKT_TRANSIT))
+			esp_in(b, packet, &flow);
+		else
+			clear_in(b, packet, &flow);
+	} else if (ipsp_spd_has_policy(b->spd, packet->ifindex, IPSP_INBOUND)) {
+		done(b->worker, packet, IPSP_VERDICT_DROP, reason);
+	} else {
+		done(b->worker, packet, IPSP_VERDICT_BYPASS, IPSP_REASON_NONE);
+	}
+}
+
+void ipsp_engine_inbound(struct ipsp_worker *worker, struct ipsp_packet *packets, size_t n,
+			 uint64_t now_s)
+{
+	struct batch b;
+
+	b.worker = worker;
+	b.spd = ipsp_worker_enter(worker);
+	b.now_s = now_s;
+	b.sa = NULL;
+	b.n = 0;
+	for (size_t i = 0; i < n; i++)
+		classify(&b, &packets[i]);
+	batch_flush(&b);
+	ipsp_worker_leave(worker);
+}

@@ -1,0 +1,29 @@
+/*
+ * sad/sa.h - making and comparing SAs: private to sad/.
+ */
+#ifndef SAD_SA_H
+#define SAD_SA_H
+
+#include "ipsp/sad.h"
+
+/** Can this configuration be an SA here? As ipsp_sad_add; also gives its shape. */
+IPSP_MUST_CHECK enum ipsp_err ipsp_sa_config_check(const struct ipsp_platform *platform,
+						   const struct ipsp_sa_config *cfg,
+						   struct ipsp_crypto_shape *shape);
+
+/**
+ * Fills an SA's fixed fields, mature, with a provider's context but no counter.
+ * @return IPSP_OK; what the provider says: then sa is to be forgotten
+ */
+IPSP_MUST_CHECK enum ipsp_err ipsp_sa_init(const struct ipsp_platform *platform,
+					   const struct ipsp_sa_config *cfg,
+					   const struct ipsp_crypto_shape *shape,
+					   struct ipsp_sa *sa);
+
+/** Was it made from an equal configuration? The counter_id speaks for the keys. */
+bool ipsp_sa_is(const struct ipsp_sa *sa, const struct ipsp_sa_config *cfg);
+
+/** May it go from one state to the other? */
+bool ipsp_sa_may_move(enum ipsp_sa_state from, enum ipsp_sa_state to);
+
+#endif
