@@ -80,9 +80,9 @@ tb_in()	{ tb_where=$(tb_ns "$1"); shift; ip netns exec "$tb_where" "$@"; }
 # tb_link SPACE-A IF-A SPACE-B IF-B
 tb_link()
 {
-	ip link add "$2" netns "$(tb_ns "$1")" type veth peer name "$4" netns "$(tb_ns "$3")"
-	tb_in "$1" ip link set "$2" up
-	tb_in "$3" ip link set "$4" up
+	ip link add name "$2" netns "$(tb_ns "$1")" type veth peer name "$4" netns "$(tb_ns "$3")"
+	tb_in "$1" ip link set dev "$2" up
+	tb_in "$3" ip link set dev "$4" up
 }
 
 # tb_addr SPACE IF ADDRESS..
