@@ -1,0 +1,64 @@
+/*
+ * ipspd/main.c - one binary, several processes: which one is this?
+ *
+ * The parent executes its own binary again with --role=, so that a child has nothing of the
+ * parent's memory and a layout of its own. A child becomes harmless before it reads anything.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ipspd/log.h"
+#include "ipspd/options.h"
+#include "ipspd/parent.h"
+#include "ipspd/roles.h"
+#include "ipspd/sandbox.h"
+
+static const struct child_kind {
+	const char *argument;
+	const char *title;
+	enum ipspd_role role;
+	int (*run)(int channel_fd);
+} children[] = {
+	{ "--role=agent", "agent", ROLE_AGENT, agent_main },
+	{ "--role=engine", "engine", ROLE_ENGINE, engine_main },
+};
+
+static int run_child(const struct child_kind *k)
+{
+	const char *why;
+
+	setproctitle("-ipspd: %s", k->title);
+	if (!sandbox_drop_root(IPSPD_USER, &why)) {
+		ipspd_log(LOG_CRIT, k->title, "not started: %s", why);
+		return 1;
+	}
+	if (!sandbox_lock_memory())
+		ipspd_log(LOG_WARNING, k->title, "memory cannot be locked, and may be swapped out");
+	if (!sandbox_enter(k->role, &why)) {
+		ipspd_log(LOG_CRIT, k->title, "not started: %s", why);
+		return 1;
+	}
+	return k->run(ROLE_CHANNEL_FD);
+}
+
+int main(int argc, char **argv, char **envp)
+{
+	struct options o;
+
+	setproctitle_init(argc, argv, envp);
+	for (size_t i = 0; argc == 2 && i < sizeof(children) / sizeof(children[0]); i++) {
+		if (strcmp(argv[1], children[i].argument) == 0)
+			return run_child(&children[i]);
+	}
+	switch (options_parse(argc, argv, &o)) {
+	case OPTIONS_RUN:
+		return parent_main(&o);
+	case OPTIONS_END:
+		return 0;
+	default:
+		return 2;
+	}
+}

@@ -1,0 +1,443 @@
+/*
+ * ipspd/parent.c - the parent's life: guard first, then children, then their messages, to the end.
+ *
+ * Whatever ends this process, the guard stays in the kernel.
+ */
+#include "config.h"
+
+#include "ipspd/parent.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ipspd/log.h"
+#include "ipspd/messages.h"
+
+/* ---- what children say ---- */
+
+static void send_level(struct child *c, int level)
+{
+	uint8_t octet = (uint8_t)level;
+
+	if (c->chan)
+		(void)chan_send(c->chan, MSG_LOG_LEVEL, &octet, 1, NULL, 0);
+}
+
+static void set_level(struct parent *p, int level)
+{
+	log_set_level(level);
+	send_level(&p->agent, level);
+	send_level(&p->engine, level);
+}
+
+/* A new channel between agent and engine, one end each. */
+static void introduce(struct parent *p)
+{
+	int fds[2];
+
+	if (!p->agent.chan || !p->engine.chan || !p->ready)
+		return;
+	int rc = chan_pair(fds);
+	if (rc == 0) {
+		rc = chan_send(p->engine.chan, MSG_AGENT, NULL, 0, &fds[0], 1);
+		if (rc == 0)
+			rc = chan_send(p->agent.chan, MSG_ENGINE, NULL, 0, &fds[1], 1);
+		close(fds[0]);
+		close(fds[1]);
+	}
+	if (rc < 0)
+		ipspd_log(LOG_ERR, "parent", "agent and engine cannot be connected: %s",
+			  strerror(-rc));
+}
+
+static void tell_ready(struct parent *p)
+{
+	p->ready = true;
+	if (p->ready_fd < 0)
+		return;
+	if (write(p->ready_fd, "", 1) < 0)
+		ipspd_log(LOG_DEBUG, "parent", "nobody waits for this start any more");
+	close(p->ready_fd);
+	p->ready_fd = -1;
+	log_to_syslog();
+}
+
+/* Once a life: later options files change the log level alone. */
+static bool attach(struct parent *p, const struct agent_options *o)
+{
+	const char *text = p->options->n_attach ? p->options->attach[0] :
+			   o->n_attach ? o->attach[0] : "tun";
+	const char *why = attach_parse(text, &(struct attach){ 0 });
+	struct attach a;
+
+	if (why || attach_parse(text, &a)) {
+		ipspd_log(LOG_ERR, "parent", "attachment \"%s\": %s", text, why ? why : "bad");
+		return false;
+	}
+	int rc = open_attachment(&a, &p->engine_start, &why);
+	if (rc < 0) {
+		ipspd_log(LOG_ERR, "parent", "attachment \"%s\": %s: %s", text, why,
+			  strerror(-rc));
+		return false;
+	}
+	rc = guard_set_tun(p->guard, p->engine_start.tun_ifindex, p->engine_start.tun_name, &why);
+	if (rc < 0) {
+		ipspd_log(LOG_ERR, "guard", "%s", why);
+		return false;
+	}
+	p->attached = true;
+	return true;
+}
+
+static void take_options(struct parent *p, struct child *c, const struct chan_msg *m)
+{
+	struct agent_options o;
+
+	if (!agent_options_read(m, &o)) {
+		child_kill(c, "malformed options");
+		return;
+	}
+	set_level(p, o.log_level);
+	if (!p->attached && !attach(p, &o)) {
+		p->status = 1;
+		event_base_loopbreak(p->base);
+		return;
+	}
+	if (!p->ready)
+		tell_ready(p);
+	if (p->engine.pid == 0 && !evtimer_pending(p->engine.restart, NULL))
+		child_start(&p->engine);
+	else
+		introduce(p);
+}
+
+static void agent_message(struct parent *p, struct child *c, struct chan_msg *m)
+{
+	if (m->type == MSG_OPTIONS) {
+		take_options(p, c, m);
+	} else if (m->type == MSG_LOG_LEVEL && m->len == 1 && m->data[0] <= LOG_DEBUG) {
+		set_level(p, m->data[0]);
+		ipspd_log(LOG_NOTICE, "parent", "log level is now %s", log_level_name(m->data[0]));
+	} else if (!parent_guard_message(p, m)) {
+		child_kill(c, "malformed message");
+	}
+}
+
+/* The engine has nothing to say to the parent but its log. */
+static void engine_message(struct parent *p, struct child *c, struct chan_msg *m)
+{
+	(void)p;
+	(void)m;
+	child_kill(c, "malformed message");
+}
+
+/* ---- starting children ---- */
+
+/* The options file; -1: there is none, which only the default one may do. */
+static int open_options_file(const struct options *o)
+{
+	const char *path = o->file ? o->file : IPSPD_SYSCONFDIR "/ipspd.conf";
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0 && (o->file || errno != ENOENT))
+		ipspd_log(LOG_ERR, "parent", "%s: %s", path, strerror(errno));
+	return fd;
+}
+
+static int open_import_file(const struct parent *p)
+{
+	const char *path = p->options->import;
+
+	if (!path || p->agent_was_started)
+		return -1;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		ipspd_log(LOG_ERR, "parent", "%s: %s", path, strerror(errno));
+	return fd;
+}
+
+static void agent_begin(struct parent *p, struct child *c)
+{
+	struct agent_start s = { .log_level = (uint8_t)log_level(),
+				 .first = !p->agent_was_started };
+	int options_fd = open_options_file(p->options), import_fd = open_import_file(p);
+
+	snprintf(s.statedir, sizeof(s.statedir), "%s", p->options->statedir);
+	snprintf(s.master, sizeof(s.master), "%s", p->options->master);
+	snprintf(s.control_path, sizeof(s.control_path), "%s", p->options->control_path);
+	snprintf(s.import_name, sizeof(s.import_name), "%s",
+		 p->options->import ? p->options->import : "");
+	s.fds[AGENT_FD_OPTIONS] = options_fd;
+	s.fds[AGENT_FD_CONTROL] = p->control_fd;
+	s.fds[AGENT_FD_IMPORT] = import_fd;
+	guard_inherit(p->guard);
+	bool missing = (p->options->file && options_fd < 0) ||
+		       (p->options->import && !p->agent_was_started && import_fd < 0);
+	if (missing && !p->ready) {
+		p->status = 1;
+		event_base_loopbreak(p->base);
+	} else if (agent_start_send(c->chan, &s) < 0) {
+		child_kill(c, "cannot be told to start");
+	}
+	p->agent_was_started = true;
+	if (options_fd >= 0)
+		close(options_fd);
+	if (import_fd >= 0)
+		close(import_fd);
+}
+
+static void engine_begin(struct parent *p, struct child *c)
+{
+	p->engine_start.log_level = (uint8_t)log_level();
+	if (engine_start_send(c->chan, &p->engine_start) < 0)
+		child_kill(c, "cannot be told to start");
+	introduce(p);
+}
+
+static void on_restart(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	child_start((struct child *)arg);
+}
+
+/* ---- signals ---- */
+
+static void on_stop_timeout(evutil_socket_t fd, short what, void *arg)
+{
+	struct parent *p = (struct parent *)arg;
+
+	(void)fd;
+	(void)what;
+	if (p->agent.pid)
+		child_kill(&p->agent, "it does not stop");
+	if (p->engine.pid)
+		child_kill(&p->engine, "it does not stop");
+}
+
+static void stop(struct parent *p)
+{
+	const struct timeval limit = { .tv_sec = STOP_WAIT_S };
+
+	if (p->stopping)
+		return;
+	ipspd_log(LOG_INFO, "parent", "stopping; the guard stays");
+	children_stop(p);
+	evtimer_add(p->stop_timer, &limit);
+	if (children_are_gone(p))
+		event_base_loopbreak(p->base);
+}
+
+static void reload(struct parent *p)
+{
+	int fd = open_options_file(p->options);
+
+	if (fd < 0)
+		return;
+	if (p->agent.chan)
+		(void)chan_send(p->agent.chan, MSG_RELOAD, NULL, 0, &fd, 1);
+	close(fd);
+}
+
+static void on_signal(evutil_socket_t number, short what, void *arg)
+{
+	struct parent *p = (struct parent *)arg;
+
+	(void)what;
+	switch (number) {
+	case SIGCHLD:
+		children_reap(p);
+		if (p->stopping && children_are_gone(p))
+			event_base_loopbreak(p->base);
+		break;
+	case SIGHUP:
+		reload(p);
+		break;
+	default:
+		stop(p);
+	}
+}
+
+/* ---- life ---- */
+
+static void child_init(struct parent *p, struct child *c, const char *name, const char *argument,
+		       void (*message)(struct parent *, struct child *, struct chan_msg *),
+		       void (*begin)(struct parent *, struct child *))
+{
+	*c = (struct child){ .parent = p, .name = name, .argument = argument, .message = message,
+			     .begin = begin };
+	c->restart = evtimer_new(p->base, on_restart, c);
+}
+
+static bool start_loop(struct parent *p)
+{
+	static const int numbers[] = { SIGCHLD, SIGHUP, SIGTERM, SIGINT };
+
+	p->base = event_base_new();
+	if (!p->base)
+		return false;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		p->signals[i] = evsignal_new(p->base, numbers[i], on_signal, p);
+		if (!p->signals[i] || evsignal_add(p->signals[i], NULL) < 0)
+			return false;
+	}
+	p->stop_timer = evtimer_new(p->base, on_stop_timeout, p);
+	child_init(p, &p->agent, "agent", "--role=agent", agent_message, agent_begin);
+	child_init(p, &p->engine, "engine", "--role=engine", engine_message, engine_begin);
+	return p->stop_timer && p->agent.restart && p->engine.restart;
+}
+
+static void end_loop(struct parent *p)
+{
+	if (!p->base)
+		return;
+	chan_free(p->agent.chan);
+	chan_free(p->engine.chan);
+	for (size_t i = 0; i < sizeof(p->signals) / sizeof(p->signals[0]); i++) {
+		if (p->signals[i])
+			event_free(p->signals[i]);
+	}
+	if (p->stop_timer)
+		event_free(p->stop_timer);
+	if (p->agent.restart)
+		event_free(p->agent.restart);
+	if (p->engine.restart)
+		event_free(p->engine.restart);
+	event_base_free(p->base);
+}
+
+static bool fail(const char *what, int rc, const char *why)
+{
+	ipspd_log(LOG_CRIT, "parent", "%s: %s", what, why ? why : strerror(-rc));
+	return false;
+}
+
+/*
+ * The process that was started waits until the daemon serves, and ends as it went.
+ * @return true in the daemon
+ */
+static bool go_to_background(struct parent *p, int *status)
+{
+	int fds[2];
+	char octet;
+
+	if (pipe2(fds, O_CLOEXEC) < 0 || fflush(NULL) != 0) {
+		*status = 1;
+		return fail("background", -errno, NULL);
+	}
+	pid_t pid = fork();
+	if (pid == 0) {
+		close(fds[0]);
+		setsid();
+		p->ready_fd = fds[1];
+		return true;
+	}
+	close(fds[1]);
+	*status = pid > 0 && read(fds[0], &octet, 1) == 1 ? 0 : 1;
+	return false;
+}
+
+static bool open_guard(struct parent *p, const struct passwd *pw)
+{
+	const char *why = NULL;
+	int fd = open_directory(p->options->statedir, 0700, pw->pw_uid, pw->pw_gid);
+
+	if (fd < 0)
+		return fail(p->options->statedir, fd, NULL);
+	int rc = guard_open(fd, &p->guard);
+	close(fd);
+	if (rc == -EWOULDBLOCK)
+		why = "another ipspd runs on this state directory";
+	else if (rc == -EPERM)
+		why = "its directory \"guard\" is not root's alone; it may have been tampered with";
+	if (rc < 0)
+		return fail(p->options->statedir, rc, why);
+	rc = guard_apply(p->guard, &why);
+	return rc == 0 || fail("guard", rc, why);
+}
+
+static bool open_all(struct parent *p, const struct passwd *pw)
+{
+	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	const char *why;
+
+	for (size_t i = 0; i < ENGINE_FDS; i++)
+		p->engine_start.fds[i] = -1;
+	p->control_fd = open_control(p->options->control_path, pw->pw_gid, &why);
+	if (p->control_fd < 0)
+		return fail(p->options->control_path, p->control_fd, why);
+	int rc = open_counters();
+	if (rc < 0)
+		return fail("counters", rc, NULL);
+	p->engine_start.fds[ENGINE_FD_COUNTERS] = rc;
+	rc = p->options->pidfile ? write_pidfile(p->options->pidfile) : 0;
+	if (rc < 0)
+		return fail(p->options->pidfile, rc, NULL);
+	/* Children lock all of their memory; they inherit this and cannot raise it themselves. */
+	if (setrlimit(RLIMIT_MEMLOCK, &unlimited) < 0)
+		ipspd_log(LOG_WARNING, "parent", "RLIMIT_MEMLOCK: %s", strerror(errno));
+	return keep_least_privilege() || fail("capabilities", 0, "cannot be given up");
+}
+
+static void close_all(struct parent *p)
+{
+	if (p->control_fd >= 0) {
+		unlink(p->options->control_path);
+		close(p->control_fd);
+	}
+	if (p->options->pidfile)
+		unlink(p->options->pidfile);
+	for (size_t i = 0; i < ENGINE_FDS; i++) {
+		if (p->engine_start.fds[i] >= 0)
+			close(p->engine_start.fds[i]);
+	}
+}
+
+static int run(struct parent *p, const struct passwd *pw)
+{
+	p->status = 1;
+	if (open_all(p, pw) && start_loop(p)) {
+		p->status = 0;
+		setproctitle("-ipspd: parent");
+		ipspd_log(LOG_NOTICE, "parent", "ipspd " PACKAGE_VERSION " starts");
+		child_start(&p->agent);
+		event_base_dispatch(p->base);
+	}
+	end_loop(p);
+	parent_guard_forget(p);
+	close_all(p);
+	return p->status;
+}
+
+int parent_main(const struct options *o)
+{
+	struct parent p = { .options = o, .ready_fd = -1, .control_fd = -1 };
+	const struct passwd *pw = getpwnam(IPSPD_USER);
+	int status = 1;
+
+	if (geteuid() != 0) {
+		fail("ipspd", 0, "must be started by root");
+		return 1;
+	}
+	if (!pw) {
+		fail(IPSPD_USER, 0, "there is no such user; it is the daemon's unprivileged account");
+		return 1;
+	}
+	umask(077);
+	if (open_guard(&p, pw)) {
+		if (o->guard_only)
+			status = 0;
+		else if (o->foreground || go_to_background(&p, &status))
+			status = run(&p, pw);
+	}
+	guard_free(p.guard);
+	return status;
+}

@@ -1,0 +1,114 @@
+/*
+ * ipspd/parent.h - the parent process inside: what its parts share.
+ *
+ *	parent.c		life: start, signals, what children say, end
+ *	parent_children.c	starting, watching and restarting children
+ *	parent_open.c		directories, sockets, TUN: everything that takes privilege
+ *	parent_guard.c		the agent's layers on their way into the guard
+ *
+ * It alone keeps root. It parses its arguments and checks numbers and names that the agent sends;
+ * it reads no packet, file or MIB.
+ */
+#ifndef IPSPD_PARENT_H
+#define IPSPD_PARENT_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "chan/chan.h"
+#include "ipspd/guard.h"
+#include "ipspd/options.h"
+#include "ipspd/roles.h"
+#include "ipspd/start.h"
+
+struct event;
+struct event_base;
+struct parent;
+
+/** Runs the daemon. @return exit status */
+int parent_main(const struct options *o);
+
+/* Between a child's end and its next start: doubles from the first to the last. */
+#define RESTART_MIN_MS 100
+#define RESTART_MAX_MS 30000
+#define RESTART_CALM_S 60	/* a child that lived so long starts anew at the first */
+#define STOP_WAIT_S 5		/* then children are killed */
+
+struct child {
+	struct parent *parent;
+	const char *name;		/* "agent" */
+	const char *argument;		/* "--role=agent" */
+	pid_t pid;			/* 0: does not run */
+	struct chan *chan;
+	struct event *restart;
+	unsigned failures;		/* since it last lived RESTART_CALM_S */
+	time_t started;			/* CLOCK_BOOTTIME */
+	void (*message)(struct parent *p, struct child *c, struct chan_msg *m);
+	void (*begin)(struct parent *p, struct child *c);	/* sends START */
+};
+
+/** A guard change as it comes in. */
+struct guard_intake {
+	bool open;
+	uint32_t serial;
+	uint32_t keep;
+	struct guard_layer layers[GUARD_LAYERS_MAX];
+	size_t n_layers;
+	struct wire_builder *builder;	/* of the last layer */
+	bool bad;
+};
+
+struct parent {
+	const struct options *options;
+	struct event_base *base;
+	struct guard *guard;
+	struct guard_intake intake;
+	struct child agent;
+	struct child engine;
+	bool stopping;
+	int status;
+	int ready_fd;			/* who started us in the background waits here; -1 */
+	bool ready;			/* the first OPTIONS have come */
+	bool agent_was_started;
+	bool attached;			/* attach has been opened */
+	int control_fd;
+	struct engine_start engine_start;	/* its descriptors are ours, for life */
+	struct event *signals[4];
+	struct event *stop_timer;
+};
+
+/* ---- parent_children.c ---- */
+
+/** Starts it; failing is like a child that dies at once. */
+void child_start(struct child *c);
+/** Reaps whatever has ended, and plans restarts. */
+void children_reap(struct parent *p);
+/** Asks all to stop, then makes them. */
+void children_stop(struct parent *p);
+bool children_are_gone(const struct parent *p);
+/** The channel is closed for good: what is malformed on it can only be a taken-over child. */
+void child_kill(struct child *c, const char *why);
+
+/* ---- parent_open.c ---- */
+
+/** Makes the directory (and those above it) when it is not there. @return its fd, or -errno */
+int open_directory(const char *path, mode_t mode, uid_t uid, gid_t gid);
+/** Listens there, mode 0660, group gid. @return fd, or -errno with *why */
+int open_control(const char *path, gid_t gid, const char **why);
+/** Opens TUN and raw sockets into s. @return 0 or -errno with *why */
+int open_attachment(const struct attach *a, struct engine_start *s, const char **why);
+/** Counters' memory. @return fd, or -errno */
+int open_counters(void);
+/** Keeps the least capabilities, for good. */
+bool keep_least_privilege(void);
+/** @return 0 or -errno; with the calling process's id */
+int write_pidfile(const char *path);
+
+/* ---- parent_guard.c ---- */
+
+/** GUARD_BEGIN .. GUARD_SHOW and their parts. @return false: malformed; the agent must go */
+bool parent_guard_message(struct parent *p, const struct chan_msg *m);
+/** Forgets a change that the agent did not finish. */
+void parent_guard_forget(struct parent *p);
+
+#endif

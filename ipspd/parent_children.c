@@ -1,0 +1,235 @@
+/*
+ * ipspd/parent_children.c - starts children, notices their end, starts them again.
+ *
+ * Each child alone: neither the other child nor the guard takes part in its restart. A child that
+ * keeps dying is started ever more slowly, and never given up.
+ */
+#include "config.h"
+
+#include "ipspd/parent.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ipspd/log.h"
+#include "ipspd/messages.h"
+
+static time_t now_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return ts.tv_sec;
+}
+
+/* ---- starting ---- */
+
+/* In the new process: nothing of the parent's but the channel and stderr goes along. */
+static void become_child(const char *argument, int channel_fd)
+{
+	char name[] = "ipspd", role[32];
+	char *argv[] = { name, role, NULL };
+	sigset_t none;
+	int null = open("/dev/null", O_RDWR);
+
+	strncpy(role, argument, sizeof(role) - 1);
+	role[sizeof(role) - 1] = '\0';
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
+		_exit(127);
+	if (channel_fd == ROLE_CHANNEL_FD) {
+		if (fcntl(channel_fd, F_SETFD, 0) < 0)
+			_exit(127);
+	} else if (dup2(channel_fd, ROLE_CHANNEL_FD) < 0) {
+		_exit(127);
+	}
+	close_range(ROLE_CHANNEL_FD + 1, ~0u, 0);
+	execv("/proc/self/exe", argv);
+	_exit(127);
+}
+
+static void take_log(struct child *c, const struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	char category[64], text[LOG_TEXT_MAX];
+	uint8_t priority = chan_get_u8(&r);
+	size_t len;
+	const uint8_t *at = chan_get_octets(&r, &len);
+
+	len = len < sizeof(category) ? len : sizeof(category) - 1;
+	if (len > 0)
+		memcpy(category, at, len);
+	category[len] = '\0';
+	at = chan_get_octets(&r, &len);
+	len = len < sizeof(text) ? len : sizeof(text) - 1;
+	if (len > 0)
+		memcpy(text, at, len);
+	text[len] = '\0';
+	if (chan_reader_done(&r))
+		log_from_child(c->name, priority, category, text);
+	else
+		child_kill(c, "malformed log line");
+}
+
+static void on_message(void *arg, struct chan_msg *m)
+{
+	struct child *c = (struct child *)arg;
+
+	if (m->type == MSG_LOG)
+		take_log(c, m);
+	else
+		c->message(c->parent, c, m);
+}
+
+static void on_closed(void *arg, int why)
+{
+	struct child *c = (struct child *)arg;
+
+	chan_free(c->chan);
+	c->chan = NULL;
+	if (why != 0 && !c->parent->stopping)
+		child_kill(c, strerror(-why));
+}
+
+void child_kill(struct child *c, const char *why)
+{
+	ipspd_log(LOG_ERR, "parent", "%s (process %d) is killed: %s", c->name, (int)c->pid, why);
+	if (c->pid > 0)
+		kill(c->pid, SIGKILL);
+}
+
+/* @return 0 or -errno */
+static int spawn(struct child *c)
+{
+	struct chan_handler handler = { on_message, on_closed, c };
+	int fds[2];
+	int rc = chan_pair(fds);
+
+	if (rc < 0)
+		return rc;
+	rc = chan_new(c->parent->base, fds[0], &handler, &c->chan);
+	if (rc < 0) {
+		close(fds[0]);
+		close(fds[1]);
+		return rc;
+	}
+	c->pid = fork();
+	if (c->pid == 0)
+		become_child(c->argument, fds[1]);
+	rc = c->pid < 0 ? -errno : 0;
+	close(fds[1]);
+	if (rc < 0) {
+		chan_free(c->chan);
+		c->chan = NULL;
+		c->pid = 0;
+	}
+	return rc;
+}
+
+static void plan_restart(struct child *c)
+{
+	unsigned ms = RESTART_MIN_MS;
+
+	for (unsigned i = 0; i < c->failures && ms < RESTART_MAX_MS; i++)
+		ms *= 2;
+	if (ms > RESTART_MAX_MS)
+		ms = RESTART_MAX_MS;
+	c->failures++;
+	struct timeval delay = { .tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000 };
+	evtimer_add(c->restart, &delay);
+}
+
+void child_start(struct child *c)
+{
+	int rc = spawn(c);
+
+	if (rc < 0) {
+		ipspd_log(LOG_ERR, "parent", "%s: not started: %s", c->name, strerror(-rc));
+		plan_restart(c);
+		return;
+	}
+	c->started = now_s();
+	ipspd_log(LOG_INFO, "parent", "%s started (process %d)", c->name, (int)c->pid);
+	c->begin(c->parent, c);
+}
+
+/* ---- ending ---- */
+
+static void log_end(const struct child *c, int status)
+{
+	const char *extra = "";
+
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		extra = ": a system call its sandbox forbids; the kernel's audit log names it";
+	if (WIFSIGNALED(status))
+		ipspd_log(LOG_ERR, "parent", "%s (process %d) ended by signal %d%s", c->name,
+			  (int)c->pid, WTERMSIG(status), extra);
+	else
+		ipspd_log(WEXITSTATUS(status) ? LOG_ERR : LOG_INFO, "parent",
+			  "%s (process %d) ended with status %d", c->name, (int)c->pid,
+			  WEXITSTATUS(status));
+}
+
+static void child_ended(struct child *c, int status)
+{
+	struct parent *p = c->parent;
+
+	log_end(c, status);
+	c->pid = 0;
+	chan_free(c->chan);
+	c->chan = NULL;
+	if (c == &p->agent)
+		parent_guard_forget(p);
+	if (p->stopping)
+		return;
+	if (!p->ready) {
+		/* It never served: better to say so than to try for ever. */
+		p->status = 1;
+		event_base_loopbreak(p->base);
+		return;
+	}
+	if (now_s() - c->started >= RESTART_CALM_S)
+		c->failures = 0;
+	plan_restart(c);
+}
+
+void children_reap(struct parent *p)
+{
+	struct child *children[] = { &p->agent, &p->engine };
+
+	for (size_t i = 0; i < sizeof(children) / sizeof(children[0]); i++) {
+		struct child *c = children[i];
+		int status;
+
+		if (c->pid > 0 && waitpid(c->pid, &status, WNOHANG) == c->pid) {
+			/* What it said last is still in the channel. */
+			event_base_loop(p->base, EVLOOP_NONBLOCK);
+			child_ended(c, status);
+		}
+	}
+}
+
+void children_stop(struct parent *p)
+{
+	struct child *children[] = { &p->agent, &p->engine };
+
+	p->stopping = true;
+	for (size_t i = 0; i < sizeof(children) / sizeof(children[0]); i++) {
+		if (children[i]->restart)
+			evtimer_del(children[i]->restart);
+		if (children[i]->chan)
+			(void)chan_send(children[i]->chan, MSG_STOP, NULL, 0, NULL, 0);
+	}
+}
+
+bool children_are_gone(const struct parent *p)
+{
+	return p->agent.pid == 0 && p->engine.pid == 0;
+}

@@ -1,0 +1,283 @@
+/*
+ * ipspd/parent_open.c - what only root may open: directories, sockets, the TUN; and giving up the
+ * rest of root's powers.
+ */
+#include "config.h"
+
+#include "ipspd/parent.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <linux/in6.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "ipspd/log.h"
+#include "ipspd/marks.h"
+
+#define TUN_MTU 1400
+#define SOCKET_BUFFER (4 << 20)	/* octets: bursts of ESP while the engine has its turn elsewhere */
+
+/* ---- files ---- */
+
+/* Makes the directories above path, root's and readable. */
+static int make_above(const char *path)
+{
+	char above[START_PATH_MAX];
+	size_t len = strlen(path);
+
+	if (len >= sizeof(above))
+		return -ENAMETOOLONG;
+	memcpy(above, path, len + 1);
+	for (char *slash = strchr(above + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(above, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		*slash = '/';
+	}
+	return 0;
+}
+
+int open_directory(const char *path, mode_t mode, uid_t uid, gid_t gid)
+{
+	int rc = make_above(path);
+
+	if (rc < 0)
+		return rc;
+	if (mkdir(path, mode) < 0 && errno != EEXIST)
+		return -errno;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0) {
+		rc = -errno;
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+int write_pidfile(const char *path)
+{
+	char text[16];
+	int rc = make_above(path);
+
+	if (rc < 0)
+		return rc;
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0)
+		return -errno;
+	int len = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+	rc = write(fd, text, (size_t)len) == len ? 0 : -EIO;
+	close(fd);
+	return rc;
+}
+
+/* ---- sockets ---- */
+
+/* Does somebody listen there? */
+static bool is_answered(const struct sockaddr_un *sun)
+{
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return false;
+	bool answered = connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) == 0;
+	close(fd);
+	return answered;
+}
+
+int open_control(const char *path, gid_t gid, const char **why)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+
+	*why = "the path is too long for a socket";
+	if (strlen(path) >= sizeof(sun.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(sun.sun_path, path, strlen(path) + 1);
+	*why = "another process listens there";
+	if (is_answered(&sun))
+		return -EADDRINUSE;
+	int rc = make_above(path);
+	int fd = rc == 0 ? socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) : -1;
+	if (fd < 0) {
+		rc = rc < 0 ? rc : -errno;
+		*why = strerror(-rc);
+		return rc;
+	}
+	unlink(path);
+	mode_t before = umask(0177);	/* nobody connects before it is whose it shall be */
+	bool good = bind(fd, (const struct sockaddr *)&sun, sizeof(sun)) == 0;
+	umask(before);
+	if (!good || chown(path, 0, gid) < 0 || chmod(path, 0660) < 0 || listen(fd, 16) < 0) {
+		rc = -errno;
+		*why = strerror(-rc);
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+/* One raw socket with our mark, so that neither guard nor steering touches what it sends. */
+static int open_raw(int family, int protocol, bool header)
+{
+	const int mark = (int)IPSPD_MARK_BYPASS, on = 1, size = SOCKET_BUFFER;
+	int fd = socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+
+	if (fd < 0)
+		return -errno;
+	bool good = setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) == 0;
+	if (header && good)
+		good = family == AF_INET ?
+			       setsockopt(fd, IPPROTO_IP, IP_HDRINCL, &on, sizeof(on)) == 0 :
+			       setsockopt(fd, IPPROTO_IPV6, IPV6_HDRINCL, &on, sizeof(on)) == 0;
+	if (!good) {
+		int rc = -errno;
+
+		close(fd);
+		return rc;
+	}
+	/* The usual bounds stay when the kernel does not give more. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+	return fd;
+}
+
+static const struct {
+	enum engine_fd which;
+	int family;
+	int protocol;
+	bool header;
+} raw_sockets[] = {
+	{ ENGINE_FD_ESP4_IN, AF_INET, IPPROTO_ESP, false },
+	{ ENGINE_FD_ESP6_IN, AF_INET6, IPPROTO_ESP, false },
+	{ ENGINE_FD_RAW4_OUT, AF_INET, IPPROTO_RAW, true },
+	{ ENGINE_FD_RAW6_OUT, AF_INET6, IPPROTO_RAW, true },
+};
+
+static int open_raw_sockets(struct engine_start *s, const char **why)
+{
+	for (size_t i = 0; i < sizeof(raw_sockets) / sizeof(raw_sockets[0]); i++) {
+		int fd = open_raw(raw_sockets[i].family, raw_sockets[i].protocol,
+				  raw_sockets[i].header);
+
+		/* A kernel without IPv6 has no such packets. */
+		if (fd == -EAFNOSUPPORT && raw_sockets[i].family == AF_INET6)
+			continue;
+		if (fd < 0) {
+			*why = "raw socket";
+			return fd;
+		}
+		s->fds[raw_sockets[i].which] = fd;
+	}
+	return 0;
+}
+
+/* ---- the TUN ---- */
+
+static void write_sysctl(const char *family, const char *ifname, const char *name,
+			 const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s", family, ifname, name);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+		ipspd_log(LOG_WARNING, "tun", "%s: %s", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Up, with our MTU. @return 0 or -errno */
+static int bring_up(const char *ifname, uint32_t *ifindex)
+{
+	struct ifreq ifr = { .ifr_mtu = TUN_MTU };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", ifname);
+	bool good = ioctl(fd, SIOCSIFMTU, &ifr) == 0 && ioctl(fd, SIOCGIFFLAGS, &ifr) == 0;
+	ifr.ifr_flags = (short)(ifr.ifr_flags | IFF_UP);
+	good = good && ioctl(fd, SIOCSIFFLAGS, &ifr) == 0 && ioctl(fd, SIOCGIFINDEX, &ifr) == 0;
+	int rc = good ? 0 : -errno;
+	close(fd);
+	if (good)
+		*ifindex = (uint32_t)ifr.ifr_ifindex;
+	return rc;
+}
+
+static int open_tun(const char *name, struct engine_start *s, const char **why)
+{
+	struct ifreq ifr = { .ifr_flags = IFF_TUN | IFF_NO_PI };
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+
+	*why = "/dev/net/tun";
+	if (fd < 0)
+		return -errno;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	*why = "TUN";
+	int rc = ioctl(fd, TUNSETIFF, &ifr) < 0 ? -errno : 0;
+	if (rc == 0) {
+		/* No addresses of its own; and packets that come out of it come from anywhere. */
+		write_sysctl("ipv6", ifr.ifr_name, "addr_gen_mode", "1");
+		write_sysctl("ipv4", ifr.ifr_name, "rp_filter", "2");
+		rc = bring_up(ifr.ifr_name, &s->tun_ifindex);
+	}
+	if (rc < 0) {
+		close(fd);
+		return rc;
+	}
+	memcpy(s->tun_name, ifr.ifr_name, sizeof(s->tun_name));
+	s->tun_name[sizeof(s->tun_name) - 1] = '\0';
+	s->tun_mtu = TUN_MTU;
+	s->fds[ENGINE_FD_TUN] = fd;
+	return 0;
+}
+
+int open_attachment(const struct attach *a, struct engine_start *s, const char **why)
+{
+	if (a->kind == ATTACH_NONE)
+		return 0;
+	int rc = open_raw_sockets(s, why);
+
+	return rc < 0 ? rc : open_tun(a->name, s, why);
+}
+
+int open_counters(void)
+{
+	int fd = memfd_create("ipspd counters", MFD_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* ---- privilege ---- */
+
+bool keep_least_privilege(void)
+{
+	static const int kept[] = {
+		CAP_NET_ADMIN,		/* guard, TUN */
+		CAP_NET_RAW,		/* raw sockets */
+		CAP_SETUID, CAP_SETGID, CAP_SETPCAP,	/* children become nobody */
+		CAP_KILL,		/* and can be killed all the same */
+	};
+
+	capng_clear(CAPNG_SELECT_BOTH);
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		if (capng_update(CAPNG_ADD, (capng_type_t)(CAPNG_EFFECTIVE | CAPNG_PERMITTED |
+							   CAPNG_BOUNDING_SET),
+				 (unsigned)kept[i]) != 0)
+			return false;
+	}
+	return capng_apply(CAPNG_SELECT_BOTH) == 0;
+}

@@ -1,0 +1,232 @@
+/*
+ * ipspd/sandbox.c - an unprivileged user and an allow list of system calls for each role.
+ *
+ * The lists are tables. Arguments are looked at where the call alone would allow too much: which
+ * sockets may be made, and that no memory becomes both new and executable. Paths are not seccomp's
+ * to judge; file permissions are, and the roles own nothing but the state directory.
+ */
+#include "config.h"
+
+#include "ipspd/sandbox.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <grp.h>
+#include <linux/netlink.h>
+#include <pwd.h>
+#include <seccomp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#ifdef IPSPD_SANITIZERS
+#define WITH_SANITIZERS 1
+#else
+#define WITH_SANITIZERS 0
+#endif
+
+/* What every event loop of ours does. */
+static const int common_calls[] = {
+	SCMP_SYS(brk), SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(close),
+	SCMP_SYS(dup), SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_pwait),
+	SCMP_SYS(epoll_wait), SCMP_SYS(eventfd2), SCMP_SYS(exit), SCMP_SYS(exit_group),
+	SCMP_SYS(fcntl), SCMP_SYS(fstat), SCMP_SYS(futex), SCMP_SYS(getpid), SCMP_SYS(getrandom),
+	SCMP_SYS(getsockopt), SCMP_SYS(gettid), SCMP_SYS(gettimeofday), SCMP_SYS(getuid),
+	SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(lseek),
+	SCMP_SYS(madvise), SCMP_SYS(mlock), SCMP_SYS(mremap), SCMP_SYS(munlock),
+	SCMP_SYS(munmap), SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep),
+	SCMP_SYS(newfstatat), SCMP_SYS(pipe2), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(read),
+	SCMP_SYS(readv), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg), SCMP_SYS(restart_syscall),
+	SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(rseq), SCMP_SYS(sched_yield), SCMP_SYS(sendmsg), SCMP_SYS(sendto),
+	SCMP_SYS(set_robust_list), SCMP_SYS(setsockopt), SCMP_SYS(shutdown),
+	SCMP_SYS(sigaltstack), SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime),
+	SCMP_SYS(timerfd_gettime), SCMP_SYS(write), SCMP_SYS(writev),
+	/* abort(3), so that a failed assertion says so */
+	SCMP_SYS(tgkill),
+	/* time zones and name services of the C library, read-only by file permissions */
+	SCMP_SYS(openat), SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2),
+	SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(uname), SCMP_SYS(sysinfo),
+};
+
+/* SQLite beneath the state directory; the control socket; AgentX. */
+static const int agent_calls[] = {
+	SCMP_SYS(open), SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(statx), SCMP_SYS(fstatfs),
+	SCMP_SYS(statfs), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(rename),
+	SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(link), SCMP_SYS(linkat),
+	SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(ftruncate), SCMP_SYS(fallocate),
+	SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(preadv), SCMP_SYS(pwritev),
+	SCMP_SYS(fchmod), SCMP_SYS(fchown), SCMP_SYS(flock), SCMP_SYS(mkdir), SCMP_SYS(mkdirat),
+	SCMP_SYS(getdents64), SCMP_SYS(getcwd), SCMP_SYS(umask), SCMP_SYS(utimensat),
+	SCMP_SYS(getppid), SCMP_SYS(msync),
+	SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(accept4), SCMP_SYS(accept),
+	SCMP_SYS(getpeername), SCMP_SYS(getsockname),
+};
+
+/* Packets by the batch; questions to the kernel's routing. */
+static const int engine_calls[] = {
+	SCMP_SYS(recvmmsg), SCMP_SYS(sendmmsg), SCMP_SYS(bind), SCMP_SYS(connect),
+	SCMP_SYS(getsockname), SCMP_SYS(msync), SCMP_SYS(ioctl),
+};
+
+/* What the runtime of ASan and UBSan does on its own. */
+static const int sanitizer_calls[] = {
+	SCMP_SYS(getrlimit), SCMP_SYS(setrlimit), SCMP_SYS(prlimit64), SCMP_SYS(readlink),
+	SCMP_SYS(open), SCMP_SYS(stat), SCMP_SYS(prctl), SCMP_SYS(arch_prctl), SCMP_SYS(getcwd),
+	SCMP_SYS(sched_getaffinity), SCMP_SYS(ioctl), SCMP_SYS(personality),
+	SCMP_SYS(process_vm_readv), SCMP_SYS(pread64), SCMP_SYS(getdents64), SCMP_SYS(getppid),
+};
+
+/* Which sockets a role may make. */
+struct socket_kind {
+	enum ipspd_role role;
+	int family;
+	int type;	/* low bits, without SOCK_CLOEXEC and SOCK_NONBLOCK; 0: any */
+};
+
+static const struct socket_kind sockets[] = {
+	{ ROLE_AGENT, AF_UNIX, 0 },		/* AgentX; the C library's name services */
+	{ ROLE_AGENT, AF_INET, SOCK_STREAM },	/* AgentX over TCP */
+	{ ROLE_AGENT, AF_INET6, SOCK_STREAM },
+	{ ROLE_ENGINE, AF_NETLINK, 0 },		/* which way a packet would go */
+	{ ROLE_ENGINE, AF_INET, SOCK_DGRAM },	/* which address is ours */
+	{ ROLE_ENGINE, AF_INET6, SOCK_DGRAM },
+};
+#define SOCK_TYPE_BITS 0xf
+
+/* ---- root ---- */
+
+bool sandbox_drop_root(const char *user, const char **why)
+{
+	const struct rlimit none = { 0, 0 };
+	const struct passwd *pw = getpwnam(user);
+
+	if (!pw || pw->pw_uid == 0) {
+		*why = "the unprivileged user does not exist, or is root";
+		return false;
+	}
+	capng_clear(CAPNG_SELECT_BOTH);
+	if (capng_change_id((int)pw->pw_uid, (int)pw->pw_gid,
+			    (capng_flags_t)(CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING)) != 0) {
+		*why = "cannot change to the unprivileged user";
+		return false;
+	}
+	if (setuid(0) == 0 || setgid(0) == 0 || capng_have_capabilities(CAPNG_SELECT_CAPS) !=
+	    CAPNG_NONE) {
+		*why = "root could be had back";
+		return false;
+	}
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
+	    setrlimit(RLIMIT_CORE, &none) < 0) {
+		*why = "cannot forbid new privileges and core dumps";
+		return false;
+	}
+	return true;
+}
+
+bool sandbox_lock_memory(void)
+{
+	/* The sanitizers reserve terabytes that cannot be locked. */
+	return WITH_SANITIZERS || mlockall(MCL_CURRENT | MCL_FUTURE) == 0;
+}
+
+/* ---- system calls ---- */
+
+static int allow_calls(scmp_filter_ctx ctx, const int *calls, size_t n)
+{
+	int rc = 0;
+
+	/* A call this architecture does not have has a negative number: nobody can make it. */
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		if (calls[i] >= 0)
+			rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
+	}
+	return rc;
+}
+
+static int allow_sockets(scmp_filter_ctx ctx, enum ipspd_role role)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < sizeof(sockets) / sizeof(sockets[0]); i++) {
+		const struct socket_kind *k = &sockets[i];
+
+		if (k->role != role)
+			continue;
+		if (k->type == 0)
+			rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+					      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)k->family));
+		else
+			rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+					      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)k->family),
+					      SCMP_A1(SCMP_CMP_MASKED_EQ, SOCK_TYPE_BITS,
+						      (scmp_datum_t)k->type));
+	}
+	return rc;
+}
+
+/* Memory, but nothing new to execute. */
+static int allow_memory(scmp_filter_ctx ctx)
+{
+	int rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+				  SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+
+	return rc != 0 ? rc : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+					       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+}
+
+/* setproctitle(3) and thread names, nothing else. */
+static int allow_prctl(scmp_filter_ctx ctx)
+{
+	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
+				SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
+}
+
+#define N_OF(a) (sizeof(a) / sizeof((a)[0]))
+
+static int fill(scmp_filter_ctx ctx, enum ipspd_role role)
+{
+	int rc = allow_calls(ctx, common_calls, N_OF(common_calls));
+
+	if (rc == 0)
+		rc = role == ROLE_AGENT ? allow_calls(ctx, agent_calls, N_OF(agent_calls)) :
+					  allow_calls(ctx, engine_calls, N_OF(engine_calls));
+	if (rc == 0)
+		rc = allow_sockets(ctx, role);
+	if (rc == 0)
+		rc = allow_memory(ctx);
+	if (rc == 0)
+		rc = WITH_SANITIZERS ?
+			     allow_calls(ctx, sanitizer_calls, N_OF(sanitizer_calls)) :
+			     allow_prctl(ctx);
+	return rc;
+}
+
+bool sandbox_enter(enum ipspd_role role, const char **why)
+{
+	static char said[80];
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+
+	if (!ctx) {
+		*why = "seccomp: no memory";
+		return false;
+	}
+	int rc = fill(ctx, role);
+	/* The kernel's audit log names the call that ended a process. */
+	if (rc == 0)
+		rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_LOG, 1);
+	if (rc == 0)
+		rc = seccomp_load(ctx);
+	seccomp_release(ctx);
+	if (rc != 0) {
+		snprintf(said, sizeof(said), "seccomp: %s", strerror(-rc));
+		*why = said;
+		return false;
+	}
+	return true;
+}

@@ -1,0 +1,27 @@
+/*
+ * ipspd/sandbox.h - what a child gives up before it reads anything: root, and most system calls.
+ */
+#ifndef IPSPD_SANDBOX_H
+#define IPSPD_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "ipspd/roles.h"
+
+/**
+ * Becomes the unprivileged user for good: ids, groups, capabilities, no_new_privs; no core dumps, no
+ * ptrace by equals. Needs root. @return false with *why
+ */
+bool sandbox_drop_root(const char *user, const char **why);
+
+/** Keeps all memory of the process, present and future, out of swap. @return false: may be swapped */
+bool sandbox_lock_memory(void);
+
+/**
+ * Forbids all system calls but those of the role, for good; any other ends the process (SIGSYS).
+ * @return false with *why
+ */
+bool sandbox_enter(enum ipspd_role role, const char **why);
+
+#endif
