@@ -59,19 +59,19 @@ static bool row_is_kept(const struct mib_row *r, const struct mib_table *t)
 {
 	const struct mib_column *storage = mib_table_column_tc(t, MIB_TC_STORAGE_TYPE);
 
-	return r && !(storage && mib_row_number(r, storage, MIB_ST_NON_VOLATILE) == MIB_ST_VOLATILE);
+	if (!r)
+		return false;
+	return !storage || mib_row_number(r, storage, MIB_ST_NON_VOLATILE) != MIB_ST_VOLATILE;
 }
 
 /**
- * What is kept of a column: what was set. Of RowStatus, whether the row was in force; what it lacks
- * otherwise is found out again at load.
+ * What is kept of a column: what was set. RowStatus is never set but has a state: active,
+ * notInService, or destroy when that waits for the last pointer. What else a row lacks is found out
+ * again at load.
  */
 static bool row_value(const struct mib_row *r, const struct mib_column *col, struct mib_value *out)
 {
-	if (col->tc != MIB_TC_ROW_STATUS)
-		return mib_row_is_set(r, col) && mib_row_get(r, col, out);
-	*out = mib_value_integer(mib_row_active(r) ? MIB_RS_ACTIVE : MIB_RS_NOT_IN_SERVICE);
-	return true;
+	return (col->tc == MIB_TC_ROW_STATUS || mib_row_is_set(r, col)) && mib_row_get(r, col, out);
 }
 
 static int bind_octets(sqlite3_stmt *st, int pos, const uint8_t *data, size_t len)
@@ -391,8 +391,8 @@ static enum mib_err load_report_unknown(const struct load *l, struct mib_diag *d
 		if (load_knows_column(l->db, sqlite3_column_int64(st, 0)))
 			continue;
 		mib_diag_set(&note, NULL, NULL, 0,
-			     "%s: %lld values of %s::%s of %s stay unused: this version has no such "
-			     "column, or one of another type",
+			     "%s: %lld values of %s::%s of %s stay unused: this version has no "
+			     "such column, or one of another type",
 			     l->db->path, (long long)sqlite3_column_int64(st, 5),
 			     (const char *)sqlite3_column_text(st, 2),
 			     (const char *)sqlite3_column_text(st, 4),

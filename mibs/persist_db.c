@@ -307,7 +307,8 @@ static enum mib_err db_quick_check(struct mib_db *db, struct mib_diag *d)
 
 		/* A heading may stand above what was found. */
 		if (!found || strcmp(found, "ok"))
-			err = db_fail(db, MIB_RESOURCE_UNAVAILABLE, d, "the database is corrupt: %s",
+			err = db_fail(db, MIB_RESOURCE_UNAVAILABLE, d,
+				      "the database is corrupt: %s",
 				      line ? line + 1 : found ? found : "no memory");
 	}
 	sqlite3_finalize(st);
@@ -333,7 +334,8 @@ static enum mib_err db_judge(struct mib_db *db, bool *is_empty, struct mib_diag 
 		return db_fail(db, MIB_RESOURCE_UNAVAILABLE, d, "this is no database of ipspd");
 	if (version > MIB_DB_VERSION)
 		return db_fail(db, MIB_RESOURCE_UNAVAILABLE, d,
-			       "the database has version %lld; this ipspd knows %d: use a newer one",
+			       "the database has version %lld; this ipspd knows %d: use a newer "
+			       "one",
 			       (long long)version, MIB_DB_VERSION);
 	if (version < 1)
 		return db_fail(db, MIB_RESOURCE_UNAVAILABLE, d,
@@ -378,8 +380,8 @@ static enum mib_err db_judge_key(struct mib_db *db, bool is_empty, bool *check_m
 			       "the database is corrupt: it has secrets but knows no key");
 	if (!*check_missing && !mib_seal_has_key(db->seal))
 		return db_fail(db, MIB_RESOURCE_UNAVAILABLE, d,
-			       "the key %s of its secrets is missing: put it back (none is made anew, "
-			       "that would lose them)", key);
+			       "the key %s of its secrets is missing: put it back (none is made "
+			       "anew, that would lose them)", key);
 	if (!*check_missing && !fits)
 		return db_fail(db, MIB_RESOURCE_UNAVAILABLE, d,
 			       "its secrets were sealed under a key other than %s", key);

@@ -55,12 +55,12 @@ struct mib_db {
 	sqlite3 *sql;
 	sqlite3_stmt *stmts[DB_N_STMTS];
 	struct mib_journal journal;
-	struct db_table *tables;	/* in the order of mib_tables; augmenting tables are missing */
+	struct db_table *tables;	/* in the order of mib_tables, without augmenting ones */
 	size_t n_tables;
 	int wal_pages;
 	/*
-	 * A commit failed after its end may have reached the log. Memory says it did not happen; were
-	 * we to crash now, recovery could say it did. Whatever is written next takes its place.
+	 * A commit failed after its end may have reached the log. Memory says it did not happen;
+	 * were we to crash now, recovery could say it did. What is written next takes its place.
 	 */
 	bool is_doubtful;
 };

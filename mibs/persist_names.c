@@ -206,8 +206,8 @@ enum mib_err db_names_sync(struct mib_db *db, struct mib_diag *d)
 		{ &n.col_get, "SELECT id FROM col WHERE tbl = ?1 AND name = ?2 AND kind = ?3" },
 		{ &n.col_put, "INSERT INTO col(tbl, name, kind) VALUES(?1, ?2, ?3)" },
 		/* Dates as SMIv2 modules have them sort as text. */
-		{ &n.module_put, "INSERT INTO module(name, revision) VALUES(?1, ?2) ON CONFLICT(name)"
-				 " DO UPDATE SET revision = excluded.revision"
+		{ &n.module_put, "INSERT INTO module(name, revision) VALUES(?1, ?2)"
+				 " ON CONFLICT(name) DO UPDATE SET revision = excluded.revision"
 				 " WHERE excluded.revision > revision" },
 	};
 	int rc = SQLITE_OK;

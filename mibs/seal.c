@@ -114,9 +114,9 @@ static enum mib_err seal_check_file(int fd, const char *path, bool is_private, s
 		return seal_fail(d, path, "cannot read its mode: %s", strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return seal_fail(d, path, "the key is no regular file");
-	/* systemd guards its credentials by the directory and by access lists, which look like this. */
+	/* systemd guards its credentials by access lists, which look as if the group could read. */
 	if (is_private && (st.st_mode & 077))
-		return seal_fail(d, path, "the key has mode %04o: others may use it, 0600 is needed",
+		return seal_fail(d, path, "the key has mode %04o: others may use it; 0600 needed",
 				 st.st_mode & 07777u);
 	if (st.st_size != MIB_SEAL_KEY_LEN)
 		return seal_fail(d, path, "the key has %lld octets, not %d",
@@ -392,8 +392,8 @@ enum mib_err mib_seal_unwrap(struct mib_seal *s, const struct mib_column *col,
 			     size_t blob_len, struct mib_secret *out, struct mib_diag *d)
 {
 	if (!s->has_key) {
-		mib_diag_set(d, col, index, index_len, "no key to open a sealed value: %s is missing",
-			     s->path);
+		mib_diag_set(d, col, index, index_len,
+			     "no key to open a sealed value: %s is missing", s->path);
 		return MIB_RESOURCE_UNAVAILABLE;
 	}
 	if (blob_len < MIB_SEAL_OVERHEAD || blob[0] != SEAL_VERSION) {
@@ -403,7 +403,8 @@ enum mib_err mib_seal_unwrap(struct mib_seal *s, const struct mib_column *col,
 	struct mib_secret secret = { NULL, 0 };
 
 	if (mib_secret_init(&secret, blob_len - MIB_SEAL_OVERHEAD)) {
-		mib_diag_set(d, col, index, index_len, "no locked memory left for a secret of %zu octets",
+		mib_diag_set(d, col, index, index_len,
+			     "no locked memory left for a secret of %zu octets",
 			     blob_len - MIB_SEAL_OVERHEAD);
 		return MIB_RESOURCE_UNAVAILABLE;
 	}

@@ -50,8 +50,8 @@ enum mib_err mib_secmem_init(unsigned int flags, struct mib_diag *d)
 
 	getrlimit(RLIMIT_MEMLOCK, &lim);
 	mib_diag_set(d, NULL, NULL, 0,
-		     "cannot lock %u octets of memory for secrets: RLIMIT_MEMLOCK is %llu; raise it "
-		     "(systemd: LimitMEMLOCK=)",
+		     "cannot lock %u octets of memory for secrets: RLIMIT_MEMLOCK is %llu; raise "
+		     "it (systemd: LimitMEMLOCK=)",
 		     MIB_SECMEM_BYTES, (unsigned long long)lim.rlim_cur);
 	return MIB_RESOURCE_UNAVAILABLE;
 }

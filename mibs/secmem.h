@@ -16,7 +16,7 @@
 #define MIB_SECMEM_BYTES (4u << 20)
 
 enum mib_secmem_flags {
-	MIB_SECMEM_MAY_SWAP = 1,	/* for tests and tools: go on when the kernel refuses to lock */
+	MIB_SECMEM_MAY_SWAP = 1,	/* for tests and tools: go on without a lock */
 };
 
 /**

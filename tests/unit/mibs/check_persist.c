@@ -1,5 +1,5 @@
 /*
- * check_persist.c - mibs/persist.c and persist_reserve.c: what is written comes back, and only that;
+ * check_persist.c - mibs/persist.c and persist_reserve.c: what is written comes back and no more;
  * secrets are on disk sealed only; changes of the schema lose nothing silently.
  */
 #include "config.h"
@@ -140,16 +140,18 @@ START_TEST(test_scalars_and_augmenting_columns_come_back)
 }
 END_TEST
 
-START_TEST(test_being_in_force_comes_back)
+START_TEST(test_row_status_comes_back)
 {
-	fake_set_active(fake_row1(store, 1), true);
-	write_row(NULL, fake_find(store, 1));
-	write_row(NULL, fake_row1(store, 2));
+	fake_set_status(fake_row1(store, 1), MIB_RS_ACTIVE);
+	fake_set_status(fake_row1(store, 2), MIB_RS_NOT_IN_SERVICE);
+	fake_set_status(fake_row1(store, 3), MIB_RS_DESTROY);
+	for (uint32_t i = 1; i <= 3; i++)
+		write_row(NULL, fake_find(store, i));
 
 	struct mib_store *again = fake_load(&fix, NULL, NULL);
 
-	ck_assert(mib_row_active(fake_find(again, 1)));
-	ck_assert(!mib_row_active(fake_find(again, 2)));
+	ck_assert_uint_eq(fake_store_rows(again), 3);
+	ck_assert(fake_store_equal(store, again));
 	fake_store_free(again);
 }
 END_TEST
@@ -589,7 +591,7 @@ static Suite *persist_suite(void)
 	tcase_add_loop_test(rows, test_a_value_of_every_syntax_comes_back, 0, COUNT(values));
 	tcase_add_test(rows, test_rows_come_back_in_oid_order);
 	tcase_add_test(rows, test_scalars_and_augmenting_columns_come_back);
-	tcase_add_test(rows, test_being_in_force_comes_back);
+	tcase_add_test(rows, test_row_status_comes_back);
 	tcase_add_test(rows, test_times_of_change_are_not_kept);
 	tcase_add_test(rows, test_a_column_taken_back_stays_away);
 	tcase_add_test(rows, test_a_destroyed_row_stays_away);

@@ -39,7 +39,7 @@ static void fill_row(struct mib_store *s, uint32_t index, const char *text)
 	words[sizeof(words) - 1] = '\0';
 	fake_set_text(fake_row1(s, index), FAKE_OCTETS, words);
 	fake_set_text(fake_row1(s, index), FAKE_SECRET, text);
-	fake_set_active(fake_row1(s, index), true);
+	fake_set_status(fake_row1(s, index), MIB_RS_ACTIVE);
 }
 
 static struct mib_store *state_before(void)

@@ -258,7 +258,8 @@ static const struct {
 } elsewhere[] = {
 	{ "other last id", { .name = "fakeSecret", .table = &fake_table }, { 7, 8 }, 2 },
 	{ "other first id", { .name = "fakeSecret", .table = &fake_table }, { 6, 4294967295u }, 2 },
-	{ "longer index", { .name = "fakeSecret", .table = &fake_table }, { 7, 4294967295u, 0 }, 3 },
+	{ "longer index", { .name = "fakeSecret", .table = &fake_table },
+	  { 7, 4294967295u, 0 }, 3 },
 	{ "shorter index", { .name = "fakeSecret", .table = &fake_table }, { 7 }, 1 },
 	{ "no index", { .name = "fakeSecret", .table = &fake_table }, { 0 }, 0 },
 	{ "other column", { .name = "fakeOctets", .table = &fake_table }, { 7, 4294967295u }, 2 },

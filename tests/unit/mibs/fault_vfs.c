@@ -1,6 +1,6 @@
 /*
- * fault_vfs.c - failures at each step of SQLite's file access, see fault_vfs.h. It stands before the
- * default layer and keeps what unsynced writes have overwritten, to be able to lose them.
+ * fault_vfs.c - failures at each step of SQLite's file access, see fault_vfs.h. It stands before
+ * the default layer and keeps what unsynced writes have overwritten, to be able to lose them.
  */
 #include "config.h"
 

@@ -1,6 +1,6 @@
 /*
- * fault_vfs.h - a file layer for SQLite that fails, kills the process, or cuts the power at a chosen
- * step. Steps are what changes a file: writes, truncations, syncs.
+ * fault_vfs.h - a file layer for SQLite that fails, kills the process, or cuts the power at a
+ * chosen step. Steps are what changes a file: writes, truncations, syncs.
  */
 #ifndef FAULT_VFS_H
 #define FAULT_VFS_H

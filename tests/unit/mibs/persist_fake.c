@@ -1,5 +1,5 @@
 /*
- * persist_fake.c - schema, store and state directory for the persistence suites, see persist_fake.h.
+ * persist_fake.c - schema, store and state directory for the persistence suites, persist_fake.h.
  * It stands in for the generated descriptors and for mibs/store.c, of which it defines what
  * mibs/persist.c calls.
  */
@@ -125,7 +125,7 @@ struct fake_cell {
 struct mib_row {
 	const struct mib_table *table;
 	struct mib_oid index;
-	bool is_active;
+	enum mib_row_status status;
 	struct fake_cell cells[FAKE_SLOTS];
 };
 
@@ -165,6 +165,7 @@ struct mib_row *fake_row(struct mib_store *s, const struct mib_table *t, const u
 	r = calloc(1, sizeof(*r));
 	ck_assert_ptr_nonnull(r);
 	r->table = t;
+	r->status = MIB_RS_NOT_IN_SERVICE;
 	r->index.len = len;
 	memcpy(r->index.ids, index, len * sizeof(*index));
 	s->rows[s->n_rows++] = r;
@@ -217,20 +218,15 @@ void fake_set_text(struct mib_row *r, int column, const char *text)
 	fake_set(r, &fake_columns[column], &v);
 }
 
-void fake_set_active(struct mib_row *r, bool active)
+void fake_set_status(struct mib_row *r, enum mib_row_status status)
 {
-	r->is_active = active;
+	r->status = status;
 }
 
 const uint32_t *mib_row_index(const struct mib_row *r, size_t *len)
 {
 	*len = r->index.len;
 	return r->index.ids;
-}
-
-bool mib_row_active(const struct mib_row *r)
-{
-	return r->is_active;
 }
 
 bool mib_row_is_set(const struct mib_row *r, const struct mib_column *col)
@@ -242,6 +238,10 @@ bool mib_row_get(const struct mib_row *r, const struct mib_column *col, struct m
 {
 	const struct fake_cell *c = &r->cells[fake_slot(col)];
 
+	if (col->tc == MIB_TC_ROW_STATUS) {
+		*out = mib_value_integer(r->status);
+		return r->table == &fake_table;
+	}
 	if (r->table == &fake_scalars && col != &fake_name)
 		return false;
 	if (c->is_set)
@@ -334,7 +334,7 @@ bool fake_store_equal(const struct mib_store *a, const struct mib_store *b)
 		const struct mib_row *o = fake_find_oid((struct mib_store *)b, r->table,
 							r->index.ids, r->index.len);
 
-		if (!o || r->is_active != o->is_active)
+		if (!o || r->status != o->status)
 			return false;
 		for (size_t k = 0; k < FAKE_SLOTS; k++) {
 			if (!fake_cell_equal(&r->cells[k], &o->cells[k]))
@@ -344,7 +344,7 @@ bool fake_store_equal(const struct mib_store *a, const struct mib_store *b)
 	return true;
 }
 
-/** As the contract says: refuses what the schema does not allow. Integer32 is the one limit here. */
+/** Refuses what the schema does not allow, as the contract says; Integer32 is the limit here. */
 enum mib_err mib_store_load_cell(struct mib_store *s, const struct mib_column *col,
 				 const uint32_t *index, size_t index_len,
 				 const struct mib_value *v, struct mib_diag *d)
@@ -359,7 +359,7 @@ enum mib_err mib_store_load_cell(struct mib_store *s, const struct mib_column *c
 				     index, index_len);
 
 	if (col->tc == MIB_TC_ROW_STATUS)
-		r->is_active = v->number == MIB_RS_ACTIVE;
+		r->status = (enum mib_row_status)v->number;
 	else
 		fake_set(r, col, v);
 	return MIB_OK;

@@ -44,7 +44,7 @@ struct mib_row *fake_find(struct mib_store *s, uint32_t index);
 void fake_set(struct mib_row *r, const struct mib_column *col, const struct mib_value *v);
 void fake_set_number(struct mib_row *r, int column, int64_t n);
 void fake_set_text(struct mib_row *r, int column, const char *text);
-void fake_set_active(struct mib_row *r, bool active);
+void fake_set_status(struct mib_row *r, enum mib_row_status status);
 
 struct mib_store *fake_store_new(void);
 void fake_store_free(struct mib_store *s);
