@@ -138,6 +138,10 @@ MIB_MUST_CHECK enum mib_err mib_index_decode(const struct mib_table *t, const ui
 MIB_MUST_CHECK bool mib_index_encode(const struct mib_table *t, const struct mib_value *parts,
 				     size_t n, struct mib_oid *out);
 
+/** Appends one index part to *out, as index column `part` has it. @return false: too long. */
+MIB_MUST_CHECK bool mib_index_encode_part(const struct mib_column *part, const struct mib_value *v,
+					  struct mib_oid *out);
+
 /*
  * Text forms, the same at the command line, in logs and in XML (RFC 6643 section 5).
  */

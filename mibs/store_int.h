@@ -1,0 +1,153 @@
+/*
+ * mibs/store_int.h - the store and its transactions from inside; internal to mibs/.
+ */
+#ifndef MIBS_STORE_INT_H
+#define MIBS_STORE_INT_H
+
+#include "mibs/edges.h"
+#include "mibs/rows.h"
+
+/** A column and its whole OID: what GETNEXT walks, in OID order. */
+struct mib_walk_column {
+	const struct mib_column *col;
+	struct mib_oid oid;
+};
+
+struct mib_store {
+	struct mib_view view;		/* what is committed */
+	struct mib_shelf *shelves;
+	size_t n_shelves;
+	struct mib_shelf **by_table;	/* by mib_table.number */
+	const struct mib_source **sources;	/* by mib_table.number; NULL: none */
+	struct mib_walk_column *columns;	/* the readable ones */
+	size_t n_columns;
+	struct mib_edge_tree edges;
+	struct mib_row_list idle;
+	const struct mib_journal *journal;
+	uint64_t (*boottime_cs)(void);
+	uint64_t master_start_cs;
+	uint64_t generation;
+	uint64_t refusals;
+	struct mib_txn *txn;		/* the one that is staged */
+	const struct mib_listener **listeners;
+	size_t n_listeners;
+	struct mib_waiter *waiters;	/* the longest waiting first */
+	bool waking;
+	bool loading;
+};
+
+/** Who set a column of a staged row. */
+struct mib_assigned {
+	uint16_t slot;
+	size_t varbind;
+};
+
+/** One row that a transaction touches. */
+struct mib_staged {
+	RB_ENTRY(mib_staged) link;
+	TAILQ_ENTRY(mib_staged) order;
+	struct mib_shelf *shelf;
+	struct mib_row *before;		/* committed, or NULL */
+	struct mib_row *after;		/* the version to be, or NULL: there is none */
+	const struct mib_rs_rule *rule;	/* what RowStatus makes of it */
+	int32_t asked;			/* what RowStatus was set to; 0: was not */
+	size_t asked_varbind;
+	size_t first_varbind;
+	struct mib_assigned *assigned;
+	size_t n_assigned;
+	bool anew;			/* the old row goes even when a new one comes */
+	bool forced;			/* made without looking at access */
+	bool settled;			/* after is as it will be, and has its edges */
+	bool indexed;			/* after's edges stand in the transaction's tree */
+	bool touched;			/* a change even when no cell differs */
+	bool derived;
+	bool same;			/* nothing changes; after is NULL, before counts */
+	size_t index_len;
+	uint32_t index[];
+};
+
+RB_HEAD(mib_staged_tree, mib_staged);
+TAILQ_HEAD(mib_staged_list, mib_staged);
+
+enum mib_txn_state {
+	MIB_TXN_OPEN,
+	MIB_TXN_PREPARING,
+	MIB_TXN_PREPARED,
+	MIB_TXN_COMMITTED,
+	MIB_TXN_ENDED,			/* failed or undone */
+};
+
+struct mib_txn {
+	struct mib_store *store;
+	struct mib_view view;
+	enum mib_door door;
+	char who[64];
+	enum mib_txn_state state;
+	bool refused;			/* counted already */
+	size_t varbinds;
+	size_t deriving;		/* varbind from which follows what is staged now */
+	struct mib_staged_tree staged;
+	struct mib_staged_list order;	/* as first touched */
+	struct mib_edge_tree edges;
+	struct mib_change *changes;
+	size_t n_changes;
+	struct mib_change *durable;	/* the part of them that the journal keeps */
+	size_t n_durable;
+};
+
+/* ---- rows.c, view.c ---- */
+
+/** The first row of a tree at or after (strict: after) that index. */
+struct mib_row *mib_rows_seek(const struct mib_row_tree *tree, const uint32_t *index, size_t len,
+			      bool strict);
+struct mib_row *mib_rows_find(const struct mib_row_tree *tree, const uint32_t *index, size_t len);
+
+/** The view in which this very version stands. */
+const struct mib_view *mib_row_home(const struct mib_row *r);
+
+/** The shelf that holds the rows of that table. */
+static inline struct mib_shelf *mib_store_shelf(const struct mib_store *s,
+						const struct mib_table *t)
+{
+	return s->by_table[t->number];
+}
+
+/** May this row be active in that view? Mandatory columns, references, special rules, binders. */
+MIB_MUST_CHECK enum mib_err mib_row_check_active(const struct mib_view *v, const struct mib_row *r,
+						 const struct mib_column **at, struct mib_diag *d);
+
+/** Is the row to be kept on disk? volatile rows are not. */
+bool mib_row_is_durable(const struct mib_row *r);
+
+/* ---- txn.c ---- */
+
+int mib_staged_cmp(const struct mib_staged *a, const struct mib_staged *b);
+RB_PROTOTYPE(mib_staged_tree, mib_staged, link, mib_staged_cmp)
+
+/** What t does to that row, or NULL. */
+struct mib_staged *mib_txn_find(const struct mib_txn *t, const struct mib_shelf *shelf,
+				const uint32_t *index, size_t len);
+/** The first row of the shelf that t touches, at or after (strict: after) that index. */
+struct mib_staged *mib_txn_seek(const struct mib_txn *t, const struct mib_shelf *shelf,
+				const uint32_t *index, size_t len, bool strict);
+
+/** Stages a row without assigning anything: it counts as changed. For rules that mirror others. */
+MIB_MUST_CHECK enum mib_err mib_txn_touch(struct mib_txn *t, const struct mib_row *r);
+
+/** Which varbind set that column of the row; else the one that asked for its state, or the first. */
+size_t mib_staged_varbind(const struct mib_staged *st, const struct mib_column *col);
+
+/** Was that column assigned by t, in that row? */
+bool mib_txn_assigns(const struct mib_txn *t, const struct mib_row *r,
+		     const struct mib_column *col);
+
+/* ---- store.c ---- */
+
+/** Puts a row in its place among the committed ones, with its edges; cannot fail. */
+void mib_store_insert(struct mib_store *s, struct mib_row *r);
+void mib_store_remove(struct mib_store *s, struct mib_row *r);
+
+/** Tells those who wait that the store is free. */
+void mib_store_wake(struct mib_store *s);
+
+#endif

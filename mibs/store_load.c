@@ -1,0 +1,181 @@
+/*
+ * mibs/store_load.c - fills a store from disk, before it serves anyone.
+ *
+ * The disk is not trusted to fit the schema: each cell is judged as a value is, and which rows can
+ * be active is settled anew at the end.
+ */
+#include "mibs/meaning.h"
+#include "mibs/special.h"
+#include "mibs/store_int.h"
+
+/* While loading, rows stand in their tables only: no edges, no counts. */
+static void start_loading(struct mib_store *s)
+{
+	for (size_t i = 0; i < s->n_shelves; i++) {
+		struct mib_shelf *shelf = &s->shelves[i];
+		struct mib_row *r = RB_ROOT(&shelf->rows);
+
+		/* An empty store has scalars only, one row each. */
+		if (r != NULL) {
+			mib_store_remove(s, r);
+			RB_INSERT(mib_row_tree, &shelf->rows, r);
+		}
+	}
+	s->loading = true;
+}
+
+static enum mib_err refuse(const struct mib_column *col, const uint32_t *index, size_t len,
+			   enum mib_err err, struct mib_diag *d, const char *why)
+{
+	mib_diag_set(d, col, index, len, "%s", why);
+	return err;
+}
+
+static enum mib_err load_status(struct mib_row *r, const struct mib_value *v)
+{
+	r->active = v->number == MIB_RS_ACTIVE || v->number == MIB_RS_DESTROY;
+	r->doomed = v->number == MIB_RS_DESTROY;
+	return MIB_OK;
+}
+
+enum mib_err mib_store_load_cell(struct mib_store *s, const struct mib_column *col,
+				 const uint32_t *index, size_t index_len,
+				 const struct mib_value *v, struct mib_diag *d)
+{
+	struct mib_shelf *shelf = mib_store_shelf(s, col->table);
+	const size_t slot = mib_shelf_slot(shelf, col);
+	const struct mib_meaning *m = shelf->meanings[slot];
+	struct mib_value parts[MIB_INDEX_MAX];
+	struct mib_index_scratch scratch;
+	enum mib_err err = mib_index_decode(shelf->table, index, index_len, parts, &scratch, d);
+
+	if (err == MIB_OK)
+		err = mib_meaning_index(shelf->table, parts, d);
+	if (err == MIB_OK)
+		err = mib_value_check(col, v, d);
+	if (err == MIB_OK && m != NULL && m->value != NULL)
+		err = m->value(col, v, d);
+	if (err != MIB_OK)
+		return err;
+	if (col->tc == MIB_TC_TIME_STAMP || col->access < MIB_ACC_READ)
+		return refuse(col, index, index_len, MIB_WRONG_VALUE, d, "it is not kept");
+	if (s->generation != 0 || s->txn != NULL)
+		return refuse(col, index, index_len, MIB_GEN_ERR, d, "the store is in use");
+	if (!s->loading)
+		start_loading(s);
+
+	struct mib_row *r = mib_rows_find(&shelf->rows, index, index_len);
+
+	if (r == NULL) {
+		r = mib_row_new(shelf, index, index_len);
+		if (r == NULL)
+			return refuse(col, index, index_len, MIB_RESOURCE_UNAVAILABLE, d,
+				      "out of memory");
+		RB_INSERT(mib_row_tree, &shelf->rows, r);
+	}
+	if (col == shelf->status)
+		return load_status(r, v);
+	if (!mib_row_set(r, slot, v))
+		return refuse(col, index, index_len, MIB_RESOURCE_UNAVAILABLE, d, "out of memory");
+	return MIB_OK;
+}
+
+struct reporter {
+	void (*report)(void *arg, const struct mib_diag *d);
+	void *arg;
+};
+
+static void tell(const struct reporter *rep, const struct mib_diag *d)
+{
+	if (rep->report != NULL)
+		rep->report(rep->arg, d);
+}
+
+/* Puts the loaded rows where the store can find them from all sides. */
+static void enter_rows(struct mib_store *s, const struct reporter *rep)
+{
+	for (size_t i = 0; i < s->n_shelves; i++) {
+		struct mib_row_tree loaded = s->shelves[i].rows;
+		struct mib_row *r;
+
+		RB_INIT(&s->shelves[i].rows);
+		while ((r = RB_ROOT(&loaded)) != NULL) {
+			RB_REMOVE(mib_row_tree, &loaded, r);
+			if (!mib_edges_make(r)) {
+				struct mib_diag d = { 0 };
+
+				/* Out of force is safe; a row without its edges is not. */
+				r->active = r->shelf->status == NULL;
+				mib_diag_set(&d, r->shelf->status, r->index, r->index_len,
+					     "out of memory: it is not in force");
+				tell(rep, &d);
+			}
+			mib_store_insert(s, r);
+		}
+	}
+}
+
+static bool can_stay(const struct mib_store *s, const struct mib_row *r, struct mib_diag *d)
+{
+	const struct mib_column *at;
+
+	return mib_row_check_active(&s->view, r, &at, d) == MIB_OK &&
+	       mib_refs_check_nesting(&s->view, r, &at, d) == MIB_OK;
+}
+
+/* @return true: a row was taken out of force, so that others may have to follow */
+static bool settle_shelf(struct mib_store *s, struct mib_shelf *shelf, const struct reporter *rep)
+{
+	struct mib_row *r, *next;
+	bool any = false;
+
+	if (shelf->status == NULL)
+		return false;
+	RB_FOREACH_SAFE(r, mib_row_tree, &shelf->rows, next) {
+		struct mib_diag d = { 0 };
+
+		if (!r->active || can_stay(s, r, &d))
+			continue;
+		mib_store_remove(s, r);
+		r->active = false;
+		mib_store_insert(s, r);
+		tell(rep, &d);
+		any = true;
+	}
+	return any;
+}
+
+static void drop_unpointed(struct mib_store *s)
+{
+	for (size_t i = 0; i < s->n_shelves; i++) {
+		struct mib_row *r, *next;
+
+		if (s->shelves[i].special == NULL || !s->shelves[i].special->delays_destroy)
+			continue;
+		RB_FOREACH_SAFE(r, mib_row_tree, &s->shelves[i].rows, next) {
+			if (r->doomed && !mib_refs_is_referred(&s->view, r)) {
+				mib_store_remove(s, r);
+				mib_row_free(r);
+			}
+		}
+	}
+}
+
+void mib_store_load_end(struct mib_store *s, uint64_t generation,
+			void (*report)(void *arg, const struct mib_diag *d), void *arg)
+{
+	const struct reporter rep = { report, arg };
+	bool again = s->loading;
+
+	if (s->loading)
+		enter_rows(s, &rep);
+	s->loading = false;
+	/* As many rounds as the longest chain of references has links. */
+	while (again) {
+		again = false;
+		for (size_t i = 0; i < s->n_shelves; i++)
+			again = settle_shelf(s, &s->shelves[i], &rep) || again;
+	}
+	drop_unpointed(s);
+	s->generation = generation;
+}
