@@ -285,6 +285,16 @@ static bool default_value(const struct mib_column *col, const struct mib_default
 	}
 }
 
+bool mib_column_default(const struct mib_store *s, const struct mib_column *col,
+			struct mib_value *out)
+{
+	const struct mib_shelf *shelf = mib_store_shelf(s, col->table);
+	const struct mib_meaning *m = shelf->meanings[mib_shelf_slot(shelf, col)];
+
+	return default_value(col, &col->def, out) ||
+	       (m != NULL && default_value(col, &m->def, out));
+}
+
 static int32_t row_state(const struct mib_row *r)
 {
 	if (r->doomed)
@@ -315,10 +325,7 @@ bool mib_row_get(const struct mib_row *r, const struct mib_column *col, struct m
 		cell_value(col, c, out);
 		return true;
 	}
-	if (default_value(col, &col->def, out))
-		return true;
-	return shelf->meanings[slot] != NULL &&
-	       default_value(col, &shelf->meanings[slot]->def, out);
+	return mib_column_default(shelf->store, col, out);
 }
 
 bool mib_column_default(const struct mib_store *s, const struct mib_column *col,

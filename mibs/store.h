@@ -78,6 +78,8 @@ bool mib_row_active(const struct mib_row *r);
 /**
  * The value of a column: as set, else its DEFVAL, else the default our decisions give it.
  * Gives secrets too: only for code that uses them; doors read through mib_get and mib_read.
+ * RowStatus is given as it is kept: active, notInService for rows that are not, or destroy for a row
+ * that is destroyed but stays, active as it was, until nothing points at it (RFC 3289 classifiers).
  * @param col  a column of the row's table, of a table that augments it, or of its index
  * @return false: the column has no value
  */
@@ -94,6 +96,13 @@ size_t mib_row_text(const struct mib_row *r, const struct mib_column *col, char 
 
 /** Was the column set (false: what mib_row_get gives is a default, or nothing)? */
 bool mib_row_is_set(const struct mib_row *r, const struct mib_column *col);
+
+/**
+ * What the column reads as while it is not set: its DEFVAL, else the default our decisions give it.
+ * @return false: it has none; once set, it cannot be taken away
+ */
+bool mib_column_default(const struct mib_store *s, const struct mib_column *col,
+			struct mib_value *out);
 
 /** RowStatus as read: active, notInService or notReady; *d says what is missing. May be NULL. */
 enum mib_row_status mib_row_status(const struct mib_view *v, const struct mib_row *r,
@@ -188,6 +197,9 @@ MIB_MUST_CHECK enum mib_err mib_txn_undo(struct mib_txn *t, struct mib_diag *d);
 /** CleanupSet: ends t in any state and frees it; uncommitted work is forgotten. */
 void mib_txn_done(struct mib_txn *t);
 
+/** A door refused the request before the store could: it counts as refused, once. */
+void mib_txn_refused(struct mib_txn *t);
+
 /** Is anything changed by it (against the state before)? After prepare. */
 bool mib_txn_is_change(const struct mib_txn *t);
 
@@ -206,6 +218,7 @@ struct mib_waiter {
 	void (*free)(struct mib_waiter *w);
 	struct mib_waiter *next;
 };
+/** Called back at once when the store is free; else when all that came before have had their turn. */
 void mib_store_when_free(struct mib_store *s, struct mib_waiter *w);
 void mib_store_forget_waiter(struct mib_store *s, struct mib_waiter *w);
 
@@ -227,7 +240,10 @@ struct mib_binder {
 	enum mib_err (*derive)(struct mib_txn *t, const struct mib_change *c, struct mib_diag *d);
 };
 
-/** Told of every commit, in order of registration, when it is durable and visible. */
+/**
+ * Told of every commit, in order of registration, when it is durable and visible. The transaction is
+ * not done yet: a listener that wants to change something waits for the store to be free.
+ */
 struct mib_listener {
 	void (*committed)(void *arg, uint64_t generation, const struct mib_change *changes,
 			  size_t n);
@@ -247,7 +263,8 @@ struct mib_source {
 
 /**
  * Makes a set of changes durable, in one piece, or refuses; mibs/persist.h has the SQLite one.
- * Volatile rows are not passed. @return MIB_OK or MIB_COMMIT_FAILED with *d.
+ * Volatile rows are not passed, and n may be 0: the generation alone is to be kept then.
+ * @return MIB_OK or MIB_COMMIT_FAILED with *d.
  */
 struct mib_journal {
 	enum mib_err (*write)(void *arg, uint64_t generation, const struct mib_change *changes,
