@@ -285,16 +285,6 @@ static bool default_value(const struct mib_column *col, const struct mib_default
 	}
 }
 
-bool mib_column_default(const struct mib_store *s, const struct mib_column *col,
-			struct mib_value *out)
-{
-	const struct mib_shelf *shelf = mib_store_shelf(s, col->table);
-	const struct mib_meaning *m = shelf->meanings[mib_shelf_slot(shelf, col)];
-
-	return default_value(col, &col->def, out) ||
-	       (m != NULL && default_value(col, &m->def, out));
-}
-
 static int32_t row_state(const struct mib_row *r)
 {
 	if (r->doomed)
