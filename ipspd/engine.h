@@ -58,7 +58,7 @@ struct engine_role {
 	struct wire_builder *builder;	/* a generation that is coming in; NULL: none */
 	uint64_t coming;		/* its number */
 
-	struct reserve *reserve;
+	struct engine_reserve *reserve;
 };
 
 /** Seconds since boot: the one clock of SAs. It goes on over restarts of this process. */
@@ -69,7 +69,7 @@ uint64_t engine_now_s(void);
 /** Fills role->platform. @return 0, or negative when the crypto library is not fit for use */
 int engine_platform_init(struct engine_role *role);
 
-/** Attaches to what START brought and begins to read. Takes s->fds but COUNTERS. @return 0, -errno */
+/** Attaches to what START brought, taking those of s->fds, and begins to read. @return 0, -errno */
 int engine_attach(struct engine_role *role, struct engine_start *s);
 void engine_detach(struct engine_role *role);
 

@@ -91,7 +91,7 @@ static void take_agent(struct engine_role *role, struct chan_msg *m)
 	m->fds[0] = -1;
 	lose_agent(role);
 	role->agent = agent;
-	reserve_forget_asked(role->reserve);
+	engine_reserve_forget_asked(role->reserve);
 	engine_reserve_ask_all(role);
 }
 
@@ -118,7 +118,8 @@ static int map_counters(struct engine_role *role, int fd)
 		return -errno;
 	if (st.st_size == 0) {
 		st.st_size = (off_t)ipsp_counters_size(ENGINE_COUNTER_SLOTS);
-		if (ftruncate(fd, st.st_size) < 0)
+		/* By its last octet: the sandbox has no call that could cut a file. */
+		if (lseek(fd, st.st_size - 1, SEEK_SET) < 0 || write(fd, "", 1) != 1)
 			return -errno;
 	}
 	void *region = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -249,7 +250,7 @@ static void fini(struct engine_role *role)
 	}
 	if (role->counters_region)
 		munmap(role->counters_region, role->counters_size);
-	reserve_free(role->reserve);
+	engine_reserve_free(role->reserve);
 	log_to_channel(NULL);
 	chan_free(role->parent);
 	if (role->base)
@@ -264,7 +265,7 @@ int engine_main(int channel_fd)
 	};
 
 	role.base = event_base_new();
-	role.reserve = reserve_new();
+	role.reserve = engine_reserve_new();
 	if (!role.base || !role.reserve ||
 	    chan_new(role.base, channel_fd, &handler, &role.parent) != 0) {
 		ipspd_log(LOG_ERR, "engine", "no memory, or no channel to the parent");

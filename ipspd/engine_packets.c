@@ -91,6 +91,26 @@ static size_t source_of(const struct engine_role *role, evutil_socket_t fd,
 	return i;
 }
 
+/** Looks after the reservations of the SAs that a batch used; what none covers is not sent. */
+static void hold_unreserved(struct engine_role *role, size_t n)
+{
+	const struct ipsp_sa *last = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		struct ipsp_packet *const p = &role->packets[i];
+
+		if (!p->sa)
+			continue;
+		if (p->verdict == IPSP_VERDICT_ESP_OUT && engine_reserve_is_empty(p->sa)) {
+			p->verdict = IPSP_VERDICT_DROP;
+			role->io->stats.drops[IO_REASON_NOT_READY]++;
+		}
+		if (p->sa != last)
+			engine_reserve_ask(role, p->sa);
+		last = p->sa;
+	}
+}
+
 static void on_packets(evutil_socket_t fd, short what, void *arg)
 {
 	struct engine_role *role = arg;
@@ -111,15 +131,8 @@ static void on_packets(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	ipsp_engine_outbound(role->worker, role->packets, n, now_s);
+	hold_unreserved(role, n);
 	io->ops->write(io, IPSP_OUTBOUND, role->packets, n);
-	const struct ipsp_sa *last = NULL;
-
-	for (size_t i = 0; i < n; i++) {
-		if (!role->packets[i].sa || role->packets[i].sa == last)
-			continue;
-		last = role->packets[i].sa;
-		engine_reserve_ask(role, last);
-	}
 }
 
 static void on_routing(evutil_socket_t fd, short what, void *arg)

@@ -67,7 +67,7 @@ void engine_reserve_ask(struct engine_role *role, const struct ipsp_sa *sa)
 {
 	uint64_t next;
 
-	if (!role->agent || !reserve_check(role->reserve, ipsp_engine_sad(role->engine), sa,
+	if (!role->agent || !engine_reserve_check(role->reserve, ipsp_engine_sad(role->engine), sa,
 					   engine_now_s(), &next))
 		return;
 	uint8_t buf[16];
@@ -98,7 +98,7 @@ void engine_reserved_message(struct engine_role *role, const struct chan_msg *m)
 		ipspd_log(LOG_ERR, "sad", "malformed RESERVED from the agent");
 		return;
 	}
-	const int err = reserve_grant(role->reserve, counter_id, ceiling);
+	const int err = engine_reserve_grant(role->reserve, counter_id, ceiling);
 
 	if (err)
 		ipspd_log(LOG_ERR, "sad", "reservation of %" PRIx64 " lost: error %d", counter_id,
@@ -141,7 +141,7 @@ static void prune_reservations(struct engine_role *role, const struct wire_gen *
 	qsort(sorted, g->n_sas, sizeof(*sorted), cmp_u64);
 	struct in_use u = { .gen = g, .sorted = sorted };
 
-	reserve_prune(role->reserve, space_in_use, &u);
+	engine_reserve_prune(role->reserve, space_in_use, &u);
 	free(sorted);
 }
 
@@ -163,7 +163,7 @@ static void apply(struct engine_role *role, struct wire_gen *g)
 	};
 
 	for (size_t i = 0; i < g->n_sas; i++)
-		reserve_prepare(role->reserve, ipsp_engine_sad(role->engine), &role->counters,
+		engine_reserve_prepare(role->reserve, ipsp_engine_sad(role->engine), &role->counters,
 				&g->sas[i]);
 	const enum ipsp_err err = ipsp_engine_apply(role->engine, &update, engine_now_s(),
 						    results);

@@ -1,4 +1,4 @@
-/* ipspd/engine_report.c - what the engine tells the agent: counters when asked, events as they come. */
+/* ipspd/engine_report.c - what the engine tells the agent: counters when asked, and events. */
 #include "config.h"
 
 #include <errno.h>

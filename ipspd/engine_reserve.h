@@ -13,19 +13,20 @@
 #include "ipsp/sad.h"
 
 #define RESERVE_SPACES_MAX (1u << 17)
+#define RESERVE_NOTHING 1		/* the ceiling of an SA that no number is reserved for */
 #define RESERVE_ASK_AGAIN_S 5	/* an unanswered question is repeated so often */
 
-struct reserve;
+struct engine_reserve;
 
 /** NULL: no memory. */
-struct reserve *reserve_new(void);
-void reserve_free(struct reserve *r);
+struct engine_reserve *engine_reserve_new(void);
+void engine_reserve_free(struct engine_reserve *r);
 
 /** The agent allows numbers up to ceiling. Never lowers. @return 0, -ENOMEM, -E2BIG */
-int reserve_grant(struct reserve *r, uint64_t counter_id, uint64_t ceiling);
+int engine_reserve_grant(struct engine_reserve *r, uint64_t counter_id, uint64_t ceiling);
 
 /** The highest number allowed for a space; 0: none. */
-uint64_t reserve_ceiling(const struct reserve *r, uint64_t counter_id);
+uint64_t engine_reserve_ceiling(const struct engine_reserve *r, uint64_t counter_id);
 
 /**
  * Before an SA is installed: sets its seq_floor and seq_ceiling so that no number is used that is
@@ -33,20 +34,31 @@ uint64_t reserve_ceiling(const struct reserve *r, uint64_t counter_id);
  * @param sad       an SA that goes on with its numbers keeps its floor
  * @param counters  a space that is held in memory goes on exactly: no floor
  */
-void reserve_prepare(const struct reserve *r, const struct ipsp_sad *sad,
+void engine_reserve_prepare(const struct engine_reserve *r, const struct ipsp_sad *sad,
 		     const struct ipsp_counters *counters, struct ipsp_sa_config *sa);
+
+/**
+ * Has the SA no number reserved at all? Then the core may still give out number 1 (to it a ceiling
+ * of 0 means none), and what it made with that must not be sent.
+ */
+static inline bool engine_reserve_is_empty(const struct ipsp_sa *sa)
+{
+	return sa->dir == IPSP_OUTBOUND &&
+	       atomic_load_explicit(&sa->seq_ceiling, memory_order_relaxed) == RESERVE_NOTHING;
+}
 
 /**
  * Raises the SA's ceiling to what is allowed; then: should the agent be asked for more?
  * @param next  out: the number that would come next, to ask with
  */
-bool reserve_check(struct reserve *r, struct ipsp_sad *sad, const struct ipsp_sa *sa,
+bool engine_reserve_check(struct engine_reserve *r, struct ipsp_sad *sad, const struct ipsp_sa *sa,
 		   uint64_t now_s, uint64_t *next);
 
 /** There is a new agent: what the old one was asked counts no more. */
-void reserve_forget_asked(struct reserve *r);
+void engine_reserve_forget_asked(struct engine_reserve *r);
 
 /** Forgets the spaces for which in_use(arg, counter_id) is false. */
-void reserve_prune(struct reserve *r, bool (*in_use)(void *arg, uint64_t counter_id), void *arg);
+void engine_reserve_prune(struct engine_reserve *r, bool (*in_use)(void *arg, uint64_t counter_id),
+			  void *arg);
 
 #endif

@@ -20,7 +20,7 @@
  * on the way to the agent their numbers follow the core's (IO_REASON_BASE).
  */
 #define IO_REASONS(X) \
-	X(NOT_READY, "not-ready", "no policy has come yet") \
+	X(NOT_READY, "not-ready", "no policy, or no number reserved for its SA, yet") \
 	X(NO_ROUTE, "no-route", "no way out but our own TUN") \
 	X(READ_CUT, "read-cut", "longer than any buffer, or without its ancillary data") \
 	X(PATH_TOO_BIG, "path-too-big", "bigger than the link it leaves by, and not to be cut") \
@@ -37,7 +37,7 @@ enum io_reason {
 
 #define IO_REASON_BASE 256u
 
-/** Key and text of a number as MSG_STATS_DROP carries it, the core's or ours; "unknown" if neither. */
+/** Key and text of a number on the way to the agent, the core's or ours; else "unknown". */
 const char *io_reason_key(unsigned number);
 const char *io_reason_text(unsigned number);
 

@@ -3,8 +3,10 @@
  *
  * RFC 3542 ancillary data. The IPv6 header is rebuilt as:
  *
- *	| version 6 | traffic class, flow label | payload length | ESP | hop limit | source | destination |
- *	             IPV6_FLOWINFO               octets read             IPV6_HOPLIMIT  sender   IPV6_PKTINFO
+ *	version 6, traffic class, flow label	IPV6_FLOWINFO
+ *	payload length				octets read
+ *	next header, hop limit			ESP, IPV6_HOPLIMIT
+ *	source, destination			the sender, IPV6_PKTINFO
  */
 #include "config.h"
 #include "engine/io/outer.h"

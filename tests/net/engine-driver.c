@@ -1,0 +1,581 @@
+/*
+ * tests/net/engine-driver.c - plays parent and agent for one engine process, in a namespace.
+ *
+ *	engine-driver TUN
+ *
+ * Opens the TUN and the raw sockets, starts engine_main() as an unprivileged child in its sandbox,
+ * starts it again whenever it ends, and gives it what stands in the commands on stdin. What comes back stands on
+ * stdout, one event a line. Commands, one a line (prefixes: ADDRESS/LENGTH; keys: hex):
+ *
+ *	begin NUMBER
+ *	sa ID in|out tunnel|transport SPI LOCAL|any REMOTE|any AES-KEY SHA1-KEY
+ *	list IFNAME in|out
+ *	entry ID discard|bypass|protect SA-ID log|quiet SOURCE DESTINATION
+ *	commit			sends it, and to each engine that starts from then on
+ *	stats			counters, up to a line "end"
+ *	grant on|off		answers RESERVE (on at first)
+ *	agent off|on		the channel between agent and engine
+ *	quit
+ */
+#include "config.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "chan/chan.h"
+#include "engine/io/attach.h"
+#include "ipsp/config.h"
+#include "ipspd/log.h"
+#include "ipspd/marks.h"
+#include "ipspd/messages.h"
+#include "ipspd/report.h"
+#include "ipspd/roles.h"
+#include "ipspd/sandbox.h"
+#include "ipspd/start.h"
+#include "ipspd/wire.h"
+
+#define NOBODY 65534
+#define HDRINCL_IPV6 36	/* IPV6_HDRINCL of <linux/in6.h>, which <netinet/in.h> excludes */
+#define ITEMS_MAX 64
+
+unsigned int if_nametoindex(const char *name);	/* of <net/if.h>, which <linux/if.h> excludes */
+
+static struct event_base *base;
+static struct chan *parent, *agent;
+static struct engine_start start = { .log_level = LOG_DEBUG };
+static pid_t engine_pid;
+static bool grant = true, ending;
+
+/* The generation being written, and whether it is to be sent. */
+static uint64_t number;
+static bool committed;
+static struct ipsp_sa_config sas[ITEMS_MAX];
+static struct ipsp_spd_list lists[ITEMS_MAX];
+static struct ipsp_spd_entry entries[ITEMS_MAX][ITEMS_MAX];	/* by list */
+static struct ipsp_selector selectors[ITEMS_MAX][ITEMS_MAX];
+static size_t n_sas, n_lists;
+
+/* What is "durable": ceilings by counter_id. */
+static struct { uint64_t counter_id, ceiling; } reserved[ITEMS_MAX];
+static size_t n_reserved;
+
+static void die(const char *what)
+{
+	fprintf(stderr, "engine-driver: %s: %s\n", what, strerror(errno));
+	exit(EXIT_FAILURE);
+}
+
+/* ---- descriptors, as the parent opens them ---- */
+
+static int open_tun(const char *name)
+{
+	struct ifreq ifr = { .ifr_flags = IFF_TUN | IFF_NO_PI };
+	const int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0 || strlen(name) >= sizeof(ifr.ifr_name))
+		die("/dev/net/tun");
+	memcpy(ifr.ifr_name, name, strlen(name) + 1);
+	if (ioctl(fd, TUNSETIFF, &ifr) < 0)
+		die(name);
+	return fd;
+}
+
+static int open_raw(int family, int proto)
+{
+	const uint32_t mark = IPSPD_MARK_BYPASS;
+	const int on = 1;
+	const int fd = socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, proto);
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) < 0)
+		die("raw socket");
+	if (family == AF_INET6 && proto == IPPROTO_RAW &&
+	    setsockopt(fd, IPPROTO_IPV6, HDRINCL_IPV6, &on, sizeof(on)) < 0)
+		die("IPV6_HDRINCL");
+	return fd;
+}
+
+static void open_all(const char *tun)
+{
+	start.fds[ENGINE_FD_TUN] = open_tun(tun);
+	start.fds[ENGINE_FD_ESP4_IN] = open_raw(AF_INET, IPPROTO_ESP);
+	start.fds[ENGINE_FD_ESP6_IN] = open_raw(AF_INET6, IPPROTO_ESP);
+	start.fds[ENGINE_FD_RAW4_OUT] = open_raw(AF_INET, IPPROTO_RAW);
+	start.fds[ENGINE_FD_RAW6_OUT] = open_raw(AF_INET6, IPPROTO_RAW);
+	start.fds[ENGINE_FD_COUNTERS] = memfd_create("counters", MFD_CLOEXEC);
+	if (start.fds[ENGINE_FD_COUNTERS] < 0)
+		die("memfd");
+	start.tun_ifindex = if_nametoindex(tun);
+	start.tun_mtu = 1400;
+	memcpy(start.tun_name, tun, strlen(tun) + 1);
+}
+
+/* ---- from the engine ---- */
+
+static void print_drop(const struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+
+	(void)chan_get_u32(&r);
+	const unsigned reason = chan_get_u16(&r);
+
+	printf("drop %s %" PRIu64 "\n", io_reason_key(reason), chan_get_u64(&r));
+}
+
+static void print_event(const struct chan_msg *m)
+{
+	struct wire_event e;
+	char src[INET6_ADDRSTRLEN] = "-", dst[INET6_ADDRSTRLEN] = "-";
+
+	if (!report_event_read(m, &e)) {
+		printf("malformed event\n");
+		return;
+	}
+	if (e.packet_len >= 20) {
+		const bool v4 = e.packet[0] >> 4 == 4;
+
+		inet_ntop(v4 ? AF_INET : AF_INET6, e.packet + (v4 ? 12 : 8), src, sizeof(src));
+		inet_ntop(v4 ? AF_INET : AF_INET6, e.packet + (v4 ? 16 : 24), dst, sizeof(dst));
+	}
+	printf("event %" PRIu64 " dir %u action %u interface %u %s %s protocol %u\n", e.id, e.dir,
+	       e.action, e.ifindex, src, dst, e.packet[e.packet[0] >> 4 == 4 ? 9 : 6]);
+}
+
+static void send_reserved(uint64_t counter_id, uint64_t ceiling)
+{
+	uint8_t buf[16];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	chan_put_u64(&w, counter_id);
+	chan_put_u64(&w, ceiling);
+	if (chan_send(agent, MSG_RESERVED, buf, w.len, NULL, 0) != 0)
+		printf("RESERVED not sent\n");
+}
+
+static void reserve(uint64_t counter_id, uint64_t next)
+{
+	size_t i = 0;
+
+	printf("reserve %" PRIu64 " %" PRIu64 "\n", counter_id, next);
+	if (!grant)
+		return;
+	while (i < n_reserved && reserved[i].counter_id != counter_id)
+		i++;
+	if (i == ITEMS_MAX)
+		die("too many number spaces");
+	if (i == n_reserved)
+		n_reserved++;
+	reserved[i].counter_id = counter_id;
+	reserved[i].ceiling = next + RESERVE_BLOCK - 1;
+	send_reserved(counter_id, reserved[i].ceiling);
+}
+
+static void on_agent_message(void *arg, struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	struct wire_entry_stats entry;
+	struct wire_sa_stats sa;
+	uint32_t serial;
+
+	(void)arg;
+	switch (m->type) {
+	case MSG_GEN_APPLIED:
+		printf("applied %" PRIu64 "\n", chan_get_u64(&r));
+		break;
+	case MSG_GEN_REFUSED:
+		printf("refused %" PRIu64 "\n", chan_get_u64(&r));
+		break;
+	case MSG_SA_REFUSED:
+		(void)chan_get_u64(&r);
+		printf("sa-refused %" PRIu64, chan_get_u64(&r));
+		printf(" %s\n", ipsp_err_text((enum ipsp_err)chan_get_u8(&r)));
+		break;
+	case MSG_RESERVE: {
+		const uint64_t counter_id = chan_get_u64(&r);
+
+		reserve(counter_id, chan_get_u64(&r));
+		break;
+	}
+	case MSG_EVENT:
+		print_event(m);
+		break;
+	case MSG_STATS_ENTRY:
+		if (report_entry_read(m, &serial, &entry))
+			printf("entry %" PRIu64 " %" PRIu64 "\n", entry.id, entry.packets);
+		break;
+	case MSG_STATS_SA:
+		if (report_sa_read(m, &serial, &sa))
+			printf("sa %" PRIu64 " spi 0x%x state %u packets %" PRIu64 " seq %" PRIu64
+			       " auth %" PRIu64 " replay %" PRIu64 "\n", sa.id, sa.spi, sa.state,
+			       sa.packets, sa.seq, sa.auth_errors, sa.replay_errors);
+		break;
+	case MSG_STATS_DROP:
+		print_drop(m);
+		break;
+	case MSG_STATS_END:
+		printf("end\n");
+		break;
+	default:
+		printf("message %u\n", m->type);
+	}
+}
+
+static void on_agent_closed(void *arg, int why)
+{
+	(void)arg;
+	(void)why;
+	chan_free(agent);
+	agent = NULL;
+}
+
+static void on_parent_message(void *arg, struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	size_t len;
+
+	(void)arg;
+	(void)chan_get_u8(&r);
+	(void)chan_get_octets(&r, &len);
+	const uint8_t *const text = chan_get_octets(&r, &len);
+
+	if (m->type == MSG_LOG && text)
+		printf("log %.*s\n", (int)len, (const char *)text);
+}
+
+static void on_parent_closed(void *arg, int why)
+{
+	(void)arg;
+	(void)why;
+	chan_free(parent);
+	parent = NULL;
+}
+
+/* ---- to the engine ---- */
+
+static int emit(void *arg, uint16_t type, const uint8_t *data, size_t len)
+{
+	(void)arg;
+	return chan_send(agent, type, data, len, NULL, 0);
+}
+
+static void send_generation(void)
+{
+	if (!agent || !committed)
+		return;
+	for (size_t i = 0; i < n_reserved; i++)
+		send_reserved(reserved[i].counter_id, reserved[i].ceiling);
+	if (wire_put_generation(number, lists, n_lists, sas, n_sas, emit, NULL) != 0)
+		printf("generation not sent\n");
+}
+
+static void connect_agent(void)
+{
+	const struct chan_handler handler = {
+		.message = on_agent_message, .closed = on_agent_closed,
+	};
+	int fds[2];
+
+	if (!parent || chan_pair(fds) != 0 || chan_new(base, fds[0], &handler, &agent) != 0 ||
+	    chan_send(parent, MSG_AGENT, NULL, 0, &fds[1], 1) != 0)
+		die("channel agent to engine");
+	close(fds[1]);
+	send_generation();
+}
+
+static void engine_child(int fd)
+{
+	const char *why;
+
+	if (dup2(fd, ROLE_CHANNEL_FD) < 0 || setgroups(0, NULL) < 0 ||
+	    setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
+		die("giving up root");
+	/* Nothing that the driver holds goes along but the channel and the standard three. */
+	for (int other = ROLE_CHANNEL_FD + 1; other < 256; other++)
+		close(other);
+	if (!sandbox_enter(ROLE_ENGINE, &why))
+		die(why);
+	_exit(engine_main(ROLE_CHANNEL_FD));
+}
+
+static void start_engine(void)
+{
+	const struct chan_handler handler = {
+		.message = on_parent_message, .closed = on_parent_closed,
+	};
+	int fds[2];
+
+	if (chan_pair(fds) != 0)
+		die("channel parent to engine");
+	fflush(stdout);
+	engine_pid = fork();
+	if (engine_pid < 0)
+		die("fork");
+	if (engine_pid == 0)
+		engine_child(fds[1]);
+	close(fds[1]);
+	if (chan_new(base, fds[0], &handler, &parent) != 0 ||
+	    engine_start_send(parent, &start) != 0)
+		die("START");
+	printf("engine %d\n", (int)engine_pid);
+	connect_agent();
+}
+
+static void on_child(evutil_socket_t sig, short what, void *arg)
+{
+	int status;
+
+	(void)sig;
+	(void)what;
+	(void)arg;
+	if (waitpid(engine_pid, &status, WNOHANG) != engine_pid)
+		return;
+	printf("engine-end %d\n", WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status));
+	if (ending) {
+		event_base_loopbreak(base);
+		return;
+	}
+	chan_free(parent);
+	chan_free(agent);
+	parent = agent = NULL;
+	start_engine();
+}
+
+/* ---- commands ---- */
+
+static struct ipsp_addr parse_addr(const char *text)
+{
+	struct ipsp_addr a = { 0 };
+
+	if (strcmp(text, "any") == 0)
+		return a;
+	a.family = strchr(text, ':') ? 6 : 4;
+	if (inet_pton(a.family == 4 ? AF_INET : AF_INET6, text, a.octets) != 1)
+		die(text);
+	return a;
+}
+
+static void parse_prefix(char *text, struct ipsp_addr *lo, struct ipsp_addr *hi)
+{
+	char *slash = strchr(text, '/');
+
+	if (!slash)
+		die(text);
+	*slash = '\0';
+	const struct ipsp_addr a = parse_addr(text);
+
+	if (ipsp_addr_prefix(&a, (unsigned)strtoul(slash + 1, NULL, 10), lo, hi) != IPSP_OK)
+		die(text);
+}
+
+static void parse_key(const char *hex, struct ipsp_key *k)
+{
+	const size_t len = strlen(hex) / 2;
+
+	if (len > IPSP_KEY_MAX)
+		die("key");
+	for (size_t i = 0; i < len; i++) {
+		unsigned octet;
+
+		if (sscanf(hex + 2 * i, "%2x", &octet) != 1)
+			die("key");
+		k->octets[i] = (uint8_t)octet;
+	}
+	k->len = (uint16_t)len;
+}
+
+static uint8_t parse_dir(const char *text)
+{
+	return strcmp(text, "in") == 0 ? IPSP_INBOUND : IPSP_OUTBOUND;
+}
+
+static void do_sa(char *const *w)
+{
+	struct ipsp_sa_config *const s = &sas[n_sas++];
+
+	*s = (struct ipsp_sa_config) {
+		.id = strtoull(w[1], NULL, 0),
+		.dir = parse_dir(w[2]),
+		.proto = IPSP_PROTO_ESP,
+		.mode = strcmp(w[3], "tunnel") == 0 ? IPSP_MODE_TUNNEL : IPSP_MODE_TRANSPORT,
+		.df = IPSP_DF_COPY,
+		.spi = (uint32_t)strtoul(w[4], NULL, 0),
+		.local = parse_addr(w[5]),
+		.remote = parse_addr(w[6]),
+		.replay = true,
+		.replay_window_pkts = 64,
+		.encr = IPSP_ENCR_AES_CBC,
+		.integ = IPSP_INTEG_HMAC_SHA1_96,
+	};
+	s->counter_id = s->id + 1000;
+	parse_key(w[7], &s->encr_key);
+	parse_key(w[8], &s->integ_key);
+	s->encr_key_bits = (uint16_t)(s->encr_key.len * 8);
+}
+
+static void do_list(char *const *w)
+{
+	lists[n_lists] = (struct ipsp_spd_list) {
+		.ifindex = if_nametoindex(w[1]),
+		.dir = parse_dir(w[2]),
+		.entries = entries[n_lists],
+	};
+	if (!lists[n_lists].ifindex)
+		die(w[1]);
+	n_lists++;
+}
+
+static void do_entry(char *const *w)
+{
+	struct ipsp_spd_list *const l = &lists[n_lists - 1];
+	struct ipsp_selector *const sel = &selectors[n_lists - 1][l->n_entries];
+
+	ipsp_selector_any(strchr(w[5], ':') ? 6 : 4, sel);
+	parse_prefix(w[5], &sel->src_lo, &sel->src_hi);
+	parse_prefix(w[6], &sel->dst_lo, &sel->dst_hi);
+	entries[n_lists - 1][l->n_entries++] = (struct ipsp_spd_entry) {
+		.id = strtoull(w[1], NULL, 0),
+		.action = strcmp(w[2], "protect") == 0 ? IPSP_PROTECT :
+			  strcmp(w[2], "bypass") == 0 ? IPSP_BYPASS : IPSP_DISCARD,
+		.sa_id = strtoull(w[3], NULL, 0),
+		.log = strcmp(w[4], "log") == 0,
+		.n_selectors = 1,
+		.selectors = sel,
+	};
+}
+
+static void do_begin(char *const *w)
+{
+	number = strtoull(w[1], NULL, 0);
+	committed = false;
+	n_sas = n_lists = 0;
+}
+
+static void do_commit(char *const *w)
+{
+	(void)w;
+	committed = true;
+	send_generation();
+}
+
+static void do_stats(char *const *w)
+{
+	static const uint8_t serial[4] = { 0, 0, 0, 1 };
+
+	(void)w;
+	if (!agent || chan_send(agent, MSG_STATS_GET, serial, sizeof(serial), NULL, 0) != 0)
+		printf("STATS_GET not sent\n");
+}
+
+static void do_grant(char *const *w)
+{
+	grant = strcmp(w[1], "on") == 0;
+}
+
+static void do_agent(char *const *w)
+{
+	chan_free(agent);
+	agent = NULL;
+	if (strcmp(w[1], "on") == 0)
+		connect_agent();
+}
+
+static void do_quit(char *const *w)
+{
+	(void)w;
+	ending = true;
+	chan_free(parent);
+	parent = NULL;
+}
+
+static const struct {
+	const char *name;
+	size_t words;
+	void (*call)(char *const *w);
+} commands[] = {
+	{ "begin", 2, do_begin }, { "sa", 9, do_sa }, { "list", 3, do_list },
+	{ "entry", 7, do_entry }, { "commit", 1, do_commit }, { "stats", 1, do_stats },
+	{ "grant", 2, do_grant }, { "agent", 2, do_agent }, { "quit", 1, do_quit },
+};
+
+static void run_line(char *line)
+{
+	char *words[10] = { NULL }, *save = NULL;
+	size_t n = 0;
+
+	for (char *w = strtok_r(line, " \n", &save); w && n < 10; w = strtok_r(NULL, " \n", &save))
+		words[n++] = w;
+	for (size_t i = 0; n && i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(words[0], commands[i].name) == 0 && n == commands[i].words) {
+			commands[i].call(words);
+			return;
+		}
+	}
+	if (n) {
+		errno = EINVAL;
+		die(words[0]);
+	}
+}
+
+static void on_stdin(evutil_socket_t fd, short what, void *arg)
+{
+	static char buf[8192];
+	static size_t used;
+	const ssize_t got = read((int)fd, buf + used, sizeof(buf) - 1 - used);
+	char *end;
+
+	(void)what;
+	(void)arg;
+	if (got <= 0) {
+		do_quit(NULL);
+		event_base_loopbreak(base);
+		return;
+	}
+	used += (size_t)got;
+	buf[used] = '\0';
+	while ((end = strchr(buf, '\n'))) {
+		*end++ = '\0';
+		run_line(buf);
+		used = strlen(end);
+		memmove(buf, end, used + 1);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2) {
+		fprintf(stderr, "usage: engine-driver TUN\n");
+		return EXIT_FAILURE;
+	}
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	base = event_base_new();
+	open_all(argv[1]);
+	struct event *in = event_new(base, STDIN_FILENO, EV_READ | EV_PERSIST, on_stdin, NULL);
+	struct event *child = evsignal_new(base, SIGCHLD, on_child, NULL);
+
+	if (!in || !child || event_add(in, NULL) < 0 || event_add(child, NULL) < 0)
+		die("event");
+	start_engine();
+	event_base_dispatch(base);
+	event_free(in);
+	event_free(child);
+	chan_free(agent);
+	chan_free(parent);
+	event_base_free(base);
+	return EXIT_SUCCESS;
+}
