@@ -11,22 +11,32 @@
 #include "ipsp/config.h"
 #include "mibs/store.h"
 
-/** Which row an SPD entry or SA came from, for people: "spdRuleDefinitionTable.\"web\"". */
+/**
+ * Which row an SPD entry or SA came from, for people: "spdRuleDefinitionTable.\"web\"". One row has
+ * one id: a rule that several groups reach gives entries of the same id in several lists, and more
+ * than once in a list when nested groups reach it twice. A spdGroupContentsTable row gives an entry
+ * only where what it names cannot be used. A rule that a bound group reaches has an origin even if
+ * no packet can match it.
+ */
 struct pol_origin {
 	uint64_t id;		/* of the ipsp_spd_entry or ipsp_sa_config */
-	const struct mib_table *table;	/* NULL: the implicit end of a list */
+	uint64_t sa_id;		/* rules that protect: the SA in force; else 0 */
+	const struct mib_table *table;
 	struct mib_oid index;
 	char name[120];
 };
 
 /** Why a row is not in force, or not fully. */
 struct pol_problem {
-	const struct mib_table *table;	/* spdRuleDefinitionTable or ipsaSaPreconfiguredActionTable */
+	const struct mib_table *table;	/* rules, preconfigured actions, contents rows */
 	struct mib_oid index;
 	char reason[200];
 };
 
-/** One compiled policy. Owns all it points to; keys inside it are wiped when it is freed. */
+/**
+ * One compiled policy. Owns all it points to; keys inside it are wiped when it is freed. The end of
+ * a list is its implicit discard: no entry stands for it. Lists may share their entries.
+ */
 struct pol_generation {
 	uint64_t number;
 	struct ipsp_spd_list *lists;	/* ordered by (ifindex, dir) */
@@ -50,6 +60,10 @@ void pol_generation_free(struct pol_generation *g);
 
 /** The origin with that id, or NULL. */
 const struct pol_origin *pol_origin_find(const struct pol_generation *g, uint64_t id);
+
+/** The origin of that row, or NULL: it gave nothing to this generation. */
+const struct pol_origin *pol_origin_of(const struct pol_generation *g, const struct mib_table *t,
+				       const uint32_t *index, size_t len);
 
 /** The problem of that row, or NULL: the row is in force as far as compilation goes. */
 const struct pol_problem *pol_problem_find(const struct pol_generation *g,

@@ -1,0 +1,222 @@
+/* policy/algs.c - known algorithms: see algs.h. */
+#include "policy/algs.h"
+
+#include <stdio.h>
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* RFC 2407 4.4.4, RFC 3602, RFC 3686, RFC 4309, RFC 4106, RFC 4312, RFC 4543 */
+static const struct pol_alg esp_algs[] = {
+	{ .number = 1, .name = "DES-IV64", .kind = POL_ALG_WEAK },
+	{ .number = 2, .name = "DES", .kind = POL_ALG_WEAK },
+	{ .number = 3, .name = "3DES", .kind = POL_ALG_WEAK },
+	{ .number = 4, .name = "RC5", .kind = POL_ALG_WEAK },
+	{ .number = 5, .name = "IDEA", .kind = POL_ALG_WEAK },
+	{ .number = 6, .name = "CAST", .kind = POL_ALG_WEAK },
+	{ .number = 7, .name = "Blowfish", .kind = POL_ALG_WEAK },
+	{ .number = 8, .name = "3IDEA", .kind = POL_ALG_WEAK },
+	{ .number = 9, .name = "DES-IV32", .kind = POL_ALG_WEAK },
+	{ .number = 10, .name = "RC4", .kind = POL_ALG_WEAK },
+	{ .number = 11, .name = "NULL", .kind = POL_ALG_OFFERED },
+	{ .number = 12, .name = "AES-CBC", .kind = POL_ALG_OFFERED, .variable_key = true },
+	{ .number = 13, .name = "AES-CTR", .kind = POL_ALG_NOT_YET, .variable_key = true,
+	  .never_manual = true },
+	{ .number = 14, .name = "AES-CCM-8", .kind = POL_ALG_NOT_YET, .variable_key = true,
+	  .never_manual = true, .combined = true },
+	{ .number = 15, .name = "AES-CCM-12", .kind = POL_ALG_NOT_YET, .variable_key = true,
+	  .never_manual = true, .combined = true },
+	{ .number = 16, .name = "AES-CCM-16", .kind = POL_ALG_NOT_YET, .variable_key = true,
+	  .never_manual = true, .combined = true },
+	{ .number = 18, .name = "AES-GCM-8", .kind = POL_ALG_NOT_YET, .variable_key = true,
+	  .never_manual = true, .combined = true },
+	{ .number = 19, .name = "AES-GCM-12", .kind = POL_ALG_NOT_YET, .variable_key = true,
+	  .never_manual = true, .combined = true },
+	{ .number = 20, .name = "AES-GCM-16", .kind = POL_ALG_OFFERED, .variable_key = true,
+	  .never_manual = true, .combined = true },
+	{ .number = 22, .name = "Camellia-CBC", .kind = POL_ALG_NOT_YET, .variable_key = true },
+	{ .number = 23, .name = "NULL with AES-GMAC", .kind = POL_ALG_NOT_YET,
+	  .variable_key = true, .never_manual = true, .combined = true },
+	{ .number = 249, .name = "ChaCha20-Poly1305", .kind = POL_ALG_NOT_YET, .key_octets = 32,
+	  .never_manual = true, .combined = true },
+};
+
+/* RFC 2407 4.5, RFC 2404, RFC 4868, RFC 3566, RFC 4543 */
+static const struct pol_alg auth_algs[] = {
+	{ .number = 1, .name = "HMAC-MD5", .kind = POL_ALG_WEAK, .key_octets = 16 },
+	{ .number = 2, .name = "HMAC-SHA1-96", .kind = POL_ALG_OFFERED, .key_octets = 20 },
+	{ .number = 3, .name = "DES-MAC", .kind = POL_ALG_WEAK, .key_octets = 8 },
+	{ .number = 4, .name = "KPDK", .kind = POL_ALG_WEAK },
+	{ .number = 5, .name = "HMAC-SHA2-256-128", .kind = POL_ALG_OFFERED, .key_octets = 32 },
+	{ .number = 6, .name = "HMAC-SHA2-384-192", .kind = POL_ALG_NOT_YET, .key_octets = 48 },
+	{ .number = 7, .name = "HMAC-SHA2-512-256", .kind = POL_ALG_NOT_YET, .key_octets = 64 },
+	{ .number = 8, .name = "HMAC-RIPEMD", .kind = POL_ALG_WEAK, .key_octets = 20 },
+	{ .number = 9, .name = "AES-XCBC-MAC-96", .kind = POL_ALG_NOT_YET, .key_octets = 16 },
+	{ .number = 11, .name = "AES-GMAC-128", .kind = POL_ALG_NOT_YET, .never_manual = true },
+	{ .number = 12, .name = "AES-GMAC-192", .kind = POL_ALG_NOT_YET, .never_manual = true },
+	{ .number = 13, .name = "AES-GMAC-256", .kind = POL_ALG_NOT_YET, .never_manual = true },
+};
+
+/* RFC 2409 appendix A, RFC 3602, RFC 4312; 65100 + n: ENCR number n of RFC 7296 3.3.2 */
+static const struct pol_alg ike_ciphers[] = {
+	{ .number = 1, .name = "DES", .kind = POL_ALG_WEAK },
+	{ .number = 2, .name = "IDEA", .kind = POL_ALG_WEAK },
+	{ .number = 3, .name = "Blowfish", .kind = POL_ALG_WEAK },
+	{ .number = 4, .name = "RC5", .kind = POL_ALG_WEAK },
+	{ .number = 5, .name = "3DES", .kind = POL_ALG_WEAK },
+	{ .number = 6, .name = "CAST", .kind = POL_ALG_WEAK },
+	{ .number = 7, .name = "AES-CBC", .kind = POL_ALG_NOT_YET, .variable_key = true },
+	{ .number = 8, .name = "Camellia-CBC", .kind = POL_ALG_NOT_YET, .variable_key = true },
+	{ .number = 65118, .name = "AES-GCM-8", .kind = POL_ALG_NOT_YET, .variable_key = true },
+	{ .number = 65119, .name = "AES-GCM-12", .kind = POL_ALG_NOT_YET, .variable_key = true },
+	{ .number = 65120, .name = "AES-GCM-16", .kind = POL_ALG_NOT_YET, .variable_key = true },
+	{ .number = 65128, .name = "ChaCha20-Poly1305", .kind = POL_ALG_NOT_YET,
+	  .key_octets = 32 },
+};
+
+static const struct pol_alg ike_hashes[] = {
+	{ .number = 1, .name = "MD5", .kind = POL_ALG_WEAK },
+	{ .number = 2, .name = "SHA-1", .kind = POL_ALG_NOT_YET },
+	{ .number = 3, .name = "Tiger", .kind = POL_ALG_WEAK },
+	{ .number = 4, .name = "SHA2-256", .kind = POL_ALG_NOT_YET },
+	{ .number = 5, .name = "SHA2-384", .kind = POL_ALG_NOT_YET },
+	{ .number = 6, .name = "SHA2-512", .kind = POL_ALG_NOT_YET },
+};
+
+/* RFC 2409 6, RFC 3526, RFC 5903, RFC 8031 */
+static const struct pol_alg ike_groups[] = {
+	{ .number = 1, .name = "MODP-768", .kind = POL_ALG_WEAK },
+	{ .number = 2, .name = "MODP-1024", .kind = POL_ALG_WEAK },
+	{ .number = 3, .name = "EC2N-155", .kind = POL_ALG_WEAK },
+	{ .number = 4, .name = "EC2N-185", .kind = POL_ALG_WEAK },
+	{ .number = 5, .name = "MODP-1536", .kind = POL_ALG_WEAK },
+	{ .number = 14, .name = "MODP-2048", .kind = POL_ALG_NOT_YET },
+	{ .number = 15, .name = "MODP-3072", .kind = POL_ALG_NOT_YET },
+	{ .number = 16, .name = "MODP-4096", .kind = POL_ALG_NOT_YET },
+	{ .number = 17, .name = "MODP-6144", .kind = POL_ALG_NOT_YET },
+	{ .number = 18, .name = "MODP-8192", .kind = POL_ALG_NOT_YET },
+	{ .number = 19, .name = "ECP-256", .kind = POL_ALG_NOT_YET },
+	{ .number = 20, .name = "ECP-384", .kind = POL_ALG_NOT_YET },
+	{ .number = 21, .name = "ECP-521", .kind = POL_ALG_NOT_YET },
+	{ .number = 31, .name = "Curve25519", .kind = POL_ALG_NOT_YET },
+	{ .number = 32, .name = "Curve448", .kind = POL_ALG_NOT_YET },
+};
+
+static const struct pol_alg ike_methods[] = {
+	{ .number = 1, .name = "pre-shared key", .kind = POL_ALG_NOT_YET },
+	{ .number = 2, .name = "DSS", .kind = POL_ALG_WEAK },
+	{ .number = 3, .name = "RSA signature", .kind = POL_ALG_NOT_YET },
+	{ .number = 4, .name = "RSA encryption", .kind = POL_ALG_NOT_YET },
+	{ .number = 5, .name = "revised RSA encryption", .kind = POL_ALG_NOT_YET },
+	{ .number = 8, .name = "ECDSA", .kind = POL_ALG_NOT_YET },
+	{ .number = 9, .name = "ECDSA with P-256", .kind = POL_ALG_NOT_YET },
+	{ .number = 10, .name = "ECDSA with P-384", .kind = POL_ALG_NOT_YET },
+	{ .number = 11, .name = "ECDSA with P-521", .kind = POL_ALG_NOT_YET },
+};
+
+static const struct pol_alg *find(const struct pol_alg *algs, size_t n, uint32_t number)
+{
+	for (size_t i = 0; i < n; i++)
+		if (algs[i].number == number)
+			return &algs[i];
+	return NULL;
+}
+
+const struct pol_alg *pol_alg_esp(uint32_t number)
+{
+	return find(esp_algs, COUNT(esp_algs), number);
+}
+
+const struct pol_alg *pol_alg_auth(uint32_t number)
+{
+	return find(auth_algs, COUNT(auth_algs), number);
+}
+
+const struct pol_alg *pol_alg_ike_cipher(uint32_t number)
+{
+	return find(ike_ciphers, COUNT(ike_ciphers), number);
+}
+
+const struct pol_alg *pol_alg_ike_hash(uint32_t number)
+{
+	return find(ike_hashes, COUNT(ike_hashes), number);
+}
+
+const struct pol_alg *pol_alg_ike_group(uint32_t number)
+{
+	return find(ike_groups, COUNT(ike_groups), number);
+}
+
+const struct pol_alg *pol_alg_ike_method(uint32_t number)
+{
+	return find(ike_methods, COUNT(ike_methods), number);
+}
+
+static bool auth_judge(uint32_t integ, char why[POL_ALG_TEXT])
+{
+	const struct pol_alg *a = pol_alg_auth(integ);
+
+	if (!a)
+		snprintf(why, POL_ALG_TEXT, "integrity algorithm %u is unknown", (unsigned)integ);
+	else if (a->kind == POL_ALG_WEAK)
+		snprintf(why, POL_ALG_TEXT, "integrity algorithm %s is too weak (RFC 8221)",
+			 a->name);
+	else
+		return true;
+	return false;
+}
+
+static bool key_bits_judge(const struct pol_alg *c, uint32_t bits, char why[POL_ALG_TEXT])
+{
+	if (c->variable_key) {
+		if (bits == 128 || bits == 192 || bits == 256)
+			return true;
+		snprintf(why, POL_ALG_TEXT, "cipher %s needs a key length of 128, 192 or 256 bits",
+			 c->name);
+		return false;
+	}
+	if (bits == 0 || bits == c->key_octets * 8u)
+		return true;
+	snprintf(why, POL_ALG_TEXT, "cipher %s has a key length of %u bits", c->name,
+		 c->key_octets * 8u);
+	return false;
+}
+
+bool pol_esp_judge(uint32_t cipher, uint32_t key_bits, uint32_t integ, char why[POL_ALG_TEXT])
+{
+	const struct pol_alg *c = pol_alg_esp(cipher);
+
+	if (!c) {
+		snprintf(why, POL_ALG_TEXT, "cipher %u is unknown", (unsigned)cipher);
+		return false;
+	}
+	if (c->kind == POL_ALG_WEAK) {
+		snprintf(why, POL_ALG_TEXT, "cipher %s is too weak (RFC 8221)", c->name);
+		return false;
+	}
+	if (!key_bits_judge(c, key_bits, why))
+		return false;
+	if (c->combined && integ != 0) {
+		snprintf(why, POL_ALG_TEXT,
+			 "cipher %s brings its own integrity: the integrity algorithm must be 0",
+			 c->name);
+		return false;
+	}
+	if (c->combined)
+		return true;
+	if (integ == 0) {
+		snprintf(why, POL_ALG_TEXT,
+			 "cipher %s needs an integrity algorithm: without one it is too weak "
+			 "(RFC 8221 section 4)", c->name);
+		return false;
+	}
+	if (integ >= 11 && integ <= 13) {
+		snprintf(why, POL_ALG_TEXT, "AES-GMAC is an algorithm of AH, not of ESP (RFC 4543)");
+		return false;
+	}
+	return auth_judge(integ, why);
+}
+
+bool pol_ah_judge(uint32_t integ, char why[POL_ALG_TEXT])
+{
+	return auth_judge(integ, why);
+}

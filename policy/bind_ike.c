@@ -1,0 +1,85 @@
+/*
+ * policy/bind_ike.c - which IKE proposals and groups may be active: known numbers, not weak ones.
+ *
+ * RFC 8247; numbers of RFC 2409 appendix A, private ones as policy/algs.h says.
+ */
+#include "policy/bind.h"
+
+#include "mibs/schema_gen.h"
+#include "policy/algs.h"
+#include "policy/rows.h"
+
+#define PROP(column) MIB_COL(ipiaIkeProposalTable, column)
+#define ACT(column) MIB_COL(ipiaIpsecActionTable, column)
+
+typedef const struct pol_alg *alg_find(uint32_t number);
+
+static enum mib_err known(const struct mib_row *r, const struct mib_column *col, alg_find *find,
+			  const char *what, struct mib_diag *d)
+{
+	uint32_t number = (uint32_t)mib_row_number(r, col, 0);
+	const struct pol_alg *a = find(number);
+
+	if (!a)
+		return pol_refuse(d, r, col, "%s %u is unknown", what, (unsigned)number);
+	if (a->kind == POL_ALG_WEAK)
+		return pol_refuse(d, r, col, "%s %s is too weak (RFC 8247)", what, a->name);
+	return MIB_OK;
+}
+
+static enum mib_err proposal_check(const struct mib_view *v, const struct mib_row *r,
+				   struct mib_diag *d)
+{
+	const struct {
+		const struct mib_column *col;
+		alg_find *find;
+		const char *what;
+	} parts[] = {
+		{ PROP(ipiaIkePropCipherAlgorithm), pol_alg_ike_cipher, "cipher" },
+		{ PROP(ipiaIkePropHashAlgorithm), pol_alg_ike_hash, "hash" },
+		{ PROP(ipiaIkePropDhGroup), pol_alg_ike_group, "group" },
+		{ PROP(ipiaIkePropAuthenticationMethod), pol_alg_ike_method, "method" },
+	};
+	const struct pol_alg *cipher;
+	int64_t bits = mib_row_number(r, PROP(ipiaIkePropCipherKeyLength), 0);
+
+	(void)v;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		enum mib_err err = known(r, parts[i].col, parts[i].find, parts[i].what, d);
+
+		if (err != MIB_OK)
+			return err;
+	}
+	cipher = pol_alg_ike_cipher((uint32_t)mib_row_number(r, PROP(ipiaIkePropCipherAlgorithm),
+							     0));
+	if (cipher->variable_key && bits != 128 && bits != 192 && bits != 256)
+		return pol_refuse(d, r, PROP(ipiaIkePropCipherKeyLength),
+				  "cipher %s needs a key length of 128, 192 or 256 bits",
+				  cipher->name);
+	if (!cipher->variable_key && bits != 0 && bits != cipher->key_octets * 8)
+		return pol_refuse(d, r, PROP(ipiaIkePropCipherKeyLength),
+				  "cipher %s has a key length of %d bits", cipher->name,
+				  cipher->key_octets * 8);
+	return MIB_OK;
+}
+
+/* GroupId counts only for PFS with a group of its own. */
+static enum mib_err ipsec_check(const struct mib_view *v, const struct mib_row *r,
+				struct mib_diag *d)
+{
+	(void)v;
+	if (!pol_row_truth(r, ACT(ipiaIpsecActUsePfs), false) ||
+	    pol_row_truth(r, ACT(ipiaIpsecActUseIkeGroup), false))
+		return MIB_OK;
+	return known(r, ACT(ipiaIpsecActGroupId), pol_alg_ike_group, "group", d);
+}
+
+const struct mib_binder pol_bind_ike_proposal = {
+	.table = &mib_t_ipiaIkeProposalTable,
+	.check = proposal_check,
+};
+
+const struct mib_binder pol_bind_ipsec_action = {
+	.table = &mib_t_ipiaIpsecActionTable,
+	.check = ipsec_check,
+};

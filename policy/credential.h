@@ -1,0 +1,22 @@
+/*
+ * policy/credential.h - the octets of a credential, from its row or its segments.
+ *
+ * What is read is secret: callers wipe it.
+ */
+#ifndef POLICY_CREDENTIAL_H
+#define POLICY_CREDENTIAL_H
+
+#include "ipsp/config.h"
+#include "policy/rows.h"
+
+enum { POL_CRED_SHARED_SECRET = 2 };	/* IpsaCredentialType */
+
+/**
+ * Reads a credential as a key.
+ * @param out  the first IPSP_KEY_MAX octets at most
+ * @return octets of the whole credential
+ */
+size_t pol_credential_key(const struct mib_view *v, const struct mib_row *cred,
+			  struct ipsp_key *out);
+
+#endif

@@ -1,0 +1,213 @@
+/*
+ * policy/filter.c - filter rows to box sets: see filter.h.
+ *
+ * RFC 4807 section 4 (filters), RFC 3289 3.2 (multi-field classifier). A compound filter calls the
+ * compiler for its subfilters: at most POL_DEPTH_MAX levels deep, and no more often in all than the
+ * budget pays for, since a row that is named twice on each level is met 2^16 times.
+ */
+#include "policy/filter.h"
+
+#include "mibs/schema_gen.h"
+
+enum { ADDR_IPV4 = 1, ADDR_IPV6 = 2 };
+enum { LOGIC_OR = 1, LOGIC_AND = 2 };
+enum { PROTO_ANY = 255, DSCP_ANY = -1, PORT_MAX = 65535 };
+
+/* Filters that are stored but not evaluated yet. */
+static const struct {
+	const struct mib_table *table;
+	const char *kind;
+} not_evaluated[] = {
+	{ &mib_t_spdIpOffsetFilterTable, "an IP offset filter" },
+	{ &mib_t_spdTimeFilterTable, "a time filter" },
+	{ &mib_t_spdIpsoHeaderFilterTable, "an IPSO filter" },
+	{ &mib_t_ipiaStaticFilters, "an IKE phase filter" },
+	{ &mib_t_ipiaCredentialFilterTable, "a credential filter" },
+	{ &mib_t_ipiaPeerIdentityFilterTable, "a peer identity filter" },
+};
+
+/* An address and its prefix length; unset or empty with length 0 is any (as is length 0 at all). */
+static const char *addr_range(const struct mib_row *r, const struct mib_column *addr_col,
+			      const struct mib_column *len_col, uint8_t family,
+			      struct ipsp_addr *lo, struct ipsp_addr *hi)
+{
+	struct ipsp_addr a = { .family = family };
+	const uint8_t *octets;
+	size_t n = pol_row_octets(r, addr_col, &octets);
+	int64_t prefix = mib_row_number(r, len_col, 0);
+
+	if (prefix < 0 || prefix > (int64_t)ipsp_addr_size(family) * 8)
+		return "has a prefix longer than its addresses";
+	if (n == 0 && prefix > 0)
+		return "has a prefix length without an address";
+	if (n > 0 && n != ipsp_addr_size(family))
+		return "has an address that is not of its address type";
+	for (size_t i = 0; i < n; i++)
+		a.octets[i] = octets[i];
+	if (ipsp_addr_prefix(&a, (unsigned)prefix, lo, hi) != IPSP_OK)
+		return "has an address that cannot be used";
+	return NULL;
+}
+
+/* The whole range of numbers asks for nothing: packets without ports match it too. */
+static const char *port_range(const struct mib_row *r, const struct mib_column *min_col,
+			      const struct mib_column *max_col, uint32_t *lo, uint32_t *hi)
+{
+	int64_t min = mib_row_number(r, min_col, 0);
+	int64_t max = mib_row_number(r, max_col, PORT_MAX);
+
+	if (min < 0 || max > PORT_MAX || min > max)
+		return "has a port range whose end is before its start";
+	*lo = (uint32_t)min;
+	*hi = min == 0 && max == PORT_MAX ? IPSP_PORT_NONE : (uint32_t)max;
+	return NULL;
+}
+
+const char *pol_classifier_box(const struct mib_row *r, struct pol_box *out)
+{
+	int64_t type = mib_row_number(r, MIB_COL(diffServMultiFieldClfrTable,
+						 diffServMultiFieldClfrAddrType), 0);
+	int64_t dscp = mib_row_number(r, MIB_COL(diffServMultiFieldClfrTable,
+						 diffServMultiFieldClfrDscp), DSCP_ANY);
+	int64_t flow = mib_row_number(r, MIB_COL(diffServMultiFieldClfrTable,
+						 diffServMultiFieldClfrFlowId), -1);
+	int64_t proto = mib_row_number(r, MIB_COL(diffServMultiFieldClfrTable,
+						  diffServMultiFieldClfrProtocol), PROTO_ANY);
+	uint8_t family = type == ADDR_IPV6 ? 6 : 4;
+	struct ipsp_selector s;
+	const char *why;
+
+	if (type != ADDR_IPV4 && type != ADDR_IPV6)
+		return "has no address type";
+	ipsp_selector_any(family, &s);
+	why = addr_range(r, MIB_COL(diffServMultiFieldClfrTable, diffServMultiFieldClfrSrcAddr),
+			 MIB_COL(diffServMultiFieldClfrTable, diffServMultiFieldClfrSrcPrefixLength),
+			 family, &s.src_lo, &s.src_hi);
+	if (!why)
+		why = addr_range(r, MIB_COL(diffServMultiFieldClfrTable,
+					    diffServMultiFieldClfrDstAddr),
+				 MIB_COL(diffServMultiFieldClfrTable,
+					 diffServMultiFieldClfrDstPrefixLength),
+				 family, &s.dst_lo, &s.dst_hi);
+	if (!why)
+		why = port_range(r, MIB_COL(diffServMultiFieldClfrTable,
+					    diffServMultiFieldClfrSrcL4PortMin),
+				 MIB_COL(diffServMultiFieldClfrTable,
+					 diffServMultiFieldClfrSrcL4PortMax),
+				 &s.sport_lo, &s.sport_hi);
+	if (!why)
+		why = port_range(r, MIB_COL(diffServMultiFieldClfrTable,
+					    diffServMultiFieldClfrDstL4PortMin),
+				 MIB_COL(diffServMultiFieldClfrTable,
+					 diffServMultiFieldClfrDstL4PortMax),
+				 &s.dport_lo, &s.dport_hi);
+	if (why)
+		return why;
+	if (dscp != DSCP_ANY)
+		s.dscp_lo = s.dscp_hi = (uint8_t)dscp;
+	if (flow >= 0 && family == 6)
+		s.flow_lo = s.flow_hi = (uint32_t)flow;
+	if (proto != PROTO_ANY)
+		s.proto_lo = s.proto_hi = (uint8_t)proto;
+	if (!ipsp_selector_valid(&s))
+		return "has a value out of range";
+	pol_box_from_selector(&s, out);
+	return NULL;
+}
+
+static enum pol_calc classifier(const struct mib_row *r, struct pol_budget *budget,
+				struct pol_match *out)
+{
+	char name[POL_ROW_TEXT];
+	struct pol_box box;
+	const char *why = pol_classifier_box(r, &box);
+	enum pol_calc rc;
+
+	if (why)
+		return pol_match_unknown(out, "uses %s, which %s", pol_row_name(r, name), why);
+	pol_match_fini(out);
+	rc = pol_boxes_add(&out->may, &box, budget);
+	if (rc == POL_CALC_COMPLEX)
+		return pol_match_unknown(out, "has a filter too complex to compile");
+	return rc;
+}
+
+static enum pol_calc follow(const struct mib_view *v, const struct mib_row *r,
+			    const struct mib_column *col, unsigned depth,
+			    struct pol_budget *budget, struct pol_match *out);
+
+/* An empty compound filter is false before negation, whatever its logic. */
+static enum pol_calc compound(const struct mib_view *v, const struct mib_row *r, unsigned depth,
+			      struct pol_budget *budget, struct pol_match *out)
+{
+	bool is_or = mib_row_number(r, MIB_COL(spdCompoundFilterTable, spdCompFiltLogicType),
+				    LOGIC_AND) == LOGIC_OR;
+	struct pol_match sub = { 0 };
+	struct pol_match acc = { 0 };
+	struct mib_oid prefix;
+	struct pol_walk walk = { .view = v, .table = &mib_t_spdSubfiltersTable,
+				 .prefix = &prefix };
+	enum pol_calc rc = POL_CALC_OK;
+	bool first = true;
+
+	mib_row_index_copy(r, &prefix);
+	for (const struct mib_row *m; rc == POL_CALC_OK && (m = pol_walk_next(&walk));
+	     first = false) {
+		if (budget->work == 0) {
+			rc = pol_match_unknown(&acc, "has a filter too complex to compile");
+			break;
+		}
+		rc = follow(v, m, MIB_COL(spdSubfiltersTable, spdSubFiltSubfilter), depth + 1,
+			    budget, &sub);
+		if (rc == POL_CALC_OK &&
+		    pol_row_truth(m, MIB_COL(spdSubfiltersTable, spdSubFiltSubfilterIsNegated),
+				  false))
+			rc = pol_match_negate(&sub, budget);
+		if (rc != POL_CALC_OK)
+			break;
+		if (first)
+			pol_match_move(&acc, &sub);
+		else
+			rc = is_or ? pol_match_or(&acc, &sub, budget)
+				   : pol_match_and(&acc, &sub, budget);
+	}
+	if (rc == POL_CALC_OK)
+		pol_match_move(out, &acc);
+	pol_match_fini(&acc);
+	pol_match_fini(&sub);
+	return rc;
+}
+
+static enum pol_calc follow(const struct mib_view *v, const struct mib_row *r,
+			    const struct mib_column *col, unsigned depth,
+			    struct pol_budget *budget, struct pol_match *out)
+{
+	struct pol_target t;
+
+	if (budget->work == 0)
+		return pol_match_unknown(out, "has a filter too complex to compile");
+	budget->work--;
+	pol_target_of(v, r, col, &t);
+	if (t.scalar == MIB_COL(spdStaticFilters, spdTrueFilter))
+		return pol_match_all(out);
+	for (size_t i = 0; i < sizeof(not_evaluated) / sizeof(not_evaluated[0]); i++)
+		if (t.table == not_evaluated[i].table)
+			return pol_match_unknown(out, "uses %s, which is not evaluated yet",
+						 not_evaluated[i].kind);
+	if (!t.row)
+		return pol_match_unknown(out, "names a filter that is not there or not active");
+	if (t.table == &mib_t_diffServMultiFieldClfrTable)
+		return classifier(t.row, budget, out);
+	if (t.table != &mib_t_spdCompoundFilterTable)
+		return pol_match_unknown(out, "names a row of %s as its filter", t.table->name);
+	if (depth >= POL_DEPTH_MAX)
+		return pol_match_unknown(out, "nests filters more than %d deep", POL_DEPTH_MAX);
+	return compound(v, t.row, depth, budget, out);
+}
+
+enum pol_calc pol_filter_of(const struct mib_view *v, const struct mib_row *r,
+			    const struct mib_column *col, struct pol_budget *budget,
+			    struct pol_match *out)
+{
+	return follow(v, r, col, 0, budget, out);
+}

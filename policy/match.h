@@ -1,0 +1,51 @@
+/*
+ * policy/match.h - which packets a filter matches, in three values: yes, no, not known.
+ *
+ * Not every filter can be said in selectors (yet), and not every expression stays small. What is
+ * known of such a filter is kept from both sides: `may` holds every packet that might match, `must`
+ * only packets that surely do. Negation swaps and complements them, so an unsure answer stays on
+ * the safe side whatever stands around it. A filter that is exact needs `may` alone.
+ */
+#ifndef POLICY_MATCH_H
+#define POLICY_MATCH_H
+
+#include "policy/boxes.h"
+
+#define POL_REASON_MAX 160
+
+/** Zeroed: matches nothing, exactly. */
+struct pol_match {
+	struct pol_boxes may;
+	struct pol_boxes must;	/* unless exact */
+	bool unsure;
+	char reason[POL_REASON_MAX];	/* unsure: why, "uses a time filter, ..." */
+};
+
+void pol_match_fini(struct pol_match *m);
+
+/** Moves from into to; from matches nothing then. */
+void pol_match_move(struct pol_match *to, struct pol_match *from);
+
+/* All below give POL_CALC_OK or POL_CALC_NO_MEMORY: what becomes too complex becomes unsure. */
+
+/** Every packet, exactly. */
+enum pol_calc pol_match_all(struct pol_match *m);
+
+/** Any packet might match, none surely does. */
+enum pol_calc pol_match_unknown(struct pol_match *m, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/** m becomes not m. */
+enum pol_calc pol_match_negate(struct pol_match *m, struct pol_budget *budget);
+
+/** m becomes m and other. */
+enum pol_calc pol_match_and(struct pol_match *m, const struct pol_match *other,
+			    struct pol_budget *budget);
+
+/** m becomes m or other. */
+enum pol_calc pol_match_or(struct pol_match *m, const struct pol_match *other,
+			   struct pol_budget *budget);
+
+enum pol_calc pol_match_copy(const struct pol_match *m, struct pol_match *out);
+
+#endif

@@ -1,0 +1,118 @@
+/* policy/rows.c - references between rows: see rows.h. */
+#include "policy/rows.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { TRUTH_TRUE = 1, ADMIN_ENABLED = 1 };
+
+void pol_target_of(const struct mib_view *v, const struct mib_row *r, const struct mib_column *col,
+		   struct pol_target *out)
+{
+	struct mib_value ptr;
+	const struct mib_column *first;
+	const uint32_t *index;
+	size_t index_len;
+
+	*out = (struct pol_target){ 0 };
+	if (!mib_row_get(r, col, &ptr) || ptr.syntax != MIB_SYN_OID)
+		return;
+	out->table = mib_table_by_oid(ptr.oid.ids, ptr.oid.len, &first, &index, &index_len);
+	if (!out->table)
+		return;
+	if (out->table->is_scalars) {
+		if (index_len == 1 && index[0] == 0)
+			out->scalar = first;
+		return;
+	}
+	out->row = mib_view_row(v, out->table, index, index_len);
+	if (out->row && !mib_row_active(out->row))
+		out->row = NULL;
+}
+
+const char *pol_row_text(const struct mib_table *t, const uint32_t *index, size_t len,
+			 char buf[POL_ROW_TEXT])
+{
+	int n = snprintf(buf, POL_ROW_TEXT, "%s.", t->name);
+
+	if (n > 0 && n < POL_ROW_TEXT)
+		mib_index_print(t, index, len, buf + n, POL_ROW_TEXT - (size_t)n);
+	return buf;
+}
+
+const char *pol_row_name(const struct mib_row *r, char buf[POL_ROW_TEXT])
+{
+	size_t len;
+	const uint32_t *index = mib_row_index(r, &len);
+
+	return pol_row_text(mib_row_table(r), index, len, buf);
+}
+
+
+bool pol_index_by_name(const struct mib_row *r, const struct mib_column *col,
+		       const struct mib_table *t, struct mib_oid *out)
+{
+	struct mib_value name;
+
+	return mib_row_get(r, col, &name) && name.syntax == MIB_SYN_OCTETS &&
+	       name.octets.len > 0 && mib_index_encode(t, &name, 1, out);
+}
+
+const struct mib_row *pol_row_by_name(const struct mib_view *v, const struct mib_row *r,
+				      const struct mib_column *col, const struct mib_table *t)
+{
+	struct mib_oid index;
+
+	if (!pol_index_by_name(r, col, t, &index))
+		return NULL;
+	return mib_view_row(v, t, index.ids, index.len);
+}
+
+const struct mib_row *pol_next_active(const struct mib_view *v, const struct mib_table *t,
+				      const struct mib_oid *prefix, const struct mib_oid *after)
+{
+	const struct mib_row *r = mib_view_next(v, t, prefix, after);
+	struct mib_oid at;
+
+	while (r && !mib_row_active(r)) {
+		mib_row_index_copy(r, &at);
+		r = mib_view_next(v, t, prefix, &at);
+	}
+	return r;
+}
+
+const struct mib_row *pol_walk_next(struct pol_walk *w)
+{
+	const struct mib_row *r = pol_next_active(w->view, w->table, w->prefix,
+						  w->begun ? &w->at : NULL);
+
+	if (r) {
+		mib_row_index_copy(r, &w->at);
+		w->begun = true;
+	}
+	return r;
+}
+
+bool pol_row_truth(const struct mib_row *r, const struct mib_column *col, bool fallback)
+{
+	int64_t n = mib_row_number(r, col, -1);
+
+	return n < 0 ? fallback : n == TRUTH_TRUE;
+}
+
+bool pol_row_enabled(const struct mib_row *r, const struct mib_column *col)
+{
+	return mib_row_number(r, col, -1) == ADMIN_ENABLED;
+}
+
+size_t pol_row_octets(const struct mib_row *r, const struct mib_column *col,
+		      const uint8_t **data)
+{
+	struct mib_value v;
+
+	*data = NULL;
+	if (!mib_row_get(r, col, &v) || (v.syntax != MIB_SYN_OCTETS && v.syntax != MIB_SYN_BITS))
+		return 0;
+	*data = v.octets.data;
+	return v.octets.len;
+}

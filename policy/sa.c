@@ -1,0 +1,257 @@
+/*
+ * policy/sa.c - manual SAs from rows: see sa.h.
+ *
+ * Judged in this order: what can never work (the row is refused), then what does not work now (the
+ * row stays active, its packets are dropped).
+ */
+#include "policy/sa.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "mibs/schema_gen.h"
+#include "policy/algs.h"
+#include "policy/credential.h"
+
+#define PRE(column) MIB_COL(ipsaSaPreconfiguredActionTable, column)
+#define ESP(column) MIB_COL(ipsaEspTransformTable, column)
+
+enum { WINDOW_DEFAULT_PKTS = 64, OCTETS_PER_KB = 1024 };
+enum { ADDR_IPV4 = 1, ADDR_IPV6 = 2 };
+
+/* Collects the verdict: the first wrong wins, else the first reason for not being in force. */
+struct judge {
+	const struct mib_view *view;
+	const struct mib_row *row;
+	enum pol_sa_state state;
+	char *why;
+};
+
+static void judge(struct judge *j, enum pol_sa_state state, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void judge(struct judge *j, enum pol_sa_state state, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (j->state >= state)
+		return;
+	j->state = state;
+	va_start(ap, fmt);
+	vsnprintf(j->why, POL_SA_TEXT, fmt, ap);
+	va_end(ap);
+}
+
+enum ipsp_dir pol_sa_dir(const struct mib_row *r)
+{
+	size_t len;
+	const uint32_t *index = mib_row_index(r, &len);
+
+	return index[len - 1] == IPSP_OUTBOUND ? IPSP_OUTBOUND : IPSP_INBOUND;
+}
+
+static bool peer_row_address(const struct mib_row *peer, struct ipsp_addr *out)
+{
+	int64_t type = mib_row_number(peer, MIB_COL(ipsaPeerIdentityTable, ipsaPeerIdAddressType),
+				      0);
+	const uint8_t *octets;
+	size_t n = pol_row_octets(peer, MIB_COL(ipsaPeerIdentityTable, ipsaPeerIdAddress),
+				  &octets);
+
+	*out = (struct ipsp_addr){ .family = type == ADDR_IPV4 ? 4 : type == ADDR_IPV6 ? 6 : 0 };
+	if (out->family == 0 || n != ipsp_addr_size(out->family))
+		return false;
+	memcpy(out->octets, octets, n);
+	return true;
+}
+
+bool pol_sa_peer(const struct mib_view *v, const struct mib_row *r, struct ipsp_addr *out)
+{
+	struct mib_oid prefix;
+	const struct mib_row *peer;
+
+	if (!pol_index_by_name(r, PRE(ipsaSaPreActPeerGatewayIdName), &mib_t_ipsaPeerIdentityTable,
+			       &prefix))
+		return false;
+	peer = pol_next_active(v, &mib_t_ipsaPeerIdentityTable, &prefix, NULL);
+	return peer && peer_row_address(peer, out);
+}
+
+/* 0 is no limit on either side. */
+static uint64_t shorter(uint64_t a, uint64_t b)
+{
+	if (a == 0 || b == 0)
+		return a + b;
+	return a < b ? a : b;
+}
+
+/* The active transform row of one protocol, or NULL with a verdict; NULL without one: not used. */
+static const struct mib_row *transform(struct judge *j, const struct mib_column *name,
+				       const struct mib_column *spi, const struct mib_table *table,
+				       int64_t spi_min, int64_t spi_max)
+{
+	int64_t number = mib_row_number(j->row, spi, 0);
+	struct mib_oid index;
+	const struct mib_row *t;
+
+	if (!pol_index_by_name(j->row, name, table, &index))
+		return NULL;
+	if (number < spi_min || number > spi_max)
+		judge(j, POL_SA_WRONG, "sets %s but has no usable %s (%lld to %lld)", name->name,
+		      spi->name, (long long)spi_min, (long long)spi_max);
+	t = mib_view_row(j->view, table, index.ids, index.len);
+	if (t && mib_row_active(t))
+		return t;
+	judge(j, POL_SA_WRONG, "names by %s a row of %s that is not there or not active",
+	      name->name, table->name);
+	return NULL;
+}
+
+/* The key that a name column leads to. Of the wrong size it is refused, disabled it is not used. */
+static void read_key(struct judge *j, const struct mib_column *name, size_t octets,
+		     const char *algorithm, struct ipsp_key *out)
+{
+	const struct mib_row *cred = pol_row_by_name(j->view, j->row, name,
+						     &mib_t_ipsaCredentialTable);
+	bool enabled;
+	size_t len;
+
+	if (!cred || !mib_row_active(cred)) {
+		judge(j, POL_SA_WRONG, "needs an active credential in %s, the key of %s",
+		      name->name, algorithm);
+		return;
+	}
+	if (mib_row_number(cred, MIB_COL(ipsaCredentialTable, ipsaCredType), 0) !=
+	    POL_CRED_SHARED_SECRET) {
+		judge(j, POL_SA_WRONG, "names by %s a credential that is no sharedSecret",
+		      name->name);
+		return;
+	}
+	enabled = pol_row_enabled(cred, MIB_COL(ipsaCredentialTable, ipsaCredAdminStatus));
+	len = pol_credential_key(j->view, cred, out);
+	/* A disabled credential may still wait for its value. */
+	if (len != octets && (enabled || len > 0))
+		judge(j, POL_SA_WRONG, "names by %s a key of %zu octets, but %s needs %zu",
+		      name->name, len, algorithm, octets);
+	if (!enabled)
+		judge(j, POL_SA_NOT_IN_FORCE, "names by %s a credential that is disabled",
+		      name->name);
+}
+
+static void no_key(struct judge *j, const struct mib_column *name, const char *algorithm)
+{
+	const uint8_t *data;
+
+	if (pol_row_octets(j->row, name, &data) > 0)
+		judge(j, POL_SA_WRONG, "sets %s, but %s has no key", name->name, algorithm);
+}
+
+static void make_esp(struct judge *j, const struct mib_row *t, struct ipsp_sa_config *sa)
+{
+	uint32_t cipher = (uint32_t)mib_row_number(t, ESP(ipsaEspTranCipherTransformId), 0);
+	uint32_t bits = (uint32_t)mib_row_number(t, ESP(ipsaEspTranCipherKeyLength), 0);
+	uint32_t integ = (uint32_t)mib_row_number(t, ESP(ipsaEspTranIntegrityAlgorithmId), 0);
+	const struct pol_alg *c = pol_alg_esp(cipher), *a = pol_alg_auth(integ);
+	int64_t window = mib_row_number(t, ESP(ipsaEspTranReplayWindowSize), 0);
+	char why[POL_ALG_TEXT];
+
+	if (c && c->never_manual) {
+		judge(j, POL_SA_WRONG,
+		      "uses cipher %s: with manual keys its counter would repeat (RFC 8221)",
+		      c->name);
+		return;
+	}
+	if (!pol_esp_judge(cipher, bits, integ, why) || !c || !a) {
+		judge(j, POL_SA_WRONG, "has an ESP transform that cannot be used: %s", why);
+		return;
+	}
+	if (c->kind == POL_ALG_NOT_YET || a->kind == POL_ALG_NOT_YET)
+		judge(j, POL_SA_NOT_IN_FORCE, "uses %s, which this version does not offer yet",
+		      c->kind == POL_ALG_NOT_YET ? c->name : a->name);
+	if (c->variable_key)
+		read_key(j, PRE(ipsaSaPreActESPEncSecretName), bits / 8, c->name, &sa->encr_key);
+	else
+		no_key(j, PRE(ipsaSaPreActESPEncSecretName), c->name);
+	read_key(j, PRE(ipsaSaPreActESPAuthSecretName), a->key_octets, a->name, &sa->integ_key);
+	sa->proto = IPSP_PROTO_ESP;
+	sa->spi = (uint32_t)mib_row_number(j->row, PRE(ipsaSaPreActESPSPI), 0);
+	sa->encr = (uint16_t)cipher;
+	sa->encr_key_bits = (uint16_t)(c->variable_key ? bits : 0);
+	sa->integ = (uint16_t)integ;
+	/* An unset column must not weaken the SA: replay protection is on unless it is refused. */
+	sa->replay = sa->dir == IPSP_INBOUND &&
+		     pol_row_truth(t, ESP(ipsaEspTranReplayPrevention), true);
+	sa->replay_window_pkts = window > 0 ? (uint32_t)window : WINDOW_DEFAULT_PKTS;
+	sa->life_s = shorter(sa->life_s,
+			     (uint64_t)mib_row_number(t, ESP(ipsaEspTranMaxLifetimeSec), 0));
+	sa->life_bytes = OCTETS_PER_KB *
+			 shorter((uint64_t)mib_row_number(j->row,
+							  PRE(ipsaSaPreActActionLifetimeKB), 0),
+				 (uint64_t)mib_row_number(t, ESP(ipsaEspTranMaxLifetimeKB), 0));
+}
+
+static void judge_ah(struct judge *j, const struct mib_row *t)
+{
+	uint32_t integ = (uint32_t)mib_row_number(t, MIB_COL(ipsaAhTransformTable,
+							     ipsaAhTranAlgorithm), 0);
+	const struct pol_alg *a = pol_alg_auth(integ);
+	struct ipsp_key key = { 0 };
+	char why[POL_ALG_TEXT];
+
+	if (a && a->never_manual)
+		judge(j, POL_SA_WRONG,
+		      "uses %s: with manual keys its counter would repeat (RFC 8221)", a->name);
+	else if (!pol_ah_judge(integ, why) || !a)
+		judge(j, POL_SA_WRONG, "has an AH transform that cannot be used: %s", why);
+	else
+		read_key(j, PRE(ipsaSaPreActAHSharedSecretName), a->key_octets, a->name, &key);
+	ipsp_key_wipe(&key);
+	judge(j, POL_SA_NOT_IN_FORCE, "uses AH, which this version does not do yet");
+}
+
+static void judge_peer(struct judge *j, struct ipsp_sa_config *sa)
+{
+	const uint8_t *data;
+
+	if (sa->mode != IPSP_MODE_TUNNEL ||
+	    pol_row_octets(j->row, PRE(ipsaSaPreActPeerGatewayIdName), &data) == 0)
+		return;
+	if (!pol_sa_peer(j->view, j->row, &sa->remote)) {
+		sa->remote = (struct ipsp_addr){ 0 };
+		judge(j, POL_SA_WRONG, "names by ipsaSaPreActPeerGatewayIdName a peer whose "
+		      "first active row is not there or has no address");
+	}
+}
+
+enum pol_sa_state pol_sa_make(const struct mib_view *v, const struct mib_row *r,
+			      struct ipsp_sa_config *out, char why[POL_SA_TEXT])
+{
+	struct judge j = { .view = v, .row = r, .state = POL_SA_READY, .why = why };
+	const struct mib_row *esp, *ah, *ipcomp;
+
+	*out = (struct ipsp_sa_config){ .dir = (uint8_t)pol_sa_dir(r) };
+	why[0] = '\0';
+	out->mode = (uint8_t)mib_row_number(r, PRE(ipsaSaPreActActionType), IPSP_MODE_TUNNEL);
+	out->df = (uint8_t)mib_row_number(r, PRE(ipsaSaPreActDFHandling), IPSP_DF_COPY);
+	out->life_s = (uint64_t)mib_row_number(r, PRE(ipsaSaPreActActionLifetimeSec), 0);
+	if (out->mode != IPSP_MODE_TUNNEL && out->mode != IPSP_MODE_TRANSPORT)
+		judge(&j, POL_SA_WRONG, "has an ipsaSaPreActActionType that is neither tunnel(1) "
+		      "nor transport(2)");
+	esp = transform(&j, PRE(ipsaSaPreActESPTransformName), PRE(ipsaSaPreActESPSPI),
+			&mib_t_ipsaEspTransformTable, 256, INT32_MAX);
+	ah = transform(&j, PRE(ipsaSaPreActAHTransformName), PRE(ipsaSaPreActAHSPI),
+		       &mib_t_ipsaAhTransformTable, 256, INT32_MAX);
+	ipcomp = transform(&j, PRE(ipsaSaPreActIPCompTransformName), PRE(ipsaSaPreActIPCompSPI),
+			   &mib_t_ipsaIpcompTransformTable, 1, UINT16_MAX);
+	if (!esp && !ah && !ipcomp)
+		judge(&j, POL_SA_WRONG, "names no transform of ESP, AH or IPComp");
+	if (esp)
+		make_esp(&j, esp, out);
+	if (ah)
+		judge_ah(&j, ah);
+	if (ipcomp)
+		judge(&j, POL_SA_NOT_IN_FORCE, "uses IPComp, which this version does not do yet");
+	judge_peer(&j, out);
+	return j.state;
+}

@@ -1,0 +1,196 @@
+/* policy/status.c - observed columns about rules, actions and closures: see status.h. */
+#include "policy/status.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mibs/schema_gen.h"
+#include "policy/bind.h"
+#include "policy/rows.h"
+
+enum { TRUTH_TRUE = 1, TRUTH_FALSE = 2 };
+enum { CLOSURE_POLICY = 1, CLOSURE_CLOSED = 2 };
+
+#define REASON_MAX 160
+
+struct refusal {
+	uint64_t sa_id;
+	char reason[REASON_MAX];
+};
+
+struct pol_status {
+	struct mib_store *store;
+	const struct pol_generation *generation;
+	struct refusal *refused;
+	size_t n_refused;
+	size_t cap_refused;
+	struct mib_source rules;
+	struct mib_source actions;
+	struct mib_source closures;
+	char text[POL_STATUS_TEXT];	/* what the last read borrows */
+};
+
+static const struct refusal *refusal_of(const struct pol_status *st, uint64_t sa_id)
+{
+	for (size_t i = 0; sa_id != 0 && i < st->n_refused; i++)
+		if (st->refused[i].sa_id == sa_id)
+			return &st->refused[i];
+	return NULL;
+}
+
+bool pol_status_in_force(const struct pol_status *st, const struct mib_row *r,
+			 char buf[POL_STATUS_TEXT])
+{
+	const struct mib_table *t = mib_row_table(r);
+	bool is_rule = t == &mib_t_spdRuleDefinitionTable;
+	const struct pol_generation *g = st->generation;
+	const struct pol_origin *origin;
+	const struct pol_problem *problem;
+	const struct refusal *refusal;
+	size_t len;
+	const uint32_t *index = mib_row_index(r, &len);
+
+	buf[0] = '\0';
+	if (!mib_row_active(r)) {
+		snprintf(buf, POL_STATUS_TEXT, "is not active");
+		return false;
+	}
+	if (is_rule &&
+	    !pol_row_enabled(r, MIB_COL(spdRuleDefinitionTable, spdRuleDefAdminStatus))) {
+		snprintf(buf, POL_STATUS_TEXT, "is disabled by spdRuleDefAdminStatus");
+		return false;
+	}
+	if (!g) {
+		snprintf(buf, POL_STATUS_TEXT, "waits to come into force");
+		return false;
+	}
+	problem = pol_problem_find(g, t, index, len);
+	if (problem) {
+		snprintf(buf, POL_STATUS_TEXT, "%s", problem->reason);
+		return false;
+	}
+	origin = pol_origin_of(g, t, index, len);
+	if (!origin) {
+		snprintf(buf, POL_STATUS_TEXT, is_rule
+			 ? "is in no group that is bound to an interface"
+			 : "waits to come into force");
+		return false;
+	}
+	refusal = refusal_of(st, origin->sa_id);
+	if (!refusal)
+		return true;
+	snprintf(buf, POL_STATUS_TEXT, is_rule
+		 ? "uses an SA that is not in force: it %s" : "%s", refusal->reason);
+	return false;
+}
+
+/* Both augmenting tables: the column of type TruthValue says whether, the other says why not. */
+static enum mib_err row_read(void *arg, const struct mib_column *col, const struct mib_table *base,
+			     const uint32_t *index, size_t len, struct mib_value *out)
+{
+	struct pol_status *st = arg;
+	const struct mib_row *r = mib_view_row(mib_store_view(st->store), base, index, len);
+	bool yes;
+
+	if (!r)
+		return MIB_NO_SUCH_INSTANCE;
+	yes = pol_status_in_force(st, r, st->text);
+	if (col->tc == MIB_TC_TRUTH_VALUE)
+		*out = mib_value_integer(yes ? TRUTH_TRUE : TRUTH_FALSE);
+	else
+		*out = mib_value_octets(st->text, strlen(st->text));
+	return MIB_OK;
+}
+
+static enum mib_err rule_read(void *arg, const struct mib_column *col, const uint32_t *index,
+			      size_t len, struct mib_value *out)
+{
+	return row_read(arg, col, &mib_t_spdRuleDefinitionTable, index, len, out);
+}
+
+static enum mib_err action_read(void *arg, const struct mib_column *col, const uint32_t *index,
+				size_t len, struct mib_value *out)
+{
+	return row_read(arg, col, &mib_t_ipsaSaPreconfiguredActionTable, index, len, out);
+}
+
+static enum mib_err closure_read(void *arg, const struct mib_column *col, const uint32_t *index,
+				 size_t len, struct mib_value *out)
+{
+	struct pol_status *st = arg;
+	const struct mib_view *v = mib_store_view(st->store);
+
+	if (col != MIB_COL(ipspdClosureTable, ipspdClosureState) || len != 2 ||
+	    !mib_view_row(v, &mib_t_ipspdClosureTable, index, len))
+		return MIB_NO_SUCH_INSTANCE;
+	*out = mib_value_integer(pol_closure_is_bound(v, index[0] == IPSP_OUTBOUND ? IPSP_OUTBOUND
+										   : IPSP_INBOUND,
+						      index[1])
+				 ? CLOSURE_POLICY : CLOSURE_CLOSED);
+	return MIB_OK;
+}
+
+enum mib_err pol_status_new(struct mib_store *s, struct pol_status **out)
+{
+	struct pol_status *st = calloc(1, sizeof(*st));
+	enum mib_err err;
+
+	if (!st)
+		return MIB_RESOURCE_UNAVAILABLE;
+	st->store = s;
+	st->rules = (struct mib_source){ .table = &mib_t_ipspdRuleTable, .read = rule_read,
+					 .arg = st };
+	st->actions = (struct mib_source){ .table = &mib_t_ipspdPreActTable, .read = action_read,
+					   .arg = st };
+	st->closures = (struct mib_source){ .table = &mib_t_ipspdClosureTable,
+					    .read = closure_read, .arg = st };
+	err = mib_store_add_source(s, &st->rules);
+	if (err == MIB_OK)
+		err = mib_store_add_source(s, &st->actions);
+	if (err == MIB_OK)
+		err = mib_store_add_source(s, &st->closures);
+	if (err != MIB_OK) {
+		free(st);
+		return err;
+	}
+	*out = st;
+	return MIB_OK;
+}
+
+void pol_status_free(struct pol_status *st)
+{
+	if (!st)
+		return;
+	free(st->refused);
+	free(st);
+}
+
+void pol_status_set_generation(struct pol_status *st, const struct pol_generation *g)
+{
+	st->generation = g;
+	st->n_refused = 0;
+}
+
+enum mib_err pol_status_refused(struct pol_status *st, uint64_t sa_id, const char *reason)
+{
+	struct refusal *r = NULL;
+
+	for (size_t i = 0; i < st->n_refused; i++)
+		if (st->refused[i].sa_id == sa_id)
+			r = &st->refused[i];
+	if (!r && st->n_refused == st->cap_refused) {
+		size_t cap = st->cap_refused ? st->cap_refused * 2 : 8;
+		struct refusal *v = reallocarray(st->refused, cap, sizeof(*v));
+
+		if (!v)
+			return MIB_RESOURCE_UNAVAILABLE;
+		st->refused = v;
+		st->cap_refused = cap;
+	}
+	if (!r)
+		r = &st->refused[st->n_refused++];
+	r->sa_id = sa_id;
+	snprintf(r->reason, sizeof(r->reason), "%s", reason);
+	return MIB_OK;
+}

@@ -1,0 +1,46 @@
+/*
+ * policy/status.h - what managers read of the compiler's work: are rules and actions in force?
+ *
+ * The observed columns of ipspdRuleTable, ipspdPreActTable and ipspdClosureState (IPSPD-MIB). The
+ * daemon feeds it with each generation and with what the engine refused.
+ */
+#ifndef POLICY_STATUS_H
+#define POLICY_STATUS_H
+
+#include "policy/policy.h"
+
+struct pol_status;
+
+/**
+ * Makes it and registers its three sources; before the store's first transaction.
+ * @param s  borrowed for life; the status must outlive the store's reads
+ * @return MIB_OK with *out; MIB_RESOURCE_UNAVAILABLE
+ */
+MIB_MUST_CHECK enum mib_err pol_status_new(struct mib_store *s, struct pol_status **out);
+void pol_status_free(struct pol_status *st);
+
+/**
+ * The generation that rows are in force with from now on; forgets what was refused before.
+ * @param g  borrowed until the next call; NULL: none, nothing is in force
+ */
+void pol_status_set_generation(struct pol_status *st, const struct pol_generation *g);
+
+/**
+ * The engine does not have that SA: refused, or its lifetime is over.
+ * @param reason  a sentence without its subject: "has an SPI that is taken"; copied
+ * @return MIB_OK; MIB_RESOURCE_UNAVAILABLE
+ */
+MIB_MUST_CHECK enum mib_err pol_status_refused(struct pol_status *st, uint64_t sa_id,
+					       const char *reason);
+
+#define POL_STATUS_TEXT 256
+
+/**
+ * Why a row is not in force, for people.
+ * @param r  a row of spdRuleDefinitionTable or ipsaSaPreconfiguredActionTable
+ * @return true: it is, and buf is empty
+ */
+bool pol_status_in_force(const struct pol_status *st, const struct mib_row *r,
+			 char buf[POL_STATUS_TEXT]);
+
+#endif

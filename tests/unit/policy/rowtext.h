@@ -1,0 +1,52 @@
+/*
+ * tests/unit/policy/rowtext.h - a real store with the binders, fed by lines of text.
+ *
+ * A text is one transaction; a line is one row:
+ *
+ *     + rule bypass Filter=spdTrueFilter.0 Action=spdAcceptAction.0      createAndGo
+ *     ~ rule later Action=spdDropAction.0                                createAndWait
+ *     = rule bypass AdminStatus=disabled                                 set columns only
+ *     - rule bypass                                                      destroy
+ *
+ * Tables have short names (see table_names), columns are named by their ends. Values are written
+ * as at the command line, without spaces; 0x.. are octets, 0x..*N is N times those octets.
+ */
+#ifndef TESTS_POLICY_ROWTEXT_H
+#define TESTS_POLICY_ROWTEXT_H
+
+#include "boxset.h"
+#include "policy/policy.h"
+
+/** A store without a journal, all binders in. Aborts the test on failure. */
+struct mib_store *store_new(void);
+
+/** Stages and, if prepare likes it, commits the text. */
+enum mib_err rows_try(struct mib_store *s, const char *text, struct mib_diag *d);
+
+/** The same; the test fails, with the reason, if the text is refused. */
+void rows_put(struct mib_store *s, const char *text);
+
+/** The row of a short table name and index, or NULL. */
+const struct mib_row *row_of(struct mib_store *s, const char *table, const char *index);
+
+/** Compiles what is committed. */
+struct pol_generation *compile(struct mib_store *s);
+
+const struct ipsp_spd_list *list_of(const struct pol_generation *g, uint32_t ifindex,
+				    enum ipsp_dir dir);
+
+/** The first entry that matches; NULL: the end of the list, discard. */
+const struct ipsp_spd_entry *first_match(const struct ipsp_spd_list *l, const struct packet *p);
+
+/** What happens to the packet: enum ipsp_action. */
+int verdict(const struct ipsp_spd_list *l, const struct packet *p);
+
+/** A packet with ports (or IPSP_PORT_NONE) between two addresses in text. */
+struct packet packet(const char *src, const char *dst, uint8_t proto, uint32_t sport,
+		     uint32_t dport);
+
+/** The reason why a row is not in force, "" if the compiler has no problem with it. */
+const char *problem_of(struct mib_store *s, const struct pol_generation *g, const char *table,
+		       const char *index);
+
+#endif
