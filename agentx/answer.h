@@ -1,6 +1,6 @@
 /*
- * agentx/answer.h - Responses: to Get, GetNext and GetBulk out of the store, and to anything with an
- * error. RFC 2741 7.2.2, 7.2.3.
+ * agentx/answer.h - Responses: to Get, GetNext and GetBulk out of the store, and to anything with
+ * an error. RFC 2741 7.2.2, 7.2.3.
  */
 #ifndef AGENTX_ANSWER_H
 #define AGENTX_ANSWER_H

@@ -179,7 +179,7 @@ void ax_connector_free(struct ax_connector *c)
 	if (!c)
 		return;
 	event_free(c->readable);
-	/* What is sent from now on comes back to the thread, which closes it; then what was sent. */
+	/* What the thread sends from now on fails, and it closes it; what it has sent, we close. */
 	shutdown(c->fd, SHUT_RD);
 	while (recv(c->fd, &o, sizeof(o), MSG_DONTWAIT) == (ssize_t)sizeof(o))
 		ax_transport_close(o.transport);

@@ -7,8 +7,9 @@
  * the loop: a socket pair carries "open" there and the transport back. libnetsnmp is used in that
  * thread only, but for closing what it gave. An attempt that hangs is simply still on its way.
  *
- * A sandbox put on after ax_connector_new must leave socket, connect, name resolution, and what
- * these need to a thread that runs already; no thread is made later.
+ * The thread is made in ax_connector_new and none later. Drop privileges before (capabilities are a
+ * thread's own); a seccomp filter put on after it must be for all threads (TSYNC), and must leave
+ * socket, connect, setsockopt and name resolution.
  */
 #ifndef AGENTX_CONNECTOR_H
 #define AGENTX_CONNECTOR_H

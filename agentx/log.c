@@ -35,7 +35,7 @@ void ax_log_limited(struct ax_log *l, int priority, const char *fmt, ...)
 		return;
 	if (now - l->window_start_cs >= AX_LOG_WINDOW_CS) {
 		if (l->suppressed)
-			ax_log(l, priority, "agentx: %u lines like these were left out",
+			ax_log(l, priority, "%u lines like these were left out",
 			       l->suppressed);
 		l->window_start_cs = now;
 		l->in_window = l->suppressed = 0;

@@ -120,7 +120,7 @@ struct ax_header {
 enum ax_frame {
 	AX_FRAME_MORE,		/* the octets so far are the beginning of a PDU */
 	AX_FRAME_PDU,		/* a whole PDU is there: AX_HEADER_SIZE + payload_len octets */
-	AX_FRAME_LOST,		/* this is no PDU, or one over AX_PDU_MAX: the stream cannot go on */
+	AX_FRAME_LOST,		/* no PDU, or one over AX_PDU_MAX: the stream cannot go on */
 };
 
 /**
@@ -153,9 +153,9 @@ struct ax_range {
 MIB_MUST_CHECK bool ax_read_range(struct ax_reader *r, struct ax_range *out);
 
 /**
- * A VarBind, RFC 2741 5.4. value borrows from the PDU's octets and from oid_value; it has the syntax
- * that belongs to type: MIB_SYN_OCTETS also for IpAddress and Opaque; for Null and the exceptions
- * it is an INTEGER 0 that means nothing. Do not copy the structure.
+ * A VarBind, RFC 2741 5.4. value borrows from the PDU's octets and from oid_value; it has the
+ * syntax that belongs to type: MIB_SYN_OCTETS also for IpAddress and Opaque; for Null and the
+ * exceptions it is an INTEGER 0 that means nothing. Do not copy the structure.
  */
 struct ax_varbind {
 	uint16_t type;		/* enum ax_value_type */
@@ -248,7 +248,7 @@ void ax_buf_cut(struct ax_buf *b, size_t len);
  */
 size_t ax_pdu_begin(struct ax_buf *b, const struct ax_header *h, const struct ax_span *context);
 
-/** Ends the PDU begun at start. @return false: it did not fit, and the buffer is cut back to start */
+/** Ends the PDU begun at start. @return false: it did not fit; the buffer is cut back to start */
 MIB_MUST_CHECK bool ax_pdu_end(struct ax_buf *b, size_t start);
 
 /* Payloads, one a PDU; Ping, CommitSet, UndoSet and CleanupSet have none. */

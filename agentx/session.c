@@ -258,7 +258,7 @@ static void on_register_answer(struct ax_session *s, size_t module, const struct
 		s->stats.registrations_refused++;
 		if (*reg == REG_ASKED)
 			ax_log(s->log, LOG_ERR,
-			       "agentx: the master refused to register %s: %s (error %u); will ask "
+			       "the master refused to register %s: %s (error %u); will ask "
 			       "again", mib_modules[module].name,
 			       error == AX_ERR_DUPLICATE_REGISTRATION ?
 				       "another subagent serves it" : "it does not say why",
@@ -266,7 +266,7 @@ static void on_register_answer(struct ax_session *s, size_t module, const struct
 		*reg = REG_REFUSED;
 	} else {
 		if (*reg == REG_ASKED_AGAIN)
-			ax_log(s->log, LOG_NOTICE, "agentx: %s is registered now",
+			ax_log(s->log, LOG_NOTICE, "%s is registered now",
 			       mib_modules[module].name);
 		*reg = REG_GIVEN;
 	}
@@ -397,7 +397,7 @@ static void on_pdu(void *arg, const struct ax_header *h, const uint8_t *payload)
 		if (!ax_pdu_parse(h, payload, &p)) {
 			s->stats.parse_errors++;
 			ax_log_limited(s->log, LOG_WARNING,
-				       "agentx: a malformed PDU of type %s (%u) from the master",
+				       "a malformed PDU of type %s (%u) from the master",
 				       ax_type_name(h->type), h->type);
 			answer_error(s, h, AX_ERR_PARSE_ERROR);
 		} else if (!s->is_open || h->session_id != s->session_id) {

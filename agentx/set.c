@@ -117,7 +117,7 @@ static struct answer refusal(const struct ax_set *set, enum mib_err err, size_t 
 static void log_refusal(struct ax_set *set, const char *phase, enum mib_err err,
 			const struct mib_diag *d)
 {
-	ax_log_limited(set->sets->log, LOG_NOTICE, "agentx: %s of SET %u refused, %s: %s%s%s", phase,
+	ax_log_limited(set->sets->log, LOG_NOTICE, "%s of SET %u refused, %s: %s%s%s", phase,
 		       (unsigned)set->transaction_id, mib_err_name(err), d->object,
 		       d->object[0] && d->text[0] ? ": " : "", d->text);
 }
@@ -290,7 +290,7 @@ static void lapse(struct ax_set *set)
 	set->state = SET_LAPSED;
 	set->sets->stats.expired++;
 	ax_log_limited(set->sets->log, LOG_WARNING,
-		       "agentx: SET %u dropped: no CommitSet came after its TestSet",
+		       "SET %u dropped: no CommitSet came after its TestSet",
 		       (unsigned)set->transaction_id);
 	expect_more(set);
 	end_txn(set);
@@ -302,7 +302,7 @@ static void keep(struct ax_set *set)
 	set->state = SET_KEPT;
 	set->sets->stats.expired++;
 	ax_log_limited(set->sets->log, LOG_WARNING,
-		       "agentx: SET %u kept: no CleanupSet came after its CommitSet",
+		       "SET %u kept: no CleanupSet came after its CommitSet",
 		       (unsigned)set->transaction_id);
 	expect_more(set);
 	end_txn(set);
@@ -380,7 +380,7 @@ static void misplaced(struct ax_sets *sets, const struct ax_header *asked)
 
 	if (asked->type == AX_CLEANUP_SET)
 		return;		/* has no answer, and nothing is left to clean up */
-	ax_log_limited(sets->log, LOG_WARNING, "agentx: %s of SET %u out of place",
+	ax_log_limited(sets->log, LOG_WARNING, "%s of SET %u out of place",
 		       ax_type_name(asked->type), (unsigned)asked->transaction_id);
 	sets->ops->answer(sets->arg, asked, errors[asked->type], 1);
 }

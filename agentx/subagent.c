@@ -34,7 +34,7 @@ static void try_later(struct ax_subagent *a)
 static void tell(struct ax_subagent *a, const char *why)
 {
 	if (!a->told)
-		ax_log(&a->log, LOG_WARNING, "agentx: master %s: %s; will keep trying", a->master,
+		ax_log(&a->log, LOG_WARNING, "master %s: %s; will keep trying", a->master,
 		       why);
 	a->told = true;
 }
@@ -65,7 +65,7 @@ static void on_up(void *arg)
 	a->told = false;
 	a->connections++;
 	a->since_cs = ax_boottime_cs();
-	ax_log(&a->log, LOG_NOTICE, "agentx: connected to master %s", a->master);
+	ax_log(&a->log, LOG_NOTICE, "connected to master %s", a->master);
 }
 
 static void on_lost(void *arg, const char *why)

@@ -40,7 +40,8 @@ static void init(void)
 
 	base = event_base_new();
 	if (!base || mib_store_new(NULL, ax_boottime_cs, &store) != MIB_OK ||
-	    ax_session_new(base, store, &ax_timing_default, &ops, NULL, &no_log, &session) != MIB_OK)
+	    ax_session_new(base, store, &ax_timing_default, &ops, NULL, &no_log, &session) !=
+		    MIB_OK)
 		abort();
 }
 

@@ -1,6 +1,6 @@
 /*
- * tests/net/agentx-harness.c - a store served by libagentx, and nothing else: what test_agentx_master
- * runs beside a real snmpd.
+ * tests/net/agentx-harness.c - a store served by libagentx, and nothing else: what
+ * test_agentx_master.py runs beside a real snmpd.
  *
  *	agentx-harness MASTER
  *

@@ -558,7 +558,8 @@ int main(void)
 	TCase *encode = tcase_create("encode");
 
 	tcase_add_loop_test(decode, test_open_close_and_regions_are_read, 0, 2);
-	tcase_add_loop_test(decode, test_octet_strings_and_contexts_are_borrowed_from_the_pdu, 0, 2);
+	tcase_add_loop_test(decode, test_octet_strings_and_contexts_are_borrowed_from_the_pdu, 0,
+			    2);
 	tcase_add_loop_test(decode, test_search_ranges_are_read_with_include_and_end, 0, 2);
 	tcase_add_loop_test(decode, test_every_value_type_is_read, 0, 2);
 	tcase_add_loop_test(decode, test_responses_are_read, 0, 2);

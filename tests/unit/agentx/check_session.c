@@ -452,8 +452,10 @@ START_TEST(test_octets_that_are_no_agentx_lose_the_session)
 		size_t len;
 	} cases[] = {
 		{ "another protocol", "GET / HTTP/1.0\r\n\r\n.....", 24 },
-		{ "a length that is odd", "\1\5\20\0" "\0\0\0\3" "\0\0\0\0" "\0\0\0\0" "\0\0\0\7", 20 },
-		{ "a length too large", "\1\5\20\0" "\0\0\0\3" "\0\0\0\0" "\0\0\0\0" "\177\0\0\0", 20 },
+		{ "a length that is odd",
+		  "\1\5\20\0" "\0\0\0\3" "\0\0\0\0" "\0\0\0\0" "\0\0\0\7", 20 },
+		{ "a length too large",
+		  "\1\5\20\0" "\0\0\0\3" "\0\0\0\0" "\0\0\0\0" "\177\0\0\0", 20 },
 	};
 
 	master_open(&master, 3, 100);
