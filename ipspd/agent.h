@@ -11,16 +11,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/io/attach.h"
 #include "ipsp/types.h"
 #include "ipspd/report.h"
 #include "mibs/store.h"
-#include "policy/policy.h"
+#include "policy/status.h"
 
 struct agent;
 struct event_base;
 
 struct event_base *agent_base(const struct agent *a);
 struct mib_store *agent_store(const struct agent *a);
+
+/** Is the AgentX session open, and all registered? */
+bool agent_snmp_open(const struct agent *a);
 
 /* ---- policy, and how far it is in force ---- */
 
@@ -41,12 +45,8 @@ uint64_t agent_applied_generation(const struct agent *a);
  */
 const struct pol_generation *agent_policy(const struct agent *a);
 
-/**
- * What keeps a row (rule or preconfigured action) from being in force: the compiler's problem, or
- * the engine's refusal of its SA. NULL: nothing. Borrowed until the event loop's next turn.
- */
-const char *agent_problem(const struct agent *a, const struct mib_table *t, const uint32_t *index,
-			  size_t len);
+/** Why rows are or are not in force. Never NULL; internal, do not free. */
+const struct pol_status *agent_status(const struct agent *a);
 
 /** Why the last try to bring policy into force failed (guard or engine); "" when it did not. */
 const char *agent_apply_problem(const struct agent *a);
@@ -62,7 +62,8 @@ struct agent_waiter {
 void agent_wait(struct agent *a, struct agent_waiter *w);
 void agent_forget_waiter(struct agent *a, struct agent_waiter *w);
 
-/** Told whenever the applied generation or the engine's state changes. Caller's memory. */
+/** Told when the applied generation, the engine's state or the AgentX session changes. Caller's
+ * memory. */
 struct agent_watcher {
 	void (*changed)(struct agent_watcher *w);
 	struct agent_watcher *next;
@@ -87,8 +88,11 @@ struct agent_stats {
 	size_t n_entries;
 	struct wire_sa_stats *sas;		/* by id */
 	size_t n_sas;
-	uint64_t *drops;			/* IPSP_N_REASONS of them, by reason */
+	uint64_t *drops;			/* AGENT_N_DROPS of them, by reason number */
 };
+
+/** Reason numbers: the core's (ipsp/reason.h), then the attachments' (engine/io/attach.h). */
+#define AGENT_N_DROPS (IO_REASON_BASE + IO_N_REASONS)
 
 /** The entry's or SA's counters, or NULL. */
 const struct wire_entry_stats *agent_stats_entry(const struct agent_stats *s, uint64_t id);

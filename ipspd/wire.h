@@ -3,7 +3,7 @@
  *
  * The agent writes them (to the engine with SAs, to the parent's guard without), the engine and the
  * parent read them. The reader believes nothing: every selector is checked (ipsp_selector_valid),
- * ids are unique, counts are what was promised, sizes are bounded. The parent also keeps its guard
+ * SA ids are unique, counts are what was promised, sizes are bounded. The parent also keeps its guard
  * on disk in this form.
  */
 #ifndef IPSPD_WIRE_H

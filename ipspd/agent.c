@@ -1,0 +1,515 @@
+/*
+ * ipspd/agent.c - the agent's life: it loads the store, serves its doors, and ends with the parent.
+ *
+ * Order at start: START and options; the store, whole, before any door; import; AgentX, control
+ * socket; policy into force. Whatever of this fails ends the process with a log line that says why.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ipspd/agent_int.h"
+#include "ipspd/control.h"
+#include "ipspd/log.h"
+#include "ipspd/messages.h"
+#include "ipspd/roles.h"
+#include "mibs/secmem.h"
+#include "xml/xml.h"
+
+#define DB_NAME "state.db"
+#define IDLE_MS 1000	/* nothing was committed for so long: time for housekeeping */
+
+void agent_give_up(struct agent *a, int status)
+{
+	a->status = status;
+	event_base_loopbreak(a->base);
+}
+
+/* ---- waiting ---- */
+
+void agent_wait(struct agent *a, struct agent_waiter *w)
+{
+	if (a->apply.applied >= w->generation) {
+		w->reached(w, a->apply.applied);
+		return;
+	}
+	w->next = a->waiters;
+	a->waiters = w;
+}
+
+void agent_forget_waiter(struct agent *a, struct agent_waiter *w)
+{
+	for (struct agent_waiter **at = &a->waiters; *at; at = &(*at)->next) {
+		if (*at == w) {
+			*at = w->next;
+			return;
+		}
+	}
+}
+
+void agent_watch(struct agent *a, struct agent_watcher *w)
+{
+	w->next = a->watchers;
+	a->watchers = w;
+}
+
+void agent_forget_watcher(struct agent *a, struct agent_watcher *w)
+{
+	for (struct agent_watcher **at = &a->watchers; *at; at = &(*at)->next) {
+		if (*at == w) {
+			*at = w->next;
+			return;
+		}
+	}
+}
+
+void agent_listen_events(struct agent *a, struct agent_event_listener *l)
+{
+	l->next = a->event_listeners;
+	a->event_listeners = l;
+}
+
+void agent_forget_event_listener(struct agent *a, struct agent_event_listener *l)
+{
+	for (struct agent_event_listener **at = &a->event_listeners; *at; at = &(*at)->next) {
+		if (*at == l) {
+			*at = l->next;
+			return;
+		}
+	}
+}
+
+static bool is_watching(const struct agent *a, const struct agent_watcher *w)
+{
+	for (const struct agent_watcher *at = a->watchers; at; at = at->next) {
+		if (at == w)
+			return true;
+	}
+	return false;
+}
+
+void agent_tell_changed(struct agent *a)
+{
+	/* A callback may take out any of the others: look from the start after each. */
+	for (struct agent_waiter **at = &a->waiters; *at;) {
+		struct agent_waiter *w = *at;
+
+		if (w->generation > a->apply.applied) {
+			at = &w->next;
+			continue;
+		}
+		*at = w->next;
+		w->reached(w, a->apply.applied);
+		at = &a->waiters;
+	}
+	for (struct agent_watcher *w = a->watchers, *next; w; w = next) {
+		next = w->next;
+		w->changed(w);
+		if (next && !is_watching(a, next))
+			next = NULL;
+	}
+}
+
+/* ---- the engine's channel ---- */
+
+static void event_came(struct agent *a, const struct wire_event *e)
+{
+	for (struct agent_event_listener *l = a->event_listeners, *next; l; l = next) {
+		next = l->next;
+		l->event(l, e);
+	}
+}
+
+static void engine_gone(struct agent *a)
+{
+	chan_free(a->engine);
+	a->engine = NULL;
+	stats_engine_down(a);
+	apply_engine_down(a);
+}
+
+static void engine_message(void *arg, struct chan_msg *m)
+{
+	struct agent *a = (struct agent *)arg;
+	struct wire_event e;
+	bool good;
+
+	switch (m->type) {
+	case MSG_GEN_APPLIED:
+	case MSG_GEN_REFUSED:
+	case MSG_SA_REFUSED:
+		good = apply_engine_message(a, m);
+		break;
+	case MSG_RESERVE:
+		good = reserve_message(a, m);
+		break;
+	case MSG_STATS_ENTRY:
+	case MSG_STATS_SA:
+	case MSG_STATS_DROP:
+	case MSG_STATS_END:
+		good = stats_message(a, m);
+		break;
+	case MSG_EVENT:
+		good = report_event_read(m, &e);
+		if (good)
+			event_came(a, &e);
+		break;
+	default:
+		good = false;
+	}
+	if (!good && a->engine) {
+		ipspd_log(LOG_ERR, "agent", "malformed message %u from the engine", m->type);
+		engine_gone(a);
+	}
+}
+
+static void engine_closed(void *arg, int why)
+{
+	if (why != 0)
+		ipspd_log(LOG_ERR, "agent", "channel to the engine: %s", strerror(-why));
+	engine_gone((struct agent *)arg);
+}
+
+static void engine_came(struct agent *a, struct chan_msg *m)
+{
+	struct chan_handler handler = { engine_message, engine_closed, a };
+
+	if (m->n_fds != 1) {
+		agent_give_up(a, 1);
+		return;
+	}
+	if (a->engine)
+		engine_gone(a);
+	int rc = chan_new(a->base, m->fds[0], &handler, &a->engine);
+	if (rc < 0) {
+		ipspd_log(LOG_ERR, "agent", "channel to the engine: %s", strerror(-rc));
+		return;
+	}
+	m->fds[0] = -1;
+	stats_engine_up(a);
+	apply_engine_up(a);
+}
+
+/* ---- the store ---- */
+
+static uint64_t boottime_cs(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (uint64_t)ts.tv_sec * 100 + (uint64_t)ts.tv_nsec / 10000000;
+}
+
+static void report_left_out(void *arg, const struct mib_diag *d)
+{
+	(void)arg;
+	ipspd_log(LOG_WARNING, "store", "%s: %s", d->object, d->text);
+}
+
+static void plan_idle(struct agent *a)
+{
+	const struct timeval delay = { .tv_sec = IDLE_MS / 1000, .tv_usec = IDLE_MS % 1000 * 1000 };
+
+	evtimer_add(a->idle, &delay);
+}
+
+static void on_idle(evutil_socket_t fd, short what, void *arg)
+{
+	struct agent *a = (struct agent *)arg;
+	struct mib_diag d;
+
+	(void)fd;
+	(void)what;
+	if (mib_db_idle(a->db, &d) != MIB_OK)
+		ipspd_log(LOG_WARNING, "store", "%s: %s", d.object, d.text);
+}
+
+static void committed(void *arg, uint64_t generation, const struct mib_change *changes, size_t n)
+{
+	struct agent *a = (struct agent *)arg;
+
+	(void)changes;
+	ipspd_log(LOG_INFO, "store", "generation %" PRIu64 ": %zu rows changed", generation, n);
+	apply_commit(a);
+	plan_idle(a);
+}
+
+static bool said(const char *what, const struct mib_diag *d)
+{
+	ipspd_log(LOG_CRIT, "store", "%s: %s: %s", what, d->object, d->text);
+	return false;
+}
+
+static bool no_memory(enum mib_err err)
+{
+	if (err != MIB_OK)
+		ipspd_log(LOG_CRIT, "store", "%s", mib_err_name(err));
+	return err != MIB_OK;
+}
+
+static bool open_store(struct agent *a)
+{
+	char path[START_PATH_MAX + sizeof(DB_NAME) + 1];
+	struct mib_diag d = { 0 };
+
+	if (mib_secmem_init(0, &d) != MIB_OK)
+		return said("locked memory", &d);
+	if (mib_seal_open(a->start.statedir, getenv("CREDENTIALS_DIRECTORY"), &a->seal, &d) !=
+	    MIB_OK)
+		return said("key of the secrets", &d);
+	snprintf(path, sizeof(path), "%s/%s", a->start.statedir, DB_NAME);
+	if (mib_db_open(path, a->seal, &a->db, &d) != MIB_OK)
+		return said("database", &d);
+	if (no_memory(mib_store_new(mib_db_journal(a->db), boottime_cs, &a->store)) ||
+	    no_memory(pol_bind(a->store)) || no_memory(pol_status_new(a->store, &a->pol_status)) ||
+	    no_memory(sources_add(a)))
+		return false;
+	a->listener = (struct mib_listener){ .committed = committed, .arg = a };
+	if (no_memory(mib_store_add_listener(a->store, &a->listener)))
+		return false;
+	if (mib_db_load(a->db, a->store, report_left_out, a, &d) != MIB_OK)
+		return said("database", &d);
+	ipspd_log(LOG_INFO, "store", "generation %" PRIu64 " is loaded; %zu rows are not ready",
+		  mib_store_generation(a->store), mib_store_rows_not_ready(a->store));
+	return true;
+}
+
+static void close_store(struct agent *a)
+{
+	mib_store_free(a->store);
+	pol_status_free(a->pol_status);
+	mib_db_close(a->db);
+	mib_seal_close(a->seal);
+}
+
+/* ---- doors ---- */
+
+static bool import(struct agent *a)
+{
+	struct xml_import_options o = { .who = "-i" };
+	struct xml_summary sum;
+	struct xml_diag d = { 0 };
+	int fd = a->start.fds[AGENT_FD_IMPORT];
+
+	if (fd < 0)
+		return true;
+	enum mib_err err = xml_import(a->store, fd, &o, &sum, &d);
+	close(fd);
+	if (err != MIB_OK) {
+		ipspd_log(LOG_CRIT, "import", "%s line %u: %s: %s", a->start.import_name, d.line,
+			  d.diag.object, d.diag.text);
+		return false;
+	}
+	ipspd_log(LOG_NOTICE, "import", "%s: %zu rows created, %zu changed, %zu destroyed",
+		  a->start.import_name, sum.created, sum.changed, sum.destroyed);
+	return true;
+}
+
+bool agent_snmp_open(const struct agent *a)
+{
+	struct ax_state state;
+
+	if (!a->subagent)
+		return false;
+	ax_subagent_state(a->subagent, &state);
+	return state.is_connected;
+}
+
+/* It logs whenever its state changes; from the loop we look what that is now. */
+static void subagent_log(void *arg, int priority, const char *text)
+{
+	const struct timeval now = { 0, 0 };
+	struct agent *a = (struct agent *)arg;
+
+	ipspd_log(priority, "agentx", "%s", text);
+	evtimer_add(a->snmp_check, &now);
+}
+
+static void on_snmp_check(evutil_socket_t fd, short what, void *arg)
+{
+	struct agent *a = (struct agent *)arg;
+	bool is_open = agent_snmp_open(a);
+
+	(void)fd;
+	(void)what;
+	if (is_open == a->snmp_was_open)
+		return;
+	a->snmp_was_open = is_open;
+	agent_tell_changed(a);
+}
+
+static bool open_doors(struct agent *a)
+{
+	const char *master = a->start.master[0] ? a->start.master : a->options.master;
+	int rc = control_new(a, a->start.fds[AGENT_FD_CONTROL], &a->control);
+
+	if (rc < 0) {
+		ipspd_log(LOG_CRIT, "control", "%s: %s", a->start.control_path, strerror(-rc));
+		return false;
+	}
+	return !no_memory(ax_subagent_new(a->base, a->store, master, subagent_log, a,
+					  &a->subagent));
+}
+
+/* ---- the parent's channel ---- */
+
+static bool read_options(struct agent *a, int fd)
+{
+	char why[256];
+
+	if (fd < 0)
+		return true;
+	if (options_file_read(fd, "options file", &a->options, why, sizeof(why)))
+		return true;
+	ipspd_log(LOG_CRIT, "options", "%s", why);
+	return false;
+}
+
+static void start(struct agent *a, struct chan_msg *m)
+{
+	if (a->started || !agent_start_read(m, &a->start)) {
+		agent_give_up(a, 1);
+		return;
+	}
+	a->started = true;
+	log_set_level(a->start.log_level);
+	options_file_init(&a->options);
+	if (!read_options(a, a->start.fds[AGENT_FD_OPTIONS]) || !open_store(a) || !import(a) ||
+	    !open_doors(a) || agent_options_send(a->parent, &a->options.options) < 0) {
+		agent_give_up(a, 1);
+		return;
+	}
+	apply_commit(a);
+	plan_idle(a);
+}
+
+/* What was read at the start stays but for the log level. */
+static void reload(struct agent *a, struct chan_msg *m)
+{
+	if (m->n_fds != 1 || !a->started)
+		return;
+	int fd = m->fds[0];
+	m->fds[0] = -1;
+	if (read_options(a, fd))
+		(void)agent_options_send(a->parent, &a->options.options);
+}
+
+static void parent_message(void *arg, struct chan_msg *m)
+{
+	struct agent *a = (struct agent *)arg;
+	bool good = true;
+
+	switch (m->type) {
+	case MSG_START:
+		start(a, m);
+		break;
+	case MSG_ENGINE:
+		engine_came(a, m);
+		break;
+	case MSG_GUARD_DONE:
+		good = apply_guard_done(a, m);
+		break;
+	case MSG_GUARD_TEXT:
+		good = stats_guard_text(a, m);
+		break;
+	case MSG_RELOAD:
+		reload(a, m);
+		break;
+	case MSG_LOG_LEVEL:
+		good = m->len == 1 && m->data[0] <= LOG_DEBUG;
+		if (good)
+			log_set_level(m->data[0]);
+		break;
+	case MSG_STOP:
+		agent_give_up(a, 0);
+		break;
+	default:
+		good = false;
+	}
+	if (!good) {
+		ipspd_log(LOG_CRIT, "agent", "malformed message %u from the parent", m->type);
+		agent_give_up(a, 1);
+	}
+}
+
+static void parent_closed(void *arg, int why)
+{
+	agent_give_up((struct agent *)arg, why == 0 ? 0 : 1);
+}
+
+void agent_set_log_level(struct agent *a, int level)
+{
+	uint8_t octet = (uint8_t)level;
+
+	if (chan_send(a->parent, MSG_LOG_LEVEL, &octet, 1, NULL, 0) < 0)
+		ipspd_log(LOG_ERR, "agent", "the parent cannot be asked for a log level");
+}
+
+struct event_base *agent_base(const struct agent *a)
+{
+	return a->base;
+}
+
+struct mib_store *agent_store(const struct agent *a)
+{
+	return a->store;
+}
+
+/* ---- life ---- */
+
+static bool init(struct agent *a, int channel_fd)
+{
+	struct chan_handler handler = { parent_message, parent_closed, a };
+
+	a->base = event_base_new();
+	if (!a->base || chan_new(a->base, channel_fd, &handler, &a->parent) < 0)
+		return false;
+	log_to_channel(a->parent);
+	a->idle = evtimer_new(a->base, on_idle, a);
+	a->snmp_check = evtimer_new(a->base, on_snmp_check, a);
+	return a->idle && a->snmp_check && apply_init(a) == 0 && stats_init(a) == 0;
+}
+
+static void fini(struct agent *a)
+{
+	control_free(a->control);
+	ax_subagent_free(a->subagent);
+	chan_free(a->engine);
+	a->engine = NULL;
+	apply_fini(a);
+	stats_fini(a);
+	reserve_fini(a);
+	close_store(a);
+	if (a->idle)
+		event_free(a->idle);
+	if (a->snmp_check)
+		event_free(a->snmp_check);
+	log_to_channel(NULL);
+	chan_free(a->parent);
+	if (a->base)
+		event_base_free(a->base);
+}
+
+int agent_main(int channel_fd)
+{
+	struct agent *a = (struct agent *)calloc(1, sizeof(*a));
+
+	if (!a)
+		return 1;
+	a->status = 1;
+	if (init(a, channel_fd)) {
+		a->status = 0;
+		event_base_dispatch(a->base);
+	}
+	int status = a->status;
+	fini(a);
+	free(a);
+	return status;
+}

@@ -1,0 +1,470 @@
+/*
+ * ipspd/agent_apply.c - brings compiled policy into force: guard tightened, engine, guard loosened.
+ *
+ * At each moment the guard holds at least what the engine has in force and what it is about to get;
+ * so a packet must pass both, and no order of events opens a gap. One generation is on its way at a
+ * time; commits meanwhile wait and are compiled into one.
+ *
+ * The table below says everything that can happen; what it does not list changes nothing and is
+ * counted.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ipspd/agent_int.h"
+#include "ipspd/log.h"
+#include "ipspd/messages.h"
+#include "ipspd/wire.h"
+
+#define RETRY_S 2
+
+enum apply_event {
+	EV_COMPILED,		/* a new generation is wanted */
+	EV_GUARD_DONE,
+	EV_GUARD_FAILED,
+	EV_ENGINE_UP,
+	EV_ENGINE_DOWN,
+	EV_APPLIED,
+	EV_REFUSED,		/* the engine keeps what it had */
+	EV_RETRY,
+};
+
+static void tell(struct agent *a, struct chan *c, const char *to, uint16_t type,
+		 const struct chan_writer *w)
+{
+	int rc = chan_send(c, type, w->data, w->len, NULL, 0);
+
+	/* -EPIPE: the other end is gone, and the loop is about to say so. */
+	if (rc == 0 || rc == -EPIPE)
+		return;
+	ipspd_log(LOG_CRIT, "apply", "message %u to %s: %s", type, to, strerror(-rc));
+	agent_give_up(a, 1);
+}
+
+/* ---- guard ---- */
+
+struct sending {
+	struct agent *agent;
+	struct chan *to;
+	const char *name;
+};
+
+static int emit(void *arg, uint16_t type, const uint8_t *data, size_t len)
+{
+	const struct sending *s = (const struct sending *)arg;
+
+	return chan_send(s->to, type, data, len, NULL, 0);
+}
+
+static void sent(const struct sending *s, int rc)
+{
+	if (rc == 0 || rc == -EPIPE)
+		return;
+	ipspd_log(LOG_CRIT, "apply", "generation to %s: %s", s->name, strerror(-rc));
+	agent_give_up(s->agent, 1);
+}
+
+/* Keeps the layer of that serial, adds that of g (NULL: none). */
+static void change_guard(struct agent *a, uint32_t keep, const struct pol_generation *g)
+{
+	struct sending s = { a, a->parent, "the parent" };
+	uint8_t buf[8];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	a->apply.serial++;
+	chan_put_u32(&w, a->apply.serial);
+	chan_put_u32(&w, keep);
+	tell(a, a->parent, s.name, MSG_GUARD_BEGIN, &w);
+	if (g) {
+		w.len = 0;
+		chan_put_u64(&w, g->number);
+		tell(a, a->parent, s.name, MSG_GUARD_LAYER, &w);
+		sent(&s, wire_put_lists(g->lists, g->n_lists, emit, &s));
+	}
+	w.len = 0;
+	chan_put_u32(&w, a->apply.serial);
+	tell(a, a->parent, s.name, MSG_GUARD_COMMIT, &w);
+}
+
+/* ---- what the table calls: each returns the state it leads to ---- */
+
+static void set_problem(struct agent *a, const char *text)
+{
+	snprintf(a->apply.problem, sizeof(a->apply.problem), "%s", text);
+}
+
+static enum apply_state tighten(struct agent *a)
+{
+	struct apply *p = &a->apply;
+
+	if (p->wanted) {
+		if (p->coming)
+			pol_status_set_generation(a->pol_status, p->in_force);
+		pol_generation_free(p->coming);
+		p->coming = p->wanted;
+		p->wanted = NULL;
+	}
+	change_guard(a, p->in_force_serial, p->coming);
+	p->coming_serial = p->serial;
+	return APPLY_TIGHTENING;
+}
+
+static enum apply_state stay(struct agent *a)
+{
+	return a->apply.state;
+}
+
+static void plan_retry(struct agent *a)
+{
+	const struct timeval delay = { .tv_sec = RETRY_S };
+
+	evtimer_add(a->apply.retry, &delay);
+}
+
+static enum apply_state retry_later(struct agent *a)
+{
+	plan_retry(a);
+	return APPLY_FAILED;
+}
+
+static bool send_generation(struct agent *a, struct pol_generation *g)
+{
+	struct sending s = { a, a->engine, "the engine" };
+
+	if (!reserve_prepare(a, g->sas, g->n_sas))
+		return false;
+	reserve_send(a, g->sas, g->n_sas);
+	sent(&s, wire_put_generation(g->number, g->lists, g->n_lists, g->sas, g->n_sas, emit, &s));
+	return true;
+}
+
+static enum apply_state send_coming(struct agent *a)
+{
+	pol_status_set_generation(a->pol_status, a->apply.coming);
+	if (!send_generation(a, a->apply.coming)) {
+		set_problem(a, "sequence numbers cannot be reserved on disk");
+		return retry_later(a);
+	}
+	return APPLY_SENT;
+}
+
+static enum apply_state send_if_up(struct agent *a)
+{
+	return a->engine ? send_coming(a) : APPLY_NO_ENGINE;
+}
+
+static enum apply_state send_again(struct agent *a)
+{
+	struct apply *p = &a->apply;
+
+	if (!p->in_force)
+		return APPLY_IDLE;
+	pol_status_set_generation(a->pol_status, p->in_force);
+	if (!send_generation(a, p->in_force)) {
+		/* What is in force is wanted again, by the long way. */
+		p->coming = p->in_force;
+		p->in_force = NULL;
+		set_problem(a, "sequence numbers cannot be reserved on disk");
+		return retry_later(a);
+	}
+	return APPLY_SENT_AGAIN;
+}
+
+static enum apply_state applied(struct agent *a)
+{
+	struct apply *p = &a->apply;
+
+	pol_generation_free(p->in_force);
+	p->in_force = p->coming;
+	p->coming = NULL;
+	p->in_force_serial = p->coming_serial;
+	change_guard(a, p->in_force_serial, NULL);
+	return APPLY_LOOSENING;
+}
+
+static enum apply_state go_on(struct agent *a)
+{
+	return a->apply.wanted ? tighten(a) : APPLY_IDLE;
+}
+
+static enum apply_state loosened(struct agent *a)
+{
+	struct apply *p = &a->apply;
+
+	p->applied = p->in_force->number;
+	p->problem[0] = '\0';
+	ipspd_log(LOG_INFO, "apply", "generation %" PRIu64 " is in force: %zu lists, %zu SAs",
+		  p->applied, p->in_force->n_lists, p->in_force->n_sas);
+	return go_on(a);
+}
+
+static enum apply_state applied_again(struct agent *a)
+{
+	a->apply.applied = a->apply.in_force->number;
+	a->apply.problem[0] = '\0';
+	return go_on(a);
+}
+
+static enum apply_state stay_tight(struct agent *a)
+{
+	set_problem(a, "the guard could not be loosened");
+	a->apply.coming = a->apply.in_force;
+	a->apply.in_force = NULL;
+	return retry_later(a);
+}
+
+static enum apply_state try_again(struct agent *a)
+{
+	return a->apply.wanted || a->apply.coming ? tighten(a) : APPLY_IDLE;
+}
+
+/* ---- the table ---- */
+
+static const struct transition {
+	enum apply_state from;
+	enum apply_event event;
+	enum apply_state (*act)(struct agent *a);
+	const char *story;	/* for the log; NULL: not worth a line */
+} transitions[] = {
+	{ APPLY_IDLE,		EV_COMPILED,	 tighten,      NULL },
+	{ APPLY_IDLE,		EV_ENGINE_UP,	 send_again,   "the engine is back" },
+	{ APPLY_IDLE,		EV_ENGINE_DOWN,	 stay,	       "the engine is away" },
+
+	{ APPLY_TIGHTENING,	EV_COMPILED,	 stay,	       NULL },
+	{ APPLY_TIGHTENING,	EV_GUARD_DONE,	 send_if_up,   NULL },
+	{ APPLY_TIGHTENING,	EV_GUARD_FAILED, retry_later,  "the guard cannot be tightened" },
+	{ APPLY_TIGHTENING,	EV_ENGINE_UP,	 stay,	       NULL },
+	{ APPLY_TIGHTENING,	EV_ENGINE_DOWN,	 stay,	       "the engine is away" },
+
+	{ APPLY_NO_ENGINE,	EV_COMPILED,	 tighten,      NULL },
+	{ APPLY_NO_ENGINE,	EV_ENGINE_UP,	 send_coming,  "the engine is there" },
+
+	{ APPLY_SENT,		EV_COMPILED,	 stay,	       NULL },
+	{ APPLY_SENT,		EV_APPLIED,	 applied,      NULL },
+	{ APPLY_SENT,		EV_REFUSED,	 retry_later,  "the engine refuses a generation" },
+	{ APPLY_SENT,		EV_ENGINE_UP,	 send_coming,  "another engine is there" },
+	{ APPLY_SENT,		EV_ENGINE_DOWN,	 send_if_up,   "the engine is away" },
+
+	{ APPLY_SENT_AGAIN,	EV_COMPILED,	 stay,	       NULL },
+	{ APPLY_SENT_AGAIN,	EV_GUARD_DONE,	 stay,	       NULL },
+	{ APPLY_SENT_AGAIN,	EV_GUARD_FAILED, stay,	       "the guard stays tighter than policy" },
+	{ APPLY_SENT_AGAIN,	EV_APPLIED,	 applied_again, "a new engine has what was in force" },
+	{ APPLY_SENT_AGAIN,	EV_REFUSED,	 stay_tight,   "a new engine refuses a generation" },
+	{ APPLY_SENT_AGAIN,	EV_ENGINE_UP,	 send_again,   "another engine is there" },
+	{ APPLY_SENT_AGAIN,	EV_ENGINE_DOWN,	 go_on,	       "the engine is away" },
+
+	{ APPLY_LOOSENING,	EV_COMPILED,	 stay,	       NULL },
+	{ APPLY_LOOSENING,	EV_GUARD_DONE,	 loosened,     NULL },
+	{ APPLY_LOOSENING,	EV_GUARD_FAILED, stay_tight,   "the guard cannot be loosened" },
+	{ APPLY_LOOSENING,	EV_ENGINE_UP,	 send_again,   "another engine is there" },
+	{ APPLY_LOOSENING,	EV_ENGINE_DOWN,	 stay,	       "the engine is away" },
+
+	{ APPLY_FAILED,		EV_COMPILED,	 tighten,      NULL },
+	{ APPLY_FAILED,		EV_RETRY,	 try_again,    NULL },
+	{ APPLY_FAILED,		EV_ENGINE_UP,	 try_again,    NULL },
+	{ APPLY_FAILED,		EV_ENGINE_DOWN,	 stay,	       "the engine is away" },
+};
+
+static void happen(struct agent *a, enum apply_event event)
+{
+	struct apply *p = &a->apply;
+
+	for (size_t i = 0; i < sizeof(transitions) / sizeof(transitions[0]); i++) {
+		const struct transition *t = &transitions[i];
+
+		if (t->from != p->state || t->event != event)
+			continue;
+		if (t->story)
+			ipspd_log(event == EV_REFUSED || event == EV_GUARD_FAILED ? LOG_ERR :
+				  LOG_NOTICE, "apply", "%s%s%s", t->story,
+				  p->problem[0] ? ": " : "", p->problem);
+		p->state = t->act(a);
+		agent_tell_changed(a);
+		return;
+	}
+	p->unexpected++;
+	ipspd_log(LOG_DEBUG, "apply", "event %d in state %d changes nothing", event, p->state);
+}
+
+/* ---- what happens ---- */
+
+static void on_compile(evutil_socket_t fd, short what, void *arg)
+{
+	struct agent *a = (struct agent *)arg;
+	struct pol_generation *g;
+	uint64_t number = mib_store_generation(a->store);
+
+	(void)fd;
+	(void)what;
+	enum mib_err err = pol_compile(mib_store_view(a->store), number, &g);
+	if (err != MIB_OK) {
+		const struct timeval delay = { .tv_sec = RETRY_S };
+
+		ipspd_log(LOG_ERR, "apply", "generation %" PRIu64 " cannot be compiled: %s",
+			  number, mib_err_name(err));
+		set_problem(a, "policy cannot be compiled: no memory");
+		evtimer_add(a->apply.compile, &delay);
+		return;
+	}
+	pol_generation_free(a->apply.wanted);
+	a->apply.wanted = g;
+	happen(a, EV_COMPILED);
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	happen((struct agent *)arg, EV_RETRY);
+}
+
+void apply_commit(struct agent *a)
+{
+	const struct timeval now = { 0, 0 };
+
+	if (!evtimer_pending(a->apply.compile, NULL))
+		evtimer_add(a->apply.compile, &now);
+}
+
+void apply_engine_up(struct agent *a)
+{
+	happen(a, EV_ENGINE_UP);
+}
+
+void apply_engine_down(struct agent *a)
+{
+	happen(a, EV_ENGINE_DOWN);
+}
+
+bool apply_guard_done(struct agent *a, const struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	uint32_t serial = chan_get_u32(&r), error = chan_get_u32(&r);
+	size_t len;
+	const uint8_t *why = chan_get_octets(&r, &len);
+
+	if (!chan_reader_done(&r))
+		return false;
+	if (serial != a->apply.serial)
+		return true;	/* of a change that another one has overtaken */
+	if (error != 0) {
+		snprintf(a->apply.problem, sizeof(a->apply.problem), "%.*s", (int)len,
+			 (const char *)why);
+		happen(a, EV_GUARD_FAILED);
+	} else {
+		happen(a, EV_GUARD_DONE);
+	}
+	return true;
+}
+
+static const struct pol_generation *at_engine(const struct apply *p)
+{
+	return p->state == APPLY_SENT ? p->coming :
+	       p->state == APPLY_SENT_AGAIN ? p->in_force : NULL;
+}
+
+static bool sa_refused(struct agent *a, struct chan_reader *r)
+{
+	uint64_t generation = chan_get_u64(r), id = chan_get_u64(r);
+	uint8_t err = chan_get_u8(r);
+	const struct pol_generation *g = at_engine(&a->apply);
+	char reason[128];
+
+	if (!chan_reader_done(r))
+		return false;
+	if (!g || g->number != generation)
+		return true;
+	snprintf(reason, sizeof(reason), "is refused by the engine: %s",
+		 ipsp_err_text((enum ipsp_err)err));
+	const struct pol_origin *origin = pol_origin_find(g, id);
+	ipspd_log(LOG_WARNING, "apply", "%s %s", origin ? origin->name : "an SA", reason);
+	if (pol_status_refused(a->pol_status, id, reason) != MIB_OK)
+		ipspd_log(LOG_ERR, "apply", "no memory to remember that");
+	return true;
+}
+
+bool apply_engine_message(struct agent *a, const struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	const struct pol_generation *g = at_engine(&a->apply);
+
+	if (m->type == MSG_SA_REFUSED)
+		return sa_refused(a, &r);
+	uint64_t generation = chan_get_u64(&r);
+	if (m->type == MSG_GEN_REFUSED) {
+		uint8_t err = chan_get_u8(&r);
+
+		snprintf(a->apply.problem, sizeof(a->apply.problem), "engine: %s",
+			 ipsp_err_text((enum ipsp_err)err));
+	}
+	if (!chan_reader_done(&r))
+		return false;
+	if (!g || g->number != generation) {
+		a->apply.unexpected++;
+		return true;
+	}
+	happen(a, m->type == MSG_GEN_APPLIED ? EV_APPLIED : EV_REFUSED);
+	return true;
+}
+
+/* ---- life, and what others ask ---- */
+
+int apply_init(struct agent *a)
+{
+	a->apply = (struct apply){ .state = APPLY_IDLE,
+				   .in_force_serial = GUARD_KEEP_INHERITED };
+	a->apply.compile = evtimer_new(a->base, on_compile, a);
+	a->apply.retry = evtimer_new(a->base, on_retry, a);
+	return a->apply.compile && a->apply.retry ? 0 : -ENOMEM;
+}
+
+void apply_fini(struct agent *a)
+{
+	if (a->apply.compile)
+		event_free(a->apply.compile);
+	if (a->apply.retry)
+		event_free(a->apply.retry);
+	if (a->pol_status)
+		pol_status_set_generation(a->pol_status, NULL);
+	pol_generation_free(a->apply.in_force);
+	pol_generation_free(a->apply.coming);
+	pol_generation_free(a->apply.wanted);
+}
+
+enum agent_engine_state agent_engine_state(const struct agent *a)
+{
+	if (!a->engine)
+		return AGENT_ENGINE_DOWN;
+	bool done = a->apply.state == APPLY_IDLE && !a->apply.wanted &&
+		    !evtimer_pending(a->apply.compile, NULL) && a->apply.in_force;
+	return done ? AGENT_ENGINE_IN_FORCE : AGENT_ENGINE_APPLYING;
+}
+
+uint64_t agent_applied_generation(const struct agent *a)
+{
+	return a->apply.applied;
+}
+
+const struct pol_generation *agent_policy(const struct agent *a)
+{
+	const struct apply *p = &a->apply;
+
+	if (p->in_force && a->engine)
+		return p->in_force;
+	return p->coming ? p->coming : p->in_force;
+}
+
+const struct pol_status *agent_status(const struct agent *a)
+{
+	return a->pol_status;
+}
+
+const char *agent_apply_problem(const struct agent *a)
+{
+	return a->apply.problem;
+}

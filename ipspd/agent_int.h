@@ -1,0 +1,150 @@
+/*
+ * ipspd/agent_int.h - the agent process inside: what its parts share. Not for other processes.
+ *
+ *	agent.c			life: start, messages, end
+ *	agent_apply.c		policy into force: guard, engine, guard
+ *	agent_reserve.c		sequence numbers of manual SAs
+ *	agent_stats.c		questions to engine and parent
+ *	agent_sources.c		observed objects of IPSPD-MIB
+ */
+#ifndef IPSPD_AGENT_INT_H
+#define IPSPD_AGENT_INT_H
+
+#include "agentx/subagent.h"
+#include "chan/chan.h"
+#include "ipspd/agent.h"
+#include "ipspd/options.h"
+#include "ipspd/start.h"
+#include "mibs/persist.h"
+
+struct control;
+struct event;
+
+/* ---- agent_apply.c ---- */
+
+enum apply_state {
+	APPLY_IDLE,		/* all that was compiled is in force, or nothing was compiled yet */
+	APPLY_TIGHTENING,	/* the guard gets the coming generation beside the one in force */
+	APPLY_NO_ENGINE,	/* the guard is tight, the engine is away */
+	APPLY_SENT,		/* the engine has the coming generation and has not answered */
+	APPLY_SENT_AGAIN,	/* a new engine has the one in force and has not answered */
+	APPLY_LOOSENING,	/* in force; the guard is asked to forget the one before */
+	APPLY_FAILED,		/* guard or engine refused: waits to try again */
+	APPLY_STATES
+};
+
+struct apply {
+	enum apply_state state;
+	struct pol_generation *in_force;	/* in the engine, or was in the one that is gone */
+	struct pol_generation *coming;
+	struct pol_generation *wanted;		/* newer than coming */
+	uint64_t applied;			/* number of in_force once the guard is loose */
+	uint32_t serial;			/* of the last guard change */
+	uint32_t in_force_serial;		/* layer of in_force; GUARD_KEEP_INHERITED at first */
+	uint32_t coming_serial;
+	struct event *compile;			/* once a turn of the loop */
+	struct event *retry;
+	uint64_t unexpected;			/* events no state expected */
+	char problem[256];
+};
+
+/* ---- agent_reserve.c ---- */
+
+struct number_space;
+
+struct reservations {
+	struct number_space *items;	/* by counter_id */
+	size_t n;
+	size_t room;
+};
+
+/* ---- agent_stats.c ---- */
+
+struct questions {
+	struct agent_question *engine;	/* wait for counters */
+	struct agent_question *guard;	/* wait for the guard's text */
+	uint32_t serial;
+	struct agent_stats coming;	/* counters as they arrive for the oldest serial asked */
+	uint32_t coming_serial;
+	bool asked;			/* a STATS_GET is unanswered */
+	size_t room_entries, room_sas;
+	char *text;			/* of the guard as it arrives */
+	size_t text_len;
+	uint64_t drops[AGENT_N_DROPS];	/* as last told, over all engines */
+	uint64_t drops_before[AGENT_N_DROPS];	/* of engines that are gone */
+	struct event *poll;
+};
+
+struct agent {
+	struct event_base *base;
+	struct chan *parent;
+	struct chan *engine;		/* NULL: it is away */
+	int status;			/* exit status */
+	bool started;
+	bool options_read;
+	struct agent_start start;
+	struct options_file options;
+
+	struct mib_seal *seal;
+	struct mib_db *db;
+	struct mib_store *store;
+	struct mib_listener listener;
+	struct mib_source system_source;
+	struct mib_source drop_source;
+	struct pol_status *pol_status;
+	struct ax_subagent *subagent;
+	bool snmp_was_open;
+	struct event *snmp_check;
+	struct control *control;
+	struct event *idle;		/* the store's housekeeping */
+
+	struct apply apply;
+	struct reservations reservations;
+	struct questions questions;
+	struct agent_waiter *waiters;
+	struct agent_watcher *watchers;
+	struct agent_event_listener *event_listeners;
+};
+
+/** Ends the process with that status: there is no way on. The parent starts it again. */
+void agent_give_up(struct agent *a, int status);
+
+/** Tells waiters and watchers. */
+void agent_tell_changed(struct agent *a);
+
+/* agent_apply.c */
+int apply_init(struct agent *a);
+void apply_fini(struct agent *a);
+/** The store has changed: compile at the next turn of the loop. */
+void apply_commit(struct agent *a);
+void apply_engine_up(struct agent *a);
+void apply_engine_down(struct agent *a);
+/** GUARD_DONE. @return false: malformed */
+bool apply_guard_done(struct agent *a, const struct chan_msg *m);
+/** GEN_APPLIED, GEN_REFUSED, SA_REFUSED. @return false: malformed */
+bool apply_engine_message(struct agent *a, const struct chan_msg *m);
+
+/* agent_reserve.c */
+/** Sets the floors of outbound SAs, and reserves their first blocks. @return false: disk refuses */
+bool reserve_prepare(struct agent *a, struct ipsp_sa_config *sas, size_t n);
+/** Sends the ceilings of outbound SAs to the engine. */
+void reserve_send(struct agent *a, const struct ipsp_sa_config *sas, size_t n);
+/** RESERVE. @return false: malformed */
+bool reserve_message(struct agent *a, const struct chan_msg *m);
+void reserve_fini(struct agent *a);
+
+/* agent_stats.c */
+int stats_init(struct agent *a);
+void stats_fini(struct agent *a);
+/** STATS_*. @return false: malformed */
+bool stats_message(struct agent *a, const struct chan_msg *m);
+/** GUARD_TEXT. @return false: malformed */
+bool stats_guard_text(struct agent *a, const struct chan_msg *m);
+void stats_engine_up(struct agent *a);
+void stats_engine_down(struct agent *a);
+
+/* agent_sources.c */
+/** Registers the sources of ipspdSystem and ipspdDropTable. */
+enum mib_err sources_add(struct agent *a);
+
+#endif
