@@ -1,0 +1,206 @@
+/*
+ * tests/unit/sad/check_replay.c - the window as lists of (number, verdict). RFC 4303 3.4.3, A2.
+ */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ipsp/replay.h"
+
+#define K 0x100000000ull	/* one subspace of numbers */
+#define OK IPSP_OK
+#define SEEN IPSP_EREPLAY
+#define OLD IPSP_EOLD
+
+/* A packet with a number arrives authentic: the verdict of check, then accept. */
+struct step {
+	uint64_t seq;
+	enum ipsp_err want;
+};
+
+/* Window of 64, as a peer would send and an attacker repeat. */
+static const struct {
+	const char *name;
+	bool esn;
+	uint64_t floor;
+	struct step steps[16];	/* to the first of number 0 and verdict OK */
+} tables[] = {
+	{ "in order", false, 0, { { 1, OK }, { 2, OK }, { 3, OK }, { 4, OK } } },
+	{ "number 0 is never sent", false, 0, { { 0, OLD }, { 1, OK }, { 0, OLD } } },
+	{ "repeats", false, 0, { { 1, OK }, { 1, SEEN }, { 2, OK }, { 1, SEEN }, { 2, SEEN } } },
+	{ "out of order", false, 0, { { 5, OK }, { 3, OK }, { 4, OK }, { 3, SEEN }, { 1, OK } } },
+	{ "left edge", false, 0, { { 100, OK }, { 36, OLD }, { 37, OK }, { 37, SEEN },
+	  { 38, OK } } },
+	{ "right edge accepts", false, 0, { { 64, OK }, { 1, OK }, { 65, OK }, { 1, OLD },
+	  { 2, OK } } },
+	{ "a jump as long as the window", false, 0, { { 10, OK }, { 74, OK }, { 10, OLD },
+	  { 11, OK }, { 73, OK }, { 74, SEEN } } },
+	{ "a jump over the ring", false, 0, { { 10, OK }, { 10 + 4096, OK }, { 10, OLD },
+	  { 4096 + 9, OK }, { 4096 + 10, SEEN } } },
+	{ "a jump over several rings", false, 0, { { 7, OK }, { 7 + 5 * 4096, OK },
+	  { 6 + 5 * 4096, OK }, { 8 + 5 * 4096, OK }, { 7 + 5 * 4096, SEEN } } },
+	{ "the end of 32 bits", false, 0, { { K - 2, OK }, { K - 1, OK }, { K - 1, SEEN },
+	  { 1, OLD }, { 0, OLD } } },
+	{ "a floor counts as seen", false, 1000, { { 1000, SEEN }, { 990, SEEN }, { 1001, OK },
+	  { 1001, SEEN }, { 900, OLD } } },
+	{ "esn from the start", true, 0, { { 1, OK }, { 2, OK }, { 1, SEEN } } },
+	{ "esn into the second subspace", true, 0, { { 0x7fffff00, OK }, { 0xffffff00, OK },
+	  { K - 1, OK }, { K, OK }, { K + 1, OK }, { K - 1, SEEN }, { K - 2, OK }, { K, SEEN },
+	  { K + 70, OK }, { K + 6, OLD } } },
+	{ "esn: window over the edge", true, K + 4, { { K + 4, SEEN }, { K + 5, OK },
+	  { K - 20, SEEN }, { K - 59, OLD } } },
+	{ "esn: late subspaces", true, 5 * K - 3, { { 5 * K - 2, OK }, { 5 * K + 1, OK },
+	  { 5 * K - 1, OK }, { 5 * K, OK }, { 5 * K - 1, SEEN } } },
+	{ "esn: the last numbers", true, UINT64_MAX - 2, { { UINT64_MAX - 1, OK },
+	  { UINT64_MAX, OK }, { UINT64_MAX, SEEN } } },
+};
+
+START_TEST(test_windows_judge_numbers_as_listed)
+{
+	const struct step *s = tables[_i].steps;
+	struct ipsp_replay r;
+
+	ck_assert_int_eq(ipsp_replay_init(&r, 64, tables[_i].floor), IPSP_OK);
+	for (; s->seq != 0 || s->want != OK; s++) {
+		uint64_t seq = 0xdead;
+		struct ipsp_replay before = r;
+		enum ipsp_err err = ipsp_replay_check(&r, (uint32_t)s->seq, tables[_i].esn, &seq);
+
+		ck_assert_mem_eq(&before, &r, sizeof(r));
+		/* Left of an ESN window means: taken for a number of the next subspace. */
+		if (tables[_i].esn && s->want == OLD) {
+			ck_assert_uint_eq(seq, s->seq + K);
+			ck_assert_int_eq(ipsp_replay_accept(&r, s->seq), OLD);
+			continue;
+		}
+		ck_assert_msg(err == s->want, "%s: check %llx", tables[_i].name,
+			      (unsigned long long)s->seq);
+		if (err == IPSP_OK)
+			ck_assert_uint_eq(seq, s->seq);
+		else
+			ck_assert_uint_eq(seq, 0xdead);
+		ck_assert_msg(ipsp_replay_accept(&r, s->seq) == s->want, "%s: accept %llx",
+			      tables[_i].name, (unsigned long long)s->seq);
+	}
+}
+END_TEST
+
+/* A2.2's two cases, by hand: top, window, low half as received, full number (0: refused). */
+static const struct {
+	const char *name;
+	uint64_t top;
+	uint32_t window, low;
+	uint64_t seq;
+} guesses[] = {
+	{ "case A, in the window", 3 * K + 100, 64, 90, 3 * K + 90 },
+	{ "case A, left edge", 3 * K + 100, 64, 37, 3 * K + 37 },
+	{ "case A, left of it is the next subspace", 3 * K + 100, 64, 36, 4 * K + 36 },
+	{ "case A, ahead", 3 * K + 100, 64, 0xffffffff, 3 * K + 0xffffffff },
+	{ "case A, window just fits", 3 * K + 63, 64, 0, 3 * K },
+	{ "case B, before the edge", 3 * K + 10, 64, 0xffffffff, 2 * K + 0xffffffff },
+	{ "case B, left edge", 3 * K + 10, 64, (uint32_t)(11 - 64), 3 * K + 11 - 64 },
+	{ "case B, left of it is ahead", 3 * K + 10, 64, (uint32_t)(10 - 64), 4 * K + 10 - 64 },
+	{ "case B, after the edge", 3 * K + 10, 64, 5, 3 * K + 5 },
+	{ "before the first subspace", 10, 64, 0xffffffff, 0 },
+	{ "beyond the last subspace", 0xffffffffull * K + 100, 64, 5, 0 },
+};
+
+START_TEST(test_the_high_half_is_guessed_as_appendix_a_says)
+{
+	struct ipsp_replay r;
+	uint64_t seq = 0;
+
+	ck_assert_int_eq(ipsp_replay_init(&r, guesses[_i].window, 0), IPSP_OK);
+	r.top = guesses[_i].top;
+	ck_assert_msg((ipsp_replay_check(&r, guesses[_i].low, true, &seq) == IPSP_OK) ==
+		      (guesses[_i].seq != 0), "%s", guesses[_i].name);
+	ck_assert_uint_eq(seq, guesses[_i].seq);
+}
+END_TEST
+
+/* The plainest model: a list of everything ever accepted. */
+START_TEST(test_random_traffic_agrees_with_a_list_of_numbers)
+{
+	static const uint32_t windows[] = { 32, 64, 128, 1024, 4096 };
+	enum { SPAN = 40000 };
+	static bool accepted[SPAN];
+	uint32_t window = windows[_i];
+	struct ipsp_replay r;
+	uint64_t top = 0;
+
+	srand((unsigned)_i);
+	memset(accepted, 0, sizeof(accepted));
+	ck_assert_int_eq(ipsp_replay_init(&r, window, 0), IPSP_OK);
+	for (int i = 0; i < 200000; i++) {
+		uint32_t back = (uint32_t)rand() % (2 * window);
+		uint64_t seq = top + 1 + (rand() % 200 ? 0 : (unsigned)rand() % 500);
+		enum ipsp_err want, err;
+		uint64_t full = 0;
+
+		if (rand() % 8)
+			seq = top > back ? top - back : 0;
+		if (seq >= SPAN)
+			break;
+		want = seq == 0 || (seq <= top && top - seq >= window) ? IPSP_EOLD :
+		       accepted[seq] ? IPSP_EREPLAY : IPSP_OK;
+		err = ipsp_replay_check(&r, (uint32_t)seq, false, &full);
+		if (err != want || ipsp_replay_accept(&r, seq) != want)
+			ck_abort_msg("number %llu, top %llu, window %u",
+				     (unsigned long long)seq, (unsigned long long)top, window);
+		if (want == IPSP_OK)
+			accepted[seq] = true;
+		if (want == IPSP_OK && seq > top)
+			top = seq;
+	}
+	ck_assert_uint_gt(top, 4 * 4096);
+}
+END_TEST
+
+START_TEST(test_a_resized_window_remembers_what_was_seen)
+{
+	struct ipsp_replay r;
+
+	ck_assert_int_eq(ipsp_replay_init(&r, 32, 0), IPSP_OK);
+	for (uint64_t seq = 1; seq <= 1000; seq++)
+		ck_assert_int_eq(ipsp_replay_accept(&r, seq), IPSP_OK);
+	ck_assert_int_eq(ipsp_replay_accept(&r, 500), IPSP_EOLD);
+	ck_assert_int_eq(ipsp_replay_resize(&r, 1024), IPSP_OK);
+	ck_assert_int_eq(ipsp_replay_accept(&r, 500), IPSP_EREPLAY);
+	ck_assert_int_eq(ipsp_replay_resize(&r, 100), IPSP_EINVAL);
+	ck_assert_uint_eq(r.window_pkts, 1024);
+}
+END_TEST
+
+START_TEST(test_window_sizes_that_cannot_be_are_refused)
+{
+	static const uint32_t sizes[] = { 0, 1, 16, 31, 33, 48, 4095, 8192, UINT32_MAX };
+	struct ipsp_replay r, before;
+
+	memset(&r, 0x5a, sizeof(r));
+	before = r;
+	ck_assert_int_eq(ipsp_replay_init(&r, sizes[_i], 0), IPSP_EINVAL);
+	ck_assert_mem_eq(&r, &before, sizeof(r));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("replay");
+	TCase *tc = tcase_create("replay");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_set_timeout(tc, 300);	/* a busy machine is no failure */
+	tcase_add_loop_test(tc, test_windows_judge_numbers_as_listed, 0,
+			    sizeof(tables) / sizeof(tables[0]));
+	tcase_add_loop_test(tc, test_the_high_half_is_guessed_as_appendix_a_says, 0,
+			    sizeof(guesses) / sizeof(guesses[0]));
+	tcase_add_loop_test(tc, test_random_traffic_agrees_with_a_list_of_numbers, 0, 5);
+	tcase_add_test(tc, test_a_resized_window_remembers_what_was_seen);
+	tcase_add_loop_test(tc, test_window_sizes_that_cannot_be_are_refused, 0, 9);
+	suite_add_tcase(suite, tc);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
