@@ -80,7 +80,7 @@ static struct outcome open_transport(const char *address)
 	netsnmp_transport *t = netsnmp_transport_open_client("agentx", address);
 
 	if (!t)
-		return (struct outcome){ NULL, errno ? errno : EPROTONOSUPPORT };
+		return (struct outcome){ NULL, errno };
 	if (!is_plain_stream(t)) {
 		ax_transport_close((struct ax_transport *)(void *)t);
 		return (struct outcome){ NULL, EPROTONOSUPPORT };

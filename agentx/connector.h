@@ -24,7 +24,8 @@ struct ax_transport;
 /**
  * Told how an attempt ended.
  * @param t    the transport, the callback's to close; NULL: failed
- * @param err  failed: an errno; EPROTONOSUPPORT: no stream transport of that name
+ * @param err  failed: an errno; EPROTONOSUPPORT: the transport is no stream; 0: Net-SNMP finds no
+ *             such transport or host and does not say why
  */
 typedef void ax_connected_fn(void *arg, struct ax_transport *t, int err);
 

@@ -1,6 +1,7 @@
 /*
  * agentx/subagent.c - connecting, and connecting again.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -53,7 +54,7 @@ static void on_connected(void *arg, struct ax_transport *t, int err)
 	if (t && ax_session_start(a->session, ax_transport_fd(t)) == MIB_OK)
 		return;
 	drop_transport(a);
-	tell(a, t ? strerror(ENOMEM) : strerror(err));
+	tell(a, t ? strerror(ENOMEM) : err ? strerror(err) : "no such transport or host");
 	try_later(a);
 }
 

@@ -197,6 +197,15 @@ START_TEST(test_a_transport_that_is_no_stream_is_refused)
 }
 END_TEST
 
+START_TEST(test_an_address_that_names_nobody_is_told)
+{
+	start("tcp:");
+	run_until_line();
+	ck_assert_ptr_nonnull(strstr(last_line, "tcp:"));
+	ck_assert_ptr_null(strstr(last_line, "Success"));
+}
+END_TEST
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
@@ -329,6 +338,7 @@ int main(void)
 	tcase_add_test(tc, test_the_log_tells_of_an_absent_master_once);
 	tcase_add_loop_test(tc, test_each_address_form_of_net_snmp_is_taken, 0, 5);
 	tcase_add_test(tc, test_a_transport_that_is_no_stream_is_refused);
+	tcase_add_test(tc, test_an_address_that_names_nobody_is_told);
 	tcase_add_test(tc, test_a_listener_with_a_full_backlog_holds_nobody_up);
 	tcase_add_test(tc, test_freeing_does_not_wait_for_an_attempt_that_hangs);
 	tcase_add_test(tc, test_freeing_tells_the_master);
