@@ -210,7 +210,7 @@ bool pol_esp_judge(uint32_t cipher, uint32_t key_bits, uint32_t integ, char why[
 		return false;
 	}
 	if (integ >= 11 && integ <= 13) {
-		snprintf(why, POL_ALG_TEXT, "AES-GMAC is an algorithm of AH, not of ESP (RFC 4543)");
+		snprintf(why, POL_ALG_TEXT, "AES-GMAC belongs to AH, not to ESP (RFC 4543)");
 		return false;
 	}
 	return auth_judge(integ, why);

@@ -1,8 +1,8 @@
 /*
  * policy/bind_closure.c - interfaces that once had policy stay closed: ipspdClosureTable.
  *
- * A row appears when an endpoint row becomes active or a system-wide group is named, and stays until
- * ipspdClosureRelease; the compiler turns a row without a group into a list that discards all.
+ * A row appears when an endpoint row becomes active or a system-wide group is named, and stays
+ * until ipspdClosureRelease; the compiler makes a row without a group a list that discards all.
  */
 #include "policy/bind.h"
 #include "mibs/schema_gen.h"

@@ -218,7 +218,8 @@ struct pol_origin *pol_build_origin(struct pol_build *b, const struct mib_row *r
 
 bool pol_build_has_origin(const struct pol_build *b, const struct mib_row *r)
 {
-	struct pol_build *w = (struct pol_build *)(uintptr_t)b;	/* the tree macros know no const */
+	/* The tree macros know no const. */
+	struct pol_build *w = (struct pol_build *)(uintptr_t)b;
 	size_t len;
 	const uint32_t *index = mib_row_index(r, &len);
 

@@ -81,7 +81,8 @@ const char *pol_classifier_box(const struct mib_row *r, struct pol_box *out)
 		return "has no address type";
 	ipsp_selector_any(family, &s);
 	why = addr_range(r, MIB_COL(diffServMultiFieldClfrTable, diffServMultiFieldClfrSrcAddr),
-			 MIB_COL(diffServMultiFieldClfrTable, diffServMultiFieldClfrSrcPrefixLength),
+			 MIB_COL(diffServMultiFieldClfrTable,
+				 diffServMultiFieldClfrSrcPrefixLength),
 			 family, &s.src_lo, &s.src_hi);
 	if (!why)
 		why = addr_range(r, MIB_COL(diffServMultiFieldClfrTable,

@@ -1,8 +1,8 @@
 /*
  * policy/sa.h - a row of ipsaSaPreconfiguredActionTable as a manual SA.
  *
- * RFC 4301 4.5.1 (manual keying), RFC 4303. Reads transforms, credentials and peer identities of one
- * view. The binder asks it whether a row may be active, the compiler for the SA: one judgement.
+ * RFC 4301 4.5.1 (manual keying), RFC 4303. Reads transforms, credentials and peer identities of
+ * one view. The binder asks it whether a row may be active, the compiler for the SA: one judgement.
  */
 #ifndef POLICY_SA_H
 #define POLICY_SA_H
@@ -29,8 +29,8 @@ enum pol_sa_state pol_sa_make(const struct mib_view *v, const struct mib_row *r,
 enum ipsp_dir pol_sa_dir(const struct mib_row *r);
 
 /**
- * Where the peer of a preconfigured action is, if its PeerGatewayIdName leads to an address: that of
- * the active row with the lowest priority number.
+ * Where the peer of a preconfigured action is, if its PeerGatewayIdName leads to an address: that
+ * of the active row with the lowest priority number.
  */
 bool pol_sa_peer(const struct mib_view *v, const struct mib_row *r, struct ipsp_addr *out);
 

@@ -230,7 +230,8 @@ static const struct {
 	uint32_t flow;
 	bool matches;
 } classifier_cases[] = {
-	{ "addresses unset are any", "AddrType=ipv4", "192.0.2.7", "10.0.0.1", 6, 1, 2, 0, 0, true },
+	{ "addresses unset are any", "AddrType=ipv4", "192.0.2.7", "10.0.0.1", 6, 1, 2, 0, 0,
+	  true },
 	{ "an IPv4 classifier and an IPv6 packet", "AddrType=ipv4", "2001:db8::1", "2001:db8::2",
 	  6, 1, 2, 0, 0, false },
 	{ "length 0 makes an address any", "AddrType=ipv4 DstAddr=10.9.9.9", "192.0.2.7",
@@ -426,6 +427,26 @@ START_TEST(test_a_filter_over_the_bound_drops_what_it_might_match)
 }
 END_TEST
 
+/* RFC 3289: a classifier that is pointed at goes only with its last pointer. */
+START_TEST(test_a_classifier_that_is_to_go_matches_until_then)
+{
+	const struct packet p = packet("192.0.2.1", "10.0.0.1", 6, 1, 2);
+	struct mib_store *s = store_new();
+	struct pol_generation *g;
+
+	rows_put(s, "+ clfr 1 AddrType=ipv4\n"
+		    "+ rule r Filter=diffServMultiFieldClfrAddrType.1 Action=spdAcceptAction.0\n"
+		    "+ contents g,1 ComponentName=r\n"
+		    "+ endpoint 2,2 Name=g");
+	rows_put(s, "- clfr 1");
+	g = compile(s);
+	ck_assert_str_eq(problem_of(s, g, "rule", "r"), "");
+	ck_assert_int_eq(verdict(list_of(g, 2, IPSP_OUTBOUND), &p), IPSP_BYPASS);
+	pol_generation_free(g);
+	mib_store_free(s);
+}
+END_TEST
+
 START_TEST(test_an_empty_compound_filter_is_false_before_negation)
 {
 	static const char *const logics[] = { "and", "or" };
@@ -468,8 +489,8 @@ START_TEST(test_filters_named_twice_on_each_level_cost_no_more_than_the_budget)
 
 		for (unsigned j = 0; j < 4; j++)
 			n += snprintf(text + n, sizeof(text) - (size_t)n,
-				      "\n+ subfilter f%u,%u Subfilter=spdCompFiltDescription.\"f%u\"",
-				      i, j, i - 1);
+				      "\n+ subfilter f%u,%u "
+				      "Subfilter=spdCompFiltDescription.\"f%u\"", i, j, i - 1);
 		rows_put(s, text);
 	}
 	rows_put(s, "+ rule r Filter=spdCompFiltDescription.\"f14\" Action=spdAcceptAction.0\n"
@@ -495,6 +516,7 @@ int main(void)
 	tcase_add_loop_test(c, test_a_filter_that_is_not_evaluated_drops_what_it_might_match, 0,
 			    sizeof(not_evaluated) / sizeof(not_evaluated[0]));
 	tcase_add_test(c, test_a_filter_over_the_bound_drops_what_it_might_match);
+	tcase_add_test(c, test_a_classifier_that_is_to_go_matches_until_then);
 	tcase_add_test(c, test_an_empty_compound_filter_is_false_before_negation);
 	tcase_add_test(c, test_filters_named_twice_on_each_level_cost_no_more_than_the_budget);
 	tcase_set_timeout(c, 300);

@@ -189,7 +189,8 @@ static const struct {
 	{ "the transform's", 0, 200, 200, 0, 6, 6 * 1024 },
 	{ "the smaller, of the action", 100, 200, 100, 5, 6, 5 * 1024 },
 	{ "the smaller, of the transform", 300, 200, 200, 7, 6, 6 * 1024 },
-	{ "kilobytes beyond 32 bits of octets", 0, 0, 0, 4294967295u, 0, 4294967295u * UINT64_C(1024) },
+	{ "kilobytes beyond 32 bits of octets", 0, 0, 0, 4294967295u, 0,
+	  4294967295u * UINT64_C(1024) },
 };
 
 START_TEST(test_the_smaller_lifetime_counts_and_zero_is_none)
@@ -366,6 +367,41 @@ START_TEST(test_null_encryption_has_no_cipher_key)
 }
 END_TEST
 
+START_TEST(test_a_key_in_a_segment_is_a_key)
+{
+	struct mib_store *s = tunnel_new();
+	struct pol_generation *g;
+
+	rows_put(s, "~ cred seg Type=sharedSecret\n+ segment seg,1 Value=0x5e*32");
+	rows_put(s, "= cred seg RowStatus=active AdminStatus=enabled\n"
+		    "= pre tun-b,2 ESPEncSecretName=seg");
+	g = compile(s);
+	check_key(&sa_of(g, IPSP_OUTBOUND)->encr_key, 0x5e, 32);
+	pol_generation_free(g);
+	mib_store_free(s);
+}
+END_TEST
+
+/* Changes of what an active action refers to. */
+static const char *const misfits[] = {
+	"= cred ab-enc Credential=0xa1*16",
+	"= cred ab-auth Credential=0xa1*64",
+	"= esp aes256-sha256 CipherKeyLength=128",
+	"= esp aes256-sha256 IntegrityAlgorithmId=2",
+	"= esp aes256-sha256 CipherTransformId=20 IntegrityAlgorithmId=0",
+	"= peer gw-b,0 AddressType=unknown Address=",
+};
+
+START_TEST(test_a_target_that_no_longer_fits_is_refused)
+{
+	struct mib_store *s = tunnel_new();
+	struct mib_diag d;
+
+	ck_assert_msg(rows_try(s, misfits[_i], &d) == MIB_INCONSISTENT_VALUE, "%s", misfits[_i]);
+	mib_store_free(s);
+}
+END_TEST
+
 START_TEST(test_a_window_of_zero_is_the_default)
 {
 	struct mib_store *s = tunnel_new();
@@ -405,6 +441,9 @@ int main(void)
 	tcase_add_test(c, test_without_a_peer_name_the_packet_gives_the_tunnel_end);
 	tcase_add_test(c, test_transport_mode_ignores_the_peer);
 	tcase_add_test(c, test_null_encryption_has_no_cipher_key);
+	tcase_add_test(c, test_a_key_in_a_segment_is_a_key);
+	tcase_add_loop_test(c, test_a_target_that_no_longer_fits_is_refused, 0,
+			    sizeof(misfits) / sizeof(misfits[0]));
 	tcase_add_test(c, test_a_window_of_zero_is_the_default);
 	tcase_set_timeout(c, 60);
 	suite_add_tcase(s, c);
