@@ -7,9 +7,9 @@
 #include "xml/xml.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <libxml/xmlwriter.h>
 
@@ -20,6 +20,7 @@
 
 struct export {
 	struct mib_store *store;
+	int fd;
 	xmlTextWriterPtr w;
 	char *text;		/* TEXT_MAX octets */
 	bool failed;
@@ -49,17 +50,20 @@ static void end(struct export *e)
 	check(e, xmlTextWriterEndElement(e->w));
 }
 
-/* Binary addresses are base64; a person wants to read them too. */
-static void address_comment(struct export *e, const struct mib_column *col,
-			    const struct mib_value *v)
+/*
+ * Addresses are base64 and pointers dotted numbers: a person wants to read them too. "--" cannot
+ * stand in a comment, so a name that has it goes without.
+ */
+static void readable(struct export *e, const struct mib_column *col, const struct mib_value *v)
 {
-	char text[64];
+	char text[512];
 
-	if (col->tc != MIB_TC_INET_ADDRESS || v->octets.len == 0)
+	if (col->tc != MIB_TC_VARIABLE_POINTER &&
+	    (col->tc != MIB_TC_INET_ADDRESS || v->octets.len == 0))
 		return;
-	if (mib_value_print(col, v, false, text, sizeof(text)) >= sizeof(text))
+	if (mib_value_print(col, v, false, text, sizeof(text)) >= sizeof(text) ||
+	    strstr(text, "--"))
 		return;
-	/* "--" cannot stand in a comment, and no address has it. */
 	check(e, xmlTextWriterWriteFormatComment(e->w, " %s ", text));
 }
 
@@ -70,7 +74,6 @@ static void value(struct export *e, const struct mib_column *col, const struct m
 		return;
 	}
 	check(e, xmlTextWriterWriteString(e->w, BAD_CAST e->text));
-	address_comment(e, col, v);
 }
 
 static void leaf(struct export *e, const struct mib_row *r, const struct mib_column *col,
@@ -84,6 +87,7 @@ static void leaf(struct export *e, const struct mib_row *r, const struct mib_col
 		v = mib_value_integer(mib_row_status(mib_store_view(e->store), r, NULL));
 	else if (!mib_row_get(r, col, &v))
 		return;
+	readable(e, col, &v);
 	if (module)
 		start_in(e, col->name, module);
 	else
@@ -169,11 +173,31 @@ static void document(struct export *e)
 	check(e, xmlTextWriterFlush(e->w));
 }
 
+/*
+ * libxml2's own writer takes a short write for a whole one. A failure is for our caller alone:
+ * libxml2 would print it.
+ */
+static int write_all(void *arg, const char *buf, int len)
+{
+	struct export *e = arg;
+	int done = 0;
+
+	while (done < len && !e->failed) {
+		ssize_t n = write(e->fd, buf + done, (size_t)(len - done));
+
+		if (n > 0)
+			done += (int)n;
+		else if (n == 0 || errno != EINTR)
+			e->failed = true;
+	}
+	return len;
+}
+
 enum mib_err xml_export(struct mib_store *s, int fd, struct mib_diag *d)
 {
-	struct export e = { .store = s };
+	struct export e = { .store = s, .fd = fd };
 	enum mib_err err = MIB_RESOURCE_UNAVAILABLE;
-	xmlOutputBufferPtr out = xmlOutputBufferCreateFd(fd, NULL);
+	xmlOutputBufferPtr out = xmlOutputBufferCreateIO(write_all, NULL, &e, NULL);
 
 	if (!out)
 		goto out;

@@ -18,7 +18,7 @@
 
 #include "mibs/store.h"
 
-#define XML_FILE_MAX (256u << 20)	/* octets of a file that is imported */
+#define XML_FILE_MAX (64u << 20)	/* octets of a file that is imported */
 
 /** Where and why an import was refused. */
 struct xml_diag {
@@ -35,7 +35,7 @@ struct xml_summary {
 };
 
 struct xml_import_options {
-	bool replace;		/* rows that the file does not name are destroyed */
+	bool replace;		/* the file is the whole: see xml_import */
 	bool dry_run;		/* everything but the commit */
 	const char *who;	/* for the log */
 	/** One line a changed row: "+ table.index", "~ ..", "- ..". May be NULL. */
@@ -51,10 +51,13 @@ struct xml_import_options {
 MIB_MUST_CHECK enum mib_err xml_export(struct mib_store *s, int fd, struct mib_diag *d);
 
 /**
- * Reads a file as one transaction. Columns that the file does not name keep their value (in rows
- * that exist) or take their default.
- * @param fd    a regular file, read from its beginning; stays open
- * @return MIB_OK with *sum; MIB_BUSY: try when the store is free; else *d says what and where
+ * Reads a file as one transaction. A row that is not there is created; columns that the file does
+ * not name keep their value, or take their default in a new row. With replace, what the file does
+ * not name goes: rows are destroyed, columns and scalars take their defaults; secrets stay, for no
+ * export has them.
+ * @param fd    a regular file of at most XML_FILE_MAX octets, read from its beginning; stays open
+ * @return MIB_OK with *sum; MIB_BUSY: try when the store is free; else *d says what and where, and
+ *         nothing has changed
  */
 MIB_MUST_CHECK enum mib_err xml_import(struct mib_store *s, int fd,
 				       const struct xml_import_options *o,

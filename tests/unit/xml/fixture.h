@@ -1,0 +1,63 @@
+/* tests/unit/xml/fixture.h - stores to export from and import into, and rows by their text. */
+#ifndef TESTS_XML_FIXTURE_H
+#define TESTS_XML_FIXTURE_H
+
+#include "xml/xml.h"
+
+/** Beginning and end of a document, around module containers. */
+#define DOC(x)                                                                                     \
+	"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"                                             \
+	"<data xmlns=\"urn:ietf:params:xml:ns:netconf:base:1.0\">\n" x "</data>\n"
+#define SPD(x)                                                                                     \
+	"<IPSEC-SPD-MIB xmlns=\"urn:ietf:params:xml:ns:yang:smiv2:IPSEC-SPD-MIB\">\n" x            \
+	"</IPSEC-SPD-MIB>\n"
+#define RULES(x) SPD("<spdRuleDefinitionTable>\n" x "</spdRuleDefinitionTable>\n")
+
+/** A journal that can be told to fail. */
+struct disk {
+	bool broken;
+	unsigned writes;
+};
+
+/** An empty store; disk may be NULL. Aborts the test when it cannot be had. */
+struct mib_store *store_new(struct disk *disk);
+
+struct assignment {
+	const char *column, *index, *value;	/* as at the command line */
+};
+
+/** Commits them in one transaction; must succeed. Ends with a NULL column. */
+void store_set(struct mib_store *s, const struct assignment *a);
+
+/** The same where it may be refused. */
+enum mib_err store_try(struct mib_store *s, const struct assignment *a);
+
+/** A manual ESP tunnel with its rule, group and endpoint; secrets apart, so that they can come first. */
+extern const struct assignment secrets[];
+extern const struct assignment tunnel[];
+
+/** A file with that content, at its beginning; the caller closes it. */
+int file_of(const char *text, size_t len);
+
+/** The export as text; the caller frees it. */
+char *export_of(struct mib_store *s);
+
+struct outcome {
+	enum mib_err err;
+	struct xml_summary sum;
+	struct xml_diag d;
+	char lines[2048];	/* the difference */
+};
+
+#define REPLACE 1u
+#define DRY_RUN 2u
+struct outcome import_text(struct mib_store *s, const char *text, unsigned flags);
+struct outcome import_octets(struct mib_store *s, const char *text, size_t len, unsigned flags);
+
+/** The same text? Else the test fails and shows where they part. */
+void must_equal(const char *a, const char *b);
+
+/** Must have succeeded; else the test fails with the reason. */
+void must_import(const struct outcome *o);
+
+#endif
