@@ -3,6 +3,8 @@
  *
  * Each command turns its words into one request (ipspd/control.h) and says how the answer is shown.
  */
+#include "config.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -14,7 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config.h"
 #include "ipspctl/client.h"
 #include "ipspctl/guard.h"
 #include "ipspctl/print.h"

@@ -177,7 +177,7 @@ tb_ipspd()
 {
 	tb_r=$1
 	shift
-	tb_start "$tb_r" ipspd "$TB_BUILD/ipspd/ipspd" -f -c /dev/null -S "$TB_DIR/$tb_r/state" \
+	tb_start "$tb_r" ipspd "$TB_BUILD/sbin/ipspd" -f -c /dev/null -S "$TB_DIR/$tb_r/state" \
 		-s "$TB_DIR/$tb_r/control" -k "$TB_DIR/$tb_r/pfkey" -x "unix:$TB_DIR/$tb_r/agentx" -a tun "$@"
 	tb_until 30 test -S "$TB_DIR/$tb_r/control"
 }
