@@ -187,20 +187,32 @@ static int read_one(struct chan *c)
 	return 1;
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+/* Up to max messages. @return false: there may be more */
+static bool read_some(struct chan *c, int max)
 {
-	struct chan *c = (struct chan *)arg;
+	bool all = false;
 
-	(void)fd;
-	(void)what;
 	c->in_callback = true;
-	for (int i = 0; i < READS_A_TURN && !c->freed && !c->closed; i++) {
-		if (read_one(c) <= 0)
-			break;
-	}
+	for (int i = 0; i < max && !all && !c->freed && !c->closed; i++)
+		all = read_one(c) <= 0;
+	all = all || c->freed || c->closed;
 	c->in_callback = false;
 	if (c->freed)
 		release(c);
+	return all;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)read_some((struct chan *)arg, READS_A_TURN);
+}
+
+void chan_drain(struct chan *c)
+{
+	while (!c->in_callback && !read_some(c, READS_A_TURN))
+		;
 }
 
 /* ---- sending ---- */

@@ -49,6 +49,9 @@ int chan_new(struct event_base *base, int fd, const struct chan_handler *handler
 /** Also from within its own callbacks. What still waits in the queue is lost. NULL is allowed. */
 void chan_free(struct chan *c);
 
+/** Reads at once what has arrived, as the event loop would: for what a process said before it died. */
+void chan_drain(struct chan *c);
+
 /** Octets that wait for the other end. */
 size_t chan_queued(const struct chan *c);
 

@@ -210,7 +210,8 @@ void children_reap(struct parent *p)
 
 		if (c->pid > 0 && waitpid(c->pid, &status, WNOHANG) == c->pid) {
 			/* What it said last is still in the channel. */
-			event_base_loop(p->base, EVLOOP_NONBLOCK);
+			if (c->chan)
+				chan_drain(c->chan);
 			child_ended(c, status);
 		}
 	}

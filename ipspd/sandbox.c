@@ -14,6 +14,7 @@
 #include <grp.h>
 #include <linux/netlink.h>
 #include <pwd.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -26,9 +27,21 @@
 
 #ifdef IPSPD_SANITIZERS
 #define WITH_SANITIZERS 1
+
+/* The search for leaks at exit stops and reads other threads, which no sandbox here allows. */
+static int is_sandboxed;
+int __lsan_is_turned_off(void);
+int __lsan_is_turned_off(void)
+{
+	return is_sandboxed;
+}
+#define SANDBOXED() (is_sandboxed = 1)
 #else
 #define WITH_SANITIZERS 0
+#define SANDBOXED() ((void)0)
 #endif
+
+#define N_OF(a) (sizeof(a) / sizeof((a)[0]))
 
 /* What every event loop of ours does. */
 static const int common_calls[] = {
@@ -63,7 +76,7 @@ static const int agent_calls[] = {
 	SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(preadv), SCMP_SYS(pwritev),
 	SCMP_SYS(fchmod), SCMP_SYS(fchown), SCMP_SYS(flock), SCMP_SYS(mkdir), SCMP_SYS(mkdirat),
 	SCMP_SYS(getdents64), SCMP_SYS(getcwd), SCMP_SYS(umask), SCMP_SYS(utimensat),
-	SCMP_SYS(getppid), SCMP_SYS(msync),
+	SCMP_SYS(getppid), SCMP_SYS(msync), SCMP_SYS(recvmmsg), SCMP_SYS(sendmmsg),
 	SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(accept4), SCMP_SYS(accept),
 	SCMP_SYS(getpeername), SCMP_SYS(getsockname),
 };
@@ -93,6 +106,9 @@ static const struct socket_kind sockets[] = {
 	{ ROLE_AGENT, AF_UNIX, 0 },		/* AgentX; the C library's name services */
 	{ ROLE_AGENT, AF_INET, SOCK_STREAM },	/* AgentX over TCP */
 	{ ROLE_AGENT, AF_INET6, SOCK_STREAM },
+	{ ROLE_AGENT, AF_INET, SOCK_DGRAM },	/* the resolver, when the master has a name */
+	{ ROLE_AGENT, AF_INET6, SOCK_DGRAM },
+	{ ROLE_AGENT, AF_NETLINK, 0 },
 	{ ROLE_ENGINE, AF_NETLINK, 0 },		/* which way a packet would go */
 	{ ROLE_ENGINE, AF_INET, SOCK_DGRAM },	/* which address is ours */
 	{ ROLE_ENGINE, AF_INET6, SOCK_DGRAM },
@@ -131,8 +147,15 @@ bool sandbox_drop_root(const char *user, const char **why)
 
 bool sandbox_lock_memory(void)
 {
+	struct rlimit limit;
+
 	/* The sanitizers reserve terabytes that cannot be locked. */
-	return WITH_SANITIZERS || mlockall(MCL_CURRENT | MCL_FUTURE) == 0;
+	if (WITH_SANITIZERS)
+		return true;
+	/* With a limit, memory would run out at it: better swappable than dead. */
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) < 0 || limit.rlim_cur != RLIM_INFINITY)
+		return false;
+	return mlockall(MCL_CURRENT | MCL_FUTURE) == 0;
 }
 
 /* ---- system calls ---- */
@@ -170,14 +193,33 @@ static int allow_sockets(scmp_filter_ctx ctx, enum ipspd_role role)
 	return rc;
 }
 
-/* Memory, but nothing new to execute. */
+/* Memory, but nothing new to execute: the C library would load modules, and can go on without. */
 static int allow_memory(scmp_filter_ctx ctx)
 {
-	int rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-				  SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	static const int calls[] = { SCMP_SYS(mmap), SCMP_SYS(mprotect) };
+	int rc = 0;
 
-	return rc != 0 ? rc : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-					       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	for (size_t i = 0; rc == 0 && i < N_OF(calls); i++) {
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 1,
+				      SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+		if (rc == 0)
+			rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), calls[i], 1,
+					      SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC));
+	}
+	return rc;
+}
+
+/* The agent opens its connection to the master aside: a thread of its own, never a process. */
+static int allow_threads(scmp_filter_ctx ctx)
+{
+	int rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+				  SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+
+	/* Its flags are in memory, where no filter sees them; the C library then takes clone. */
+	if (rc == 0)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	return rc != 0 ? rc : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 1,
+					       SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
 }
 
 /* setproctitle(3) and thread names, nothing else. */
@@ -186,8 +228,6 @@ static int allow_prctl(scmp_filter_ctx ctx)
 	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
 				SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
 }
-
-#define N_OF(a) (sizeof(a) / sizeof((a)[0]))
 
 static int fill(scmp_filter_ctx ctx, enum ipspd_role role)
 {
@@ -200,6 +240,8 @@ static int fill(scmp_filter_ctx ctx, enum ipspd_role role)
 		rc = allow_sockets(ctx, role);
 	if (rc == 0)
 		rc = allow_memory(ctx);
+	if (rc == 0 && role == ROLE_AGENT)
+		rc = allow_threads(ctx);
 	if (rc == 0)
 		rc = WITH_SANITIZERS ?
 			     allow_calls(ctx, sanitizer_calls, N_OF(sanitizer_calls)) :
@@ -217,7 +259,7 @@ bool sandbox_enter(enum ipspd_role role, const char **why)
 		return false;
 	}
 	int rc = fill(ctx, role);
-	/* The kernel's audit log names the call that ended a process. */
+	/* The kernel's audit log names the call that ended the process. */
 	if (rc == 0)
 		rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_LOG, 1);
 	if (rc == 0)
@@ -228,5 +270,6 @@ bool sandbox_enter(enum ipspd_role role, const char **why)
 		*why = said;
 		return false;
 	}
+	SANDBOXED();
 	return true;
 }
