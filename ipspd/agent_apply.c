@@ -143,9 +143,34 @@ static bool send_generation(struct agent *a, struct pol_generation *g)
 	return true;
 }
 
+static enum apply_state applied(struct agent *a)
+{
+	struct apply *p = &a->apply;
+
+	pol_generation_free(p->in_force);
+	p->in_force = p->coming;
+	p->coming = NULL;
+	p->in_force_serial = p->coming_serial;
+	change_guard(a, p->in_force_serial, NULL);
+	return APPLY_LOOSENING;
+}
+
+static enum apply_state go_on(struct agent *a)
+{
+	return a->apply.wanted ? tighten(a) : APPLY_IDLE;
+}
+
+/* A store that never had a commit: 0 is what an engine without policy has. */
+static bool is_engines_own(const struct pol_generation *g)
+{
+	return g->number == 0;
+}
+
 static enum apply_state send_coming(struct agent *a)
 {
 	pol_status_set_generation(a->pol_status, a->apply.coming);
+	if (is_engines_own(a->apply.coming))
+		return applied(a);
 	if (!send_generation(a, a->apply.coming)) {
 		set_problem(a, "sequence numbers cannot be reserved on disk");
 		return retry_later(a);
@@ -162,8 +187,8 @@ static enum apply_state send_again(struct agent *a)
 {
 	struct apply *p = &a->apply;
 
-	if (!p->in_force)
-		return APPLY_IDLE;
+	if (!p->in_force || is_engines_own(p->in_force))
+		return go_on(a);
 	pol_status_set_generation(a->pol_status, p->in_force);
 	if (!send_generation(a, p->in_force)) {
 		/* What is in force is wanted again, by the long way. */
@@ -173,23 +198,6 @@ static enum apply_state send_again(struct agent *a)
 		return retry_later(a);
 	}
 	return APPLY_SENT_AGAIN;
-}
-
-static enum apply_state applied(struct agent *a)
-{
-	struct apply *p = &a->apply;
-
-	pol_generation_free(p->in_force);
-	p->in_force = p->coming;
-	p->coming = NULL;
-	p->in_force_serial = p->coming_serial;
-	change_guard(a, p->in_force_serial, NULL);
-	return APPLY_LOOSENING;
-}
-
-static enum apply_state go_on(struct agent *a)
-{
-	return a->apply.wanted ? tighten(a) : APPLY_IDLE;
 }
 
 static enum apply_state loosened(struct agent *a)
