@@ -57,6 +57,7 @@ struct engine_role {
 	/* engine_policy.c */
 	struct wire_builder *builder;	/* a generation that is coming in; NULL: none */
 	uint64_t coming;		/* its number */
+	bool has_policy;		/* a generation is in force (0 is the empty store's) */
 
 	struct engine_reserve *reserve;
 };

@@ -121,7 +121,7 @@ static void on_packets(evutil_socket_t fd, short what, void *arg)
 	const size_t n = io->ops->read(io, at, role->packets, IO_BATCH);
 
 	(void)what;
-	if (ipsp_engine_generation(role->engine) == 0) {
+	if (!role->has_policy) {
 		io->stats.drops[IO_REASON_NOT_READY] += n;
 		return;
 	}

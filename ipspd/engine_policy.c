@@ -178,6 +178,7 @@ static void apply(struct engine_role *role, struct wire_gen *g)
 		if (results[i])
 			tell_sa_refused(role, g->number, &g->sas[i], results[i]);
 	}
+	role->has_policy = true;
 	prune_reservations(role, g);
 	ipspd_log(LOG_INFO, "spd", "generation %" PRIu64 " in force: %zu lists, %zu entries, %u SAs",
 		  g->number, g->n_lists, g->n_entries,
@@ -194,7 +195,7 @@ static void begin(struct engine_role *role, const struct chan_msg *m)
 	const uint64_t number = chan_get_u64(&r);
 
 	engine_policy_forget(role);
-	if (!chan_reader_done(&r) || number == 0) {
+	if (!chan_reader_done(&r)) {
 		ipspd_log(LOG_ERR, "spd", "malformed GEN_BEGIN from the agent");
 		return;
 	}
