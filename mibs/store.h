@@ -200,6 +200,9 @@ void mib_txn_done(struct mib_txn *t);
 /** A door refused the request before the store could: it counts as refused, once. */
 void mib_txn_refused(struct mib_txn *t);
 
+/** The same for a request that never became a transaction. */
+void mib_store_refused(struct mib_store *s);
+
 /** Is anything changed by it (against the state before)? After prepare. */
 bool mib_txn_is_change(const struct mib_txn *t);
 

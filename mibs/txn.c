@@ -85,6 +85,11 @@ void mib_txn_refused(struct mib_txn *t)
 	t->refused = true;
 }
 
+void mib_store_refused(struct mib_store *s)
+{
+	s->refusals++;
+}
+
 /* The row's place in the transaction; a row not touched before starts as it is, or as new. */
 static struct mib_staged *stage(struct mib_txn *t, struct mib_shelf *shelf, const uint32_t *index,
 				size_t len)
