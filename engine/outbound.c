@@ -100,6 +100,17 @@ static void batch_flush(struct batch *b)
 	b->n = 0;
 }
 
+/* Only behind headers and ports, or it would change what was looked up. */
+static bool finish_checksum(const struct ipsp_packet *packet, const struct ipsp_flow *flow)
+{
+	uint32_t ports_len = ipsp_proto_has_ports(flow->proto) ? 4 : 0;
+	uint32_t place = (uint32_t)packet->csum_start + packet->csum_offset;
+
+	return packet->csum_start >= flow->l4_offset && place >= flow->l4_offset + ports_len &&
+	       ipsp_checksum_finish(packet->data, flow->total_len, packet->csum_start,
+				    packet->csum_offset);
+}
+
 /* Everything that may refuse the packet; then its clear form is final. */
 static enum ipsp_reason prepare(struct batch *b, const struct ipsp_sa *sa, struct job *job)
 {
@@ -114,9 +125,7 @@ static enum ipsp_reason prepare(struct batch *b, const struct ipsp_sa *sa, struc
 			       &job->plan);
 	if (reason != IPSP_REASON_NONE)
 		return reason;
-	if ((packet->flags & IPSP_PKT_CSUM_PARTIAL) &&
-	    !ipsp_checksum_finish(packet->data, job->flow.total_len, packet->csum_start,
-				  packet->csum_offset))
+	if ((packet->flags & IPSP_PKT_CSUM_PARTIAL) && !finish_checksum(packet, &job->flow))
 		return IPSP_REASON_CHECKSUM;
 	if ((packet->flags & IPSP_PKT_DECREMENT_TTL) && sa->mode == IPSP_MODE_TUNNEL &&
 	    !ipsp_ttl_decrement(packet->data, job->flow.family))

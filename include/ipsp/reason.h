@@ -49,7 +49,7 @@
 	X(TOO_BIG, "too-big", "would not fit an IP packet") \
 	X(NO_ROOM, "no-room", "caller's buffer has too little head or tail room") \
 	X(SEGMENTS, "segments", "large segments are not offered here") \
-	X(CHECKSUM, "checksum", "unfinished checksum outside of the packet") \
+	X(CHECKSUM, "checksum", "unfinished checksum outside of the payload") \
 	X(CRYPTO, "crypto", "crypto provider or random source failed")
 
 enum ipsp_reason {
