@@ -1,0 +1,313 @@
+/* Tests of ipspd/options.c, ipspd/options_file.c and ipspd/start.c: what a daemon may be told. */
+#include "config.h"
+
+#include <check.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "ipspd/messages.h"
+#include "ipspd/options.h"
+#include "ipspd/start.h"
+
+/* ---- command line ---- */
+
+static enum options_outcome parse(const char *line, struct options *o)
+{
+	static char copy[512];
+	char *argv[20];
+	int argc = 0;
+
+	snprintf(copy, sizeof(copy), "%s", line);
+	for (char *word = strtok(copy, " "); word; word = strtok(NULL, " "))
+		argv[argc++] = word;
+	argv[argc] = NULL;
+	optind = 0;
+	return options_parse(argc, argv, o);
+}
+
+START_TEST(test_every_option_is_taken)
+{
+	struct options o;
+
+	ck_assert_int_eq(parse("ipspd -f -c /etc/x -S /s -s /c -k /k -x tcp:localhost:705 "
+			       "-a tun:red0 -i /in.xml --pidfile /p", &o), OPTIONS_RUN);
+	ck_assert(o.foreground);
+	ck_assert_str_eq(o.file, "/etc/x");
+	ck_assert_str_eq(o.statedir, "/s");
+	ck_assert_str_eq(o.control_path, "/c");
+	ck_assert_str_eq(o.pfkey_path, "/k");
+	ck_assert_str_eq(o.master, "tcp:localhost:705");
+	ck_assert_uint_eq(o.n_attach, 1);
+	ck_assert_str_eq(o.attach[0], "tun:red0");
+	ck_assert_str_eq(o.import, "/in.xml");
+	ck_assert_str_eq(o.pidfile, "/p");
+}
+END_TEST
+
+START_TEST(test_nothing_said_means_the_defaults)
+{
+	struct options o;
+
+	ck_assert_int_eq(parse("ipspd", &o), OPTIONS_RUN);
+	ck_assert(!o.foreground && !o.guard_only);
+	ck_assert_ptr_null(o.file);
+	ck_assert_str_eq(o.statedir, IPSPD_STATEDIR);
+	ck_assert_str_eq(o.control_path, IPSPD_RUNDIR "/control");
+	ck_assert_str_eq(o.pidfile, IPSPD_RUNDIR "/ipspd.pid");
+	ck_assert_int_eq(parse("ipspd -f", &o), OPTIONS_RUN);
+	ck_assert_ptr_null(o.pidfile);
+}
+END_TEST
+
+static const char *const bad_lines[] = {
+	"ipspd -S relative", "ipspd -s relative", "ipspd -c relative", "ipspd -i relative",
+	"ipspd -a", "ipspd -a elsewhere", "ipspd -a tun:", "ipspd -a tun:a/b",
+	"ipspd -a tun:sixteen-octets-long", "ipspd -a tun -a none", "ipspd -a pcap:a,b",
+	"ipspd --no-such-option", "ipspd word",
+};
+
+START_TEST(test_bad_line_is_refused)
+{
+	struct options o;
+
+	ck_assert_msg(parse(bad_lines[_i], &o) == OPTIONS_BAD, "%s", bad_lines[_i]);
+}
+END_TEST
+
+/* ---- options file ---- */
+
+static int file_of(const char *text, size_t len)
+{
+	int fd = memfd_create("options", MFD_CLOEXEC);
+
+	ck_assert_int_eq(write(fd, text, len), (ssize_t)len);
+	ck_assert_int_eq(lseek(fd, 0, SEEK_SET), 0);
+	return fd;
+}
+
+START_TEST(test_options_file_says_what_it_says)
+{
+	static const char text[] = "# a comment\n"
+				   "master = \"tcp:192.0.2.1:705\"\n"
+				   "log-level = \"debug\"\n"
+				   "attach = { \"tun:blue0\" }\n";
+	struct options_file f;
+	char why[256];
+
+	options_file_init(&f);
+	ck_assert_msg(options_file_read(file_of(text, strlen(text)), "f", &f, why, sizeof(why)),
+		      "%s", why);
+	ck_assert_str_eq(f.master, "tcp:192.0.2.1:705");
+	ck_assert_uint_eq(f.options.log_level, LOG_DEBUG);
+	ck_assert_uint_eq(f.options.n_attach, 1);
+	ck_assert_str_eq(f.options.attach[0], "tun:blue0");
+}
+END_TEST
+
+START_TEST(test_empty_options_file_leaves_the_defaults)
+{
+	struct options_file f;
+	char why[256];
+
+	options_file_init(&f);
+	ck_assert(options_file_read(file_of("", 0), "f", &f, why, sizeof(why)));
+	ck_assert_str_eq(f.master, "unix:/var/agentx/master");
+	ck_assert_uint_eq(f.options.log_level, LOG_INFO);
+}
+END_TEST
+
+static const struct {
+	const char *text;
+	const char *names;	/* what the refusal must mention */
+} bad_files[] = {
+	{ "master = \"\"\n", "master" },
+	{ "log-level = \"loud\"\n", "log-level" },
+	{ "attach = { \"tun\", \"none\" }\n", "attach" },
+	{ "attach = { \"tun:a/b\" }\n", "attach" },
+	{ "\n\nno-such-key = 1\n", "line 3" },
+	{ "master = {\n", "line" },
+	{ "master \"x\"\n", "line 1" },
+};
+
+START_TEST(test_bad_options_file_is_refused_and_changes_nothing)
+{
+	struct options_file f, before;
+	char why[256] = "";
+
+	options_file_init(&f);
+	before = f;
+	ck_assert(!options_file_read(file_of(bad_files[_i].text, strlen(bad_files[_i].text)), "f",
+				     &f, why, sizeof(why)));
+	ck_assert_msg(strstr(why, bad_files[_i].names) != NULL, "%s", why);
+	ck_assert_mem_eq(&f, &before, sizeof(f));
+}
+END_TEST
+
+START_TEST(test_options_file_too_large_or_binary_is_refused)
+{
+	static char big[70000];
+	struct options_file f;
+	char why[256];
+
+	options_file_init(&f);
+	memset(big, '\n', sizeof(big));
+	ck_assert(!options_file_read(file_of(big, sizeof(big)), "f", &f, why, sizeof(why)));
+	ck_assert(!options_file_read(file_of("a\0b", 3), "f", &f, why, sizeof(why)));
+}
+END_TEST
+
+/* ---- START and OPTIONS ---- */
+
+static struct agent_start got_agent;
+static struct engine_start got_engine;
+static struct agent_options got_options;
+static bool good;
+
+static void on_message(void *arg, struct chan_msg *m)
+{
+	(void)arg;
+	if (m->type == MSG_OPTIONS)
+		good = agent_options_read(m, &got_options);
+	else if (m->len > 200)
+		good = agent_start_read(m, &got_agent);
+	else
+		good = engine_start_read(m, &got_engine);
+}
+
+static void on_closed(void *arg, int why)
+{
+	(void)arg;
+	(void)why;
+}
+
+static struct event_base *base;
+static struct chan *from, *to;
+
+static void connect_pair(void)
+{
+	struct chan_handler h = { on_message, on_closed, NULL };
+	int fds[2];
+
+	base = event_base_new();
+	ck_assert_int_eq(chan_pair(fds), 0);
+	ck_assert_int_eq(chan_new(base, fds[0], &h, &from), 0);
+	ck_assert_int_eq(chan_new(base, fds[1], &h, &to), 0);
+	good = false;
+}
+
+static void disconnect_pair(void)
+{
+	chan_free(from);
+	chan_free(to);
+	event_base_free(base);
+}
+
+START_TEST(test_agents_start_arrives_with_its_descriptors_in_their_places)
+{
+	struct agent_start s = { .log_level = LOG_WARNING, .first = true };
+	int pipes[2];
+
+	connect_pair();
+	ck_assert_int_eq(pipe(pipes), 0);
+	memset(s.statedir, 'd', 230);
+	snprintf(s.master, sizeof(s.master), "unix:/m");
+	s.fds[AGENT_FD_OPTIONS] = -1;
+	s.fds[AGENT_FD_CONTROL] = pipes[0];
+	s.fds[AGENT_FD_IMPORT] = pipes[1];
+	ck_assert_int_eq(agent_start_send(from, &s), 0);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert(good);
+	ck_assert_str_eq(got_agent.statedir, s.statedir);
+	ck_assert_str_eq(got_agent.master, "unix:/m");
+	ck_assert(got_agent.first);
+	ck_assert_int_eq(got_agent.fds[AGENT_FD_OPTIONS], -1);
+	ck_assert_int_eq(write(got_agent.fds[AGENT_FD_IMPORT], "x", 1), 1);
+	char c;
+	ck_assert_int_eq(read(got_agent.fds[AGENT_FD_CONTROL], &c, 1), 1);
+	close(got_agent.fds[AGENT_FD_CONTROL]);
+	close(got_agent.fds[AGENT_FD_IMPORT]);
+	close(pipes[0]);
+	close(pipes[1]);
+	disconnect_pair();
+}
+END_TEST
+
+START_TEST(test_engines_start_arrives)
+{
+	struct engine_start s = { .log_level = LOG_INFO, .tun_ifindex = 9, .tun_mtu = 1400,
+				  .tun_name = "ipspd0" };
+
+	connect_pair();
+	for (size_t i = 0; i < ENGINE_FDS; i++)
+		s.fds[i] = -1;
+	s.fds[ENGINE_FD_COUNTERS] = STDIN_FILENO;
+	ck_assert_int_eq(engine_start_send(from, &s), 0);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert(good);
+	ck_assert_uint_eq(got_engine.tun_ifindex, 9);
+	ck_assert_uint_eq(got_engine.tun_mtu, 1400);
+	ck_assert_str_eq(got_engine.tun_name, "ipspd0");
+	ck_assert_int_eq(got_engine.fds[ENGINE_FD_TUN], -1);
+	ck_assert_int_ge(got_engine.fds[ENGINE_FD_COUNTERS], 0);
+	close(got_engine.fds[ENGINE_FD_COUNTERS]);
+	disconnect_pair();
+}
+END_TEST
+
+START_TEST(test_options_that_no_agent_of_ours_sends_are_refused)
+{
+	struct agent_options o = { .log_level = LOG_INFO, .n_attach = 1 };
+
+	connect_pair();
+	snprintf(o.attach[0], sizeof(o.attach[0]), "tun:x");
+	ck_assert_int_eq(agent_options_send(from, &o), 0);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert(good);
+	ck_assert_str_eq(got_options.attach[0], "tun:x");
+
+	snprintf(o.attach[0], sizeof(o.attach[0]), "tun:../../x");
+	ck_assert_int_eq(agent_options_send(from, &o), 0);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert(!good);
+
+	snprintf(o.attach[0], sizeof(o.attach[0]), "tun");
+	o.log_level = 8;
+	good = true;
+	ck_assert_int_eq(agent_options_send(from, &o), 0);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert(!good);
+	disconnect_pair();
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("ipspd/options");
+	TCase *tc = tcase_create("options");
+
+	tcase_add_test(tc, test_every_option_is_taken);
+	tcase_add_test(tc, test_nothing_said_means_the_defaults);
+	tcase_add_loop_test(tc, test_bad_line_is_refused, 0,
+			    sizeof(bad_lines) / sizeof(bad_lines[0]));
+	tcase_add_test(tc, test_options_file_says_what_it_says);
+	tcase_add_test(tc, test_empty_options_file_leaves_the_defaults);
+	tcase_add_loop_test(tc, test_bad_options_file_is_refused_and_changes_nothing, 0,
+			    sizeof(bad_files) / sizeof(bad_files[0]));
+	tcase_add_test(tc, test_options_file_too_large_or_binary_is_refused);
+	tcase_add_test(tc, test_agents_start_arrives_with_its_descriptors_in_their_places);
+	tcase_add_test(tc, test_engines_start_arrives);
+	tcase_add_test(tc, test_options_that_no_agent_of_ours_sends_are_refused);
+	suite_add_tcase(s, tc);
+	SRunner *sr = srunner_create(s);
+	srunner_run_all(sr, CK_NORMAL);
+	int failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}

@@ -1,0 +1,357 @@
+/* Tests of ipspd/wire.c and ipspd/wire_read.c: what is sent comes out the same, and nothing else does. */
+#include "config.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chan/chan.h"
+#include "ipspd/messages.h"
+#include "ipspd/wire.h"
+#include "samples.h"
+
+#define RECORDS_MAX 64
+
+struct record {
+	uint16_t type;
+	size_t len;
+	uint8_t data[CHAN_PAYLOAD_MAX];
+};
+
+static struct record *records;
+static size_t n_records;
+
+static int keep(void *arg, uint16_t type, const uint8_t *data, size_t len)
+{
+	(void)arg;
+	if (n_records == RECORDS_MAX)
+		return -ENOSPC;
+	records[n_records].type = type;
+	records[n_records].len = len;
+	memcpy(records[n_records++].data, data, len);
+	return 0;
+}
+
+static struct ipsp_selector boxes[3];
+static struct ipsp_spd_entry entries[3];
+static struct ipsp_spd_list lists[2];
+static struct ipsp_sa_config sas[2];
+
+/* Two lists with three entries and two SAs: one of each kind of everything. */
+static void setup(void)
+{
+	records = (struct record *)calloc(RECORDS_MAX, sizeof(*records));
+	n_records = 0;
+	boxes[0] = sample_box("10.1.0.0", "10.1.255.255", "10.2.0.0", "10.2.255.255");
+	boxes[0].proto_lo = boxes[0].proto_hi = 6;
+	boxes[0].dport_lo = boxes[0].dport_hi = 80;
+	boxes[0].dscp_lo = 8;
+	boxes[0].dscp_hi = 9;
+	boxes[1] = sample_box("fd00::", "fd00::ff", "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
+	boxes[1].flow_lo = 5;
+	boxes[1].flow_hi = 70000;
+	ipsp_selector_any(4, &boxes[2]);
+	entries[0] = (struct ipsp_spd_entry){ .id = 0x1122334455667788, .action = IPSP_PROTECT,
+					      .log = true, .sa_id = 99, .n_selectors = 2,
+					      .selectors = &boxes[0] };
+	entries[1] = (struct ipsp_spd_entry){ .id = 2, .action = IPSP_BYPASS, .n_selectors = 1,
+					      .selectors = &boxes[2] };
+	entries[2] = (struct ipsp_spd_entry){ .id = 3, .action = IPSP_DISCARD };
+	lists[0] = (struct ipsp_spd_list){ .ifindex = 7, .dir = IPSP_OUTBOUND, .n_entries = 2,
+					   .entries = &entries[0] };
+	lists[1] = (struct ipsp_spd_list){ .ifindex = 0, .dir = IPSP_INBOUND, .n_entries = 1,
+					   .entries = &entries[2] };
+	sas[0] = (struct ipsp_sa_config){
+		.id = 99, .counter_id = 1234, .dir = IPSP_OUTBOUND, .proto = IPSP_PROTO_ESP,
+		.mode = IPSP_MODE_TUNNEL, .df = IPSP_DF_CLEAR, .esn = true, .replay = false,
+		.spi = 0xdeadbeef, .seq_floor = UINT64_C(1) << 40, .life_s = 3600,
+		.life_bytes = UINT64_MAX, .encr = IPSP_ENCR_AES_CBC, .encr_key_bits = 256,
+		.integ = IPSP_INTEG_HMAC_SHA2_256_128,
+		.encr_key = { .len = 32, .octets = { 1, 2, 3 } },
+		.integ_key = { .len = IPSP_KEY_MAX, .octets = { 4, 5, 6 } },
+	};
+	sas[0].local = sample_addr("2001:db8::1");
+	sas[0].remote = sample_addr("2001:db8::2");
+	sas[1] = (struct ipsp_sa_config){
+		.id = 100, .counter_id = 5, .dir = IPSP_INBOUND, .proto = IPSP_PROTO_ESP,
+		.mode = IPSP_MODE_TRANSPORT, .spi = 256, .replay = true,
+		.replay_window_pkts = 64, .encr = IPSP_ENCR_NULL,
+	};
+	ck_assert_int_eq(wire_put_generation(41, lists, 2, sas, 2, keep, NULL), 0);
+}
+
+static void teardown(void)
+{
+	free(records);
+}
+
+/* Feeds all that was kept. @return what the first refusal, or the end, said */
+static int feed(struct wire_gen **out)
+{
+	struct wire_builder *b = wire_builder_new(41);
+
+	ck_assert_uint_eq(records[0].type, MSG_GEN_BEGIN);
+	for (size_t i = 1; i < n_records; i++) {
+		if (records[i].type == MSG_GEN_COMMIT)
+			return wire_builder_finish(b, records[i].data, records[i].len, out);
+		int rc = wire_builder_add(b, records[i].type, records[i].data, records[i].len);
+		if (rc < 0) {
+			ck_assert_uint_gt(strlen(wire_builder_why(b)), 0);
+			wire_builder_free(b);
+			return rc;
+		}
+	}
+	wire_builder_free(b);
+	return -ENOMSG;
+}
+
+static struct record *find(uint16_t type, size_t nth)
+{
+	for (size_t i = 0; i < n_records; i++) {
+		if (records[i].type == type && nth-- == 0)
+			return &records[i];
+	}
+	ck_abort_msg("no such record");
+	return NULL;
+}
+
+START_TEST(test_a_generation_arrives_as_it_was)
+{
+	struct wire_gen *g = NULL;
+
+	ck_assert_int_eq(feed(&g), 0);
+	ck_assert_uint_eq(g->number, 41);
+	ck_assert_uint_eq(g->n_lists, 2);
+	for (size_t i = 0; i < 2; i++) {
+		ck_assert_uint_eq(g->lists[i].ifindex, lists[i].ifindex);
+		ck_assert_uint_eq(g->lists[i].dir, lists[i].dir);
+		ck_assert_uint_eq(g->lists[i].n_entries, lists[i].n_entries);
+		for (uint32_t j = 0; j < lists[i].n_entries; j++) {
+			const struct ipsp_spd_entry *a = &lists[i].entries[j];
+			const struct ipsp_spd_entry *b = &g->lists[i].entries[j];
+
+			ck_assert_uint_eq(a->id, b->id);
+			ck_assert_uint_eq(a->action, b->action);
+			ck_assert_uint_eq(a->log, b->log);
+			ck_assert_uint_eq(a->sa_id, b->sa_id);
+			ck_assert_uint_eq(a->n_selectors, b->n_selectors);
+			if (a->n_selectors)
+				ck_assert_mem_eq(a->selectors, b->selectors,
+						 a->n_selectors * sizeof(*a->selectors));
+		}
+	}
+	ck_assert_uint_eq(g->n_sas, 2);
+	ck_assert_mem_eq(g->sas, sas, sizeof(sas));
+	wire_gen_free(g);
+}
+END_TEST
+
+START_TEST(test_selectors_beyond_one_message_arrive_whole)
+{
+	enum { MANY = 5000 };
+	struct ipsp_selector *many = (struct ipsp_selector *)calloc(MANY, sizeof(*many));
+	struct wire_gen *g = NULL;
+
+	for (uint32_t i = 0; i < MANY; i++) {
+		ipsp_selector_any(6, &many[i]);
+		many[i].src_lo.octets[14] = (uint8_t)(i >> 8);
+		many[i].src_lo.octets[15] = (uint8_t)i;
+	}
+	entries[1].selectors = many;
+	entries[1].n_selectors = MANY;
+	n_records = 0;
+	ck_assert_int_eq(wire_put_generation(41, lists, 2, sas, 2, keep, NULL), 0);
+	ck_assert_int_eq(feed(&g), 0);
+	ck_assert_mem_eq(g->lists[0].entries[1].selectors, many, MANY * sizeof(*many));
+	wire_gen_free(g);
+	free(many);
+}
+END_TEST
+
+START_TEST(test_every_message_cut_short_or_longer_is_refused)
+{
+	struct wire_gen *g = NULL;
+
+	for (size_t i = 1; i < n_records; i++) {
+		size_t len = records[i].len;
+
+		for (size_t cut = 0; cut < len; cut++) {
+			records[i].len = cut;
+			ck_assert_msg(feed(&g) < 0, "record %zu cut to %zu", i, cut);
+		}
+		records[i].data[len] = 0;
+		records[i].len = len + 1;
+		ck_assert_msg(feed(&g) < 0, "record %zu with an octet more", i);
+		records[i].len = len;
+	}
+	ck_assert_int_eq(feed(&g), 0);
+	wire_gen_free(g);
+}
+END_TEST
+
+START_TEST(test_every_message_left_out_is_noticed)
+{
+	struct record saved;
+	struct wire_gen *g = NULL;
+
+	for (size_t i = 1; i + 1 < n_records; i++) {
+		saved = records[i];
+		records[i].type = MSG_GEN_SA + 1000;
+		ck_assert_int_lt(feed(&g), 0);
+		memmove(&records[i], &records[i + 1], (n_records - i - 1) * sizeof(saved));
+		n_records--;
+		ck_assert_msg(feed(&g) < 0, "without record %zu", i);
+		memmove(&records[i + 1], &records[i], (n_records - i) * sizeof(saved));
+		records[i] = saved;
+		n_records++;
+	}
+}
+END_TEST
+
+/* One octet of one message set to something that no sender of ours would send. */
+static const struct {
+	const char *name;
+	uint16_t type;
+	size_t nth, at;
+	uint8_t value;
+} spoilt[] = {
+	{ "list of direction 0", MSG_GEN_LIST, 0, 4, 0 },
+	{ "list of direction 3", MSG_GEN_LIST, 0, 4, 3 },
+	{ "entry with action 3", MSG_GEN_ENTRY, 1, 8, 3 },
+	{ "entry with log 2", MSG_GEN_ENTRY, 1, 9, 2 },
+	{ "bypass that names an SA", MSG_GEN_ENTRY, 1, 17, 99 },
+	{ "protect with an SA that is not there", MSG_GEN_ENTRY, 0, 17, 98 },
+	{ "more selectors than come", MSG_GEN_ENTRY, 0, 21, 3 },
+	{ "fewer selectors than come", MSG_GEN_ENTRY, 0, 21, 1 },
+	{ "selectors beyond all bounds", MSG_GEN_ENTRY, 0, 18, 0xff },
+	{ "no selectors in a message of them", MSG_GEN_SELECTORS, 0, 1, 0 },
+	{ "selector of family 5", MSG_GEN_SELECTORS, 0, 2, 5 },
+	{ "selector of family 0", MSG_GEN_SELECTORS, 0, 2, 0 },
+	{ "selector with its protocols turned round", MSG_GEN_SELECTORS, 0, 4, 1 },
+	{ "selector with DSCP 64", MSG_GEN_SELECTORS, 0, 6, 64 },
+	{ "SA with SPI 0", MSG_GEN_SA, 1, 24, 0 },
+	{ "SA of direction 0", MSG_GEN_SA, 0, 16, 0 },
+	{ "SA of no protocol of ours", MSG_GEN_SA, 0, 17, 6 },
+	{ "SA of mode 3", MSG_GEN_SA, 0, 18, 3 },
+	{ "SA with DF 4", MSG_GEN_SA, 0, 19, 4 },
+	{ "SA with a boolean of 2", MSG_GEN_SA, 0, 20, 2 },
+	{ "SA with a window of 65", MSG_GEN_SA, 1, 29, 65 },
+	{ "SA with ends of two families", MSG_GEN_SA, 0, 54, 4 },
+	{ "a key longer than any", MSG_GEN_SA, 0, 97, IPSP_KEY_MAX + 1 },
+	{ "two SAs of one id", MSG_GEN_SA, 1, 7, 99 },
+	{ "commit of another generation", MSG_GEN_COMMIT, 0, 7, 42 },
+	{ "commit with another number of lists", MSG_GEN_COMMIT, 0, 11, 3 },
+	{ "commit with another number of entries", MSG_GEN_COMMIT, 0, 15, 2 },
+	{ "commit with another number of SAs", MSG_GEN_COMMIT, 0, 19, 1 },
+};
+
+START_TEST(test_what_no_sender_of_ours_sends_is_refused)
+{
+	struct record *r = find(spoilt[_i].type, spoilt[_i].nth);
+	struct wire_gen *g = NULL;
+
+	ck_assert_uint_lt(spoilt[_i].at, r->len);
+	ck_assert_msg(r->data[spoilt[_i].at] != spoilt[_i].value, "%s: spoils nothing",
+		      spoilt[_i].name);
+	r->data[spoilt[_i].at] = spoilt[_i].value;
+	/* SPI 256 is in two octets. */
+	if (strcmp(spoilt[_i].name, "SA with SPI 0") == 0)
+		r->data[25] = 0;
+	ck_assert_msg(feed(&g) < 0, "%s", spoilt[_i].name);
+}
+END_TEST
+
+START_TEST(test_second_list_of_one_place_is_refused)
+{
+	struct wire_builder *b = wire_builder_new(1);
+	struct record *r = find(MSG_GEN_LIST, 0);
+
+	ck_assert_int_eq(wire_builder_add(b, r->type, r->data, r->len), 0);
+	ck_assert_int_eq(wire_builder_add(b, r->type, r->data, r->len), -EINVAL);
+	wire_builder_free(b);
+}
+END_TEST
+
+START_TEST(test_layers_take_no_keys)
+{
+	struct wire_builder *b = wire_builder_new(1);
+	struct record *r = find(MSG_GEN_SA, 0);
+	struct wire_gen *g = NULL;
+
+	ck_assert_int_eq(wire_builder_add(b, r->type, r->data, r->len), 0);
+	ck_assert_int_eq(wire_builder_finish_lists(b, &g), -EINVAL);
+	ck_assert_ptr_null(g);
+}
+END_TEST
+
+START_TEST(test_layers_need_no_sa_that_they_name)
+{
+	struct wire_builder *b = wire_builder_new(1);
+	struct wire_gen *g = NULL;
+
+	n_records = 0;
+	ck_assert_int_eq(wire_put_lists(lists, 2, keep, NULL), 0);
+	for (size_t i = 0; i < n_records; i++)
+		ck_assert_int_eq(wire_builder_add(b, records[i].type, records[i].data,
+						  records[i].len), 0);
+	ck_assert_int_eq(wire_builder_finish_lists(b, &g), 0);
+	ck_assert_uint_eq(g->n_lists, 2);
+	wire_gen_free(g);
+}
+END_TEST
+
+static int stop_at_third(void *arg, uint16_t type, const uint8_t *data, size_t len)
+{
+	int *n = (int *)arg;
+
+	(void)type;
+	(void)data;
+	(void)len;
+	return ++*n == 3 ? -ENOBUFS : 0;
+}
+
+START_TEST(test_failing_to_send_ends_the_generation)
+{
+	int n = 0;
+
+	ck_assert_int_eq(wire_put_generation(1, lists, 2, sas, 2, stop_at_third, &n), -ENOBUFS);
+	ck_assert_int_eq(n, 3);
+}
+END_TEST
+
+START_TEST(test_too_much_is_refused_before_anything_is_sent)
+{
+	int n = 0;
+
+	entries[0].n_selectors = WIRE_SELECTORS_MAX + 1;
+	ck_assert_int_eq(wire_put_lists(lists, 2, stop_at_third, &n), -E2BIG);
+	ck_assert_int_eq(n, 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("ipspd/wire");
+	TCase *tc = tcase_create("wire");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, test_a_generation_arrives_as_it_was);
+	tcase_add_test(tc, test_selectors_beyond_one_message_arrive_whole);
+	tcase_add_test(tc, test_every_message_cut_short_or_longer_is_refused);
+	tcase_add_test(tc, test_every_message_left_out_is_noticed);
+	tcase_add_loop_test(tc, test_what_no_sender_of_ours_sends_is_refused, 0,
+			    sizeof(spoilt) / sizeof(spoilt[0]));
+	tcase_add_test(tc, test_second_list_of_one_place_is_refused);
+	tcase_add_test(tc, test_layers_take_no_keys);
+	tcase_add_test(tc, test_layers_need_no_sa_that_they_name);
+	tcase_add_test(tc, test_failing_to_send_ends_the_generation);
+	tcase_add_test(tc, test_too_much_is_refused_before_anything_is_sent);
+	suite_add_tcase(s, tc);
+	SRunner *sr = srunner_create(s);
+	srunner_run_all(sr, CK_NORMAL);
+	int failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}
