@@ -2,8 +2,11 @@
  * ipspd/control.c - the control socket's connections, and the frame of a request.
  *
  * What comes in is hostile: a request is parsed by json-c with a bounded depth, its size is the
- * frame's, and a handler sees nothing but its members. What the commands mean stands in control_*.c.
+ * frame's, and a handler sees nothing but the members it knows, of their types. What the commands
+ * mean stands in control_*.c.
  */
+#include "config.h"
+
 #include "ipspd/control.h"
 
 #include <errno.h>
@@ -17,22 +20,14 @@
 
 #include "ipspd/control_client.h"
 
-#define JSON_DEPTH_MAX 8
 #define STORE_WAIT_S 10			/* for the transaction another door has staged */
 #define STREAM_QUEUE_MAX (1u << 20)	/* octets on their way before a long answer pauses */
-#define STREAM_PAUSE_US 5000
-
-struct control {
-	struct agent *agent;
-	int listen_fd;
-	struct event *listener;
-	struct control_client *clients;
-	size_t n_clients;
-};
+#define STREAM_PAUSE_US 20000
+#define LISTEN_PAUSE_S 1		/* when there are no descriptors left */
 
 static const struct control_command *const command_sets[] = {
 	control_row_commands, control_show_commands, control_file_commands,
-	control_daemon_commands,
+	control_daemon_commands, control_monitor_commands,
 };
 
 static const struct control_command *find_command(const char *name)
@@ -65,8 +60,7 @@ static void request_over(struct control_client *c)
 	leave_line(c);
 	stop_timer(c);
 	c->abort = NULL;
-	if (c->request)
-		json_object_put(c->request);
+	control_json_wipe(c->request);
 	c->request = NULL;
 	if (c->fd >= 0)
 		close(c->fd);
@@ -89,27 +83,61 @@ static void client_free(struct control_client *c)
 	free(c);
 }
 
-static void send_json(struct control_client *c, enum control_message type,
-		      struct json_object *o)
+/* A part of the answer is lost: the client must not take the rest for the whole. */
+static void drop(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	client_free(arg);
+}
+
+static void drop_soon(struct control_client *c)
+{
+	struct timeval at_once = { 0 };
+
+	stop_timer(c);
+	c->timer = evtimer_new(agent_base(c->agent), drop, c);
+	if (c->timer)
+		evtimer_add(c->timer, &at_once);
+}
+
+/* Objects of any size: all pieces but the last say that more comes. */
+static void send_json(struct control_client *c, enum control_message type, struct json_object *o)
 {
 	size_t len = 0;
 	const char *text = json_object_to_json_string_length(o, JSON_C_TO_STRING_PLAIN, &len);
 
-	/* A client that is gone or does not read loses its answer; its channel's end tells us. */
-	if (text)
-		(void)chan_send(c->chan, (uint16_t)type, text, len, NULL, 0);
+	for (; text && len > CHAN_PAYLOAD_MAX && !c->lost; len -= CHAN_PAYLOAD_MAX) {
+		c->lost = chan_send(c->chan, CTL_PART, text, CHAN_PAYLOAD_MAX, NULL, 0) < 0;
+		text += CHAN_PAYLOAD_MAX;
+	}
+	if (!text || c->lost || chan_send(c->chan, (uint16_t)type, text, len, NULL, 0) < 0)
+		c->lost = true;
 	json_object_put(o);
+}
+
+static void send_end(struct control_client *c, struct json_object *end)
+{
+	request_over(c);
+	if (!c->lost)
+		send_json(c, CTL_END, end);
+	else
+		json_object_put(end);
+	if (c->lost)
+		drop_soon(c);
 }
 
 void client_item(struct control_client *c, struct json_object *item)
 {
-	send_json(c, CTL_ITEM, item);
+	if (c->lost)
+		json_object_put(item);
+	else
+		send_json(c, CTL_ITEM, item);
 }
 
 void client_end(struct control_client *c)
 {
-	request_over(c);
-	send_json(c, CTL_END, json_object_new_object());
+	send_end(c, json_object_new_object());
 }
 
 static void end_with_error(struct control_client *c, const char *code, unsigned line,
@@ -122,11 +150,10 @@ static void end_with_error(struct control_client *c, const char *code, unsigned 
 	if (line)
 		json_object_object_add(error, "line", json_object_new_int64(line));
 	if (object[0])
-		json_object_object_add(error, "object", json_object_new_string(object));
-	json_object_object_add(error, "text", json_object_new_string(text));
+		json_object_object_add(error, "object", control_json_text(object));
+	json_object_object_add(error, "text", control_json_text(text));
 	json_object_object_add(end, "error", error);
-	request_over(c);
-	send_json(c, CTL_END, end);
+	send_end(c, end);
 }
 
 void client_refuse_line(struct control_client *c, enum mib_err err, unsigned line,
@@ -142,7 +169,16 @@ void client_refuse(struct control_client *c, enum mib_err err, const struct mib_
 
 void client_usage(struct control_client *c, const char *text)
 {
+	mib_store_refused(agent_store(c->agent));
 	end_with_error(c, "usage", 0, "", text);
+}
+
+void client_no_memory(struct control_client *c)
+{
+	struct mib_diag d = { 0 };
+
+	mib_diag_set(&d, NULL, NULL, 0, "out of memory");
+	client_refuse(c, MIB_RESOURCE_UNAVAILABLE, &d);
 }
 
 void client_lines(struct control_client *c, const char *text)
@@ -150,8 +186,10 @@ void client_lines(struct control_client *c, const char *text)
 	while (*text) {
 		size_t len = strcspn(text, "\n");
 		struct json_object *item = json_object_new_object();
+		char *line = strndup(text, len);
 
-		json_object_object_add(item, "text", json_object_new_string_len(text, (int)len));
+		json_object_object_add(item, "text", control_json_text(line ? line : ""));
+		free(line);
 		client_item(c, item);
 		text += len + (text[len] == '\n');
 	}
@@ -170,7 +208,6 @@ static void store_is_free(struct mib_waiter *w)
 		(struct control_client *)((char *)w - offsetof(struct control_client, waiter));
 
 	c->in_line = false;
-	stop_timer(c);
 	run_request(c);
 }
 
@@ -190,12 +227,15 @@ void client_wait_for_store(struct control_client *c)
 {
 	struct timeval deadline = { .tv_sec = STORE_WAIT_S };
 
-	c->timer = evtimer_new(agent_base(c->agent), store_wait_over, c);
+	/* Whoever is let in and finds the store taken again goes on waiting for the rest. */
 	if (!c->timer) {
-		client_usage(c, "out of memory");
-		return;
+		c->timer = evtimer_new(agent_base(c->agent), store_wait_over, c);
+		if (!c->timer) {
+			client_no_memory(c);
+			return;
+		}
+		evtimer_add(c->timer, &deadline);
 	}
-	evtimer_add(c->timer, &deadline);
 	c->waiter.free = store_is_free;
 	c->in_line = true;
 	mib_store_when_free(agent_store(c->agent), &c->waiter);
@@ -226,7 +266,7 @@ void client_stream(struct control_client *c, bool (*step)(struct control_client 
 	c->stream_step = step;
 	c->timer = evtimer_new(agent_base(c->agent), stream_on, c);
 	if (!c->timer)
-		client_usage(c, "out of memory");
+		client_no_memory(c);
 	else
 		evtimer_add(c->timer, &at_once);
 }
@@ -237,72 +277,97 @@ const char *request_text(struct json_object *request, const char *key)
 {
 	struct json_object *o;
 
-	if (!json_object_object_get_ex(request, key, &o) ||
-	    !json_object_is_type(o, json_type_string))
-		return NULL;
-	return json_object_get_string(o);
+	return json_object_object_get_ex(request, key, &o) ? json_object_get_string(o) : NULL;
 }
 
 bool request_flag(struct json_object *request, const char *key)
 {
 	struct json_object *o;
 
-	return json_object_object_get_ex(request, key, &o) &&
-	       json_object_is_type(o, json_type_boolean) && json_object_get_boolean(o);
+	return json_object_object_get_ex(request, key, &o) && json_object_get_boolean(o);
 }
 
 int64_t request_number(struct json_object *request, const char *key, int64_t fallback)
 {
 	struct json_object *o;
 
-	if (!json_object_object_get_ex(request, key, &o) || !json_object_is_type(o, json_type_int) ||
-	    json_object_get_int64(o) < 0)
-		return fallback;
-	return json_object_get_int64(o);
+	return json_object_object_get_ex(request, key, &o) ? json_object_get_int64(o) : fallback;
 }
 
-static struct json_object *parse_request(const struct chan_msg *m)
+bool json_text_has_nul(struct json_object *o)
 {
-	struct json_tokener *t = json_tokener_new_ex(JSON_DEPTH_MAX);
-	struct json_object *o = NULL;
+	return strlen(json_object_get_string(o)) != (size_t)json_object_get_string_len(o);
+}
 
-	if (!t)
-		return NULL;
-	json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	o = json_tokener_parse_ex(t, (const char *)m->data, (int)m->len);
-	if (o && (json_tokener_get_error(t) != json_tokener_success ||
-		  !json_object_is_type(o, json_type_object))) {
-		json_object_put(o);
-		o = NULL;
+static const struct control_member *find_member(const struct control_command *command,
+						const char *name)
+{
+	const struct control_member *m = command->members;
+
+	while (m->name && strcmp(m->name, name) != 0)
+		m++;
+	return m->name ? m : NULL;
+}
+
+static bool is_of_type(struct json_object *o, enum json_type type)
+{
+	if (!json_object_is_type(o, type))
+		return false;
+	if (type == json_type_string)
+		return !json_text_has_nul(o);
+	return type != json_type_int || json_object_get_int64(o) >= 0;
+}
+
+/* A member that is passed over could be the one that made the request harmless. */
+static bool check_members(struct control_client *c)
+{
+	struct json_object_iterator i = json_object_iter_begin(c->request);
+	struct json_object_iterator end = json_object_iter_end(c->request);
+	char text[160];
+
+	for (; !json_object_iter_equal(&i, &end); json_object_iter_next(&i)) {
+		const char *name = json_object_iter_peek_name(&i);
+		const struct control_member *m = find_member(c->command, name);
+
+		if (strcmp(name, "command") == 0 ||
+		    (m && is_of_type(json_object_iter_peek_value(&i), m->type)))
+			continue;
+		if (m)
+			snprintf(text, sizeof(text), "%s: '%s' is no valid %s", c->command->name,
+				 name, json_type_to_name(m->type));
+		else
+			snprintf(text, sizeof(text), "%s has no member '%.64s'", c->command->name,
+				 name);
+		client_usage(c, text);
+		return false;
 	}
-	json_tokener_free(t);
-	return o;
+	return true;
 }
 
 static void request_arrived(void *arg, struct chan_msg *m)
 {
 	struct control_client *c = arg;
-	const char *name;
+	struct json_object *name;
 
-	if (m->type != CTL_REQUEST || c->busy || c->monitor) {
+	if (m->type != CTL_REQUEST || c->busy || c->monitor || c->lost) {
 		client_free(c);	/* not our protocol */
 		return;
 	}
 	c->busy = true;
-	c->request = parse_request(m);
+	c->request = control_json_parse(m->data, m->len);
 	if (m->n_fds > 0) {
 		c->fd = m->fds[0];
 		m->fds[0] = -1;
 	}
-	name = c->request ? request_text(c->request, "command") : NULL;
-	if (!name) {
+	if (!c->request || !json_object_object_get_ex(c->request, "command", &name) ||
+	    !is_of_type(name, json_type_string)) {
 		client_usage(c, "the request is not a JSON object with a command");
 		return;
 	}
-	c->command = find_command(name);
+	c->command = find_command(json_object_get_string(name));
 	if (!c->command)
 		client_usage(c, "no such command");
-	else
+	else if (check_members(c))
 		run_request(c);
 }
 
@@ -344,18 +409,47 @@ static void welcome(struct control *control, int fd)
 	control->n_clients++;
 }
 
+/* Nothing can be accepted: rest, instead of being told of the same connection again and again. */
+static void rest(struct control *control)
+{
+	struct timeval pause = { .tv_sec = LISTEN_PAUSE_S };
+
+	event_del(control->listener);
+	evtimer_add(control->pause, &pause);
+}
+
+static void rest_over(evutil_socket_t fd, short what, void *arg)
+{
+	struct control *control = arg;
+
+	(void)fd;
+	(void)what;
+	event_add(control->listener, NULL);
+}
+
 static void connection_arrived(evutil_socket_t listen_fd, short what, void *arg)
 {
 	struct control *control = arg;
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	(void)what;
+	if (fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+		rest(control);
 	if (fd < 0)
 		return;
 	if (control->n_clients >= CONTROL_CLIENTS_MAX)
 		close(fd);
 	else
 		welcome(control, fd);
+}
+
+static void free_events(struct control *control)
+{
+	if (control->listener)
+		event_free(control->listener);
+	if (control->pause)
+		event_free(control->pause);
+	free(control);
 }
 
 int control_new(struct agent *a, int listen_fd, struct control **out)
@@ -368,12 +462,12 @@ int control_new(struct agent *a, int listen_fd, struct control **out)
 	control->listen_fd = listen_fd;
 	control->listener = event_new(agent_base(a), listen_fd, EV_READ | EV_PERSIST,
 				      connection_arrived, control);
-	if (!control->listener || event_add(control->listener, NULL) < 0) {
-		if (control->listener)
-			event_free(control->listener);
-		free(control);
+	control->pause = evtimer_new(agent_base(a), rest_over, control);
+	if (!control->listener || !control->pause || event_add(control->listener, NULL) < 0) {
+		free_events(control);
 		return -ENOMEM;
 	}
+	control_monitor_init(control);
 	*out = control;
 	return 0;
 }
@@ -382,31 +476,9 @@ void control_free(struct control *c)
 {
 	if (!c)
 		return;
+	control_monitor_fini(c);
 	while (c->clients)
 		client_free(c->clients);
-	event_free(c->listener);
 	close(c->listen_fd);
-	free(c);
-}
-
-void control_announce(struct control *c, const char *kind, const char *text)
-{
-	for (struct control_client *m = c->clients; m; m = m->next) {
-		struct json_object *item;
-
-		if (!m->monitor)
-			continue;
-		if (chan_queued(m->chan) > STREAM_QUEUE_MAX) {
-			m->monitor_lost++;
-			continue;
-		}
-		item = json_object_new_object();
-		json_object_object_add(item, "kind", json_object_new_string(kind));
-		json_object_object_add(item, "text", json_object_new_string(text));
-		if (m->monitor_lost)
-			json_object_object_add(item, "lost",
-					       json_object_new_int64((int64_t)m->monitor_lost));
-		m->monitor_lost = 0;
-		client_item(m, item);
-	}
+	free_events(c);
 }

@@ -2,8 +2,10 @@
  * ipspd/control.h - the control socket: ipspctl's door to the agent.
  *
  * AF_UNIX SOCK_SEQPACKET in the framing of chan/. A request is one CTL_REQUEST holding a JSON object
- * (and, for import and export, the descriptor of a regular file); the answer is any number of
- * CTL_ITEM objects, then one CTL_END: {} or {"error": {...}}. One request at a time a connection.
+ * (and, for import and export, the descriptor of an anonymous file, memfd_create(2)); the answer is
+ * any number of CTL_ITEM objects, then one CTL_END: {} or {"error": {...}}. An object too long for
+ * one message begins in CTL_PARTs. One request at a time a connection; what is not of this form
+ * closes it.
  *
  *   {"command": "get", "table": "spdRuleDefinitionTable", "index": "\"web\""}
  *
@@ -19,9 +21,11 @@ enum control_message {
 	CTL_REQUEST = 1,
 	CTL_ITEM,
 	CTL_END,
+	CTL_PART,
 };
 
 #define CONTROL_CLIENTS_MAX 32		/* connections at once */
+#define CONTROL_FILE_MAX (64u << 20)	/* octets of a file to import */
 
 /** Serves the listening socket (taken) until freed. @return 0 or -errno */
 int control_new(struct agent *a, int listen_fd, struct control **out);

@@ -13,15 +13,44 @@
 #include "chan/chan.h"
 #include "ipspd/agent.h"
 #include "ipspd/control.h"
+#include "ipspd/control_json.h"
+#include "ipspd/log.h"
 #include "mibs/store.h"
 
 struct event;
 struct control_client;
 
+/** A member that a request may have besides "command". */
+struct control_member {
+	const char *name;		/* NULL: the end of the list */
+	enum json_type type;		/* numbers are never negative, strings hold no NUL */
+};
+
 /** A command. Answers through client_*; may return before it has ended (then client->abort undoes). */
 struct control_command {
-	const char *name;
+	const char *name;		/* NULL: the end of the list */
+	const struct control_member *members;
+	/** The request's members are known and of their types. fd: what came along, or -1. */
 	void (*run)(struct control_client *c, struct json_object *request, int fd);
+};
+
+/** Who wants to know what happens, so that monitors can be told. control_monitor.c */
+struct control_monitor {
+	struct agent_watcher watcher;
+	struct agent_event_listener events;
+	struct log_listener log;
+	uint64_t committed, applied;	/* as last told */
+	int engine;			/* enum agent_engine_state, as last told */
+};
+
+struct control {
+	struct agent *agent;
+	int listen_fd;
+	struct event *listener;
+	struct event *pause;		/* ends a rest of the listener */
+	struct control_client *clients;
+	size_t n_clients;
+	struct control_monitor monitor;
 };
 
 struct control_client {
@@ -31,6 +60,7 @@ struct control_client {
 	struct chan *chan;
 	char who[48];			/* "ipspctl uid 0" */
 	bool busy;			/* a request runs */
+	bool lost;			/* a part of an answer could not be sent */
 	bool monitor;
 	size_t monitor_lost;		/* announcements dropped since the last one sent */
 	/* The request, while it waits for something. */
@@ -63,8 +93,11 @@ void client_refuse(struct control_client *c, enum mib_err err, const struct mib_
 void client_refuse_line(struct control_client *c, enum mib_err err, unsigned line,
 			const struct mib_diag *d);
 
-/** Ends the answer with an error of the request's own form: "set needs a table". */
+/** Ends the answer with an error of the request's own form: "set needs a table". Counts. */
 void client_usage(struct control_client *c, const char *text);
+
+/** Ends the answer with resourceUnavailable. */
+void client_no_memory(struct control_client *c);
 
 /** Sends a text line by line. */
 void client_lines(struct control_client *c, const char *text);
@@ -88,13 +121,21 @@ void client_stream(struct control_client *c, bool (*step)(struct control_client 
 /** A string member of the request, or NULL. */
 const char *request_text(struct json_object *request, const char *key);
 bool request_flag(struct json_object *request, const char *key);
-/** A non-negative number, or fallback. */
+/** A number, or fallback when the request has none. */
 int64_t request_number(struct json_object *request, const char *key, int64_t fallback);
+
+/** Does a JSON string hold a NUL, which would cut it short in C? */
+bool json_text_has_nul(struct json_object *o);
+
+/** Listens to what monitors are told. Needs control->agent. */
+void control_monitor_init(struct control *control);
+void control_monitor_fini(struct control *control);
 
 /* The commands, by the file they are in. */
 extern const struct control_command control_row_commands[];	/* control_rows.c */
 extern const struct control_command control_show_commands[];	/* control_show.c */
 extern const struct control_command control_file_commands[];	/* control_files.c */
 extern const struct control_command control_daemon_commands[];	/* control_daemon.c */
+extern const struct control_command control_monitor_commands[];	/* control_monitor.c */
 
 #endif

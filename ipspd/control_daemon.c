@@ -1,15 +1,14 @@
 /*
- * ipspd/control_daemon.c - the daemon itself at the command line: status, wait, guard, release,
- * monitor, log.
+ * ipspd/control_daemon.c - the daemon itself at the command line: status, wait, guard, release, log.
  */
+#include "config.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include <event2/event.h>
 
-#include "config.h"
 #include "ipspd/control_client.h"
-#include "ipspd/log.h"
 #include "mibs/schema_gen.h"
 
 #define WAIT_S_DEFAULT 60
@@ -44,7 +43,7 @@ static struct json_object *problems(const struct pol_generation *g)
 
 		mib_index_print(p->table, p->index.ids, p->index.len, index, sizeof(index));
 		snprintf(text, sizeof(text), "%s.%s: %s", p->table->name, index, p->reason);
-		json_object_array_add(list, json_object_new_string(text));
+		json_object_array_add(list, control_json_text(text));
 	}
 	return list;
 }
@@ -67,7 +66,7 @@ static void status(struct control_client *c, struct json_object *request, int fd
 	add_number(item, "refused-requests", mib_store_refusals(s));
 	if (agent_apply_problem(c->agent)[0])
 		json_object_object_add(item, "problem",
-				       json_object_new_string(agent_apply_problem(c->agent)));
+				       control_json_text(agent_apply_problem(c->agent)));
 	json_object_object_add(item, "not-in-force", problems(agent_policy(c->agent)));
 	client_item(c, item);
 	client_end(c);
@@ -132,7 +131,7 @@ static void wait_for(struct control_client *c, struct json_object *request, int 
 	}
 	c->timer = evtimer_new(agent_base(c->agent), waited_too_long, c);
 	if (!c->timer) {
-		client_usage(c, "out of memory");
+		client_no_memory(c);
 		return;
 	}
 	evtimer_add(c->timer, &deadline);
@@ -179,6 +178,7 @@ static enum mib_err stage_release(struct control_client *c, struct mib_txn *txn,
 {
 	const struct mib_column *release = MIB_COL(ipspdClosureTable, ipspdClosureRelease);
 	const char *direction = request_text(request, "direction");
+	int64_t ifindex = request_number(request, "ifindex", -1);
 	struct mib_value yes = mib_value_integer(1);
 	uint32_t index[2];
 
@@ -191,7 +191,11 @@ static enum mib_err stage_release(struct control_client *c, struct mib_txn *txn,
 		mib_diag_set(d, NULL, NULL, 0, "the direction is inbound or outbound");
 		return MIB_WRONG_VALUE;
 	}
-	index[1] = (uint32_t)request_number(request, "ifindex", 0);
+	if (ifindex < 0 || ifindex > INT32_MAX) {
+		mib_diag_set(d, NULL, NULL, 0, "an ifindex is needed: 0 (all) to 2147483647");
+		return MIB_WRONG_VALUE;
+	}
+	index[1] = (uint32_t)ifindex;
 	return mib_txn_set_column(txn, release, index, 2, &yes, d);
 }
 
@@ -205,14 +209,7 @@ static void release(struct control_client *c, struct json_object *request, int f
 		client_finish(c, txn, stage_release(c, txn, request, &d), &d);
 }
 
-/* ---- monitor, log ---- */
-
-static void monitor(struct control_client *c, struct json_object *request, int fd)
-{
-	(void)request;
-	(void)fd;
-	c->monitor = true;	/* until the client goes */
-}
+/* ---- log ---- */
 
 static void log_level_set(struct control_client *c, struct json_object *request, int fd)
 {
@@ -228,8 +225,28 @@ static void log_level_set(struct control_client *c, struct json_object *request,
 	client_end(c);
 }
 
+static const struct control_member wait_members[] = {
+	{ "generation", json_type_int },
+	{ "timeout", json_type_int },
+	{ "snmp", json_type_boolean },
+	{ NULL, json_type_null },
+};
+static const struct control_member release_members[] = {
+	{ "ifindex", json_type_int },
+	{ "direction", json_type_string },
+	{ NULL, json_type_null },
+};
+static const struct control_member log_members[] = {
+	{ "level", json_type_string },
+	{ NULL, json_type_null },
+};
+static const struct control_member no_members[] = { { NULL, json_type_null } };
+
 const struct control_command control_daemon_commands[] = {
-	{ "status", status },	{ "wait", wait_for },	{ "guard-show", guard_show },
-	{ "release", release }, { "monitor", monitor }, { "log", log_level_set },
-	{ NULL, NULL },
+	{ "status", no_members, status },
+	{ "wait", wait_members, wait_for },
+	{ "guard-show", no_members, guard_show },
+	{ "release", release_members, release },
+	{ "log", log_members, log_level_set },
+	{ NULL, NULL, NULL },
 };

@@ -1,26 +1,32 @@
 /*
  * ipspd/control_files.c - import and export of XML for the command line.
  *
- * The client passes a descriptor; it must be a regular file (ipspctl makes an anonymous one), so
- * that neither reading nor writing can stall the agent.
+ * The client passes a descriptor; it must be an anonymous file in memory, so that neither reading
+ * nor writing can stall the agent, as a file on a network or one served by the client could.
  */
+#include "config.h"
+
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "ipspd/control_client.h"
 #include "xml/xml.h"
 
-static bool is_regular(int fd)
+_Static_assert(CONTROL_FILE_MAX == XML_FILE_MAX, "what clients may send is what we may read");
+
+/* Only files in memory have seals to be asked for. */
+static bool is_anonymous(int fd)
 {
 	struct stat st;
 
-	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && fcntl(fd, F_GET_SEALS) >= 0;
 }
 
 static void difference(void *arg, const char *line)
 {
 	struct json_object *item = json_object_new_object();
 
-	json_object_object_add(item, "difference", json_object_new_string(line));
+	json_object_object_add(item, "difference", control_json_text(line));
 	client_item(arg, item);
 }
 
@@ -38,8 +44,8 @@ static void import(struct control_client *c, struct json_object *request, int fd
 	struct json_object *item;
 	enum mib_err err;
 
-	if (!is_regular(fd)) {
-		client_usage(c, "import needs the descriptor of a regular file");
+	if (!is_anonymous(fd)) {
+		client_usage(c, "import needs the descriptor of an anonymous file");
 		return;
 	}
 	err = xml_import(agent_store(c->agent), fd, &options, &sum, &d);
@@ -66,8 +72,8 @@ static void export(struct control_client *c, struct json_object *request, int fd
 	enum mib_err err;
 
 	(void)request;
-	if (!is_regular(fd)) {
-		client_usage(c, "export needs the descriptor of a regular file");
+	if (!is_anonymous(fd)) {
+		client_usage(c, "export needs the descriptor of an anonymous file");
 		return;
 	}
 	err = xml_export(agent_store(c->agent), fd, &d);
@@ -77,8 +83,16 @@ static void export(struct control_client *c, struct json_object *request, int fd
 		client_end(c);
 }
 
+static const struct control_member import_members[] = {
+	{ "replace", json_type_boolean },
+	{ "dry-run", json_type_boolean },
+	{ "difference", json_type_boolean },
+	{ NULL, json_type_null },
+};
+static const struct control_member no_members[] = { { NULL, json_type_null } };
+
 const struct control_command control_file_commands[] = {
-	{ "import", import },
-	{ "export", export },
-	{ NULL, NULL },
+	{ "import", import_members, import },
+	{ "export", no_members, export },
+	{ NULL, NULL, NULL },
 };

@@ -3,6 +3,8 @@
  *
  * The same transactions as SNMP's, by the same rules. No table is known by name here.
  */
+#include "config.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +23,7 @@ static void add_value(struct json_object *values, const struct mib_column *col,
 
 	if (mib_value_print(col, v, false, text, sizeof(text)) >= sizeof(text))
 		memcpy(text + sizeof(text) - 4, "...", 4);
-	json_object_object_add(values, col->name, json_object_new_string(text));
+	json_object_object_add(values, col->name, control_json_text(text));
 }
 
 static void add_columns(struct control_client *c, struct json_object *values,
@@ -51,7 +53,7 @@ static struct json_object *row_item(struct control_client *c, const struct mib_t
 		if (mib_tables[i]->augments == t)
 			add_columns(c, values, mib_tables[i], index);
 	json_object_object_add(item, "table", json_object_new_string(t->name));
-	json_object_object_add(item, "index", json_object_new_string(text));
+	json_object_object_add(item, "index", control_json_text(text));
 	json_object_object_add(item, "values", values);
 	return item;
 }
@@ -63,12 +65,13 @@ static bool rows_step(struct control_client *c)
 
 	for (size_t i = 0; i < ROWS_A_STEP; i++) {
 		const struct mib_table *t;
+		struct mib_oid after = c->at;
 
 		if (c->at_table >= mib_n_tables)
 			return true;
 		t = mib_tables[c->at_table];
 		if (t->augments || (only && strcmp(only, t->name) != 0) ||
-		    !mib_next_index(agent_store(c->agent), t, c->at.len ? &c->at : NULL, &c->at)) {
+		    !mib_next_index(agent_store(c->agent), t, after.len ? &after : NULL, &c->at)) {
 			c->at_table++;
 			c->at.len = 0;
 			continue;
@@ -140,7 +143,7 @@ static void get(struct control_client *c, struct json_object *request, int fd)
 		return;
 	}
 	json_object_put(item);
-	mib_diag_set(&d, NULL, NULL, 0, "no such row: %s.%s", t->name,
+	mib_diag_set(&d, NULL, NULL, 0, "no such row: %s.%.64s", t->name,
 		     request_text(request, "index") ? request_text(request, "index") : "0");
 	client_refuse(c, MIB_NO_SUCH_INSTANCE, &d);
 }
@@ -158,7 +161,7 @@ static enum mib_err stage_value(struct mib_txn *txn, const struct mib_table *t,
 	enum mib_err err;
 
 	if (!col || (col->table != t && col->table->augments != t)) {
-		mib_diag_set(d, NULL, NULL, 0, "%s is no column of %s", name, t->name);
+		mib_diag_set(d, NULL, NULL, 0, "%.64s is no column of %s", name, t->name);
 		return MIB_NO_SUCH_OBJECT;
 	}
 	err = mib_value_parse(col, text, false, space, sizeof(space), &v, d);
@@ -179,8 +182,8 @@ static enum mib_err stage_values(struct mib_txn *txn, const struct mib_table *t,
 		struct json_object *v = json_object_iter_peek_value(&i);
 		enum mib_err err;
 
-		if (!json_object_is_type(v, json_type_string)) {
-			mib_diag_set(d, NULL, NULL, 0, "%s: the value is not a string",
+		if (!json_object_is_type(v, json_type_string) || json_text_has_nul(v)) {
+			mib_diag_set(d, NULL, NULL, 0, "%.64s: the value is not a text",
 				     json_object_iter_peek_name(&i));
 			return MIB_WRONG_TYPE;
 		}
@@ -215,6 +218,8 @@ void client_finish(struct control_client *c, struct mib_txn *txn, enum mib_err e
 		err = mib_txn_prepare(txn, d);
 	if (!err)
 		err = mib_txn_commit(txn, d);
+	if (err)
+		mib_txn_refused(txn);
 	mib_txn_done(txn);
 	if (err) {
 		client_refuse(c, err, d);
@@ -251,8 +256,7 @@ static void change(struct control_client *c, struct json_object *request,
 
 	if (!named_row(c, request, &t, &index) || !client_begin(c, &txn))
 		return;
-	if (json_object_object_get_ex(request, "values", &values) &&
-	    json_object_is_type(values, json_type_object))
+	if (json_object_object_get_ex(request, "values", &values))
 		err = stage_values(txn, t, &index, values, &d);
 	if (!err && status)
 		err = stage_status(txn, t, &index, status, &d);
@@ -261,15 +265,20 @@ static void change(struct control_client *c, struct json_object *request,
 
 static void set(struct control_client *c, struct json_object *request, int fd)
 {
+	struct json_object *values;
+
 	(void)fd;
-	change(c, request, 0);
+	if (!json_object_object_get_ex(request, "values", &values) ||
+	    json_object_object_length(values) == 0)
+		client_usage(c, "set needs values");
+	else
+		change(c, request, 0);
 }
 
 static void create(struct control_client *c, struct json_object *request, int fd)
 {
 	(void)fd;
-	change(c, request, request_flag(request, "wait") ? MIB_RS_CREATE_AND_WAIT :
-							   MIB_RS_CREATE_AND_GO);
+	change(c, request, MIB_RS_CREATE_AND_GO);
 }
 
 static void delete(struct control_client *c, struct json_object *request, int fd)
@@ -278,7 +287,27 @@ static void delete(struct control_client *c, struct json_object *request, int fd
 	change(c, request, MIB_RS_DESTROY);
 }
 
+static const struct control_member table_members[] = {
+	{ "table", json_type_string },
+	{ NULL, json_type_null },
+};
+static const struct control_member row_members[] = {
+	{ "table", json_type_string },
+	{ "index", json_type_string },
+	{ NULL, json_type_null },
+};
+static const struct control_member change_members[] = {
+	{ "table", json_type_string },
+	{ "index", json_type_string },
+	{ "values", json_type_object },
+	{ NULL, json_type_null },
+};
+
 const struct control_command control_row_commands[] = {
-	{ "rows", rows },     { "get", get },	    { "set", set },
-	{ "create", create }, { "delete", delete }, { NULL, NULL },
+	{ "rows", table_members, rows },
+	{ "get", row_members, get },
+	{ "set", change_members, set },
+	{ "create", change_members, create },
+	{ "delete", row_members, delete },
+	{ NULL, NULL, NULL },
 };

@@ -4,6 +4,8 @@
  * The agent knows names and rows, the engine knows counters; an answer joins both. With the engine
  * down the policy is shown without counters.
  */
+#include "config.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -20,7 +22,7 @@ static void add_number(struct json_object *o, const char *key, uint64_t n)
 
 static void add_text(struct json_object *o, const char *key, const char *text)
 {
-	json_object_object_add(o, key, json_object_new_string(text));
+	json_object_object_add(o, key, control_json_text(text));
 }
 
 static const char *direction(uint8_t dir)
@@ -309,9 +311,11 @@ static void stats(struct control_client *c, struct json_object *request, int fd)
 	ask(c, stats_counted);
 }
 
+static const struct control_member no_members[] = { { NULL, json_type_null } };
+
 const struct control_command control_show_commands[] = {
-	{ "spd", spd },
-	{ "sad", sad },
-	{ "stats", stats },
-	{ NULL, NULL },
+	{ "spd", no_members, spd },
+	{ "sad", no_members, sad },
+	{ "stats", no_members, stats },
+	{ NULL, NULL, NULL },
 };

@@ -1,0 +1,169 @@
+/*
+ * ipspd/control_monitor.c - `monitor`: commits, what comes into force, log lines, logged packets.
+ *
+ * A monitor that does not read loses lines, never anybody else's time; it is told how many.
+ */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ipsp/reason.h"
+#include "ipspd/control_client.h"
+
+#define MONITOR_QUEUE_MAX (1u << 20)	/* octets on their way before lines are lost */
+
+void control_announce(struct control *c, const char *kind, const char *text)
+{
+	for (struct control_client *m = c->clients; m; m = m->next) {
+		struct json_object *item;
+
+		if (!m->monitor)
+			continue;
+		if (chan_queued(m->chan) > MONITOR_QUEUE_MAX) {
+			m->monitor_lost++;
+			continue;
+		}
+		item = json_object_new_object();
+		json_object_object_add(item, "kind", json_object_new_string(kind));
+		json_object_object_add(item, "text", control_json_text(text));
+		if (m->monitor_lost)
+			json_object_object_add(item, "lost",
+					       json_object_new_uint64(m->monitor_lost));
+		m->monitor_lost = 0;
+		client_item(m, item);
+	}
+}
+
+/* ---- generations ---- */
+
+static struct control *of_watcher(struct agent_watcher *w)
+{
+	return (struct control *)((char *)w - offsetof(struct control, monitor.watcher));
+}
+
+static void generation_moved(struct agent_watcher *w)
+{
+	struct control *c = of_watcher(w);
+	struct control_monitor *m = &c->monitor;
+	uint64_t committed = mib_store_generation(agent_store(c->agent));
+	uint64_t applied = agent_applied_generation(c->agent);
+	enum agent_engine_state engine = agent_engine_state(c->agent);
+	char text[80];
+
+	if (committed != m->committed) {
+		snprintf(text, sizeof(text), "%llu is committed", (unsigned long long)committed);
+		control_announce(c, "generation", text);
+	}
+	if ((int)engine != m->engine && engine == AGENT_ENGINE_DOWN)
+		control_announce(c, "applied", "the engine is down");
+	else if (engine == AGENT_ENGINE_IN_FORCE &&
+		 (applied != m->applied || (int)engine != m->engine)) {
+		snprintf(text, sizeof(text), "%llu is in force", (unsigned long long)applied);
+		control_announce(c, "applied", text);
+	}
+	m->committed = committed;
+	m->applied = applied;
+	m->engine = engine;
+}
+
+/* ---- log lines ---- */
+
+static void line_logged(void *arg, int priority, const char *category, const char *text)
+{
+	char line[LOG_TEXT_MAX + 64];
+
+	snprintf(line, sizeof(line), "%s %s: %s", log_level_name(priority), category, text);
+	control_announce(arg, "log", line);
+}
+
+/* ---- logged packets ---- */
+
+/* Addresses and protocol of an IP packet's first octets; "" when they are too few. */
+static void print_packet(const uint8_t *p, size_t len, char *buf, size_t size)
+{
+	char from[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN];
+	bool v6 = len >= 40 && p[0] >> 4 == 6, v4 = len >= 20 && p[0] >> 4 == 4;
+
+	buf[0] = '\0';
+	if (!v4 && !v6)
+		return;
+	inet_ntop(v6 ? AF_INET6 : AF_INET, p + (v6 ? 8 : 12), from, sizeof(from));
+	inet_ntop(v6 ? AF_INET6 : AF_INET, p + (v6 ? 24 : 16), to, sizeof(to));
+	snprintf(buf, size, " %s -> %s proto %u", from, to, v6 ? p[6] : p[9]);
+}
+
+static const char *action_name(uint8_t action)
+{
+	static const char *const names[] = { "discard", "bypass", "protect" };
+
+	return action < sizeof(names) / sizeof(names[0]) ? names[action] : "?";
+}
+
+static void print_event(const struct pol_generation *g, const struct wire_event *e, char *buf,
+			size_t size)
+{
+	const struct pol_origin *o = g ? pol_origin_find(g, e->id) : NULL;
+	char packet[128], more[40] = "";
+
+	print_packet(e->packet, e->packet_len, packet, sizeof(packet));
+	if (e->suppressed)
+		snprintf(more, sizeof(more), " (and %u alike)", e->suppressed);
+	snprintf(buf, size, "%s interface %u %s %s%s%s%s%s", action_name(e->action), e->ifindex,
+		 e->dir == IPSP_INBOUND ? "inbound" : "outbound", o ? o->name : "(no rule)",
+		 e->reason && e->reason < IPSP_N_REASONS ? " " : "",
+		 e->reason && e->reason < IPSP_N_REASONS ?
+			 ipsp_reason_key((enum ipsp_reason)e->reason) : "",
+		 packet, more);
+}
+
+static void packet_logged(struct agent_event_listener *l, const struct wire_event *e)
+{
+	struct control *c = (struct control *)((char *)l - offsetof(struct control, monitor.events));
+	char text[512];
+
+	if (e->kind != WIRE_EVENT_PACKET)
+		return;
+	print_event(agent_policy(c->agent), e, text, sizeof(text));
+	control_announce(c, "event", text);
+}
+
+/* ---- life ---- */
+
+void control_monitor_init(struct control *c)
+{
+	struct control_monitor *m = &c->monitor;
+
+	m->committed = mib_store_generation(agent_store(c->agent));
+	m->applied = agent_applied_generation(c->agent);
+	m->engine = agent_engine_state(c->agent);
+	m->watcher.changed = generation_moved;
+	m->events.event = packet_logged;
+	m->log = (struct log_listener){ .line = line_logged, .arg = c };
+	agent_watch(c->agent, &m->watcher);
+	agent_listen_events(c->agent, &m->events);
+	log_listen(&m->log);
+}
+
+void control_monitor_fini(struct control *c)
+{
+	log_forget(&c->monitor.log);
+	agent_forget_event_listener(c->agent, &c->monitor.events);
+	agent_forget_watcher(c->agent, &c->monitor.watcher);
+}
+
+static void monitor(struct control_client *c, struct json_object *request, int fd)
+{
+	(void)request;
+	(void)fd;
+	c->monitor = true;	/* until the client goes */
+}
+
+static const struct control_member no_members[] = { { NULL, json_type_null } };
+
+const struct control_command control_monitor_commands[] = {
+	{ "monitor", no_members, monitor },
+	{ NULL, NULL, NULL },
+};

@@ -1,0 +1,182 @@
+/* tests/unit/ipspd/fake_agent.c - see fake_agent.h. */
+#include "config.h"
+
+#include "tests/unit/ipspd/fake_agent.h"
+
+#include <stdlib.h>
+
+#include <event2/event.h>
+
+static void must(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static uint64_t stopped_clock(void)
+{
+	return 1;
+}
+
+void fake_agent_init(struct agent *a)
+{
+	*a = (struct agent){ .engine = AGENT_ENGINE_DOWN, .problem = "", .log_level = -1 };
+	a->base = event_base_new();
+	must(a->base != NULL);
+	must(mib_store_new(NULL, stopped_clock, &a->store) == MIB_OK);
+	must(pol_bind(a->store) == MIB_OK);
+}
+
+void fake_agent_fini(struct agent *a)
+{
+	must(!a->watchers && !a->listeners && !a->questions);
+	mib_store_free(a->store);
+	event_base_free(a->base);
+}
+
+void fake_agent_changed(struct agent *a)
+{
+	for (struct agent_watcher *w = a->watchers, *next; w; w = next) {
+		next = w->next;
+		w->changed(w);
+	}
+}
+
+bool fake_agent_answer(struct agent *a, const struct agent_stats *s, const char *text)
+{
+	struct agent_question **at = &a->questions, *q;
+
+	if (!*at)
+		return false;
+	while ((*at)->next)
+		at = &(*at)->next;
+	q = *at;
+	*at = NULL;
+	if (q->stats)
+		q->stats(q, s);
+	else
+		q->guard(q, text);
+	return true;
+}
+
+void fake_agent_event(struct agent *a, const struct wire_event *e)
+{
+	for (struct agent_event_listener *l = a->listeners; l; l = l->next)
+		l->event(l, e);
+}
+
+/* ---- ipspd/agent.h ---- */
+
+struct event_base *agent_base(const struct agent *a)
+{
+	return a->base;
+}
+
+struct mib_store *agent_store(const struct agent *a)
+{
+	return a->store;
+}
+
+bool agent_snmp_open(const struct agent *a)
+{
+	return a->snmp_open;
+}
+
+enum agent_engine_state agent_engine_state(const struct agent *a)
+{
+	return a->engine;
+}
+
+uint64_t agent_applied_generation(const struct agent *a)
+{
+	return a->applied;
+}
+
+const struct pol_generation *agent_policy(const struct agent *a)
+{
+	return a->policy;
+}
+
+const char *agent_apply_problem(const struct agent *a)
+{
+	return a->problem;
+}
+
+void agent_watch(struct agent *a, struct agent_watcher *w)
+{
+	w->next = a->watchers;
+	a->watchers = w;
+}
+
+void agent_forget_watcher(struct agent *a, struct agent_watcher *w)
+{
+	for (struct agent_watcher **at = &a->watchers; *at; at = &(*at)->next) {
+		if (*at == w) {
+			*at = w->next;
+			return;
+		}
+	}
+}
+
+void agent_listen_events(struct agent *a, struct agent_event_listener *l)
+{
+	l->next = a->listeners;
+	a->listeners = l;
+}
+
+void agent_forget_event_listener(struct agent *a, struct agent_event_listener *l)
+{
+	for (struct agent_event_listener **at = &a->listeners; *at; at = &(*at)->next) {
+		if (*at == l) {
+			*at = l->next;
+			return;
+		}
+	}
+}
+
+const struct wire_entry_stats *agent_stats_entry(const struct agent_stats *s, uint64_t id)
+{
+	for (size_t i = 0; i < s->n_entries; i++)
+		if (s->entries[i].id == id)
+			return &s->entries[i];
+	return NULL;
+}
+
+const struct wire_sa_stats *agent_stats_sa(const struct agent_stats *s, uint64_t id)
+{
+	for (size_t i = 0; i < s->n_sas; i++)
+		if (s->sas[i].id == id)
+			return &s->sas[i];
+	return NULL;
+}
+
+static void ask(struct agent *a, struct agent_question *q)
+{
+	q->next = a->questions;
+	a->questions = q;
+}
+
+void agent_stats_get(struct agent *a, struct agent_question *q)
+{
+	ask(a, q);
+}
+
+void agent_guard_show(struct agent *a, struct agent_question *q)
+{
+	ask(a, q);
+}
+
+void agent_forget_question(struct agent *a, struct agent_question *q)
+{
+	for (struct agent_question **at = &a->questions; *at; at = &(*at)->next) {
+		if (*at == q) {
+			*at = q->next;
+			return;
+		}
+	}
+}
+
+void agent_set_log_level(struct agent *a, int level)
+{
+	a->log_level = level;
+}

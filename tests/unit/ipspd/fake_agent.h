@@ -1,0 +1,35 @@
+/* tests/unit/ipspd/fake_agent.h - an agent without processes: the test says what it would. */
+#ifndef TESTS_IPSPD_FAKE_AGENT_H
+#define TESTS_IPSPD_FAKE_AGENT_H
+
+#include "ipspd/agent.h"
+
+struct agent {
+	struct event_base *base;
+	struct mib_store *store;
+	struct pol_generation *policy;
+	enum agent_engine_state engine;
+	uint64_t applied;
+	bool snmp_open;
+	const char *problem;
+	int log_level;			/* as last asked for; -1: never */
+	struct agent_watcher *watchers;
+	struct agent_event_listener *listeners;
+	struct agent_question *questions;	/* asked and not yet answered */
+};
+
+/** An empty store with the binders of policy/, nothing in force. */
+void fake_agent_init(struct agent *a);
+
+/** Nobody may watch, listen or wait any more. */
+void fake_agent_fini(struct agent *a);
+
+/** Tells the watchers. */
+void fake_agent_changed(struct agent *a);
+
+/** Answers the oldest question; s or text may be NULL. false: there is none. */
+bool fake_agent_answer(struct agent *a, const struct agent_stats *s, const char *text);
+
+void fake_agent_event(struct agent *a, const struct wire_event *e);
+
+#endif
