@@ -433,6 +433,21 @@ START_TEST(test_an_expired_sa_drops_and_is_told_once)
 }
 END_TEST
 
+START_TEST(test_an_expired_sa_takes_nothing_in)
+{
+	static const struct world_rule all = { 21, IPSP_PROTECT, 2, ANY, false };
+	struct ipsp_packet p;
+
+	make_esp(&p, 53);
+	apply_in(&all, 1);
+	world_reflect(&p, OUT_SPI);
+	ck_assert_int_eq(ipsp_sad_set_state(ipsp_engine_sad(w.engine), 2, IPSP_SA_DEAD), IPSP_OK);
+	ck_assert_int_eq(world_pass(&w, IPSP_INBOUND, &p), IPSP_REASON_SA_NOT_USABLE);
+	ck_assert_int_eq(p.verdict, IPSP_VERDICT_DROP);
+	world_packet_free(&p);
+}
+END_TEST
+
 START_TEST(test_a_failing_random_source_sends_nothing)
 {
 	static const struct world_rule all = { 1, IPSP_PROTECT, 1, ANY, false };
@@ -735,6 +750,7 @@ int main(void)
 	tcase_add_test(tc, test_two_sas_may_exchange_their_spis_in_one_update);
 	tcase_add_test(tc, test_a_difference_leaves_other_sas_alone);
 	tcase_add_test(tc, test_an_expired_sa_drops_and_is_told_once);
+	tcase_add_test(tc, test_an_expired_sa_takes_nothing_in);
 	tcase_add_test(tc, test_a_failing_random_source_sends_nothing);
 	tcase_add_test(tc, test_logged_entries_are_reported_at_a_rate);
 	tcase_add_test(tc, test_packets_that_cannot_be_grown_or_read_are_dropped);
