@@ -179,7 +179,8 @@ tb_ipspd()
 	shift
 	tb_start "$tb_r" ipspd "$TB_BUILD/sbin/ipspd" -f -c /dev/null -S "$TB_DIR/$tb_r/state" \
 		-s "$TB_DIR/$tb_r/control" -k "$TB_DIR/$tb_r/pfkey" -x "unix:$TB_DIR/$tb_r/agentx" -a tun "$@"
-	tb_until 30 test -S "$TB_DIR/$tb_r/control"
+	# The socket may be there from an earlier run: an answer is what counts.
+	tb_until 30 tb_ctl "$tb_r" show status
 }
 
 # tb_ctl ROUTER COMMAND..: ipspctl there.
@@ -211,6 +212,16 @@ tb_snmp()
 tb_ifindex()
 {
 	tb_in "$1" cat "/sys/class/net/$2/ifindex"
+}
+
+# tb_process ROUTER agent|engine: the pid of that child of ipspd, or nothing.
+tb_process()
+{
+	for tb_p in $(ip netns pids "$(tb_ns "$1")"); do
+		if tr '\0' ' ' <"/proc/$tb_p/cmdline" 2>/dev/null | grep -q "^ipspd: $2"; then
+			echo "$tb_p"
+		fi
+	done
 }
 
 tb_pid()

@@ -5,7 +5,7 @@
   frag SRC DST           the second fragment of one, which has no ports
   options SRC DST        IPv4 with a record-route option, IPv6 with a hop-by-hop header
   replay PCAP FILTER     the first packet of a capture that the tshark filter finds, once more
-  flip PCAP FILTER       the same with one bit of its last octet changed
+  flip PCAP FILTER       the same with a new sequence number and one bit of the ICV changed
 
 The frame goes to the link address that the neighbour table has for NEXT-HOP.
 """
@@ -47,16 +47,22 @@ def captured(pcap, wanted):
     return rdpcap(pcap)[int(numbers[0]) - 1]
 
 
+def damaged(packet):
+    """One bit of the ICV wrong, and a sequence number that no window has seen."""
+    octets = bytearray(bytes(packet))
+    kind, header = (IP, 20) if octets[0] >> 4 == 4 else (IPv6, 40)
+    octets[header + 6] ^= 0x40
+    octets[-1] ^= 1
+    return kind(bytes(octets))
+
+
 def main():
     interface, hop, kind, *rest = sys.argv[1:]
     mac = neighbour(interface, hop)
     if kind in ("replay", "flip"):
         packet = captured(*rest)[Ether].payload
         if kind == "flip":
-            octets = bytearray(bytes(packet))
-            octets[-1] ^= 1
-            packet = Raw(bytes(octets))
-            packet = (IP if octets[0] >> 4 == 4 else IPv6)(bytes(octets))
+            packet = damaged(packet)
     else:
         packet = clear(rest[0], rest[1], kind, int(rest[2]) if len(rest) > 2 else 7)
     sendp(Ether(dst=mac) / packet, iface=interface, verbose=False)

@@ -25,9 +25,9 @@ closed()
 	unsniff wan "closed$closed_round"
 	unsniff host-a "closed$closed_round"
 	claim "$1: nothing left in the clear" equal 0 \
-		"$(seen wan "closed$closed_round" '(ip.src == 10.1.0.0/16 || ipv6.src == fd00:1::/32) && !icmp')"
+		"$(seen wan "closed$closed_round" 'ip.src == 10.1.0.0/16 || ipv6.src == fd00:1::/32')"
 	claim "$1: nothing came in in the clear" equal 0 \
-		"$(seen host-a "closed$closed_round" 'udp.port == 4807 && (ip.src == 10.2.0.0/16 || ipv6.src == fd00:2::/32)')"
+		"$(seen host-a "closed$closed_round" 'udp.port == 4807 && !icmp && !icmpv6 && (ip.src == 10.2.0.0/16 || ipv6.src == fd00:2::/32)')"
 }
 
 row() { tb_snmp snmpset router-a "$@"; tb_ctl router-a wait; }
@@ -44,12 +44,12 @@ claim "both endpoint rows are destroyed" row "spdEndGroupRowStatus.outbound.$wan
 closed "without endpoint rows"
 claim "the closure is seen" says 'closed' tb_snmp snmpget router-a "ipspdClosureState.outbound.$wan"
 
-claim "the engine is killed" tb_in router-a pkill -9 -f 'ipspd: engine'
+claim "the engine is killed" kill -9 "$(tb_process router-a engine)"
 closed "with the engine killed"
 claim "the daemon answers still" tb_ctl router-a wait --timeout 30
 
 kill -9 "$(tb_pid router-a ipspd)"
-tb_until 20 not tb_in router-a pgrep -f 'ipspd: ' || :
+tb_until 20 eval 'test -z "$(tb_process router-a agent)$(tb_process router-a engine)"'
 closed "with every process killed"
 tb_in router-a ip link del ipspd0 2>/dev/null || :
 closed "with the TUN deleted as well"

@@ -6,19 +6,17 @@ t_routers
 claim "a whole policy is SET on both routers" tb_policies
 claim "traffic is protected" pings host-a 10.2.0.2
 
-# process ROUTER NAME: its pid.
-process() { tb_in "$1" pgrep -f "^ipspd: $2"; }
-roots() { for t_p in "$@"; do ps -o user= -p "$(process router-a "$t_p")"; done | sort -u | tr -d '\n'; }
+roots() { for t_p in "$@"; do ps -o user= -p "$(tb_process router-a "$t_p")"; done | sort -u | tr -d '\n'; }
 claim "agent and engine run as the unprivileged account" equal _ipspd "$(roots agent engine)"
-seccomp() { grep -h '^Seccomp:' "/proc/$(process router-a "$1")/status" | tr -dc 0-9; }
+seccomp() { grep -h '^Seccomp:' "/proc/$(tb_process router-a "$1")/status" | tr -dc 0-9; }
 claim "the agent is behind a system call filter" equal 2 "$(seccomp agent)"
 claim "the engine is behind a system call filter" equal 2 "$(seccomp engine)"
-caps() { grep -h '^CapEff:' "/proc/$(process router-a "$1")/status" | cut -f2; }
+caps() { grep -h '^CapEff:' "/proc/$(tb_process router-a "$1")/status" | cut -f2; }
 claim "the agent has no capability" equal 0000000000000000 "$(caps agent)"
 claim "the engine has no capability" equal 0000000000000000 "$(caps engine)"
 
 rows_before=$(tb_ctl router-a export)
-old=$(process router-a agent)
+old=$(tb_process router-a agent)
 tb_in host-a ping -q -c 60 -i 0.05 -W 2 10.2.0.2 >"$TB_DIR/ping.out" &
 pinger=$!
 TB_PIDS="$TB_PIDS $pinger"
@@ -26,16 +24,16 @@ kill -9 "$old"
 wait "$pinger" || :
 claim "no ping is lost while the agent is killed" grep -q ' 0% packet loss' "$TB_DIR/ping.out"
 claim "the agent comes back" tb_ctl router-a wait --snmp --timeout 30
-claim "... as another process" not equal "$old" "$(process router-a agent)"
+claim "... as another process" not equal "$old" "$(tb_process router-a agent)"
 claim "... with all rows" equal "$rows_before" "$(tb_ctl router-a export)"
 
 sniff wan a wan
 claim "traffic before the engine dies" pings host-a 10.2.0.2 5
-old=$(process router-a engine)
+old=$(tb_process router-a engine)
 kill -9 "$old"
 claim "the engine comes back with policy in force" tb_ctl router-a wait --timeout 30
-tb_until 20 eval 'test -n "$(process router-a engine)"'
-claim "... as another process" not equal "$old" "$(process router-a engine)"
+tb_until 20 eval 'test -n "$(tb_process router-a engine)"'
+claim "... as another process" not equal "$old" "$(tb_process router-a engine)"
 claim "traffic after the engine came back" eval 'tb_until 20 pings host-a 10.2.0.2 1 && pings host-a 10.2.0.2 5'
 claim "the way back as well" pings host-b 10.1.0.2 5
 unsniff wan wan
