@@ -177,44 +177,28 @@ void mib_edge_walk_start(struct mib_edge_walk *w, const struct mib_view *v, uint
 			 const struct mib_table *target, const uint32_t *key, size_t key_len,
 			 bool active_only)
 {
+	const struct mib_txn *staged = v->store->txn;
+
 	*w = (struct mib_edge_walk){
-		.view = v, .kind = kind, .target = (uint16_t)target->number,
-		.key = key, .key_len = key_len, .active_only = active_only,
+		.kind = kind, .target = (uint16_t)target->number, .key = key, .key_len = key_len,
+		.active_only = active_only,
 	};
 	if (v->txn != NULL)
-		w->staged = first_in(&v->txn->edges, w);
-	w->committed = first_in(&v->store->edges, w);
-}
-
-/* Does the committed row still count, or has the transaction another version of it? */
-static bool is_overlaid(const struct mib_view *v, const struct mib_row *r)
-{
-	if (v->txn == NULL)
-		return false;
-
-	const struct mib_staged *st = mib_txn_find(v->txn, r->shelf, r->index, r->index_len);
-
-	return st != NULL && !st->same;
+		w->at[0] = first_in(&v->txn->edges, w);
+	else if (staged != NULL)
+		w->at[0] = first_in(&staged->parked, w);
+	w->at[1] = first_in(&v->store->edges, w);
 }
 
 const struct mib_edge *mib_edge_walk_next(struct mib_edge_walk *w)
 {
-	if (w->staged != NULL && w->active_only && !w->staged->source->active)
-		w->staged = NULL;
-	if (w->staged != NULL) {
-		const struct mib_edge *e = w->staged;
+	for (size_t i = 0; i < 2; i++) {
+		const struct mib_edge *e = w->at[i];
 
-		w->staged = next_in(e, w);
+		if (e == NULL || (w->active_only && !e->source->active))
+			continue;
+		w->at[i] = next_in(e, w);
 		return e;
-	}
-	while (w->committed != NULL) {
-		const struct mib_edge *e = w->committed;
-
-		if (w->active_only && !e->source->active)
-			return NULL;
-		w->committed = next_in(e, w);
-		if (!is_overlaid(w->view, e->source))
-			return e;
 	}
 	return NULL;
 }

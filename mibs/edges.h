@@ -2,8 +2,9 @@
  * mibs/edges.h - who refers to whom, found from the target in O(log n); internal to mibs/.
  *
  * Every version of a row carries its edges: one a reference it makes, one a list it is a member
- * of, one a nesting. The store has a tree of the committed rows' edges, a transaction one of its
- * versions'. Among edges with one key those of active rows come first.
+ * of, one a nesting. They stand in three trees: those of rows that no transaction touches, those of
+ * the versions a transaction makes, and those it would replace. So each view is a union of two
+ * trees, and nothing has to be skipped. Among edges with one key those of active rows come first.
  */
 #ifndef MIBS_EDGES_H
 #define MIBS_EDGES_H
@@ -25,16 +26,14 @@ MIB_MUST_CHECK bool mib_edges_make(struct mib_row *r);
 void mib_edges_insert(struct mib_edge_tree *tree, struct mib_row *r);
 void mib_edges_remove(struct mib_edge_tree *tree, struct mib_row *r);
 
-/** Walks the edges of one kind and key in a view; active rows first within each of its two parts. */
+/** Walks the edges of one kind and key in a view; active rows first within each of its two trees. */
 struct mib_edge_walk {
-	const struct mib_view *view;
 	uint16_t kind;
 	uint16_t target;
 	const uint32_t *key;
 	size_t key_len;
 	bool active_only;
-	const struct mib_edge *staged;
-	const struct mib_edge *committed;
+	const struct mib_edge *at[2];
 };
 
 void mib_edge_walk_start(struct mib_edge_walk *w, const struct mib_view *v, uint16_t kind,

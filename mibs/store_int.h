@@ -59,6 +59,7 @@ struct mib_staged {
 	bool forced;			/* made without looking at access */
 	bool settled;			/* after is as it will be, and has its edges */
 	bool indexed;			/* after's edges stand in the transaction's tree */
+	bool parked;			/* before's edges stand in the transaction's other tree */
 	bool touched;			/* a change even when no cell differs */
 	bool derived;
 	bool same;			/* nothing changes; after is NULL, before counts */
@@ -88,7 +89,8 @@ struct mib_txn {
 	size_t deriving;		/* varbind from which follows what is staged now */
 	struct mib_staged_tree staged;
 	struct mib_staged_list order;	/* as first touched */
-	struct mib_edge_tree edges;
+	struct mib_edge_tree edges;	/* of the versions to be */
+	struct mib_edge_tree parked;	/* of the committed rows that they replace */
 	struct mib_change *changes;
 	size_t n_changes;
 	struct mib_change *durable;	/* the part of them that the journal keeps */
@@ -136,6 +138,9 @@ MIB_MUST_CHECK enum mib_err mib_txn_touch(struct mib_txn *t, const struct mib_ro
 
 /** Which varbind set that column of the row; else the one that asked for its state, or the first. */
 size_t mib_staged_varbind(const struct mib_staged *st, const struct mib_column *col);
+
+/** Puts the edges of all rows that t touches back among the store's. */
+void mib_txn_unpark(struct mib_txn *t);
 
 /** Was that column assigned by t, in that row? */
 bool mib_txn_assigns(const struct mib_txn *t, const struct mib_row *r,

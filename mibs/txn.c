@@ -68,6 +68,7 @@ enum mib_err mib_txn_begin(struct mib_store *s, enum mib_door door, const char *
 	RB_INIT(&t->staged);
 	TAILQ_INIT(&t->order);
 	RB_INIT(&t->edges);
+	RB_INIT(&t->parked);
 	s->txn = t;
 	*out = t;
 	return MIB_OK;
@@ -403,6 +404,18 @@ const struct mib_change *mib_txn_changes(const struct mib_txn *t, size_t *n)
 	return t->changes;
 }
 
+void mib_txn_unpark(struct mib_txn *t)
+{
+	struct mib_staged *st;
+
+	TAILQ_FOREACH(st, &t->order, order) {
+		if (st->parked)
+			mib_edges_insert(&t->store->edges, st->before);
+		st->parked = false;
+	}
+	RB_INIT(&t->parked);
+}
+
 void mib_txn_done(struct mib_txn *t)
 {
 	struct mib_store *s;
@@ -411,6 +424,7 @@ void mib_txn_done(struct mib_txn *t)
 	if (t == NULL)
 		return;
 	s = t->store;
+	mib_txn_unpark(t);
 	while ((st = TAILQ_FIRST(&t->order)) != NULL) {
 		TAILQ_REMOVE(&t->order, st, order);
 		/* Of the two versions one is committed; the other is ours. */

@@ -74,6 +74,7 @@ enum mib_err mib_txn_commit(struct mib_txn *t, struct mib_diag *d)
 	}
 	/* The versions' edges move to the store's tree, all of them. */
 	RB_INIT(&t->edges);
+	mib_txn_unpark(t);
 	t->view.txn = NULL;
 	exchange(t);
 	announce(t, now_cs);

@@ -96,6 +96,21 @@ static enum mib_err settle_status(struct mib_txn *t, struct mib_staged *st, stru
 	return MIB_OK;
 }
 
+/* While a row has another version, its own edges count in the committed view only. */
+static void park(struct mib_txn *t, struct mib_staged *st, bool away)
+{
+	if (st->before == NULL || st->parked == away)
+		return;
+	if (away) {
+		mib_edges_remove(&t->store->edges, st->before);
+		mib_edges_insert(&t->parked, st->before);
+	} else {
+		mib_edges_remove(&t->parked, st->before);
+		mib_edges_insert(&t->store->edges, st->before);
+	}
+	st->parked = away;
+}
+
 /* Gives the new version its edges, or finds that nothing changes. */
 static enum mib_err settle_edges(struct mib_txn *t, struct mib_staged *st, struct mib_diag *d)
 {
@@ -105,8 +120,10 @@ static enum mib_err settle_edges(struct mib_txn *t, struct mib_staged *st, struc
 	if (equal || (st->before == NULL && st->after == NULL)) {
 		drop_after(st);
 		st->same = true;
+		park(t, st, false);
 		return MIB_OK;
 	}
+	park(t, st, true);
 	if (st->after == NULL)
 		return MIB_OK;
 	if (!mib_edges_make(st->after))
@@ -291,6 +308,19 @@ static enum mib_err judge_users(const struct mib_txn *t, const struct mib_staged
 	return MIB_OK;
 }
 
+/* RFC 2579 StorageType: a permanent row can be changed, but not deleted. */
+static enum mib_err judge_storage(const struct mib_staged *st, struct mib_diag *d)
+{
+	const struct mib_column *storage = st->shelf->storage;
+
+	if (st->forced || st->before == NULL || outcome(st) != NULL || storage == NULL ||
+	    mib_row_number(st->before, storage, MIB_ST_NON_VOLATILE) != MIB_ST_PERMANENT)
+		return MIB_OK;
+	mib_diag_set(d, st->shelf->status, st->index, st->index_len,
+		     "the row is permanent (RFC 2579 StorageType)");
+	return refuse(st, st->shelf->status, MIB_INCONSISTENT_VALUE, d);
+}
+
 static enum mib_err judge(const struct mib_txn *t, const struct mib_staged *st, struct mib_diag *d)
 {
 	const struct mib_change change = { st->shelf->table, st->before, st->after };
@@ -298,6 +328,8 @@ static enum mib_err judge(const struct mib_txn *t, const struct mib_staged *st, 
 	const struct mib_column *at = NULL;
 	enum mib_err err = judge_assigned(t, st, d);
 
+	if (err == MIB_OK)
+		err = judge_storage(st, d);
 	if (err != MIB_OK)
 		return err;
 	/* Also when nothing changes: notInService is refused while the row is notReady. */

@@ -1,0 +1,127 @@
+/*
+ * tests/unit/mibs/check_scale.c - many rows: what one row costs does not depend on how many there are.
+ *
+ * Counted in allocations, not in time; that nothing walks all rows for each row shows in that this
+ * ends at all.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "fixture.h"
+#include "mibs/mem.h"
+#include "mibs/schema_gen.h"
+#include "suite.h"
+
+#define ROWS 20000
+
+static const uint32_t true_filter[] = { 1, 3, 6, 1, 2, 1, 153, 1, 7, 1, 0 };
+static const uint32_t drop_action[] = { 1, 3, 6, 1, 2, 1, 153, 1, 13, 1, 0 };
+
+static void stage_rule(struct mib_txn *t, uint32_t n, int status)
+{
+	/* Names of four octets, one of them each a digit of base 26. */
+	const uint32_t index[] = { 4, 'a' + n / 17576 % 26, 'a' + n / 676 % 26, 'a' + n / 26 % 26,
+				   'a' + n % 26 };
+	const struct mib_value filter = mib_value_oid(true_filter, 11);
+	const struct mib_value action = mib_value_oid(drop_action, 11);
+	const struct mib_value rs = mib_value_integer(status);
+	const struct mib_column *c = mib_t_spdRuleDefinitionTable.columns;
+
+	if (status != MIB_RS_DESTROY) {
+		ck_assert_int_eq(mib_txn_set_column(t, &c[MIB_C_spdRuleDefFilter], index, 5, &filter,
+						    NULL), MIB_OK);
+		ck_assert_int_eq(mib_txn_set_column(t, &c[MIB_C_spdRuleDefAction], index, 5, &action,
+						    NULL), MIB_OK);
+	}
+	ck_assert_int_eq(mib_txn_set_column(t, &c[MIB_C_spdRuleDefRowStatus], index, 5, &rs, NULL),
+			 MIB_OK);
+}
+
+/* All of them in one group, so that whatever looks at a group's members would look at all. */
+static void stage_contents(struct mib_txn *t, uint32_t n, int status)
+{
+	const uint8_t name[] = { 'a' + n / 17576 % 26, 'a' + n / 676 % 26, 'a' + n / 26 % 26,
+				 'a' + n % 26 };
+	const uint32_t index[] = { 1, 'g', n };
+	const struct mib_value rule = mib_value_octets(name, 4), rs = mib_value_integer(status);
+	const struct mib_column *c = mib_t_spdGroupContentsTable.columns;
+
+	if (status != MIB_RS_DESTROY)
+		ck_assert_int_eq(mib_txn_set_column(t, &c[MIB_C_spdGroupContComponentName], index, 3,
+						    &rule, NULL), MIB_OK);
+	ck_assert_int_eq(mib_txn_set_column(t, &c[MIB_C_spdGroupContRowStatus], index, 3, &rs, NULL),
+			 MIB_OK);
+}
+
+static unsigned long cost_of_one(struct mib_store *s, uint32_t n)
+{
+	const unsigned long before = mib_mem_count();
+	struct mib_txn *t = fx_begin(s);
+
+	stage_rule(t, n, MIB_RS_CREATE_AND_GO);
+	stage_contents(t, n, MIB_RS_CREATE_AND_GO);
+	ck_assert_int_eq(fx_finish(t, NULL), MIB_OK);
+	t = fx_begin(s);
+	stage_contents(t, n, MIB_RS_DESTROY);
+	stage_rule(t, n, MIB_RS_DESTROY);
+	ck_assert_int_eq(fx_finish(t, NULL), MIB_OK);
+	return mib_mem_count() - before;
+}
+
+START_TEST(test_many_rows_come_and_go_in_one_transaction)
+{
+	struct mib_store *s = fx_store();
+	const unsigned long alone = cost_of_one(s, 7);
+	struct mib_txn *t = fx_begin(s);
+	struct mib_oid name = { 0 };
+	struct mib_value v;
+	size_t seen = 0;
+	char *empty = fx_dump(s), *after;
+
+	for (uint32_t n = 0; n < ROWS; n++) {
+		stage_rule(t, n, MIB_RS_CREATE_AND_GO);
+		stage_contents(t, n, MIB_RS_CREATE_AND_GO);
+	}
+	ck_assert_int_eq(fx_finish(t, NULL), MIB_OK);
+	ck_assert_int_eq(fx_set(s, "spdEndpointToGroupTable", "inbound,2", "spdEndGroupName=g",
+				MIB_RS_CREATE_AND_GO, NULL), MIB_OK);
+	ck_assert_uint_eq(cost_of_one(s, ROWS + 7), alone);
+	while (mib_next(s, name.ids, name.len, false, NULL, 0, &name, &v) == MIB_OK)
+		seen++;
+	/* Rules have eight readable columns (two of ours unset), contents six. */
+	ck_assert_uint_gt(seen, 14 * ROWS);
+
+	t = fx_begin(s);
+	for (uint32_t n = 0; n < ROWS; n++) {
+		stage_rule(t, n, MIB_RS_DESTROY);
+		stage_contents(t, n, MIB_RS_DESTROY);
+	}
+	/* All members of a group in use at once: refused, whichever comes last. */
+	ck_assert_int_eq(fx_finish(t, NULL), MIB_INCONSISTENT_VALUE);
+	ck_assert_int_eq(fx_set(s, "spdEndpointToGroupTable", "inbound,2", "", MIB_RS_DESTROY, NULL),
+			 MIB_OK);
+	t = fx_begin(s);
+	for (uint32_t n = 0; n < ROWS; n++) {
+		stage_rule(t, n, MIB_RS_DESTROY);
+		stage_contents(t, n, MIB_RS_DESTROY);
+	}
+	ck_assert_int_eq(fx_finish(t, NULL), MIB_OK);
+	after = fx_dump(s);
+	ck_assert_str_eq(empty, after);
+	fx_check_invariants(s);
+	free(empty);
+	free(after);
+	mib_store_free(s);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("scale");
+	TCase *tc = tcase_create("scale");
+
+	tcase_set_timeout(tc, 300);
+	tcase_add_test(tc, test_many_rows_come_and_go_in_one_transaction);
+	suite_add_tcase(s, tc);
+	return suite_run(s);
+}
