@@ -113,6 +113,10 @@ static void put_with_ports(FILE *f, const struct guard_box *b)
 	put_network(f, s);
 	put_range(f, "meta l4proto", s->proto_lo, s->proto_hi, 255);
 	fputs("meta l4proto " HAVE_PORTS " ", f);
+	/* Some kernels take whatever stands in a later fragment for ports. */
+	if (b->pass && (s->sport_lo > 0 || sport_hi < IPSP_PORT_NONE - 1 || s->dport_lo > 0 ||
+			dport_hi < IPSP_PORT_NONE - 1))
+		fputs(s->family == 4 ? "ip frag-off & 0x1fff == 0 " : "exthdr frag missing ", f);
 	put_range(f, "th sport", s->sport_lo, sport_hi, IPSP_PORT_NONE - 1);
 	put_range(f, "th dport", s->dport_lo, dport_hi, IPSP_PORT_NONE - 1);
 	fprintf(f, "%s\n", verdict(b));
