@@ -157,6 +157,12 @@ enum mib_door { MIB_DOOR_SNMP, MIB_DOOR_CONTROL, MIB_DOOR_XML, MIB_DOOR_SYSTEM }
 MIB_MUST_CHECK enum mib_err mib_txn_begin(struct mib_store *s, enum mib_door door,
 					  const char *who, struct mib_txn **out);
 
+/** The transaction that is staged, or NULL: whose changes a listener hears, whom others wait for. */
+const struct mib_txn *mib_store_staged(const struct mib_store *s);
+/** As given to mib_txn_begin. */
+const char *mib_txn_who(const struct mib_txn *t);
+enum mib_door mib_txn_door(const struct mib_txn *t);
+
 /**
  * Stages one assignment, an SNMP varbind. Order does not matter: what needs the whole transaction is
  * judged by mib_txn_prepare. Type, size, value, access and name are judged here.
@@ -283,6 +289,7 @@ struct mib_journal {
  */
 MIB_MUST_CHECK enum mib_err mib_store_new(const struct mib_journal *journal,
 					  uint64_t (*boottime_cs)(void), struct mib_store **out);
+/** No transaction may be staged. NULL is allowed. */
 void mib_store_free(struct mib_store *s);
 
 /* All borrowed until the store is freed; call before the first transaction. */

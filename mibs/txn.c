@@ -74,6 +74,21 @@ enum mib_err mib_txn_begin(struct mib_store *s, enum mib_door door, const char *
 	return MIB_OK;
 }
 
+const struct mib_txn *mib_store_staged(const struct mib_store *s)
+{
+	return s->txn;
+}
+
+const char *mib_txn_who(const struct mib_txn *t)
+{
+	return t->who;
+}
+
+enum mib_door mib_txn_door(const struct mib_txn *t)
+{
+	return t->door;
+}
+
 const struct mib_view *mib_txn_view(const struct mib_txn *t)
 {
 	return &t->view;

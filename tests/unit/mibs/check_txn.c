@@ -175,7 +175,11 @@ START_TEST(test_only_one_transaction_is_staged_and_others_wait_in_line)
 
 	ck_assert_int_eq(mib_txn_begin(store, MIB_DOOR_XML, "second", &second), MIB_BUSY);
 	ck_assert_ptr_null(second);
+	ck_assert_ptr_eq(mib_store_staged(store), t);
+	ck_assert_str_eq(mib_txn_who(t), "test");
+	ck_assert_int_eq(mib_txn_door(t), MIB_DOOR_SYSTEM);
 	mib_txn_done(t);
+	ck_assert_ptr_null(mib_store_staged(store));
 	ck_assert_int_eq(mib_txn_begin(store, MIB_DOOR_XML, "second", &second), MIB_OK);
 	mib_txn_done(second);
 }
