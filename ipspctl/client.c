@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -13,8 +14,12 @@
 #include "chan/chan.h"
 #include "ipspd/control.h"
 
+#define ANSWER_MAX (256u << 20)	/* octets of one object of an answer */
+
 struct exchange {
 	struct event_base *base;
+	char *text;			/* of an object that came in parts, so far */
+	size_t len;
 	client_item_fn *item;
 	void *arg;
 	struct json_object *error;
@@ -36,15 +41,35 @@ static void end_arrived(struct exchange *x, struct json_object *o)
 	over(x);
 }
 
+static bool gather(struct exchange *x, const struct chan_msg *m)
+{
+	char *grown = m->len <= ANSWER_MAX - x->len ? realloc(x->text, x->len + m->len + 1) : NULL;
+
+	if (!grown)
+		return false;
+	x->text = grown;
+	memcpy(x->text + x->len, m->data, m->len);
+	x->len += m->len;
+	return true;
+}
+
 static void arrived(void *arg, struct chan_msg *m)
 {
 	struct exchange *x = arg;
-	struct json_tokener *t = json_tokener_new();
-	struct json_object *o = t ? json_tokener_parse_ex(t, (const char *)m->data, (int)m->len) :
-				    NULL;
+	struct json_tokener *t;
+	struct json_object *o;
 
+	if (!gather(x, m)) {
+		over(x);
+		return;
+	}
+	if (m->type == CTL_PART)
+		return;
+	t = json_tokener_new();
+	o = t ? json_tokener_parse_ex(t, x->text, (int)x->len) : NULL;
 	if (t)
 		json_tokener_free(t);
+	x->len = 0;
 	if (!o) {
 		over(x);
 		return;
@@ -90,7 +115,8 @@ static bool converse(struct exchange *x, struct chan *chan, struct json_object *
 	int rc = chan_send(chan, CTL_REQUEST, text, len, &fd, fd >= 0 ? 1 : 0);
 
 	if (rc < 0) {
-		fprintf(stderr, "ipspctl: the request cannot be sent: %s\n", strerror(-rc));
+		fprintf(stderr, "ipspctl: the request cannot be sent: %s\n",
+			rc == -EMSGSIZE ? "the values are too long" : strerror(-rc));
 		return false;
 	}
 	event_base_dispatch(x->base);
@@ -120,6 +146,7 @@ bool client_request(const char *socket_path, struct json_object *request, int fd
 	}
 	if (x.base)
 		event_base_free(x.base);
+	free(x.text);
 	*error = x.error;
 	return answered;
 }

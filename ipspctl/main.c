@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -19,6 +20,7 @@
 #include "ipspctl/client.h"
 #include "ipspctl/guard.h"
 #include "ipspctl/print.h"
+#include "ipspd/control.h"
 
 #define COPY_SIZE 65536
 
@@ -41,7 +43,8 @@ struct command {
 
 static int usage_error(const char *name, const char *usage)
 {
-	fprintf(stderr, "usage: ipspctl [-s SOCKET] [--json] %s %s\n", name, usage);
+	fprintf(stderr, "usage: ipspctl [-s SOCKET] [-S STATEDIR] [--json] %s%s%s\n", name,
+		usage[0] ? " " : "", usage);
 	return EXIT_USAGE;
 }
 
@@ -76,6 +79,8 @@ static void show_item(void *arg, struct json_object *item)
 	else
 		x->print(item, x->first);
 	x->first = false;
+	if (x->print == print_line)	/* monitor: whoever reads a pipe reads at once */
+		fflush(stdout);
 }
 
 /* Takes the request. file: what an error's line number counts in. */
@@ -147,35 +152,58 @@ static int show_rows(struct context *x, int argc, char **argv)
 
 /* ---- rows ---- */
 
-/* TABLE [INDEX] COLUMN=VALUE..: scalars have no index. false: usage. */
-static bool row_words(struct json_object *r, int argc, char **argv)
+/* COLUMN=VALUE: an object's name is letters and digits. */
+static bool is_assignment(const char *word)
+{
+	size_t n = 0;
+
+	while (isalnum((unsigned char)word[n]))
+		n++;
+	return n > 0 && word[n] == '=';
+}
+
+/* What the words of a command name. */
+enum words {
+	WORDS_ROW,		/* TABLE [INDEX]: scalars have no index */
+	WORDS_MAY_ASSIGN,	/* and COLUMN=VALUE.. */
+	WORDS_MUST_ASSIGN,
+};
+
+/* Takes the words; values are wiped from the command line, for others may see it. */
+static bool row_words(struct json_object *r, enum words kind, int argc, char **argv)
 {
 	struct json_object *values = json_object_new_object();
 	int at = 1;
 
-	json_object_object_add(r, "values", values);
+	if (kind != WORDS_ROW)
+		json_object_object_add(r, "values", values);
+	else
+		json_object_put(values);
 	if (argc < 1)
 		return false;
 	add_text(r, "table", argv[0]);
-	if (at < argc && !strchr(argv[at], '='))
+	if (at < argc && (kind == WORDS_ROW || !is_assignment(argv[at])))
 		add_text(r, "index", argv[at++]);
+	if (kind == WORDS_ROW || (kind == WORDS_MUST_ASSIGN && at == argc))
+		return kind == WORDS_ROW && at == argc;
 	for (; at < argc; at++) {
 		char *eq = strchr(argv[at], '=');
 
-		if (!eq)
+		if (!is_assignment(argv[at]))
 			return false;
 		*eq = '\0';
 		json_object_object_add(values, argv[at], json_object_new_string(eq + 1));
+		explicit_bzero(eq + 1, strlen(eq + 1));
 	}
 	return true;
 }
 
-static int row_command(struct context *x, const char *command, const char *usage, print_fn *print,
-		       int argc, char **argv)
+static int row_command(struct context *x, const char *command, const char *usage, enum words kind,
+		       print_fn *print, int argc, char **argv)
 {
 	struct json_object *r = new_request(command);
 
-	if (!row_words(r, argc, argv)) {
+	if (!row_words(r, kind, argc, argv)) {
 		json_object_put(r);
 		return usage_error(command, usage);
 	}
@@ -184,32 +212,40 @@ static int row_command(struct context *x, const char *command, const char *usage
 
 static int get(struct context *x, int argc, char **argv)
 {
-	return row_command(x, "get", "TABLE [INDEX]", print_row, argc, argv);
+	return row_command(x, "get", "TABLE [INDEX]", WORDS_ROW, print_row, argc, argv);
 }
 
 static int set(struct context *x, int argc, char **argv)
 {
-	return row_command(x, "set", "TABLE [INDEX] COLUMN=VALUE..", print_change, argc, argv);
+	return row_command(x, "set", "TABLE [INDEX] COLUMN=VALUE..", WORDS_MUST_ASSIGN, print_change,
+			   argc, argv);
 }
 
 static int create(struct context *x, int argc, char **argv)
 {
-	return row_command(x, "create", "TABLE INDEX [COLUMN=VALUE..]", print_change, argc, argv);
+	return row_command(x, "create", "TABLE INDEX [COLUMN=VALUE..]", WORDS_MAY_ASSIGN,
+			   print_change, argc, argv);
 }
 
 static int delete(struct context *x, int argc, char **argv)
 {
-	return row_command(x, "delete", "TABLE INDEX", print_change, argc, argv);
+	return row_command(x, "delete", "TABLE INDEX", WORDS_ROW, print_change, argc, argv);
 }
 
 /* ---- files ---- */
 
-static bool copy(int from, int to)
+/* @return false, with errno: EFBIG when there are more than max octets */
+static bool copy(int from, int to, size_t max)
 {
 	char buf[COPY_SIZE];
 	ssize_t n;
 
 	while ((n = read(from, buf, sizeof(buf))) > 0) {
+		if ((size_t)n > max) {
+			errno = EFBIG;
+			return false;
+		}
+		max -= (size_t)n;
 		for (ssize_t done = 0; done < n;) {
 			ssize_t w = write(to, buf + done, (size_t)(n - done));
 
@@ -227,7 +263,7 @@ static int private_copy(const char *path)
 	int from = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
 	int memory = memfd_create("ipspctl-import", MFD_CLOEXEC);
 
-	if (from < 0 || memory < 0 || !copy(from, memory)) {
+	if (from < 0 || memory < 0 || !copy(from, memory, CONTROL_FILE_MAX)) {
 		fprintf(stderr, "ipspctl: %s: %s\n", path, strerror(errno));
 		if (memory >= 0)
 			close(memory);
@@ -240,30 +276,32 @@ static int private_copy(const char *path)
 
 static int import(struct context *x, int argc, char **argv)
 {
-	static const char usage[] = "FILE [--merge|--replace] [--dry-run] [--diff]";
+	static const char usage[] = "FILE|- [--merge|--replace] [--dry-run] [--diff]";
 	struct json_object *r = new_request("import");
 	const char *file = NULL;
-	bool good = true;
+	bool good = true, merge = false, replace = false;
 	int fd, rc;
 
 	for (int i = 0; i < argc && good; i++) {
 		if (strcmp(argv[i], "--replace") == 0)
-			add_flag(r, "replace");
+			replace = true;
 		else if (strcmp(argv[i], "--dry-run") == 0)
 			add_flag(r, "dry-run");
 		else if (strcmp(argv[i], "--diff") == 0)
 			add_flag(r, "difference");
 		else if (strcmp(argv[i], "--merge") == 0)
-			continue;	/* the default */
+			merge = true;	/* the default */
 		else if (!file && (argv[i][0] != '-' || strcmp(argv[i], "-") == 0))
 			file = argv[i];
 		else
 			good = false;
 	}
-	if (!file || !good) {
+	if (!file || !good || (merge && replace)) {
 		json_object_put(r);
 		return usage_error("import", usage);
 	}
+	if (replace)
+		add_flag(r, "replace");
 	fd = private_copy(file);
 	if (fd < 0) {
 		json_object_put(r);
@@ -279,7 +317,7 @@ static int write_out(int memory, const char *path)
 	int to = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : STDOUT_FILENO;
 	int rc = EXIT_OK;
 
-	if (to < 0 || lseek(memory, 0, SEEK_SET) < 0 || !copy(memory, to)) {
+	if (to < 0 || lseek(memory, 0, SEEK_SET) < 0 || !copy(memory, to, SIZE_MAX)) {
 		fprintf(stderr, "ipspctl: %s: %s\n", path ? path : "standard output",
 			strerror(errno));
 		rc = EXIT_REFUSED;
@@ -312,24 +350,34 @@ static int export(struct context *x, int argc, char **argv)
 
 /* ---- the daemon ---- */
 
+/* Decimal digits and nothing else. */
+static bool read_number(const char *word, int64_t *out)
+{
+	char *end;
+	long long n;
+
+	errno = 0;
+	n = strtoll(word, &end, 10);
+	if (!isdigit((unsigned char)word[0]) || *end || errno)
+		return false;
+	*out = n;
+	return true;
+}
+
 static int wait_for(struct context *x, int argc, char **argv)
 {
 	static const char usage[] = "[--snmp] [--generation N] [--timeout SECONDS]";
 	struct json_object *r = new_request("wait");
 
 	for (int i = 0; i < argc; i++) {
-		bool more = i + 1 < argc;
-		char *end = NULL;
-		long long n = 0;
+		int64_t n = 0;
 
 		if (strcmp(argv[i], "--snmp") == 0) {
 			add_flag(r, "snmp");
 			continue;
 		}
-		if (more)
-			n = strtoll(argv[i + 1], &end, 10);
-		if (!more || *end || n < 0 || (strcmp(argv[i], "--generation") != 0 &&
-					       strcmp(argv[i], "--timeout") != 0)) {
+		if ((strcmp(argv[i], "--generation") != 0 && strcmp(argv[i], "--timeout") != 0) ||
+		    i + 1 == argc || !read_number(argv[i + 1], &n)) {
 			json_object_put(r);
 			return usage_error("wait", usage);
 		}
@@ -339,18 +387,21 @@ static int wait_for(struct context *x, int argc, char **argv)
 	return ask(x, r, -1, print_nothing, NULL);
 }
 
+/* By its name, "all", or, for one that is gone, its number. */
+static bool find_interface(const char *word, int64_t *ifindex)
+{
+	*ifindex = if_nametoindex(word);
+	return *ifindex || strcmp(word, "all") == 0 || (read_number(word, ifindex) && *ifindex);
+}
+
 static int release(struct context *x, int argc, char **argv)
 {
 	struct json_object *r;
-	char *end = NULL;
-	long ifindex;
+	int64_t ifindex;
 
-	if (argc != 2)
-		return usage_error("release", "INTERFACE inbound|outbound");
-	ifindex = strcmp(argv[0], "all") == 0 ? 0 : if_nametoindex(argv[0]);
-	if (!ifindex && strcmp(argv[0], "all") != 0)
-		ifindex = strtol(argv[0], &end, 10);	/* it may be gone: then by its number */
-	if (ifindex < 0 || (end && (*end || end == argv[0]))) {
+	if (argc != 2 || (strcmp(argv[1], "inbound") != 0 && strcmp(argv[1], "outbound") != 0))
+		return usage_error("release", "INTERFACE|all inbound|outbound");
+	if (!find_interface(argv[0], &ifindex)) {
 		fprintf(stderr, "ipspctl: %s: no such interface\n", argv[0]);
 		return EXIT_REFUSED;
 	}
@@ -373,7 +424,7 @@ static int log_level(struct context *x, int argc, char **argv)
 	struct json_object *r;
 
 	if (argc != 1)
-		return usage_error("log", "error|warning|notice|info|debug");
+		return usage_error("log", "err|warning|notice|info|debug");
 	r = new_request("log");
 	add_text(r, "level", argv[0]);
 	return ask(x, r, -1, print_nothing, NULL);
@@ -405,14 +456,14 @@ static const struct command commands[] = {
 	{ "set", "TABLE [INDEX] COLUMN=VALUE..", set },
 	{ "create", "TABLE INDEX [COLUMN=VALUE..]", create },
 	{ "delete", "TABLE INDEX", delete },
-	{ "import", "FILE [--merge|--replace] [--dry-run] [--diff]", import },
+	{ "import", "FILE|- [--merge|--replace] [--dry-run] [--diff]", import },
 	{ "export", "[FILE]", export },
 	{ "wait", "[--snmp] [--generation N] [--timeout SECONDS]", wait_for },
 	{ "guard show", "", guard_show },
 	{ "guard remove", "", guard_take_away },
-	{ "release", "INTERFACE inbound|outbound", release },
+	{ "release", "INTERFACE|all inbound|outbound", release },
 	{ "monitor", "", monitor },
-	{ "log", "error|warning|notice|info|debug", log_level },
+	{ "log", "err|warning|notice|info|debug", log_level },
 };
 
 static void help(FILE *to)
@@ -483,5 +534,10 @@ int main(int argc, char **argv)
 			return EXIT_USAGE;
 		}
 	}
-	return run(&x, argc - optind, argv + optind);
+	c = run(&x, argc - optind, argv + optind);
+	if (fflush(stdout) == EOF || ferror(stdout)) {
+		fprintf(stderr, "ipspctl: standard output: %s\n", strerror(errno));
+		return c == EXIT_OK ? EXIT_REFUSED : c;
+	}
+	return c;
 }

@@ -1,4 +1,8 @@
-/* ipspctl/print.c - answers as text for people. Columns first, details below, as iproute2 does. */
+/*
+ * ipspctl/print.c - answers as text for people. Columns first, details below, as iproute2 does.
+ *
+ * Names and texts come from managers and files: control characters never reach the terminal.
+ */
 #include "ipspctl/print.h"
 
 #include <inttypes.h>
@@ -6,6 +10,31 @@
 #include <string.h>
 
 #include <net/if.h>
+
+/* C0, DEL, and the C1 controls, which are two octets of UTF-8 each. */
+static size_t control_length(const char *s)
+{
+	const unsigned char *c = (const unsigned char *)s;
+
+	if (c[0] < 0x20 || c[0] == 0x7f)
+		return 1;
+	return c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f ? 2 : 0;
+}
+
+static void put_safe(FILE *to, const char *s)
+{
+	while (*s) {
+		size_t n = control_length(s);
+
+		if (n == 1 && *s == '\n')
+			fputs("\\n", to);
+		else if (n)
+			fprintf(to, "\\x%02x", (unsigned char)s[n - 1]);
+		else
+			fputc(*s, to);
+		s += n ? n : 1;
+	}
+}
 
 static const char *text(struct json_object *o, const char *key)
 {
@@ -46,7 +75,8 @@ void print_line(struct json_object *item, bool first)
 		printf("(%" PRId64 " lines lost)\n", number(item, "lost"));
 	if (has(item, "kind"))
 		printf("[%s] ", text(item, "kind"));
-	puts(has(item, "difference") ? text(item, "difference") : text(item, "text"));
+	put_safe(stdout, text(item, "text"));
+	putchar('\n');
 	fflush(stdout);
 }
 
@@ -55,11 +85,16 @@ void print_row(struct json_object *item, bool first)
 	struct json_object *values;
 
 	(void)first;
-	printf("%s.%s\n", text(item, "table"), text(item, "index"));
+	printf("%s.", text(item, "table"));
+	put_safe(stdout, text(item, "index"));
+	putchar('\n');
 	if (!json_object_object_get_ex(item, "values", &values))
 		return;
-	json_object_object_foreach(values, name, value)
-		printf("    %-34s %s\n", name, json_object_get_string(value));
+	json_object_object_foreach(values, name, value) {
+		printf("    %-34s ", name);
+		put_safe(stdout, json_object_get_string(value));
+		putchar('\n');
+	}
 }
 
 /* The daemon speaks of ifIndexes; a person knows names, as this namespace has them. */
@@ -79,18 +114,26 @@ void print_spd(struct json_object *item, bool first)
 	static char last[64];
 	char where[64], name[IF_NAMESIZE];
 	struct json_object *selectors;
+	bool protects = strcmp(text(item, "action"), "protect") == 0;
 
 	snprintf(where, sizeof(where), "%s %s", interface(item, name), text(item, "direction"));
 	if (first || strcmp(last, where) != 0) {
 		printf("%s%s:\n", first ? "" : "\n", where);
 		snprintf(last, sizeof(last), "%s", where);
 	}
-	printf("  %-8s %s%s%s  hits %" PRId64 ", %" PRId64 " octets\n", text(item, "action"),
-	       text(item, "rule"), flag(item, "log") ? " log" : "",
-	       has(item, "sa") ? "" : strcmp(text(item, "action"), "protect") == 0 ? " (no SA)" : "",
-	       number(item, "packets"), number(item, "bytes"));
-	if (has(item, "sa"))
-		printf("           sa %s\n", text(item, "sa"));
+	printf("  %-8s ", text(item, "action"));
+	put_safe(stdout, text(item, "rule"));
+	printf("%s%s", flag(item, "log") ? " log" : "",
+	       protects && !has(item, "sa") ? " (no SA)" : "");
+	if (has(item, "packets"))
+		printf("  hits %" PRId64 ", %" PRId64 " octets", number(item, "packets"),
+		       number(item, "bytes"));
+	putchar('\n');
+	if (has(item, "sa")) {
+		printf("           sa ");
+		put_safe(stdout, text(item, "sa"));
+		putchar('\n');
+	}
 	if (!json_object_object_get_ex(item, "selectors", &selectors))
 		return;
 	for (size_t i = 0; i < json_object_array_length(selectors); i++)
@@ -104,9 +147,12 @@ void print_sad(struct json_object *item, bool first)
 	printf("%s spi 0x%08" PRIx64 " %s %s  %s -> %s  %s\n", text(item, "protocol"),
 	       (uint64_t)number(item, "spi"), text(item, "direction"), text(item, "mode"),
 	       text(item, "source"), text(item, "destination"), text(item, "state"));
-	printf("    %s\n", text(item, "name"));
-	printf("    cipher %s, integrity %s, window %" PRId64 "\n", text(item, "cipher"),
+	printf("    ");
+	put_safe(stdout, text(item, "name"));
+	printf("\n    cipher %s, integrity %s, window %" PRId64 "\n", text(item, "cipher"),
 	       text(item, "integrity"), number(item, "window"));
+	if (!has(item, "sequence"))
+		return;
 	printf("    sequence %" PRId64 ", packets %" PRId64 ", octets %" PRId64 ", replays %" PRId64
 	       ", failed integrity %" PRId64 "\n",
 	       number(item, "sequence"), number(item, "packets"), number(item, "bytes"),
@@ -125,13 +171,18 @@ void print_status(struct json_object *item, bool first)
 	(void)first;
 	json_object_object_foreach(item, key, value) {
 		if (!json_object_is_type(value, json_type_array)) {
-			printf("%-22s %s\n", key, json_object_get_string(value));
+			printf("%-22s ", key);
+			put_safe(stdout, json_object_get_string(value));
+			putchar('\n');
 			continue;
 		}
 		printf("%s:\n", key);
-		for (size_t i = 0; i < json_object_array_length(value); i++)
-			printf("    %s\n",
-			       json_object_get_string(json_object_array_get_idx(value, i)));
+		for (size_t i = 0; i < json_object_array_length(value); i++) {
+			printf("    ");
+			put_safe(stdout,
+				 json_object_get_string(json_object_array_get_idx(value, i)));
+			putchar('\n');
+		}
 	}
 }
 
@@ -139,7 +190,8 @@ void print_change(struct json_object *item, bool first)
 {
 	(void)first;
 	if (has(item, "difference")) {
-		puts(text(item, "difference"));
+		put_safe(stdout, text(item, "difference"));
+		putchar('\n');
 		return;
 	}
 	if (has(item, "created"))
@@ -159,9 +211,11 @@ void print_error(struct json_object *error, const char *file)
 		fprintf(stderr, "%" PRId64 ":", number(error, "line"));
 	if (file)
 		fputc(' ', stderr);
-	if (has(error, "object"))
-		fprintf(stderr, "%s: ", text(error, "object"));
-	fprintf(stderr, "%s", text(error, "text"));
+	if (has(error, "object")) {
+		put_safe(stderr, text(error, "object"));
+		fprintf(stderr, ": ");
+	}
+	put_safe(stderr, text(error, "text"));
 	if (strcmp(text(error, "code"), "usage") != 0)
 		fprintf(stderr, " (%s)", text(error, "code"));
 	fputc('\n', stderr);

@@ -14,7 +14,7 @@ print_fn print_spd;
 print_fn print_sad;
 print_fn print_stats;
 print_fn print_status;
-print_fn print_line;	/* one "text" or "difference" a line */
+print_fn print_line;	/* monitor, guard: one text a line */
 print_fn print_change;	/* set, create, delete, import: the generation */
 print_fn print_nothing;
 
