@@ -293,6 +293,18 @@ char *fx_dump(struct mib_store *s)
 	return text;
 }
 
+void fx_expect_same(const char *a, const char *b)
+{
+	while (*a != '\0' || *b != '\0') {
+		const size_t na = strcspn(a, "\n"), nb = strcspn(b, "\n");
+
+		ck_assert_msg(na == nb && memcmp(a, b, na) == 0, "'%.*s' is not '%.*s'",
+			      (int)(na < 200 ? na : 200), a, (int)(nb < 200 ? nb : 200), b);
+		a += na + (a[na] == '\n' ? 1 : 0);
+		b += nb + (b[nb] == '\n' ? 1 : 0);
+	}
+}
+
 /* The edges a row ought to have are in the tree, and no others. */
 static size_t count_edges(const struct mib_store *s)
 {

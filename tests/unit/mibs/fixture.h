@@ -68,6 +68,9 @@ const char *fx_get(struct mib_store *s, const char *column, const char *index);
 /** All that can be read, and which rows there are, as one allocated text. */
 char *fx_dump(struct mib_store *s);
 
+/** Aborts the test at the first line in which two dumps differ. */
+void fx_expect_same(const char *a, const char *b);
+
 /** Aborts the test when the store's trees and counts contradict one another. */
 void fx_check_invariants(struct mib_store *s);
 
