@@ -1,0 +1,507 @@
+/*
+ * Tests of ipspd/agent_apply.c: whatever happens in whatever order, the guard holds each policy that
+ * the engine has or may be about to have.
+ *
+ * The agent is real as far as its policy goes; parent and engine are this test, which answers when it
+ * likes. The rest of the agent is stood in for below.
+ */
+#include "config.h"
+
+#include <check.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ipspd/agent_int.h"
+#include "ipspd/log.h"
+#include "ipspd/messages.h"
+#include "mibs/schema_gen.h"
+
+/* ---- the rest of the agent ---- */
+
+static bool disk_refuses;
+static size_t told;
+static int gave_up;
+
+bool reserve_prepare(struct agent *a, struct ipsp_sa_config *sas, size_t n)
+{
+	(void)a;
+	(void)sas;
+	(void)n;
+	return !disk_refuses;
+}
+
+void reserve_send(struct agent *a, const struct ipsp_sa_config *sas, size_t n)
+{
+	(void)a;
+	(void)sas;
+	(void)n;
+}
+
+void agent_tell_changed(struct agent *a)
+{
+	(void)a;
+	told++;
+}
+
+void agent_give_up(struct agent *a, int status)
+{
+	(void)a;
+	gave_up += status;
+}
+
+/* ---- parent and engine, as this test plays them ---- */
+
+#define LAYERS_MAX 64
+
+struct guard_model {
+	struct {
+		uint32_t serial;
+		uint64_t generation;
+	} layers[LAYERS_MAX];
+	size_t n;
+	/* the change that comes in, and the last that waits for its answer */
+	uint32_t serial, keep;
+	bool has_new, waits;
+	uint64_t new_generation;
+	size_t changes;
+};
+
+static struct agent agent;
+static struct guard_model guard;
+static struct chan *parent_end, *engine_end, *engine_agent_end;
+static uint64_t engine_in_force;	/* 0: none */
+static uint64_t engine_sent;		/* waits for its answer; 0: nothing */
+static size_t generations_sent;
+
+static void guard_message(void *arg, struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+
+	(void)arg;
+	switch (m->type) {
+	case MSG_GUARD_BEGIN:
+		guard.serial = chan_get_u32(&r);
+		guard.keep = chan_get_u32(&r);
+		guard.has_new = false;
+		break;
+	case MSG_GUARD_LAYER:
+		guard.has_new = true;
+		guard.new_generation = chan_get_u64(&r);
+		break;
+	case MSG_GUARD_COMMIT:
+		ck_assert_uint_eq(chan_get_u32(&r), guard.serial);
+		guard.waits = true;
+		guard.changes++;
+		break;
+	default:
+		ck_assert(m->type == MSG_GEN_LIST || m->type == MSG_GEN_ENTRY ||
+			  m->type == MSG_GEN_SELECTORS);
+	}
+}
+
+static void engine_message(void *arg, struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+
+	(void)arg;
+	if (m->type == MSG_GEN_COMMIT) {
+		engine_sent = chan_get_u64(&r);
+		generations_sent++;
+	}
+}
+
+static void end_closed(void *arg, int why)
+{
+	(void)arg;
+	(void)why;
+}
+
+static void turn(void)
+{
+	for (int i = 0; i < 4; i++)
+		event_base_loop(agent.base, EVLOOP_NONBLOCK);
+}
+
+/* The parent makes the change that it was sent, or refuses it. */
+static void guard_answers(uint32_t error)
+{
+	uint8_t buf[32];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+	size_t n = 0;
+
+	if (!guard.waits)
+		return;
+	guard.waits = false;
+	if (error == 0) {
+		for (size_t i = 0; i < guard.n; i++) {
+			if (guard.layers[i].serial == guard.keep)
+				guard.layers[n++] = guard.layers[i];
+		}
+		guard.n = n;
+		if (guard.has_new) {
+			ck_assert_uint_lt(guard.n, LAYERS_MAX);
+			guard.layers[guard.n].serial = guard.serial;
+			guard.layers[guard.n++].generation = guard.new_generation;
+		}
+	}
+	chan_put_u32(&w, guard.serial);
+	chan_put_u32(&w, error);
+	chan_put_octets(&w, "why", 3);
+	struct chan_msg m = { .type = MSG_GUARD_DONE, .data = buf, .len = w.len };
+	ck_assert(apply_guard_done(&agent, &m));
+}
+
+static void engine_answers(uint16_t type)
+{
+	uint8_t buf[16];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+	uint64_t generation = engine_sent;
+
+	if (!engine_sent || !agent.engine)
+		return;
+	engine_sent = 0;
+	if (type == MSG_GEN_APPLIED)
+		engine_in_force = generation;
+	chan_put_u64(&w, generation);
+	if (type == MSG_GEN_REFUSED)
+		chan_put_u8(&w, IPSP_ENOMEM);
+	struct chan_msg m = { .type = type, .data = buf, .len = w.len };
+	ck_assert(apply_engine_message(&agent, &m));
+}
+
+static void engine_goes(void)
+{
+	if (!agent.engine)
+		return;
+	chan_free(agent.engine);
+	chan_free(engine_end);
+	agent.engine = NULL;
+	engine_end = NULL;
+	engine_in_force = engine_sent = 0;
+	apply_engine_down(&agent);
+}
+
+static void engine_comes(void)
+{
+	struct chan_handler h = { engine_message, end_closed, NULL };
+	int fds[2];
+
+	engine_goes();
+	ck_assert_int_eq(chan_pair(fds), 0);
+	ck_assert_int_eq(chan_new(agent.base, fds[0], &h, &agent.engine), 0);
+	ck_assert_int_eq(chan_new(agent.base, fds[1], &h, &engine_end), 0);
+	apply_engine_up(&agent);
+}
+
+/* Any change of the store: a system-wide group named or unnamed. */
+static void commit(void)
+{
+	static unsigned n;
+	char name[16];
+	static const uint32_t zero = 0;
+	struct mib_txn *t;
+	struct mib_diag d;
+
+	snprintf(name, sizeof(name), "group%u", n++);
+	struct mib_value v = mib_value_octets(name, strlen(name));
+	ck_assert_int_eq(mib_txn_begin(agent.store, MIB_DOOR_SYSTEM, "test", &t), MIB_OK);
+	ck_assert_int_eq(mib_txn_set_column(t, mib_column_by_name("spdEgressPolicyGroupName"), &zero,
+					    1, &v, &d), MIB_OK);
+	ck_assert_int_eq(mib_txn_prepare(t, &d), MIB_OK);
+	ck_assert_int_eq(mib_txn_commit(t, &d), MIB_OK);
+	mib_txn_done(t);
+	apply_commit(&agent);
+}
+
+static uint64_t boottime_cs(void)
+{
+	return 1;
+}
+
+static void setup(void)
+{
+	struct chan_handler h = { guard_message, end_closed, NULL };
+	int fds[2];
+
+	memset(&agent, 0, sizeof(agent));
+	memset(&guard, 0, sizeof(guard));
+	engine_in_force = engine_sent = 0;
+	engine_agent_end = engine_end = NULL;
+	disk_refuses = false;
+	gave_up = 0;
+	generations_sent = told = 0;
+	log_set_level(LOG_EMERG);
+	agent.base = event_base_new();
+	ck_assert_int_eq(chan_pair(fds), 0);
+	ck_assert_int_eq(chan_new(agent.base, fds[0], &h, &agent.parent), 0);
+	ck_assert_int_eq(chan_new(agent.base, fds[1], &h, &parent_end), 0);
+	ck_assert_int_eq(mib_store_new(NULL, boottime_cs, &agent.store), MIB_OK);
+	ck_assert_int_eq(pol_bind(agent.store), MIB_OK);
+	ck_assert_int_eq(pol_status_new(agent.store, &agent.pol_status), MIB_OK);
+	ck_assert_int_eq(apply_init(&agent), 0);
+	/* What an earlier agent has left. */
+	guard.layers[0].serial = GUARD_KEEP_INHERITED;
+	guard.layers[0].generation = 1000000;
+	guard.n = 1;
+}
+
+static void teardown(void)
+{
+	apply_fini(&agent);
+	chan_free(agent.engine);
+	chan_free(engine_end);
+	chan_free(agent.parent);
+	chan_free(parent_end);
+	mib_store_free(agent.store);
+	pol_status_free(agent.pol_status);
+	event_base_free(agent.base);
+}
+
+static bool guard_holds(uint64_t generation)
+{
+	for (size_t i = 0; i < guard.n; i++) {
+		if (guard.layers[i].generation == generation)
+			return true;
+	}
+	return false;
+}
+
+/* ---- stories ---- */
+
+START_TEST(test_policy_comes_into_force_by_guard_engine_guard)
+{
+	engine_comes();
+	commit();
+	turn();
+	ck_assert(guard.waits);
+	ck_assert_uint_eq(guard.keep, GUARD_KEEP_INHERITED);
+	ck_assert_uint_eq(generations_sent, 0);
+	guard_answers(0);
+	turn();
+	ck_assert_uint_eq(guard.n, 2);
+	ck_assert_uint_eq(engine_sent, 1);
+	ck_assert_uint_eq(agent_applied_generation(&agent), 0);
+	engine_answers(MSG_GEN_APPLIED);
+	turn();
+	ck_assert(guard.waits);
+	ck_assert_uint_eq(agent_applied_generation(&agent), 0);
+	guard_answers(0);
+	ck_assert_uint_eq(guard.n, 1);
+	ck_assert(guard_holds(1));
+	ck_assert_uint_eq(agent_applied_generation(&agent), 1);
+	ck_assert_int_eq(agent_engine_state(&agent), AGENT_ENGINE_IN_FORCE);
+}
+END_TEST
+
+static void bring_into_force(void)
+{
+	turn();
+	for (int i = 0; i < 6; i++) {
+		guard_answers(0);
+		turn();
+		engine_answers(MSG_GEN_APPLIED);
+		turn();
+	}
+	ck_assert_int_eq(agent_engine_state(&agent), AGENT_ENGINE_IN_FORCE);
+	ck_assert_uint_eq(agent_applied_generation(&agent), mib_store_generation(agent.store));
+}
+
+START_TEST(test_commits_meanwhile_become_one_generation)
+{
+	engine_comes();
+	commit();
+	turn();
+	for (int i = 0; i < 10; i++)
+		commit();
+	turn();
+	for (int i = 0; i < 10; i++) {
+		commit();
+		turn();
+	}
+	bring_into_force();
+	ck_assert_uint_eq(generations_sent, 2);
+	ck_assert_uint_eq(agent_applied_generation(&agent), 21);
+}
+END_TEST
+
+START_TEST(test_without_engine_the_guard_is_tight_and_policy_waits)
+{
+	commit();
+	turn();
+	guard_answers(0);
+	turn();
+	ck_assert_uint_eq(guard.n, 2);
+	ck_assert_int_eq(agent_engine_state(&agent), AGENT_ENGINE_DOWN);
+	commit();
+	turn();
+	guard_answers(0);
+	ck_assert_uint_eq(guard.n, 2);	/* what waited for nothing is no layer any more */
+	ck_assert(guard_holds(2) && !guard_holds(1));
+	engine_comes();
+	bring_into_force();
+	ck_assert_uint_eq(generations_sent, 1);
+}
+END_TEST
+
+START_TEST(test_a_new_engine_gets_what_is_in_force)
+{
+	engine_comes();
+	commit();
+	bring_into_force();
+	size_t changes = guard.changes;
+	engine_goes();
+	ck_assert_int_eq(agent_engine_state(&agent), AGENT_ENGINE_DOWN);
+	engine_comes();
+	turn();
+	ck_assert_uint_eq(engine_sent, 1);
+	ck_assert_int_eq(agent_engine_state(&agent), AGENT_ENGINE_APPLYING);
+	engine_answers(MSG_GEN_APPLIED);
+	ck_assert_int_eq(agent_engine_state(&agent), AGENT_ENGINE_IN_FORCE);
+	ck_assert_uint_eq(guard.changes, changes);
+}
+END_TEST
+
+START_TEST(test_refusals_are_told_and_the_next_commit_goes_through)
+{
+	static const struct {
+		bool guard, engine;
+	} cases[] = { { true, false }, { false, true } };
+
+	engine_comes();
+	commit();
+	bring_into_force();
+	commit();
+	turn();
+	guard_answers(cases[_i].guard ? 5 : 0);
+	turn();
+	if (cases[_i].engine)
+		engine_answers(MSG_GEN_REFUSED);
+	ck_assert_uint_eq(agent_applied_generation(&agent), 1);
+	ck_assert_uint_gt(strlen(agent_apply_problem(&agent)), 0);
+	ck_assert(guard_holds(1));
+	commit();
+	bring_into_force();
+	ck_assert_str_eq(agent_apply_problem(&agent), "");
+}
+END_TEST
+
+START_TEST(test_without_reserved_numbers_nothing_is_sent)
+{
+	engine_comes();
+	disk_refuses = true;
+	commit();
+	turn();
+	guard_answers(0);
+	turn();
+	ck_assert_uint_eq(generations_sent, 0);
+	ck_assert_uint_gt(strlen(agent_apply_problem(&agent)), 0);
+	disk_refuses = false;
+	commit();
+	bring_into_force();
+}
+END_TEST
+
+START_TEST(test_malformed_answers_are_noticed)
+{
+	uint8_t octets[16] = { 0 };
+	static const uint16_t types[] = { MSG_GEN_APPLIED, MSG_GEN_REFUSED, MSG_SA_REFUSED };
+
+	for (size_t len = 0; len < 8; len++) {
+		struct chan_msg m = { .type = MSG_GUARD_DONE, .data = octets, .len = len };
+
+		ck_assert(!apply_guard_done(&agent, &m));
+		m.type = types[len % 3];
+		ck_assert(!apply_engine_message(&agent, &m));
+	}
+}
+END_TEST
+
+/* ---- anything in any order ---- */
+
+static void check_invariants(unsigned step)
+{
+	if (engine_in_force)
+		ck_assert_msg(guard_holds(engine_in_force), "step %u: %llu is in force, not guarded",
+			      step, (unsigned long long)engine_in_force);
+	if (engine_sent)
+		ck_assert_msg(guard_holds(engine_sent), "step %u: %llu is sent, not guarded", step,
+			      (unsigned long long)engine_sent);
+	ck_assert_uint_ge(guard.n, 1);
+	ck_assert_uint_le(guard.n, 3);
+	ck_assert_int_eq(gave_up, 0);
+}
+
+START_TEST(test_no_order_of_events_opens_a_gap)
+{
+	unsigned seed = 4301 + (unsigned)_i;
+
+	for (unsigned step = 0; step < 3000; step++) {
+		switch (rand_r(&seed) % 12) {
+		case 0:
+			commit();
+			break;
+		case 1:
+			engine_goes();
+			break;
+		case 2:
+			engine_comes();
+			break;
+		case 3:
+			guard_answers(5);
+			break;
+		case 4:
+			engine_answers(MSG_GEN_REFUSED);
+			break;
+		case 5:
+			disk_refuses = rand_r(&seed) % 4 == 0;
+			break;
+		case 6: case 7:
+			guard_answers(0);
+			break;
+		case 8: case 9:
+			engine_answers(MSG_GEN_APPLIED);
+			break;
+		default:
+			turn();
+		}
+		check_invariants(step);
+	}
+	/* And when all behave again, all comes into force. */
+	disk_refuses = false;
+	engine_comes();
+	commit();
+	for (int i = 0; i < 6; i++) {
+		guard_answers(0);
+		turn();
+		engine_answers(MSG_GEN_APPLIED);
+		turn();
+	}
+	bring_into_force();
+	ck_assert_uint_eq(guard.n, 1);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("ipspd/agent_apply");
+	TCase *tc = tcase_create("apply");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_policy_comes_into_force_by_guard_engine_guard);
+	tcase_add_test(tc, test_commits_meanwhile_become_one_generation);
+	tcase_add_test(tc, test_without_engine_the_guard_is_tight_and_policy_waits);
+	tcase_add_test(tc, test_a_new_engine_gets_what_is_in_force);
+	tcase_add_loop_test(tc, test_refusals_are_told_and_the_next_commit_goes_through, 0, 2);
+	tcase_add_test(tc, test_without_reserved_numbers_nothing_is_sent);
+	tcase_add_test(tc, test_malformed_answers_are_noticed);
+	tcase_add_loop_test(tc, test_no_order_of_events_opens_a_gap, 0, 10);
+	suite_add_tcase(s, tc);
+	SRunner *sr = srunner_create(s);
+	srunner_run_all(sr, CK_NORMAL);
+	int failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}
