@@ -19,6 +19,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -222,6 +223,21 @@ static int allow_threads(scmp_filter_ctx ctx)
 					       SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
 }
 
+/* What libraries ask of a descriptor: is it a terminal (the options file's reader), how much waits. */
+static int allow_questions(scmp_filter_ctx ctx)
+{
+	static const unsigned long requests[] = { TCGETS, FIONREAD, FIONBIO };
+
+	for (size_t i = 0; i < N_OF(requests); i++) {
+		int rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+					  SCMP_A1(SCMP_CMP_EQ, requests[i]));
+
+		if (rc != 0 && rc != -EEXIST)	/* there: the role may have all of them */
+			return rc;
+	}
+	return 0;
+}
+
 /* setproctitle(3) and thread names, nothing else. */
 static int allow_prctl(scmp_filter_ctx ctx)
 {
@@ -242,6 +258,8 @@ static int fill(scmp_filter_ctx ctx, enum ipspd_role role)
 		rc = allow_memory(ctx);
 	if (rc == 0 && role == ROLE_AGENT)
 		rc = allow_threads(ctx);
+	if (rc == 0 && role == ROLE_AGENT)
+		rc = allow_questions(ctx);
 	if (rc == 0)
 		rc = WITH_SANITIZERS ?
 			     allow_calls(ctx, sanitizer_calls, N_OF(sanitizer_calls)) :

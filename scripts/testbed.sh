@@ -142,7 +142,7 @@ tb_snmpd()
 		agentAddress udp:127.0.0.1:161
 		master agentx
 		agentXSocket unix:$tb_d/agentx
-		agentXPerms 0660 0755 root _ipspd
+		agentXPerms 0660 0755 _ipspd _ipspd
 		createUser $TB_USER_WRITE SHA-256 "$TB_PASS_AUTH" AES "$TB_PASS_PRIV"
 		createUser $TB_USER_READ SHA-256 "$TB_PASS_AUTH" AES "$TB_PASS_PRIV"
 		view policy included .1.3.6.1.2.1.153
