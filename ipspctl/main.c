@@ -3,6 +3,7 @@
  *
  * Each command turns its words into one request (ipspd/control.h) and says how the answer is shown.
  */
+
 #include "config.h"
 
 #include <ctype.h>

@@ -4,6 +4,8 @@
  * Whatever the file, the store stays sound: a refusal or a dry run leaves it octet for octet, and
  * what has come in goes out and in again unchanged.
  */
+#include "config.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,6 +2,8 @@
  * tests/unit/xml/check_import.c - reading a file as one transaction: xml/import.c, import_rows.c,
  * reader.c.
  */
+#include "config.h"
+
 #include <check.h>
 #include <errno.h>
 #include <netinet/in.h>

@@ -1,4 +1,6 @@
 /* tests/unit/xml/fixture.c - see fixture.h. */
+#include "config.h"
+
 #include "tests/unit/xml/fixture.h"
 
 #include <check.h>
