@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -372,6 +373,17 @@ static bool read_options(struct agent *a, int fd)
 	return false;
 }
 
+/* Whoever started the daemon may wait for the end of what it writes. */
+static void let_go_of_stderr(void)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	if (null < 0)
+		return;
+	dup2(null, STDERR_FILENO);
+	close(null);
+}
+
 static void start(struct agent *a, struct chan_msg *m)
 {
 	if (a->started || !agent_start_read(m, &a->start)) {
@@ -386,6 +398,8 @@ static void start(struct agent *a, struct chan_msg *m)
 		agent_give_up(a, 1);
 		return;
 	}
+	if (a->start.background)
+		let_go_of_stderr();
 	apply_commit(a);
 	plan_idle(a);
 }

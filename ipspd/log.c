@@ -18,10 +18,11 @@ enum target { TO_STDERR, TO_SYSLOG, TO_CHANNEL };
 static struct {
 	enum target target;
 	struct chan *channel;
+	const char *process;
 	int level;
 	struct log_listener *listeners;
 	bool busy;	/* a listener that logs must not come back here */
-} the_log = { .target = TO_STDERR, .level = LOG_INFO };
+} the_log = { .target = TO_STDERR, .process = "parent", .level = LOG_INFO };
 
 static const char *const level_names[] = {
 	"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
@@ -114,7 +115,7 @@ void ipspd_log(int priority, const char *category, const char *fmt, ...)
 	vsnprintf(raw, sizeof(raw), fmt, ap);
 	va_end(ap);
 	escape(raw, text, sizeof(text));
-	write_line("parent", priority, category, text);
+	write_line(the_log.process, priority, category, text);
 	if (the_log.busy)
 		return;
 	the_log.busy = true;
@@ -149,6 +150,11 @@ void log_to_channel(struct chan *c)
 {
 	the_log.channel = c;
 	the_log.target = TO_CHANNEL;
+}
+
+void log_set_process(const char *name)
+{
+	the_log.process = name;
 }
 
 void log_set_level(int level)

@@ -28,6 +28,9 @@ void log_to_channel(struct chan *c);	/* MSG_LOG to the parent; NULL: nowhere any
 /** Writes a line that a child sent, with the child's name. */
 void log_from_child(const char *child, int priority, const char *category, const char *text);
 
+/** Which process writes these lines: "parent", until said otherwise. Borrowed for life. */
+void log_set_process(const char *name);
+
 void log_set_level(int level);
 int log_level(void);
 

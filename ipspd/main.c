@@ -31,14 +31,15 @@ static int run_child(const struct child_kind *k)
 	const char *why;
 
 	setproctitle("-ipspd: %s", k->title);
+	log_set_process(k->title);
 	if (!sandbox_drop_root(IPSPD_USER, &why)) {
-		ipspd_log(LOG_CRIT, k->title, "not started: %s", why);
+		ipspd_log(LOG_CRIT, "sandbox", "not started: %s", why);
 		return 1;
 	}
 	if (!sandbox_lock_memory())
-		ipspd_log(LOG_WARNING, k->title, "memory cannot be locked, and may be swapped out");
+		ipspd_log(LOG_WARNING, "sandbox", "memory cannot be locked, and may be swapped out");
 	if (!sandbox_enter(k->role, &why)) {
-		ipspd_log(LOG_CRIT, k->title, "not started: %s", why);
+		ipspd_log(LOG_CRIT, "sandbox", "not started: %s", why);
 		return 1;
 	}
 	return k->run(ROLE_CHANNEL_FD);

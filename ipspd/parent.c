@@ -68,6 +68,11 @@ static void tell_ready(struct parent *p)
 	close(p->ready_fd);
 	p->ready_fd = -1;
 	log_to_syslog();
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
+		dup2(null, fd);
+	if (null >= 0)
+		close(null);
 }
 
 /* Once a life: later options files change the log level alone. */
@@ -167,7 +172,8 @@ static int open_import_file(const struct parent *p)
 static void agent_begin(struct parent *p, struct child *c)
 {
 	struct agent_start s = { .log_level = (uint8_t)log_level(),
-				 .first = !p->agent_was_started };
+				 .first = !p->agent_was_started,
+				 .background = !p->options->foreground };
 	int options_fd = open_options_file(p->options), import_fd = open_import_file(p);
 
 	snprintf(s.statedir, sizeof(s.statedir), "%s", p->options->statedir);

@@ -26,6 +26,7 @@ struct agent_start {
 	char control_path[START_PATH_MAX];
 	uint8_t log_level;
 	bool first;			/* the first agent of this parent: -i is for it alone */
+	bool background;		/* let go of stderr once it serves */
 	int fds[AGENT_FDS];
 };
 

@@ -227,6 +227,7 @@ START_TEST(test_agents_start_arrives_with_its_descriptors_in_their_places)
 	ck_assert_str_eq(got_agent.statedir, s.statedir);
 	ck_assert_str_eq(got_agent.master, "unix:/m");
 	ck_assert(got_agent.first);
+	ck_assert(!got_agent.background);
 	ck_assert_int_eq(got_agent.fds[AGENT_FD_OPTIONS], -1);
 	ck_assert_int_eq(write(got_agent.fds[AGENT_FD_IMPORT], "x", 1), 1);
 	char c;
