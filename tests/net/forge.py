@@ -3,7 +3,7 @@
 
   udp SRC DST [PORT]     a clear UDP datagram
   frag SRC DST           the second fragment of one, which has no ports
-  options SRC DST        IPv4 with a record-route option, IPv6 with a hop-by-hop header
+  options SRC DST        IPv4 with options, IPv6 with a hop-by-hop header
   replay PCAP FILTER     the first packet of a capture that the tshark filter finds, once more
   flip PCAP FILTER       the same with a new sequence number and one bit of the ICV changed
 
@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 logging.getLogger("scapy").setLevel(logging.CRITICAL)
-from scapy.all import (Ether, IP, IPv6, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPOption_RR,  # noqa: E402
+from scapy.all import (Ether, IP, IPv6, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPOption_NOP,  # noqa: E402
                        PadN, Raw, UDP, rdpcap, sendp)
 
 
@@ -32,7 +32,7 @@ def clear(src, dst, kind, port):
         if kind == "frag":
             return IP(src=src, dst=dst, frag=10, proto=17) / Raw(b"f" * 64)
         if kind == "options":
-            return IP(src=src, dst=dst, options=[IPOption_RR(length=7, pointer=4)]) / payload
+            return IP(src=src, dst=dst, options=[IPOption_NOP()] * 4) / payload
         return IP(src=src, dst=dst) / payload
     if kind == "frag":
         return IPv6(src=src, dst=dst) / IPv6ExtHdrFragment(offset=10, nh=17) / Raw(b"f" * 64)

@@ -7,6 +7,12 @@ t_routers
 hop_to() { t_space=$1; shift; tb_in "$t_space" /usr/bin/python3 "$TB_SRC/tests/net/forge.py" "$@"; }
 
 claim "without policy the LANs reach each other in the clear" pings host-a 10.2.0.2
+sniff host-a lan open
+claim "... and packets forged on the WAN arrive" eval '
+	for kind in udp frag options; do
+		hop_to wan a 192.0.2.1 $kind 10.2.0.2 10.1.0.2 && hop_to wan a 2001:db8:a::1 $kind fd00:2::2 fd00:1::2
+	done; pings host-a 10.1.0.1 1; unsniff host-a open
+	equal 6 "$(seen host-a open "udp.port == 7 && !icmp && !icmpv6 || ip.frag_offset > 0 || ipv6.nxt == 44")"'
 claim "a whole policy is SET on both routers, in force after wait" tb_policies
 
 sniff wan a wan
