@@ -71,12 +71,12 @@ static void add_flag(struct json_object *r, const char *key)
 
 static void show_item(void *arg, struct json_object *item)
 {
+	const int flags = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
 	struct context *x = arg;
 
 	if (x->json)
 		printf("%s%s", x->first ? "[\n" : ",\n",
-		       json_object_to_json_string_ext(item, JSON_C_TO_STRING_PLAIN |
-								    JSON_C_TO_STRING_NOSLASHESCAPE));
+		       json_object_to_json_string_ext(item, flags));
 	else
 		x->print(item, x->first);
 	x->first = false;
@@ -218,8 +218,8 @@ static int get(struct context *x, int argc, char **argv)
 
 static int set(struct context *x, int argc, char **argv)
 {
-	return row_command(x, "set", "TABLE [INDEX] COLUMN=VALUE..", WORDS_MUST_ASSIGN, print_change,
-			   argc, argv);
+	return row_command(x, "set", "TABLE [INDEX] COLUMN=VALUE..", WORDS_MUST_ASSIGN,
+			   print_change, argc, argv);
 }
 
 static int create(struct context *x, int argc, char **argv)

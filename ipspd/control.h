@@ -1,8 +1,8 @@
 /*
  * ipspd/control.h - the control socket: ipspctl's door to the agent.
  *
- * AF_UNIX SOCK_SEQPACKET in the framing of chan/. A request is one CTL_REQUEST holding a JSON object
- * (and, for import and export, the descriptor of an anonymous file, memfd_create(2)); the answer is
+ * AF_UNIX SOCK_SEQPACKET in the framing of chan/. A request is one CTL_REQUEST holding a JSON
+ * object (and, for import and export, the descriptor of an anonymous file, memfd_create(2)); the answer is
  * any number of CTL_ITEM objects, then one CTL_END: {} or {"error": {...}}. An object too long for
  * one message begins in CTL_PARTs. One request at a time a connection; what is not of this form
  * closes it.
@@ -31,7 +31,7 @@ enum control_message {
 int control_new(struct agent *a, int listen_fd, struct control **out);
 void control_free(struct control *c);
 
-/** Tells every monitor; kind is "generation", "applied", "log", "event". Text is JSON-escaped here. */
+/** Tells every monitor; kind is "generation", "applied", "log" or "event". */
 void control_announce(struct control *c, const char *kind, const char *text);
 
 #endif

@@ -26,7 +26,7 @@ struct control_member {
 	enum json_type type;		/* numbers are never negative, strings hold no NUL */
 };
 
-/** A command. Answers through client_*; may return before it has ended (then client->abort undoes). */
+/** A command. Answers through client_*; may return before that (then client->abort undoes). */
 struct control_command {
 	const char *name;		/* NULL: the end of the list */
 	const struct control_member *members;
@@ -70,7 +70,8 @@ struct control_client {
 	struct mib_waiter waiter;	/* in the store's line */
 	bool in_line;
 	struct event *timer;		/* a deadline, or the next step of a long answer */
-	void (*abort)(struct control_client *c);	/* the connection is gone: forget what was begun */
+	/** The connection is gone: forget what was begun. */
+	void (*abort)(struct control_client *c);
 	struct agent_question question;
 	struct agent_watcher watcher;
 	uint64_t wanted;		/* generation that `wait` waits for */

@@ -1,5 +1,5 @@
 /*
- * ipspd/control_daemon.c - the daemon itself at the command line: status, wait, guard, release, log.
+ * ipspd/control_daemon.c - the daemon at the command line: status, wait, guard, release, log.
  */
 #include "config.h"
 
@@ -109,7 +109,8 @@ static void waited_too_long(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	stop_waiting(c);
-	mib_diag_set(&d, NULL, NULL, 0, "generation %llu is in force, %llu was waited for; engine %s%s",
+	mib_diag_set(&d, NULL, NULL, 0,
+		     "generation %llu is in force, %llu was waited for; engine %s%s",
 		     (unsigned long long)agent_applied_generation(c->agent),
 		     (unsigned long long)c->wanted, engine_state(c->agent),
 		     agent_snmp_open(c->agent) ? "" : ", no AgentX session");

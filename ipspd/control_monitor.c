@@ -121,7 +121,8 @@ static void print_event(const struct pol_generation *g, const struct wire_event 
 
 static void packet_logged(struct agent_event_listener *l, const struct wire_event *e)
 {
-	struct control *c = (struct control *)((char *)l - offsetof(struct control, monitor.events));
+	struct control *c =
+		(struct control *)((char *)l - offsetof(struct control, monitor.events));
 	char text[512];
 
 	if (e->kind != WIRE_EVENT_PACKET)

@@ -68,7 +68,7 @@ static enum mib_err open_container(struct xml_import *im, const char *name, cons
 	return MIB_OK;
 }
 
-/* A column that may stand in this table's entry (or container): its own, a key, an augmenting one. */
+/* A column that may stand in this table's entry or container: its own, a key, an augmenting one. */
 static const struct mib_column *column_here(const struct xml_import *im, const char *name,
 					    const char *ns)
 {

@@ -307,7 +307,7 @@ enum mib_err xml_scalars_finish(struct xml_import *im)
 	return err;
 }
 
-/* What the file did not name at all, when it is to replace what is there: rows go, scalars forget. */
+/* What the file did not name, when it is to replace what is there: rows go, scalars forget. */
 static enum mib_err drop_unseen(struct xml_import *im, const struct mib_row *r)
 {
 	const struct mib_column *status = mib_table_column_tc(im->table, MIB_TC_ROW_STATUS);

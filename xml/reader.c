@@ -86,7 +86,7 @@ static void element_opened(void *arg, const xmlChar *name, const xmlChar *prefix
 	r->quiet = 0;
 	if (r->err)
 		return;
-	/* One that asks for something, like NETCONF's operation="delete", must not be passed over. */
+	/* One that asks for something, as NETCONF's operation="delete", must not be passed over. */
 	if (n_attributes > 0) {
 		refuse(r, MIB_WRONG_ENCODING, "attributes other than xmlns are not accepted");
 		return;

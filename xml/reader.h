@@ -2,7 +2,7 @@
  * xml/reader.h - reads a hostile XML file as elements, text and lines; knows nothing of MIBs.
  *
  * XML 1.0 and Namespaces in XML 1.0 as data models need them (RFC 7950 section 7 has no use for the
- * rest): UTF-8 only; no document type, so no entity but the five of XML; no attributes but xmlns; no
+ * rest): UTF-8 only; no document type, so no entity but XML's five; no attributes but xmlns; no
  * processing instructions. Nothing but the descriptor is ever opened or fetched.
  */
 #ifndef XML_READER_H
@@ -12,7 +12,7 @@
 
 #define XML_MARKUP_MAX (64u << 10)	/* octets of one tag or comment */
 
-/** Told of the document in order. What is not MIB_OK ends the reading; the handler has set the diag. */
+/** Told of the document in order. What is not MIB_OK ends the reading; the diag is set then. */
 struct xml_handler {
 	/** name without prefix; ns "" when the element is in no namespace. */
 	enum mib_err (*open)(void *arg, const char *name, const char *ns, unsigned line);

@@ -1,8 +1,8 @@
 /*
  * tests/unit/xml/check_export.c - what an export says: xml/export.c.
  *
- * The expected fragments are written by hand from RFC 6643 (7.1 and 7.2 scalars, 7.3 and 7.4 tables,
- * 7.5 and 7.6 augmentation, 5 textual conventions) and RFC 7950 9 (lexical forms), base64 by
+ * The expected fragments are written by hand from RFC 6643 (7.1 and 7.2 scalars, 7.3 and 7.4
+ * tables, 7.5 and 7.6 augmentation, 5 textual conventions) and RFC 7950 9 (lexical forms), base64 by
  * coreutils.
  */
 #include <check.h>
@@ -138,7 +138,8 @@ static const struct {
 	  { { "spdRuleDefDescription", "web", "Gr\xc3\xbc\xc3\x9f" "e \xf0\x9f\x94\x92" },
 	    { "spdRuleDefRowStatus", "web", "createAndWait" },
 	    { NULL, NULL, NULL } },
-	  "<spdRuleDefDescription>Gr\xc3\xbc\xc3\x9f" "e \xf0\x9f\x94\x92</spdRuleDefDescription>" },
+	  "<spdRuleDefDescription>Gr\xc3\xbc\xc3\x9f"
+	  "e \xf0\x9f\x94\x92</spdRuleDefDescription>" },
 	{ "an X.509 certificate is no secret",
 	  { { "ipsaCredType", "cert", "x509" },
 	    { "ipsaCredCredential", "cert", "0x308201" },
@@ -191,7 +192,7 @@ END_TEST
 
 START_TEST(test_secrets_are_never_exported)
 {
-	/* Of the two keys of the fixture: in base64 at each of the three alignments, in hex, raw. */
+	/* Of the fixture's two keys: in base64 at each of the three alignments, in hex, raw. */
 	static const char *const forms[] = {
 		"ZWZnaGlqa2xtbm9w", "ZmdoaWprbG1ub3Bx", "ZGVmZ2hpamtsbW5v", "656667686", "efghijkl",
 		"hYaHiImKi4yN", "hoeIiYqLjI2O", "hIWGh4iJiouM", "858687888",
@@ -247,7 +248,8 @@ END_TEST
  */
 static const char *const candidates[] = {
 	" <&>\"'\xc3\xa9\r\n]]>-- x ", "x509", "spdTrueFilter.0", "spdDropActionLog.0", "1", "2",
-	"v1", "3", "0xff00fe", "10.0.0.1", "2", "0", "65535", "20000101T000000/20010101T000000", "4096",
+	"v1", "3", "0xff00fe", "10.0.0.1", "2", "0", "65535",
+	"20000101T000000/20010101T000000", "4096",
 };
 
 static size_t fill_row(struct mib_store *s, const struct mib_table *t, const char *index)

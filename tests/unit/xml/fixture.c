@@ -139,6 +139,15 @@ const struct assignment tunnel[] = {
 	{ NULL, NULL, NULL },
 };
 
+const struct assignment old_rule[] = {
+	{ "spdRuleDefDescription", "old", "as it was" },
+	{ "spdRuleDefFilter", "old", "spdTrueFilter.0" },
+	{ "spdRuleDefAction", "old", "spdDropAction.0" },
+	{ "spdRuleDefAdminStatus", "old", "disabled" },
+	{ "spdRuleDefRowStatus", "old", "createAndGo" },
+	{ NULL, NULL, NULL },
+};
+
 int file_of(const char *text, size_t len)
 {
 	int fd = memfd_create("test", MFD_CLOEXEC);

@@ -13,6 +13,18 @@
 	"</IPSEC-SPD-MIB>\n"
 #define RULES(x) SPD("<spdRuleDefinitionTable>\n" x "</spdRuleDefinitionTable>\n")
 
+/* A rule entry on lines of its own; the first line is line 5 of DOC(RULES(..)). */
+#define RULE(name, rest)                                                                           \
+	"<spdRuleDefinitionEntry>\n<spdRuleDefName>" name "</spdRuleDefName>\n" rest               \
+	"</spdRuleDefinitionEntry>\n"
+#define FILTER "<spdRuleDefFilter>1.3.6.1.2.1.153.1.7.1.0</spdRuleDefFilter>\n"
+#define ACTION "<spdRuleDefAction>1.3.6.1.2.1.153.1.13.1.0</spdRuleDefAction>\n"
+#define ACTIVE "<spdRuleDefRowStatus>active</spdRuleDefRowStatus>\n"
+#define NOT_IN_SERVICE "<spdRuleDefRowStatus>notInService</spdRuleDefRowStatus>\n"
+#define GOOD(name) RULE(name, FILTER ACTION ACTIVE)
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
 /** A journal that can be told to fail. */
 struct disk {
 	bool broken;
@@ -32,9 +44,11 @@ void store_set(struct mib_store *s, const struct assignment *a);
 /** The same where it may be refused. */
 enum mib_err store_try(struct mib_store *s, const struct assignment *a);
 
-/** A manual ESP tunnel with its rule, group and endpoint; secrets apart, so that they can come first. */
+/** A manual ESP tunnel up to its endpoint; secrets apart, so that they can come first. */
 extern const struct assignment secrets[];
 extern const struct assignment tunnel[];
+/** An active rule "old" that drops, disabled and described. */
+extern const struct assignment old_rule[];
 
 /** A file with that content, at its beginning; the caller closes it. */
 int file_of(const char *text, size_t len);
