@@ -76,6 +76,17 @@ static void value(struct export *e, const struct mib_column *col, const struct m
 	check(e, xmlTextWriterWriteString(e->w, BAD_CAST e->text));
 }
 
+/*
+ * A row that was destroyed but is in use until its last pointer goes reads notInService; to a file
+ * it counts as what it still is, or what points at it could not come in again.
+ */
+static enum mib_row_status status_of(const struct export *e, const struct mib_row *r)
+{
+	if (mib_row_active(r))
+		return MIB_RS_ACTIVE;
+	return mib_row_status(mib_store_view(e->store), r, NULL);
+}
+
 static void leaf(struct export *e, const struct mib_row *r, const struct mib_column *col,
 		 const char *module)
 {
@@ -84,7 +95,7 @@ static void leaf(struct export *e, const struct mib_row *r, const struct mib_col
 	if (col->access < MIB_ACC_WRITE || mib_row_is_secret(r, col))
 		return;
 	if (col->tc == MIB_TC_ROW_STATUS)
-		v = mib_value_integer(mib_row_status(mib_store_view(e->store), r, NULL));
+		v = mib_value_integer(status_of(e, r));
 	else if (!mib_row_get(r, col, &v))
 		return;
 	readable(e, col, &v);

@@ -10,8 +10,8 @@
  *           <spdRuleDefName>web</spdRuleDefName> ..
  *
  * Columns of a table that augments another stand in the base table's entry, in their own module's
- * namespace. Configuration is written; secrets, read-only and observed objects are not. Nothing here
- * knows a table by name.
+ * namespace. Configuration is written; secrets, read-only and observed objects are not. Nothing
+ * here knows a table by name.
  */
 #ifndef XML_XML_H
 #define XML_XML_H

@@ -2,8 +2,8 @@
  * tests/unit/xml/check_export.c - what an export says: xml/export.c.
  *
  * The expected fragments are written by hand from RFC 6643 (7.1 and 7.2 scalars, 7.3 and 7.4
- * tables, 7.5 and 7.6 augmentation, 5 textual conventions) and RFC 7950 9 (lexical forms), base64 by
- * coreutils.
+ * tables, 7.5 and 7.6 augmentation, 5 textual conventions) and RFC 7950 9 (lexical forms),
+ * base64 by coreutils.
  */
 #include <check.h>
 #include <fcntl.h>
@@ -393,6 +393,42 @@ START_TEST(test_everything_comes_back_octet_for_octet)
 }
 END_TEST
 
+/* RFC 3289, diffServMultiFieldClfrStatus: destroyed while in use, it goes with the last pointer. */
+START_TEST(test_row_that_waits_for_its_last_pointer_is_exported_as_in_use)
+{
+	static const struct assignment rows[] = {
+		{ "diffServMultiFieldClfrAddrType", "7", "ipv4" },
+		{ "diffServMultiFieldClfrStatus", "7", "createAndGo" },
+		{ "spdRuleDefFilter", "web", "diffServMultiFieldClfrAddrType.7" },
+		{ "spdRuleDefAction", "web", "spdDropAction.0" },
+		{ "spdRuleDefRowStatus", "web", "createAndGo" },
+		{ NULL, NULL, NULL },
+	};
+	static const struct assignment destroy[] = {
+		{ "diffServMultiFieldClfrStatus", "7", "destroy" },
+		{ NULL, NULL, NULL },
+	};
+	struct mib_store *other = store_new(NULL);
+	struct outcome o;
+	char *a, *b;
+
+	store_set(store, rows);
+	store_set(store, destroy);
+	a = export_of(store);
+	ck_assert_ptr_nonnull(strstr(a, "<diffServMultiFieldClfrStatus>active<"));
+	o = import_text(store, a, REPLACE);
+	must_import(&o);
+	ck_assert_uint_eq(o.sum.created + o.sum.changed + o.sum.destroyed, 0);
+	o = import_text(other, a, 0);
+	must_import(&o);
+	b = export_of(other);
+	must_equal(a, b);
+	mib_store_free(other);
+	free(a);
+	free(b);
+}
+END_TEST
+
 START_TEST(test_staged_transaction_is_not_exported)
 {
 	static const struct assignment rows[] = {
@@ -459,6 +495,7 @@ int main(void)
 	tcase_add_test(c, test_every_table_is_exported_well_formed);
 	tcase_add_test(c, test_same_state_gives_same_octets_however_it_came_to_be);
 	tcase_add_test(c, test_everything_comes_back_octet_for_octet);
+	tcase_add_test(c, test_row_that_waits_for_its_last_pointer_is_exported_as_in_use);
 	tcase_add_test(c, test_staged_transaction_is_not_exported);
 	tcase_add_test(c, test_file_that_cannot_be_written_is_said);
 	tcase_add_test(c, test_full_disk_is_said);
