@@ -3,9 +3,9 @@
  *
  * AF_UNIX SOCK_SEQPACKET in the framing of chan/. A request is one CTL_REQUEST holding a JSON
  * object (and, for import and export, the descriptor of an anonymous file, memfd_create(2)); the
- * answer is any number of CTL_ITEM objects, then one CTL_END: {} or {"error": {...}}. An object too long for
- * one message begins in CTL_PARTs. One request at a time a connection; what is not of this form
- * closes it.
+ * answer is any number of CTL_ITEM objects, then one CTL_END: {} or {"error": {...}}. An object too
+ * long for one message begins in CTL_PARTs. One request at a time a connection; what is not of this
+ * form closes it.
  *
  *   {"command": "get", "table": "spdRuleDefinitionTable", "index": "\"web\""}
  *
