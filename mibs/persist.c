@@ -67,11 +67,20 @@ static bool row_is_kept(const struct mib_row *r, const struct mib_table *t)
 /**
  * What is kept of a column: what was set. RowStatus is never set but has a state: active,
  * notInService, or destroy when that waits for the last pointer. What else a row lacks is found out
- * again at load.
+ * again at load: a lost row stays active here. One that lost values would be active with defaults
+ * in their place, once it is written without them; so it is kept as notReady.
  */
 static bool row_value(const struct mib_row *r, const struct mib_column *col, struct mib_value *out)
 {
-	return (col->tc == MIB_TC_ROW_STATUS || mib_row_is_set(r, col)) && mib_row_get(r, col, out);
+	if (col->tc != MIB_TC_ROW_STATUS)
+		return mib_row_is_set(r, col) && mib_row_get(r, col, out);
+	if (!mib_row_get(r, col, out))
+		return false;
+	if (mib_row_lost_values(r))
+		*out = mib_value_integer(MIB_RS_NOT_READY);
+	else if (mib_row_lost(r) && out->number != MIB_RS_DESTROY)
+		*out = mib_value_integer(MIB_RS_ACTIVE);
+	return true;
 }
 
 static int bind_octets(sqlite3_stmt *st, int pos, const uint8_t *data, size_t len)
@@ -324,6 +333,9 @@ static enum mib_err load_cell(const struct load *l, const struct mib_column *col
 	}
 	if (!err)
 		err = mib_store_load_cell(l->store, col, index->ids, index->len, &v, &d);
+	else if (mib_store_load_lost(l->store, col, index->ids, index->len, NULL) ==
+		 MIB_RESOURCE_UNAVAILABLE)
+		err = MIB_RESOURCE_UNAVAILABLE;
 	mib_secret_fini(&secret);
 	if (!err)
 		return MIB_OK;

@@ -76,6 +76,7 @@ struct mib_row *mib_row_clone(const struct mib_row *r)
 	copy->n_cells = r->n_cells;
 	copy->changed_cs = r->changed_cs;
 	copy->segments_changed_cs = r->segments_changed_cs;
+	copy->lost = r->lost;
 	copy->active = r->active;
 	copy->doomed = r->doomed;
 	return copy;
@@ -190,7 +191,8 @@ static void cell_value(const struct mib_column *col, const struct mib_cell *c,
 
 bool mib_row_same(const struct mib_row *a, const struct mib_row *b)
 {
-	if (a->active != b->active || a->doomed != b->doomed || a->n_cells != b->n_cells)
+	if (a->active != b->active || a->doomed != b->doomed || a->lost != b->lost ||
+	    a->n_cells != b->n_cells)
 		return false;
 	for (size_t i = 0; i < a->n_cells; i++) {
 		const struct mib_column *col = a->shelf->cols[a->cells[i].slot];
@@ -259,6 +261,16 @@ void mib_row_index_copy(const struct mib_row *r, struct mib_oid *out)
 bool mib_row_active(const struct mib_row *r)
 {
 	return r->active;
+}
+
+bool mib_row_lost(const struct mib_row *r)
+{
+	return r->lost != MIB_LOST_NOT;
+}
+
+bool mib_row_lost_values(const struct mib_row *r)
+{
+	return r->lost == MIB_LOST_VALUES;
 }
 
 static bool default_value(const struct mib_column *col, const struct mib_default *def,

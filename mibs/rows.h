@@ -39,6 +39,13 @@ struct mib_edge {
 	struct mib_row *source;
 };
 
+/** What a load could not make active again; see mib_row_lost. */
+enum mib_lost {
+	MIB_LOST_NOT,
+	MIB_LOST_TARGET,		/* it is whole, but something it needs is missing */
+	MIB_LOST_VALUES,		/* values of its own could not be read */
+};
+
 struct mib_row {
 	RB_ENTRY(mib_row) link;
 	LIST_ENTRY(mib_row) idle;	/* committed rows that are not active */
@@ -50,6 +57,7 @@ struct mib_row {
 	uint16_t n_cells;
 	uint16_t n_edges;
 	uint8_t index_len;
+	uint8_t lost;			/* enum mib_lost */
 	bool active;
 	bool doomed;			/* destroyed, but kept while anything points at it */
 	bool committed;

@@ -76,10 +76,23 @@ void mib_row_index_copy(const struct mib_row *r, struct mib_oid *out);
 bool mib_row_active(const struct mib_row *r);
 
 /**
+ * Was the row active on disk, but could not be made so at load: what it refers to is gone, or
+ * values of its own could not be read? It reads notReady or notInService like any other; but what
+ * acts on rows must not take it for one that a manager took out, or packets that it protected pass.
+ * Ends when the row becomes active again, and when a manager sets it to notInService or destroys
+ * it; outlives changes of its other columns and restarts.
+ */
+bool mib_row_lost(const struct mib_row *r);
+
+/** Is it lost and are values of its own, too? What it reads as then is not what was set. */
+bool mib_row_lost_values(const struct mib_row *r);
+
+/**
  * The value of a column: as set, else its DEFVAL, else the default our decisions give it.
  * Gives secrets too: only for code that uses them; doors read through mib_get and mib_read.
- * RowStatus is given as it is kept: active, notInService for rows that are not, or destroy for a row
- * that is destroyed but stays, active as it was, until nothing points at it (RFC 3289 classifiers).
+ * RowStatus is given without asking what is missing: active, notInService for rows that are not, or
+ * destroy for a row that is destroyed but stays, active as it was, until nothing points at it
+ * (RFC 3289 classifiers).
  * @param col  a column of the row's table, of a table that augments it, or of its index
  * @return false: the column has no value
  */
@@ -315,14 +328,26 @@ void mib_store_set_master_start(struct mib_store *s, uint64_t boottime_cs);
 
 /**
  * Loading from disk, before serving: adds a row as it was. Whatever does not fit the schema (a
- * column that is gone, a value out of range) is refused with *d and left out.
+ * column that is gone, a value out of range) is refused with *d and left out; a row without one of
+ * its values is not made active (mib_row_lost_values). As RowStatus, notReady stands for a row that
+ * was active and has lost values at an earlier load.
  */
 MIB_MUST_CHECK enum mib_err mib_store_load_cell(struct mib_store *s, const struct mib_column *col,
 						const uint32_t *index, size_t index_len,
 						const struct mib_value *v, struct mib_diag *d);
 
 /**
- * Ends loading: settles which rows can be active. Rows whose targets are gone become notReady.
+ * The disk has a value for that column which cannot be read: its row is not made active
+ * (mib_row_lost_values). Rows of tables without RowStatus go by their defaults.
+ * @return MIB_OK, what is wrong with the index, MIB_RESOURCE_UNAVAILABLE; with *d
+ */
+MIB_MUST_CHECK enum mib_err mib_store_load_lost(struct mib_store *s, const struct mib_column *col,
+						const uint32_t *index, size_t index_len,
+						struct mib_diag *d);
+
+/**
+ * Ends loading: settles which rows can be active. Rows whose targets are gone become notReady, and
+ * are lost (mib_row_lost).
  * @param report  called for each such row with the reason; may be NULL
  */
 void mib_store_load_end(struct mib_store *s, uint64_t generation,

@@ -2,7 +2,8 @@
  * mibs/store_load.c - fills a store from disk, before it serves anyone.
  *
  * The disk is not trusted to fit the schema: each cell is judged as a value is, and which rows can
- * be active is settled anew at the end.
+ * be active is settled anew at the end. Those that were and cannot be are lost (mib_row_lost): they
+ * must not pass for rows that a manager took out.
  */
 #include "mibs/meaning.h"
 #include "mibs/special.h"
@@ -31,10 +32,64 @@ static enum mib_err refuse(const struct mib_column *col, const uint32_t *index, 
 	return err;
 }
 
+/* Until loading ends, active tells what the row was on disk. */
 static enum mib_err load_status(struct mib_row *r, const struct mib_value *v)
 {
-	r->active = v->number == MIB_RS_ACTIVE || v->number == MIB_RS_DESTROY;
+	r->active = v->number == MIB_RS_ACTIVE || v->number == MIB_RS_DESTROY ||
+		    v->number == MIB_RS_NOT_READY;
 	r->doomed = v->number == MIB_RS_DESTROY;
+	if (v->number == MIB_RS_NOT_READY)
+		r->lost = MIB_LOST_VALUES;
+	return MIB_OK;
+}
+
+static enum mib_err check_index(const struct mib_shelf *shelf, const uint32_t *index, size_t len,
+				struct mib_diag *d)
+{
+	struct mib_value parts[MIB_INDEX_MAX];
+	struct mib_index_scratch scratch;
+	enum mib_err err = mib_index_decode(shelf->table, index, len, parts, &scratch, d);
+
+	return err == MIB_OK ? mib_meaning_index(shelf->table, parts, d) : err;
+}
+
+/* The row of a good index, made when it is not there yet. */
+static enum mib_err row_at(struct mib_store *s, const struct mib_column *col,
+			   const uint32_t *index, size_t len, struct mib_row **out,
+			   struct mib_diag *d)
+{
+	struct mib_shelf *shelf = mib_store_shelf(s, col->table);
+
+	if (s->generation != 0 || s->txn != NULL)
+		return refuse(col, index, len, MIB_GEN_ERR, d, "the store is in use");
+	if (!s->loading)
+		start_loading(s);
+	*out = mib_rows_find(&shelf->rows, index, len);
+	if (*out != NULL)
+		return MIB_OK;
+	*out = mib_row_new(shelf, index, len);
+	if (*out == NULL)
+		return refuse(col, index, len, MIB_RESOURCE_UNAVAILABLE, d, "out of memory");
+	RB_INSERT(mib_row_tree, &shelf->rows, *out);
+	return MIB_OK;
+}
+
+enum mib_err mib_store_load_lost(struct mib_store *s, const struct mib_column *col,
+				 const uint32_t *index, size_t index_len, struct mib_diag *d)
+{
+	const struct mib_shelf *shelf = mib_store_shelf(s, col->table);
+	enum mib_err err = check_index(shelf, index, index_len, d);
+	struct mib_row *r;
+
+	if (err != MIB_OK || shelf->status == NULL)
+		return err;
+	err = row_at(s, col, index, index_len, &r, d);
+	if (err != MIB_OK)
+		return err;
+	r->lost = MIB_LOST_VALUES;
+	/* What may have been active is taken for it: only so it can be lost. */
+	if (col == shelf->status)
+		r->active = true;
 	return MIB_OK;
 }
 
@@ -45,34 +100,22 @@ enum mib_err mib_store_load_cell(struct mib_store *s, const struct mib_column *c
 	struct mib_shelf *shelf = mib_store_shelf(s, col->table);
 	const size_t slot = mib_shelf_slot(shelf, col);
 	const struct mib_meaning *m = shelf->meanings[slot];
-	struct mib_value parts[MIB_INDEX_MAX];
-	struct mib_index_scratch scratch;
-	enum mib_err err = mib_index_decode(shelf->table, index, index_len, parts, &scratch, d);
+	enum mib_err err = check_index(shelf, index, index_len, d);
+	struct mib_row *r;
 
-	if (err == MIB_OK)
-		err = mib_meaning_index(shelf->table, parts, d);
-	if (err == MIB_OK)
-		err = mib_value_check(col, v, d);
-	if (err == MIB_OK && m != NULL && m->value != NULL)
-		err = m->value(col, v, d);
 	if (err != MIB_OK)
 		return err;
 	if (col->tc == MIB_TC_TIME_STAMP || col->access < MIB_ACC_READ)
 		return refuse(col, index, index_len, MIB_WRONG_VALUE, d, "it is not kept");
-	if (s->generation != 0 || s->txn != NULL)
-		return refuse(col, index, index_len, MIB_GEN_ERR, d, "the store is in use");
-	if (!s->loading)
-		start_loading(s);
-
-	struct mib_row *r = mib_rows_find(&shelf->rows, index, index_len);
-
-	if (r == NULL) {
-		r = mib_row_new(shelf, index, index_len);
-		if (r == NULL)
-			return refuse(col, index, index_len, MIB_RESOURCE_UNAVAILABLE, d,
-				      "out of memory");
-		RB_INSERT(mib_row_tree, &shelf->rows, r);
-	}
+	err = mib_value_check(col, v, d);
+	if (err == MIB_OK && m != NULL && m->value != NULL)
+		err = m->value(col, v, d);
+	if (err != MIB_OK)
+		return mib_store_load_lost(s, col, index, index_len, NULL) ==
+		       MIB_RESOURCE_UNAVAILABLE ? MIB_RESOURCE_UNAVAILABLE : err;
+	err = row_at(s, col, index, index_len, &r, d);
+	if (err != MIB_OK)
+		return err;
 	if (col == shelf->status)
 		return load_status(r, v);
 	if (!mib_row_set(r, slot, v))
@@ -91,6 +134,16 @@ static void tell(const struct reporter *rep, const struct mib_diag *d)
 		rep->report(rep->arg, d);
 }
 
+/* Takes a row out of force. Those without RowStatus have nothing else to be. */
+static void lose(struct mib_row *r)
+{
+	if (r->shelf->status == NULL || !r->active)
+		return;
+	r->active = false;
+	if (r->lost == MIB_LOST_NOT)
+		r->lost = MIB_LOST_TARGET;
+}
+
 /* Puts the loaded rows where the store can find them from all sides. */
 static void enter_rows(struct mib_store *s, const struct reporter *rep)
 {
@@ -101,11 +154,13 @@ static void enter_rows(struct mib_store *s, const struct reporter *rep)
 		RB_INIT(&s->shelves[i].rows);
 		while ((r = RB_ROOT(&loaded)) != NULL) {
 			RB_REMOVE(mib_row_tree, &loaded, r);
+			if (!r->active)
+				r->lost = MIB_LOST_NOT;
 			if (!mib_edges_make(r)) {
 				struct mib_diag d = { 0 };
 
 				/* Out of force is safe; a row without its edges is not. */
-				r->active = r->shelf->status == NULL;
+				lose(r);
 				mib_diag_set(&d, r->shelf->status, r->index, r->index_len,
 					     "out of memory: it is not in force");
 				tell(rep, &d);
@@ -119,6 +174,11 @@ static bool can_stay(const struct mib_store *s, const struct mib_row *r, struct 
 {
 	const struct mib_column *at;
 
+	if (r->lost == MIB_LOST_VALUES) {
+		mib_diag_set(d, r->shelf->status, r->index, r->index_len,
+			     "values of it could not be loaded: it is not in force");
+		return false;
+	}
 	return mib_row_check_active(&s->view, r, &at, d) == MIB_OK &&
 	       mib_refs_check_nesting(&s->view, r, &at, d) == MIB_OK;
 }
@@ -137,7 +197,7 @@ static bool settle_shelf(struct mib_store *s, struct mib_shelf *shelf, const str
 		if (!r->active || can_stay(s, r, &d))
 			continue;
 		mib_store_remove(s, r);
-		r->active = false;
+		lose(r);
 		mib_store_insert(s, r);
 		tell(rep, &d);
 		any = true;

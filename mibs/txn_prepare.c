@@ -85,12 +85,17 @@ static enum mib_err settle_status(struct mib_txn *t, struct mib_staged *st, stru
 		break;
 	case MIB_RS_TO_IDLE:
 		/* A doomed row goes on serving those that point at it. */
-		if (!st->after->doomed)
-			st->after->active = false;
+		if (st->after->doomed)
+			break;
+		st->after->active = false;
+		/* Out of service by a manager's word, no longer for what a load had to leave out. */
+		if (asked == MIB_RS_NOT_IN_SERVICE)
+			st->after->lost = MIB_LOST_NOT;
 		break;
 	case MIB_RS_TO_ACTIVE:
 		st->after->active = true;
 		st->after->doomed = false;
+		st->after->lost = MIB_LOST_NOT;
 		break;
 	}
 	return MIB_OK;

@@ -141,6 +141,7 @@ static bool compound(struct pol_build *b, const struct mib_row *first, enum ipsp
 	struct level levels[POL_DEPTH_MAX];
 	const struct mib_row *enter = first;
 	unsigned depth = 0, steps = 0, deciders = 0;
+	char name[POL_ROW_TEXT];
 
 	discard(out, "has a compound action without an active subaction: its packets are dropped");
 	while (enter || depth > 0) {
@@ -157,13 +158,20 @@ static bool compound(struct pol_build *b, const struct mib_row *first, enum ipsp
 			l = &levels[depth++];
 			mib_row_index_copy(enter, &l->prefix);
 			l->walk = (struct pol_walk){ .view = v, .prefix = &l->prefix,
-						     .table = &mib_t_spdSubactionsTable };
+						     .table = &mib_t_spdSubactionsTable,
+						     .with_lost = true };
 			enter = NULL;
 		}
 		sub = pol_walk_next(&l->walk);
 		if (!sub) {
 			depth--;
 			continue;
+		}
+		/* Without it, the others might decide otherwise than all of them did. */
+		if (mib_row_lost(sub)) {
+			discard(out, "uses %s, which was lost at start: its packets are dropped",
+				pol_row_name(sub, name));
+			return true;
 		}
 		pol_target_of(v, sub, MIB_COL(spdSubactionsTable, spdSubActSubActionName), &t);
 		if (t.table == &mib_t_spdCompoundActionTable && t.row) {

@@ -71,6 +71,7 @@ static enum mib_err closure_derive(struct mib_txn *t, const struct mib_change *c
 				   struct mib_diag *d)
 {
 	const struct mib_column *release = MIB_COL(ipspdClosureTable, ipspdClosureRelease);
+	const struct mib_row *endpoint;
 	const uint32_t *index;
 	size_t len;
 
@@ -83,6 +84,10 @@ static enum mib_err closure_derive(struct mib_txn *t, const struct mib_change *c
 		return pol_refuse(d, c->after, release,
 				  "policy is bound there: take the endpoint row, or the "
 				  "system-wide group, out first");
+	endpoint = mib_view_row(mib_txn_view(t), &mib_t_spdEndpointToGroupTable, index, len);
+	if (endpoint && mib_row_lost(endpoint))
+		return pol_refuse(d, c->after, release, "the endpoint row there was lost at start "
+				  "and keeps it closed: destroy it first");
 	return mib_txn_force(t, release, index, len, NULL);
 }
 

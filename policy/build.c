@@ -252,6 +252,13 @@ bool pol_build_problem(struct pol_build *b, const struct mib_row *r, const char 
 	return true;
 }
 
+bool pol_build_lost(struct pol_build *b, const struct mib_row *r)
+{
+	char why[POL_LOST_TEXT];
+
+	return pol_build_problem(b, r, "%s", pol_lost_reason(pol_build_view(b), r, why));
+}
+
 bool pol_build_reserve_sas(struct pol_build *b, size_t n)
 {
 	/* Allocated once: a buffer that grows leaves keys behind in freed memory. */

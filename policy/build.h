@@ -45,6 +45,9 @@ bool pol_build_has_origin(const struct pol_build *b, const struct mib_row *r);
 bool pol_build_problem(struct pol_build *b, const struct mib_row *r, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/** Notes of a lost row why it is not active. @return false: no memory */
+bool pol_build_lost(struct pol_build *b, const struct mib_row *r);
+
 /** Room for n SAs, before the first of them. @return false: no memory */
 bool pol_build_reserve_sas(struct pol_build *b, size_t n);
 

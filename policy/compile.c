@@ -3,6 +3,7 @@
  *
  *     row or scalar                                   list
  *     active spdEndpointToGroupTable[dir, if]         (if, dir) with its group
+ *     ... lost at start                               (if, dir) without entries
  *     ipspdClosureTable[dir, if], no active endpoint  (if, dir) without entries: all is discarded
  *     spdIngress/EgressPolicyGroupName not empty      (0, dir) with that group
  *     ... empty, but ipspdClosureTable[dir, 0] or
@@ -42,7 +43,7 @@ static bool add_list(struct pol_build *b, uint32_t ifindex, enum ipsp_dir dir, c
 static bool endpoints(struct pol_build *b)
 {
 	struct pol_walk walk = { .view = pol_build_view(b),
-				 .table = &mib_t_spdEndpointToGroupTable };
+				 .table = &mib_t_spdEndpointToGroupTable, .with_lost = true };
 	const struct mib_row *r;
 
 	while ((r = pol_walk_next(&walk))) {
@@ -53,6 +54,11 @@ static bool endpoints(struct pol_build *b)
 		bound_to(r, &dir, &ifindex);
 		mib_row_text(r, MIB_COL(spdEndpointToGroupTable, spdEndGroupName), group,
 			     sizeof(group));
+		if (mib_row_lost(r)) {
+			group[0] = '\0';
+			if (!pol_build_lost(b, r))
+				return false;
+		}
 		if (!add_list(b, ifindex, dir, group))
 			return false;
 	}
@@ -103,7 +109,7 @@ static bool closures(struct pol_build *b)
 		bound_to(r, &dir, &ifindex);
 		endpoint = mib_view_row(pol_build_view(b), &mib_t_spdEndpointToGroupTable,
 					(const uint32_t[]){ dir, ifindex }, 2);
-		if (ifindex == 0 || (endpoint && mib_row_active(endpoint)))
+		if (ifindex == 0 || (endpoint && pol_row_meant(endpoint)))
 			continue;
 		if (!add_list(b, ifindex, dir, ""))
 			return false;

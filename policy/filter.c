@@ -137,6 +137,19 @@ static enum pol_calc follow(const struct mib_view *v, const struct mib_row *r,
 			    const struct mib_column *col, unsigned depth,
 			    struct pol_budget *budget, struct pol_match *out);
 
+/* One that was lost at start may match or not: without it, the compound might match less. */
+static enum pol_calc subfilter(const struct mib_view *v, const struct mib_row *m, unsigned depth,
+			       struct pol_budget *budget, struct pol_match *out)
+{
+	char name[POL_ROW_TEXT];
+
+	if (mib_row_lost(m))
+		return pol_match_unknown(out, "uses %s, which was lost at start",
+					 pol_row_name(m, name));
+	return follow(v, m, MIB_COL(spdSubfiltersTable, spdSubFiltSubfilter), depth + 1, budget,
+		      out);
+}
+
 /* An empty compound filter is false before negation, whatever its logic. */
 static enum pol_calc compound(const struct mib_view *v, const struct mib_row *r, unsigned depth,
 			      struct pol_budget *budget, struct pol_match *out)
@@ -147,7 +160,7 @@ static enum pol_calc compound(const struct mib_view *v, const struct mib_row *r,
 	struct pol_match acc = { 0 };
 	struct mib_oid prefix;
 	struct pol_walk walk = { .view = v, .table = &mib_t_spdSubfiltersTable,
-				 .prefix = &prefix };
+				 .prefix = &prefix, .with_lost = true };
 	enum pol_calc rc = POL_CALC_OK;
 	bool first = true;
 
@@ -158,8 +171,7 @@ static enum pol_calc compound(const struct mib_view *v, const struct mib_row *r,
 			rc = pol_match_unknown(&acc, "has a filter too complex to compile");
 			break;
 		}
-		rc = follow(v, m, MIB_COL(spdSubfiltersTable, spdSubFiltSubfilter), depth + 1,
-			    budget, &sub);
+		rc = subfilter(v, m, depth, budget, &sub);
 		if (rc == POL_CALC_OK &&
 		    pol_row_truth(m, MIB_COL(spdSubfiltersTable, spdSubFiltSubfilterIsNegated),
 				  false))

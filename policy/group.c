@@ -5,6 +5,9 @@
  * kept as a match set, so a rule's boxes are those of its filter and of all guards above it. A
  * subgroup in which nothing runs leads on to the next row of the outer group, which first match in
  * one flat list does by itself.
+ *
+ * Rows that were lost at start keep their places: a contents row that is lost discards what it, or
+ * anything that it leads to, might have matched.
  */
 #include "policy/group.h"
 
@@ -21,6 +24,7 @@ struct frame {
 	struct mib_oid prefix;
 	struct pol_walk walk;
 	struct pol_match guard;
+	const struct mib_row *lost;	/* the lost contents row that led here; NULL: none */
 };
 
 /* What making one group's list takes along. */
@@ -79,30 +83,32 @@ static enum step unusable(struct flatten *f, const struct mib_row *contents,
 }
 
 /* Opens a nested group. Takes guard. */
-static enum step enter(struct flatten *f, const struct mib_oid *prefix, struct pol_match *guard)
+static enum step enter(struct flatten *f, const struct mib_oid *prefix, struct pol_match *guard,
+		       const struct mib_row *lost)
 {
 	struct frame *fr = &f->frames[f->depth++];
 
 	fr->prefix = *prefix;
 	fr->walk = (struct pol_walk){ .view = pol_build_view(f->b), .prefix = &fr->prefix,
-				      .table = &mib_t_spdGroupContentsTable };
+				      .table = &mib_t_spdGroupContentsTable, .with_lost = true };
+	fr->lost = lost;
 	fr->guard = (struct pol_match){ 0 };
 	pol_match_move(&fr->guard, guard);
 	return STEP_OK;
 }
 
 static enum step subgroup(struct flatten *f, const struct mib_row *contents,
-			  struct pol_match *guard)
+			  struct pol_match *guard, const struct mib_row *lost)
 {
 	struct mib_oid prefix;
 
 	if (!pol_index_by_name(contents, MIB_COL(spdGroupContentsTable, spdGroupContComponentName),
 			       &mib_t_spdGroupContentsTable, &prefix) ||
-	    !pol_next_active(pol_build_view(f->b), &mib_t_spdGroupContentsTable, &prefix, NULL))
+	    !pol_first_meant(pol_build_view(f->b), &mib_t_spdGroupContentsTable, &prefix))
 		return unusable(f, contents, guard, "names a group without active rows");
 	if (f->depth == POL_DEPTH_MAX)
 		return unusable(f, contents, guard, "nests groups too deep");
-	return enter(f, &prefix, guard);
+	return enter(f, &prefix, guard, lost);
 }
 
 /* The rule's own filter, after negation. */
@@ -120,6 +126,24 @@ static enum pol_calc rule_match(struct flatten *f, const struct mib_row *rule,
 	if (rc == POL_CALC_OK)
 		rc = pol_match_and(out, guard, &budget);
 	return rc;
+}
+
+/* The rule, or what leads to it, was lost at start. */
+static enum step lost_entry(struct flatten *f, const struct mib_row *rule,
+			    const struct pol_match *m, const struct mib_row *lost)
+{
+	static const struct pol_decision drop = { .action = IPSP_DISCARD };
+	const struct pol_origin *origin = pol_build_origin(f->b, rule);
+	char name[POL_ROW_TEXT];
+	bool noted;
+
+	if (mib_row_lost(rule))
+		noted = pol_build_lost(f->b, rule);
+	else
+		noted = pol_build_problem(f->b, rule, "is in its group by %s, which was lost at "
+					  "start: its packets are dropped",
+					  pol_row_name(lost, name));
+	return origin && noted ? put(f, origin, &drop, m) : STEP_NO_MEMORY;
 }
 
 static enum step rule_entry(struct flatten *f, const struct mib_row *rule,
@@ -143,7 +167,7 @@ static enum step rule_entry(struct flatten *f, const struct mib_row *rule,
 }
 
 static enum step rule(struct flatten *f, const struct mib_row *contents,
-		      const struct pol_match *guard)
+		      const struct pol_match *guard, const struct mib_row *lost)
 {
 	const struct mib_row *r = pol_row_by_name(pol_build_view(f->b), contents,
 						  MIB_COL(spdGroupContentsTable,
@@ -152,38 +176,50 @@ static enum step rule(struct flatten *f, const struct mib_row *contents,
 	struct pol_match m = { 0 };
 	enum step rc;
 
-	if (!r || !mib_row_active(r))
+	if (!r || !pol_row_meant(r))
 		return unusable(f, contents, guard, "names a rule that is not there or not active");
+	/* Its filter, and whether it is enabled, may be among them. */
+	if (mib_row_lost_values(r))
+		return pol_build_lost(f->b, r) ?
+		       unusable(f, contents, guard, "names a rule that lost values at start") :
+		       STEP_NO_MEMORY;
 	if (!pol_row_enabled(r, MIB_COL(spdRuleDefinitionTable, spdRuleDefAdminStatus)))
 		return STEP_OK;
 	rc = from_calc(rule_match(f, r, guard, &m));
 	if (rc == STEP_OK)
-		rc = rule_entry(f, r, &m);
+		rc = lost || mib_row_lost(r) ? lost_entry(f, r, &m, lost) : rule_entry(f, r, &m);
 	pol_match_fini(&m);
 	return rc;
 }
 
-/* One active row of the group on top of the stack. */
+/* One row of the group on top of the stack, active or lost at start. */
 static enum step contents_row(struct flatten *f, const struct mib_row *r)
 {
+	const struct frame *top = &f->frames[f->depth - 1];
+	const struct mib_row *lost = mib_row_lost(r) ? r : top->lost;
 	struct pol_budget budget = POL_BUDGET_INIT;
 	struct pol_match guard = { 0 };
 	enum step rc;
 
+	if (mib_row_lost(r) && !pol_build_lost(f->b, r))
+		return STEP_NO_MEMORY;
+	/* Its filter may be among them, and what it leads to. */
+	if (mib_row_lost_values(r))
+		return unusable(f, r, &top->guard, "lost values at start");
 	rc = from_calc(pol_filter_of(pol_build_view(f->b), r,
 				     MIB_COL(spdGroupContentsTable, spdGroupContFilter), &budget,
 				     &guard));
 	if (rc == STEP_OK)
-		rc = from_calc(pol_match_and(&guard, &f->frames[f->depth - 1].guard, &budget));
+		rc = from_calc(pol_match_and(&guard, &top->guard, &budget));
 	if (rc == STEP_OK && guard.unsure &&
 	    !pol_build_problem(f->b, r, "%s: its packets are dropped", guard.reason))
 		rc = STEP_NO_MEMORY;
 	if (rc == STEP_OK && !pol_boxes_none(&guard.may)) {
 		if (mib_row_number(r, MIB_COL(spdGroupContentsTable, spdGroupContComponentType),
 				   COMPONENT_RULE) == COMPONENT_GROUP)
-			rc = subgroup(f, r, &guard);
+			rc = subgroup(f, r, &guard, lost);
 		else
-			rc = rule(f, r, &guard);
+			rc = rule(f, r, &guard, lost);
 	}
 	pol_match_fini(&guard);
 	return rc;
@@ -248,7 +284,7 @@ struct pol_entries *pol_group_entries(struct pol_build *b, const char *group, en
 	f.to = to;
 	rc = from_calc(pol_match_all(&all));
 	if (rc == STEP_OK)
-		rc = enter(&f, &prefix, &all);
+		rc = enter(&f, &prefix, &all, NULL);
 	if (rc == STEP_OK)
 		rc = walk(&f);
 	pol_match_fini(&all);

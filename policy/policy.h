@@ -2,7 +2,8 @@
  * policy/policy.h - compiles active MIB rows into one generation of SPD lists and manual SAs.
  *
  * RFC 4807 section 3 (evaluation of groups), RFC 4301 4.4.1. A rule that cannot be compiled never
- * passes traffic: every packet it might match is discarded, and its status says why. No I/O, no
+ * passes traffic: every packet it might match is discarded, and its status says why. So it is with
+ * a row that was lost at start (mib_row_lost): it is not in force, but keeps its place. No I/O, no
  * clock: ifIndexes, ids and rows in; values out.
  */
 #ifndef POLICY_POLICY_H
@@ -28,7 +29,7 @@ struct pol_origin {
 
 /** Why a row is not in force, or not fully. */
 struct pol_problem {
-	const struct mib_table *table;	/* rules, preconfigured actions, contents rows */
+	const struct mib_table *table;	/* rules, preconfigured actions, contents, endpoint rows */
 	struct mib_oid index;
 	char reason[200];
 };

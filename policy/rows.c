@@ -68,29 +68,47 @@ const struct mib_row *pol_row_by_name(const struct mib_view *v, const struct mib
 	return mib_view_row(v, t, index.ids, index.len);
 }
 
-const struct mib_row *pol_next_active(const struct mib_view *v, const struct mib_table *t,
-				      const struct mib_oid *prefix, const struct mib_oid *after)
+bool pol_row_meant(const struct mib_row *r)
 {
-	const struct mib_row *r = mib_view_next(v, t, prefix, after);
-	struct mib_oid at;
+	return mib_row_active(r) || mib_row_lost(r);
+}
 
-	while (r && !mib_row_active(r)) {
-		mib_row_index_copy(r, &at);
-		r = mib_view_next(v, t, prefix, &at);
-	}
-	return r;
+const char *pol_lost_reason(const struct mib_view *v, const struct mib_row *r,
+			    char buf[POL_LOST_TEXT])
+{
+	struct mib_diag d = { 0 };
+
+	if (mib_row_lost_values(r))
+		snprintf(buf, POL_LOST_TEXT, "lost values at start: its packets are dropped");
+	else if (mib_row_status(v, r, &d) == MIB_RS_NOT_READY)
+		snprintf(buf, POL_LOST_TEXT, "was lost at start, its packets are dropped: %.150s",
+			 d.text);
+	else
+		snprintf(buf, POL_LOST_TEXT, "was lost at start, its packets are dropped: it "
+			 "could be active again");
+	return buf;
 }
 
 const struct mib_row *pol_walk_next(struct pol_walk *w)
 {
-	const struct mib_row *r = pol_next_active(w->view, w->table, w->prefix,
-						  w->begun ? &w->at : NULL);
+	const struct mib_row *r;
 
-	if (r) {
+	do {
+		r = mib_view_next(w->view, w->table, w->prefix, w->begun ? &w->at : NULL);
+		if (!r)
+			return NULL;
 		mib_row_index_copy(r, &w->at);
 		w->begun = true;
-	}
+	} while (!mib_row_active(r) && !(w->with_lost && mib_row_lost(r)));
 	return r;
+}
+
+const struct mib_row *pol_first_meant(const struct mib_view *v, const struct mib_table *t,
+				      const struct mib_oid *prefix)
+{
+	struct pol_walk walk = { .view = v, .table = t, .prefix = prefix, .with_lost = true };
+
+	return pol_walk_next(&walk);
 }
 
 bool pol_row_truth(const struct mib_row *r, const struct mib_column *col, bool fallback)

@@ -43,15 +43,29 @@ bool pol_index_by_name(const struct mib_row *r, const struct mib_column *col,
 const struct mib_row *pol_row_by_name(const struct mib_view *v, const struct mib_row *r,
 				      const struct mib_column *col, const struct mib_table *t);
 
-/** The next active row under a prefix, after `after` (NULL: the first). */
-const struct mib_row *pol_next_active(const struct mib_view *v, const struct mib_table *t,
-				      const struct mib_oid *prefix, const struct mib_oid *after);
+/**
+ * Is the row meant to be in force: active, or lost at start? Where another row could take the place
+ * of one that is lost, and let packets pass, both count.
+ */
+bool pol_row_meant(const struct mib_row *r);
+
+/** Room for what pol_lost_reason says. */
+#define POL_LOST_TEXT 200
+
+/** Why a lost row is not active: a sentence without its subject. Returns buf. */
+const char *pol_lost_reason(const struct mib_view *v, const struct mib_row *r,
+			    char buf[POL_LOST_TEXT]);
+
+/** The first row under a prefix that is meant to be in force, or NULL. */
+const struct mib_row *pol_first_meant(const struct mib_view *v, const struct mib_table *t,
+				      const struct mib_oid *prefix);
 
 /** Walks the active rows of a table (below prefix, or all if NULL). */
 struct pol_walk {
 	const struct mib_view *view;
 	const struct mib_table *table;
 	const struct mib_oid *prefix;	/* borrowed; NULL: all */
+	bool with_lost;			/* lost rows too: see pol_row_meant */
 	struct mib_oid at;
 	bool begun;
 };

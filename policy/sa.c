@@ -74,8 +74,8 @@ bool pol_sa_peer(const struct mib_view *v, const struct mib_row *r, struct ipsp_
 	if (!pol_index_by_name(r, PRE(ipsaSaPreActPeerGatewayIdName), &mib_t_ipsaPeerIdentityTable,
 			       &prefix))
 		return false;
-	peer = pol_next_active(v, &mib_t_ipsaPeerIdentityTable, &prefix, NULL);
-	return peer && peer_row_address(peer, out);
+	peer = pol_first_meant(v, &mib_t_ipsaPeerIdentityTable, &prefix);
+	return peer && mib_row_active(peer) && peer_row_address(peer, out);
 }
 
 /* 0 is no limit on either side. */
@@ -220,7 +220,7 @@ static void judge_peer(struct judge *j, struct ipsp_sa_config *sa)
 	if (!pol_sa_peer(j->view, j->row, &sa->remote)) {
 		sa->remote = (struct ipsp_addr){ 0 };
 		judge(j, POL_SA_WRONG, "names by ipsaSaPreActPeerGatewayIdName a peer whose "
-		      "first active row is not there or has no address");
+		      "first row is not there, was lost at start or has no address");
 	}
 }
 

@@ -30,7 +30,8 @@ enum ipsp_dir pol_sa_dir(const struct mib_row *r);
 
 /**
  * Where the peer of a preconfigured action is, if its PeerGatewayIdName leads to an address: that
- * of the active row with the lowest priority number.
+ * of the active row with the lowest priority number. No other stands in for one that was lost at
+ * start.
  */
 bool pol_sa_peer(const struct mib_view *v, const struct mib_row *r, struct ipsp_addr *out);
 

@@ -52,6 +52,13 @@ bool pol_status_in_force(const struct pol_status *st, const struct mib_row *r,
 	const uint32_t *index = mib_row_index(r, &len);
 
 	buf[0] = '\0';
+	if (mib_row_lost(r)) {
+		char why[POL_LOST_TEXT];
+
+		snprintf(buf, POL_STATUS_TEXT, "%s",
+			 pol_lost_reason(mib_store_view(st->store), r, why));
+		return false;
+	}
 	if (!mib_row_active(r)) {
 		snprintf(buf, POL_STATUS_TEXT, "is not active");
 		return false;

@@ -57,6 +57,23 @@ static void load_row(const struct fx_row *row, int status)
 						     at.ids, at.len, &v, NULL), MIB_OK);
 }
 
+static const struct mib_row *row_of(const char *table, const char *index)
+{
+	const struct mib_table *t = mib_table_by_name(table);
+	struct mib_oid at;
+
+	ck_assert_int_eq(mib_index_parse(t, index, &at, NULL), MIB_OK);
+	return mib_view_row(mib_store_view(store), t, at.ids, at.len);
+}
+
+static bool is_lost(const char *table, const char *index)
+{
+	const struct mib_row *r = row_of(table, index);
+
+	ck_assert_ptr_nonnull(r);
+	return mib_row_lost(r);
+}
+
 START_TEST(test_a_whole_policy_comes_back_in_force_whatever_the_order)
 {
 	struct mib_store *other = fx_store();
@@ -79,6 +96,10 @@ START_TEST(test_a_whole_policy_comes_back_in_force_whatever_the_order)
 	/* Restored rows have not changed since the system started: LastChanged is zero. */
 	got = fx_dump(store);
 	fx_expect_same(got, expected);
+	for (n = 0; fx_policy[n].table != NULL; n++)
+		if (row_of(fx_policy[n].table, fx_policy[n].index) != NULL)
+			ck_assert_msg(!is_lost(fx_policy[n].table, fx_policy[n].index), "%s.%s",
+				      fx_policy[n].table, fx_policy[n].index);
 	free(expected);
 	free(got);
 }
@@ -108,6 +129,154 @@ START_TEST(test_rows_whose_targets_are_gone_are_out_of_force_and_reported)
 	ck_assert(strstr(reports, "spdGroupContComponentName.\"g\",1;") != NULL);
 	ck_assert(strstr(reports, "spdEndGroupName.inbound,2;") != NULL);
 	ck_assert_uint_eq(mib_store_rows_not_ready(store), 3);
+	ck_assert(is_lost("spdRuleDefinitionTable", "a"));
+	ck_assert(is_lost("spdGroupContentsTable", "g,1"));
+	ck_assert(is_lost("spdEndpointToGroupTable", "inbound,2"));
+	ck_assert(!is_lost("spdTimeFilterTable", "w"));
+}
+END_TEST
+
+/* Loads a rule that was active, by a filter that is not there. */
+static void load_lost_rule(void)
+{
+	const struct fx_row rule = { "spdRuleDefinitionTable", "a",
+		"spdRuleDefFilter=spdTimeFiltPeriod.\"gone\" spdRuleDefAction=spdDropAction.0" };
+
+	load_row(&rule, MIB_RS_ACTIVE);
+	mib_store_load_end(store, 1, report, reports);
+	ck_assert(is_lost("spdRuleDefinitionTable", "a"));
+	ck_assert(!mib_row_lost_values(row_of("spdRuleDefinitionTable", "a")));
+}
+
+static enum mib_err set_status(int status)
+{
+	return fx_set(store, "spdRuleDefinitionTable", "a", "", status, NULL);
+}
+
+static void bring_filter_back(void)
+{
+	ck_assert_int_eq(fx_set(store, "spdTimeFilterTable", "gone", "", MIB_RS_CREATE_AND_GO, NULL),
+			 MIB_OK);
+}
+
+START_TEST(test_a_row_that_was_not_active_is_not_lost)
+{
+	const struct fx_row rule = { "spdRuleDefinitionTable", "a",
+		"spdRuleDefFilter=spdTimeFiltPeriod.\"gone\" spdRuleDefAction=spdDropAction.0" };
+
+	load_row(&rule, MIB_RS_NOT_IN_SERVICE);
+	mib_store_load_end(store, 1, report, reports);
+	ck_assert_int_eq(fx_status(store, "spdRuleDefinitionTable", "a"), MIB_RS_NOT_READY);
+	ck_assert(!is_lost("spdRuleDefinitionTable", "a"));
+}
+END_TEST
+
+/* What a manager does to a lost rule whose filter is back, and whether it is lost after that. */
+static const struct {
+	const char *name;
+	const char *columns;
+	int status;
+	bool lost;
+	int reads;
+} acts[] = {
+	{ "another column", "spdRuleDefDescription=x", 0, true, MIB_RS_NOT_IN_SERVICE },
+	{ "another action", "spdRuleDefAction=spdAcceptAction.0", 0, true, MIB_RS_NOT_IN_SERVICE },
+	{ "into force", "", MIB_RS_ACTIVE, false, MIB_RS_ACTIVE },
+	{ "out of service", "", MIB_RS_NOT_IN_SERVICE, false, MIB_RS_NOT_IN_SERVICE },
+};
+
+START_TEST(test_a_lost_row_stays_lost_until_a_manager_settles_it)
+{
+	load_lost_rule();
+	bring_filter_back();
+	ck_assert_int_eq(fx_status(store, "spdRuleDefinitionTable", "a"), MIB_RS_NOT_IN_SERVICE);
+	ck_assert(is_lost("spdRuleDefinitionTable", "a"));
+	ck_assert_int_eq(fx_set(store, "spdRuleDefinitionTable", "a", acts[_i].columns,
+				acts[_i].status, NULL), MIB_OK);
+	ck_assert_msg(is_lost("spdRuleDefinitionTable", "a") == acts[_i].lost, "%s", acts[_i].name);
+	ck_assert_int_eq(fx_status(store, "spdRuleDefinitionTable", "a"), acts[_i].reads);
+}
+END_TEST
+
+START_TEST(test_a_lost_row_that_is_destroyed_comes_back_as_a_new_one)
+{
+	load_lost_rule();
+	ck_assert_int_eq(set_status(MIB_RS_DESTROY), MIB_OK);
+	ck_assert_int_eq(set_status(MIB_RS_CREATE_AND_WAIT), MIB_OK);
+	ck_assert(!is_lost("spdRuleDefinitionTable", "a"));
+}
+END_TEST
+
+START_TEST(test_a_refused_or_undone_act_leaves_a_row_lost)
+{
+	const struct fx_row service = { "spdRuleDefinitionTable", "a", "" };
+	struct mib_txn *t;
+
+	load_lost_rule();
+	/* RFC 2579: a row that is notReady cannot be set to notInService, nor active. */
+	ck_assert_int_eq(set_status(MIB_RS_NOT_IN_SERVICE), MIB_INCONSISTENT_VALUE);
+	ck_assert_int_eq(set_status(MIB_RS_ACTIVE), MIB_INCONSISTENT_VALUE);
+	ck_assert(is_lost("spdRuleDefinitionTable", "a"));
+	bring_filter_back();
+	t = fx_begin(store);
+	ck_assert_int_eq(fx_stage(t, &service, MIB_RS_NOT_IN_SERVICE, NULL), MIB_OK);
+	ck_assert_int_eq(mib_txn_prepare(t, NULL), MIB_OK);
+	/* Nothing but being lost changes, and that is a change, for the disk too. */
+	ck_assert(mib_txn_is_change(t));
+	ck_assert_int_eq(mib_txn_commit(t, NULL), MIB_OK);
+	ck_assert(!is_lost("spdRuleDefinitionTable", "a"));
+	ck_assert_int_eq(mib_txn_undo(t, NULL), MIB_OK);
+	mib_txn_done(t);
+	ck_assert(is_lost("spdRuleDefinitionTable", "a"));
+}
+END_TEST
+
+/* How one value of a row can be lost; the others are good and the row needs no more than them. */
+enum { REFUSED_FIRST, REFUSED_LAST, UNREADABLE, STATUS_UNREADABLE, NOT_READY, REFUSED_IDLE };
+static const struct {
+	const char *name;
+	int how;
+	bool lost;
+} damages[] = {
+	{ "a refused value before the others", REFUSED_FIRST, true },
+	{ "a refused value after the others", REFUSED_LAST, true },
+	{ "a value that cannot be read", UNREADABLE, true },
+	{ "a status that cannot be read", STATUS_UNREADABLE, true },
+	{ "a row that lost values before", NOT_READY, true },
+	{ "a refused value of a row out of service", REFUSED_IDLE, false },
+};
+
+START_TEST(test_a_row_that_lost_a_value_is_not_active_without_it)
+{
+	const struct fx_row rule = { "spdRuleDefinitionTable", "a",
+		"spdRuleDefFilter=spdTrueFilter.0 spdRuleDefAction=spdAcceptAction.0" };
+	const struct mib_column *negated = MIB_COL(spdRuleDefinitionTable, spdRuleDefFilterNegated);
+	const struct mib_column *status = MIB_COL(spdRuleDefinitionTable, spdRuleDefRowStatus);
+	const struct mib_value bad = mib_value_integer(9);
+	const uint32_t index[] = { 1, 'a' };
+	const int how = damages[_i].how;
+
+	if (how == REFUSED_FIRST)
+		ck_assert_int_eq(mib_store_load_cell(store, negated, index, 2, &bad, NULL),
+				 MIB_WRONG_VALUE);
+	load_row(&rule, how == NOT_READY ? MIB_RS_NOT_READY :
+			how == REFUSED_IDLE ? MIB_RS_NOT_IN_SERVICE :
+			how == STATUS_UNREADABLE ? 0 : MIB_RS_ACTIVE);
+	if (how == REFUSED_LAST || how == REFUSED_IDLE)
+		ck_assert_int_eq(mib_store_load_cell(store, negated, index, 2, &bad, NULL),
+				 MIB_WRONG_VALUE);
+	if (how == UNREADABLE || how == STATUS_UNREADABLE)
+		ck_assert_int_eq(mib_store_load_lost(store, how == UNREADABLE ? negated : status,
+						     index, 2, NULL), MIB_OK);
+	mib_store_load_end(store, 1, report, reports);
+	ck_assert_int_eq(fx_status(store, "spdRuleDefinitionTable", "a"), MIB_RS_NOT_IN_SERVICE);
+	ck_assert_msg(is_lost("spdRuleDefinitionTable", "a") == damages[_i].lost, "%s",
+		      damages[_i].name);
+	ck_assert(mib_row_lost_values(row_of("spdRuleDefinitionTable", "a")) == damages[_i].lost);
+	ck_assert_str_eq(reports, damages[_i].lost ? "spdRuleDefRowStatus.\"a\";" : "");
+	ck_assert_int_eq(set_status(MIB_RS_ACTIVE), MIB_OK);
+	ck_assert(!is_lost("spdRuleDefinitionTable", "a"));
+	ck_assert(!mib_row_lost_values(row_of("spdRuleDefinitionTable", "a")));
 }
 END_TEST
 
@@ -205,6 +374,13 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_a_whole_policy_comes_back_in_force_whatever_the_order);
 	tcase_add_test(tc, test_rows_whose_targets_are_gone_are_out_of_force_and_reported);
+	tcase_add_test(tc, test_a_row_that_was_not_active_is_not_lost);
+	tcase_add_loop_test(tc, test_a_lost_row_stays_lost_until_a_manager_settles_it, 0,
+			    sizeof(acts) / sizeof(acts[0]));
+	tcase_add_test(tc, test_a_lost_row_that_is_destroyed_comes_back_as_a_new_one);
+	tcase_add_test(tc, test_a_refused_or_undone_act_leaves_a_row_lost);
+	tcase_add_loop_test(tc, test_a_row_that_lost_a_value_is_not_active_without_it, 0,
+			    sizeof(damages) / sizeof(damages[0]));
 	tcase_add_test(tc, test_cells_that_do_not_fit_are_refused_alone);
 	tcase_add_test(tc, test_scalars_are_loaded_too);
 	tcase_add_test(tc, test_a_doomed_classifier_stays_doomed_over_a_restart);

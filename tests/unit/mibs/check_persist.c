@@ -156,6 +156,30 @@ START_TEST(test_row_status_comes_back)
 }
 END_TEST
 
+START_TEST(test_a_lost_row_stays_what_it_was_on_disk)
+{
+	struct mib_row *whole = fake_row1(store, 1), *poor = fake_row1(store, 2);
+	struct mib_row *doomed = fake_row1(store, 3);
+
+	fake_set_status(whole, MIB_RS_NOT_IN_SERVICE);
+	fake_set_lost(whole, false);
+	/* Without its values it must not be taken for one that may be active. */
+	fake_set_status(poor, MIB_RS_NOT_IN_SERVICE);
+	fake_set_lost(poor, true);
+	fake_set_status(doomed, MIB_RS_DESTROY);
+	fake_set_lost(doomed, false);
+	for (uint32_t i = 1; i <= 3; i++)
+		write_row(NULL, fake_find(store, i));
+
+	struct mib_store *again = fake_load(&fix, NULL, NULL);
+
+	ck_assert_int_eq(fake_status(fake_find(again, 1)), MIB_RS_ACTIVE);
+	ck_assert_int_eq(fake_status(fake_find(again, 2)), MIB_RS_NOT_READY);
+	ck_assert_int_eq(fake_status(fake_find(again, 3)), MIB_RS_DESTROY);
+	fake_store_free(again);
+}
+END_TEST
+
 START_TEST(test_times_of_change_are_not_kept)
 {
 	struct mib_row *r = fake_row1(store, 1);
@@ -309,6 +333,8 @@ START_TEST(test_a_sealed_blob_moved_to_another_row_is_refused)
 	ck_assert_str_eq(last.object, "fakeSecret.2");
 	ck_assert(mib_row_is_set(fake_find(again, 1), &fake_columns[FAKE_SECRET]));
 	ck_assert(!mib_row_is_set(fake_find(again, 2), &fake_columns[FAKE_SECRET]));
+	ck_assert(!mib_row_lost(fake_find(again, 1)));
+	ck_assert(mib_row_lost_values(fake_find(again, 2)));
 	fake_store_free(again);
 }
 END_TEST
@@ -592,6 +618,7 @@ static Suite *persist_suite(void)
 	tcase_add_test(rows, test_rows_come_back_in_oid_order);
 	tcase_add_test(rows, test_scalars_and_augmenting_columns_come_back);
 	tcase_add_test(rows, test_row_status_comes_back);
+	tcase_add_test(rows, test_a_lost_row_stays_what_it_was_on_disk);
 	tcase_add_test(rows, test_times_of_change_are_not_kept);
 	tcase_add_test(rows, test_a_column_taken_back_stays_away);
 	tcase_add_test(rows, test_a_destroyed_row_stays_away);

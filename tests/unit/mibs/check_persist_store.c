@@ -274,6 +274,49 @@ START_TEST(test_an_undone_commit_is_undone_on_disk)
 }
 END_TEST
 
+static bool is_lost(const char *table, const char *index_text)
+{
+	const struct mib_table *t = mib_table_by_name(table);
+	const struct mib_row *r;
+	struct mib_oid index;
+
+	ck_assert_int_eq(mib_index_parse(t, index_text, &index, NULL), MIB_OK);
+	r = mib_view_row(mib_store_view(store), t, index.ids, index.len);
+	ck_assert_ptr_nonnull(r);
+	return mib_row_lost(r);
+}
+
+/* Restarts until a manager decides: what refers to a volatile row is lost each time. */
+START_TEST(test_a_lost_row_stays_lost_over_restarts_until_a_manager_settles_it)
+{
+	const char *rules = "spdRuleDefinitionTable", *filters = "spdTimeFilterTable";
+	const char *volatile_row = "spdTimeFiltStorageType=volatile";
+	struct mib_diag d = { .varbind = 0 };
+
+	ck_assert_int_eq(fx_set(store, filters, "\"w\"", volatile_row, MIB_RS_CREATE_AND_GO, &d),
+			 MIB_OK);
+	ck_assert_int_eq(fx_set(store, rules, "\"r\"", "spdRuleDefFilter=spdTimeFiltPeriod.\"w\" "
+				"spdRuleDefAction=spdDropAction.0", MIB_RS_CREATE_AND_GO, &d),
+			 MIB_OK);
+	for (int i = 0; i < 3; i++) {
+		stop();
+		ck_assert_uint_eq(start(), 1);
+		ck_assert(is_lost(rules, "\"r\""));
+		/* Written anew, in other columns: still what it was. */
+		ck_assert_int_eq(fx_set(store, rules, "\"r\"", i == 0 ? "spdRuleDefDescription=x" :
+					"spdRuleDefAction=spdAcceptAction.0", 0, &d), MIB_OK);
+		ck_assert(is_lost(rules, "\"r\""));
+	}
+	ck_assert_int_eq(fx_set(store, filters, "\"w\"", volatile_row, MIB_RS_CREATE_AND_GO, &d),
+			 MIB_OK);
+	ck_assert_int_eq(fx_set(store, rules, "\"r\"", "", MIB_RS_NOT_IN_SERVICE, &d), MIB_OK);
+	stop();
+	ck_assert_uint_eq(start(), 0);
+	ck_assert(!is_lost(rules, "\"r\""));
+	ck_assert_int_eq(fx_status(store, rules, "\"r\""), MIB_RS_NOT_READY);
+}
+END_TEST
+
 START_TEST(test_a_volatile_row_is_gone_after_loading)
 {
 	struct mib_diag d = { .varbind = 0 };
@@ -312,6 +355,7 @@ static Suite *store_suite(void)
 	tcase_add_test(all, test_a_secret_is_sealed_on_disk_and_usable_after_loading);
 	tcase_add_test(all, test_an_undone_commit_is_undone_on_disk);
 	tcase_add_test(all, test_a_volatile_row_is_gone_after_loading);
+	tcase_add_test(all, test_a_lost_row_stays_lost_over_restarts_until_a_manager_settles_it);
 	suite_add_tcase(suite, all);
 	return suite;
 }

@@ -126,6 +126,8 @@ struct mib_row {
 	const struct mib_table *table;
 	struct mib_oid index;
 	enum mib_row_status status;
+	bool lost;
+	bool lost_values;
 	struct fake_cell cells[FAKE_SLOTS];
 };
 
@@ -227,6 +229,27 @@ const uint32_t *mib_row_index(const struct mib_row *r, size_t *len)
 {
 	*len = r->index.len;
 	return r->index.ids;
+}
+
+bool mib_row_lost(const struct mib_row *r)
+{
+	return r->lost;
+}
+
+bool mib_row_lost_values(const struct mib_row *r)
+{
+	return r->lost_values;
+}
+
+enum mib_row_status fake_status(const struct mib_row *r)
+{
+	return r->status;
+}
+
+void fake_set_lost(struct mib_row *r, bool values)
+{
+	r->lost = true;
+	r->lost_values = values;
 }
 
 bool mib_row_is_set(const struct mib_row *r, const struct mib_column *col)
@@ -362,6 +385,15 @@ enum mib_err mib_store_load_cell(struct mib_store *s, const struct mib_column *c
 		r->status = (enum mib_row_status)v->number;
 	else
 		fake_set(r, col, v);
+	return MIB_OK;
+}
+
+enum mib_err mib_store_load_lost(struct mib_store *s, const struct mib_column *col,
+				 const uint32_t *index, size_t index_len, struct mib_diag *d)
+{
+	(void)d;
+	fake_set_lost(fake_row(s, col->table->augments ? col->table->augments : col->table, index,
+			       index_len), true);
 	return MIB_OK;
 }
 

@@ -45,6 +45,9 @@ void fake_set(struct mib_row *r, const struct mib_column *col, const struct mib_
 void fake_set_number(struct mib_row *r, int column, int64_t n);
 void fake_set_text(struct mib_row *r, int column, const char *text);
 void fake_set_status(struct mib_row *r, enum mib_row_status status);
+enum mib_row_status fake_status(const struct mib_row *r);
+/** Lost at load; with values of its own? */
+void fake_set_lost(struct mib_row *r, bool values);
 
 struct mib_store *fake_store_new(void);
 void fake_store_free(struct mib_store *s);

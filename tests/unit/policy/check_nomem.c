@@ -67,14 +67,13 @@ static const char rows[] =
 	"+ endpoint 1,2 Name=g\n"
 	"= groups 0 spdIngressPolicyGroupName=inner";
 
-START_TEST(test_a_compilation_without_memory_makes_nothing_and_says_so)
+/* The generation that is made in the end. */
+static struct pol_generation *compile_at_last(struct mib_store *s)
 {
-	struct mib_store *s = store_new();
 	struct pol_generation *g = NULL;
 	enum mib_err err = MIB_RESOURCE_UNAVAILABLE;
 	unsigned long n = 0;
 
-	rows_put(s, rows);
 	while (err != MIB_OK) {
 		fail_at = ++n;
 		err = pol_compile(mib_store_view(s), 1, &g);
@@ -86,8 +85,35 @@ START_TEST(test_a_compilation_without_memory_makes_nothing_and_says_so)
 	}
 	fail_at = 0;
 	ck_assert_uint_gt(n, 50);
+	return g;
+}
+
+START_TEST(test_a_compilation_without_memory_makes_nothing_and_says_so)
+{
+	struct mib_store *s = store_new();
+	struct pol_generation *g;
+
+	rows_put(s, rows);
+	g = compile_at_last(s);
 	ck_assert_uint_eq(g->n_lists, 4);
 	ck_assert_uint_eq(g->n_sas, 1);
+	pol_generation_free(g);
+	mib_store_free(s);
+}
+END_TEST
+
+START_TEST(test_so_does_one_of_rows_that_were_lost_at_start)
+{
+	const struct loss key = { "cred", "k", "Credential" };
+	struct mib_store *s = store_new();
+	struct pol_generation *g;
+
+	rows_put(s, rows);
+	s = store_restart(s, &key);
+	g = compile_at_last(s);
+	ck_assert_uint_eq(g->n_lists, 4);
+	ck_assert_uint_eq(g->n_sas, 0);
+	ck_assert_ptr_nonnull(strstr(problem_of(s, g, "rule", "sa"), "was lost at start"));
 	pol_generation_free(g);
 	mib_store_free(s);
 }
@@ -101,6 +127,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(c, test_a_compilation_without_memory_makes_nothing_and_says_so);
+	tcase_add_test(c, test_so_does_one_of_rows_that_were_lost_at_start);
 	tcase_set_timeout(c, 120);
 	suite_add_tcase(s, c);
 	sr = srunner_create(s);

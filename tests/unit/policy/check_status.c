@@ -131,6 +131,22 @@ START_TEST(test_a_row_newer_than_the_generation_waits)
 }
 END_TEST
 
+START_TEST(test_a_rule_that_was_lost_at_start_says_so)
+{
+	const struct loss key = { "cred", "k", "Credential" };
+	struct fixture f = { .s = store_new() };
+
+	rows_put(f.s, rows);
+	f.s = store_restart(f.s, &key);
+	ck_assert_int_eq(pol_status_new(f.s, &f.st), MIB_OK);
+	f.g = compile(f.s);
+	pol_status_set_generation(f.st, f.g);
+	ck_assert_ptr_nonnull(strstr(rule_reason(&f, "sa"), "was lost at start"));
+	ck_assert_str_eq(rule_reason(&f, "pass"), "");
+	fixture_free(&f);
+}
+END_TEST
+
 START_TEST(test_what_the_engine_refuses_is_not_in_force)
 {
 	struct fixture f;
@@ -202,6 +218,7 @@ int main(void)
 			    sizeof(reasons) / sizeof(reasons[0]));
 	tcase_add_test(c, test_nothing_is_in_force_before_the_first_generation);
 	tcase_add_test(c, test_a_row_newer_than_the_generation_waits);
+	tcase_add_test(c, test_a_rule_that_was_lost_at_start_says_so);
 	tcase_add_test(c, test_what_the_engine_refuses_is_not_in_force);
 	tcase_add_test(c, test_a_closure_tells_policy_from_closed);
 	tcase_add_test(c, test_a_closure_always_reads_release_false);

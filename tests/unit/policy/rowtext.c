@@ -176,6 +176,67 @@ void rows_put(struct mib_store *s, const char *text)
 	ck_assert_msg(err == MIB_OK, "%s: %s: %s\n%s", mib_err_name(err), d.object, d.text, text);
 }
 
+static bool is_loss(const struct loss *loss, const struct mib_row *r, const struct mib_column *col)
+{
+	const struct mib_table *t = mib_row_table(r);
+	struct mib_oid at;
+	size_t len;
+	const uint32_t *index = mib_row_index(r, &len);
+
+	if (!loss || !loss->table || table_of(loss->table) != t ||
+	    column_of(t, loss->column) != col)
+		return false;
+	ck_assert_int_eq(mib_index_parse(t, loss->index, &at, NULL), MIB_OK);
+	return mib_oid_cmp(index, len, at.ids, at.len) == 0;
+}
+
+static void load_row(struct mib_store *to, const struct mib_row *r, const struct mib_table *t,
+		     const struct loss *loss)
+{
+	size_t len;
+	const uint32_t *index = mib_row_index(r, &len);
+
+	for (size_t i = 0; i < t->n_columns; i++) {
+		const struct mib_column *col = &t->columns[i];
+		struct mib_value v;
+		struct mib_diag d;
+
+		if (!mib_row_is_set(r, col) || !mib_row_get(r, col, &v))
+			continue;
+		/* As the journal keeps it. */
+		if (col->tc == MIB_TC_ROW_STATUS && mib_row_lost(r))
+			v.number = mib_row_lost_values(r) ? MIB_RS_NOT_READY : MIB_RS_ACTIVE;
+		if (is_loss(loss, r, col))
+			ck_assert_int_eq(mib_store_load_lost(to, col, index, len, &d), MIB_OK);
+		else
+			ck_assert_msg(mib_store_load_cell(to, col, index, len, &v, &d) == MIB_OK,
+				      "%s: %s", d.object, d.text);
+	}
+}
+
+struct mib_store *store_restart(struct mib_store *s, const struct loss *loss)
+{
+	struct mib_store *to = store_new();
+
+	for (size_t i = 0; i < mib_n_tables; i++) {
+		const struct mib_table *t = mib_tables[i];
+		const struct mib_column *storage = mib_table_column_tc(t, MIB_TC_STORAGE_TYPE);
+		const struct mib_row *r = mib_view_next(mib_store_view(s), t, NULL, NULL);
+
+		while (r) {
+			struct mib_oid at;
+
+			if (!storage || mib_row_number(r, storage, 0) != MIB_ST_VOLATILE)
+				load_row(to, r, t, loss);
+			mib_row_index_copy(r, &at);
+			r = mib_view_next(mib_store_view(s), t, NULL, &at);
+		}
+	}
+	mib_store_load_end(to, mib_store_generation(s), NULL, NULL);
+	mib_store_free(s);
+	return to;
+}
+
 const struct mib_row *row_of(struct mib_store *s, const char *table, const char *index)
 {
 	const struct mib_table *t = table_of(table);

@@ -26,6 +26,20 @@ enum mib_err rows_try(struct mib_store *s, const char *text, struct mib_diag *d)
 /** The same; the test fails, with the reason, if the text is refused. */
 void rows_put(struct mib_store *s, const char *text);
 
+/** A value that cannot be read from disk, by short table name, index and the column's end. */
+struct loss {
+	const char *table;
+	const char *index;
+	const char *column;
+};
+
+/**
+ * What a restart makes of a store: all its rows go through a load into a new one, but for volatile
+ * rows and one value. Frees s.
+ * @param loss  NULL, or its table NULL: every value can be read
+ */
+struct mib_store *store_restart(struct mib_store *s, const struct loss *loss);
+
 /** The row of a short table name and index, or NULL. */
 const struct mib_row *row_of(struct mib_store *s, const char *table, const char *index);
 
