@@ -13,6 +13,7 @@
 #include "ipsp/reason.h"
 #include "ipspd/control_client.h"
 
+#define PACKET_CATEGORY "packet"	/* of log lines */
 #define MONITOR_QUEUE_MAX (1u << 20)	/* octets on their way before lines are lost */
 
 void control_announce(struct control *c, const char *kind, const char *text)
@@ -75,6 +76,9 @@ static void line_logged(void *arg, int priority, const char *category, const cha
 {
 	char line[LOG_TEXT_MAX + 64];
 
+	/* Told as an event already. */
+	if (strcmp(category, PACKET_CATEGORY) == 0)
+		return;
 	snprintf(line, sizeof(line), "%s %s: %s", log_level_name(priority), category, text);
 	control_announce(arg, "log", line);
 }
@@ -129,6 +133,7 @@ static void packet_logged(struct agent_event_listener *l, const struct wire_even
 		return;
 	print_event(agent_policy(c->agent), e, text, sizeof(text));
 	control_announce(c, "event", text);
+	ipspd_log(LOG_NOTICE, PACKET_CATEGORY, "%s", text);
 }
 
 /* ---- life ---- */

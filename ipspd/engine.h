@@ -6,6 +6,7 @@
  *	engine_packets.c  the attachment, and the turns of packets through the core
  *	engine_reserve.c  which sequence numbers may be used
  *	engine_report.c   counters and events to the agent
+ *	engine_observe.c  packets that the guard decided in the kernel, for the log
  *
  * Single-threaded: everything is called from one event loop.
  */
@@ -18,6 +19,7 @@
 #include "ipsp/engine.h"
 #include "ipsp/platform.h"
 #include "ipspd/engine_reserve.h"
+#include "ipspd/report.h"
 #include "ipspd/start.h"
 
 struct event;
@@ -60,6 +62,10 @@ struct engine_role {
 	bool has_policy;		/* a generation is in force (0 is the empty store's) */
 
 	struct engine_reserve *reserve;
+
+	/* engine_observe.c */
+	struct event *observe;		/* the kernel's packet log; NULL: there is none */
+	uint64_t observe_bad;		/* malformed messages from there */
 };
 
 /** Seconds since boot: the one clock of SAs. It goes on over restarts of this process. */
@@ -96,5 +102,22 @@ struct ipsp_engine_events engine_events(struct engine_role *role);
 
 /** STATS_GET from the agent. */
 void engine_stats_message(struct engine_role *role, const struct chan_msg *m);
+
+/** Tells the agent of a logged packet; fills e->packet from its headers. flow NULL: not known. */
+void engine_report_packet(struct engine_role *role, struct wire_event *e,
+			  const struct ipsp_flow *flow);
+
+/* ---- engine_observe.c ---- */
+
+/** Reads the kernel's packet log from now on; takes fd on success. @return 0, -ENOMEM */
+int engine_observe_start(struct engine_role *role, int fd);
+void engine_observe_stop(struct engine_role *role);
+
+/**
+ * Reports the packets of one datagram of the log.
+ * @param data  aligned as struct nlmsghdr; whatever may stand there
+ * @return how many of its messages were malformed and passed over
+ */
+size_t engine_observe_datagram(struct engine_role *role, void *data, size_t len);
 
 #endif

@@ -183,6 +183,12 @@ static void start(struct engine_role *role, struct chan_msg *m)
 		what = "attachment";
 		err = engine_attach(role, &s);
 	}
+	if (!err && s.fds[ENGINE_FD_PACKET_LOG] >= 0) {
+		what = "packet log";
+		err = engine_observe_start(role, s.fds[ENGINE_FD_PACKET_LOG]);
+		if (!err)
+			s.fds[ENGINE_FD_PACKET_LOG] = -1;
+	}
 	if (!err)
 		err = make_tick(role);
 	for (size_t i = 0; i < ENGINE_FDS; i++) {
@@ -243,6 +249,7 @@ static void fini(struct engine_role *role)
 		event_free(role->tick);
 	chan_free(role->agent);
 	engine_policy_forget(role);
+	engine_observe_stop(role);
 	engine_detach(role);
 	if (role->engine) {
 		ipsp_worker_free(role->worker);

@@ -192,7 +192,7 @@ int engine_attach(struct engine_role *role, struct engine_start *s)
 	if (err)
 		return err;
 	for (int i = 0; i < ENGINE_FDS; i++) {
-		if (i != ENGINE_FD_COUNTERS)
+		if (i != ENGINE_FD_COUNTERS && i != ENGINE_FD_PACKET_LOG)
 			s->fds[i] = -1;
 	}
 	err = watch(role, tun_routing_fd(role->io), on_routing, &role->routing_event);

@@ -171,6 +171,13 @@ static void send_event(struct engine_role *role, const struct wire_event *e)
 		(void)report_event_send(role->agent, e);
 }
 
+void engine_report_packet(struct engine_role *role, struct wire_event *e,
+			  const struct ipsp_flow *flow)
+{
+	e->packet_len = flow ? put_headers(e->packet, flow) : 0;
+	send_event(role, e);
+}
+
 static void on_log(void *ctx, const struct ipsp_log_event *event)
 {
 	static const uint8_t actions[] = {
@@ -189,8 +196,7 @@ static void on_log(void *ctx, const struct ipsp_log_event *event)
 		.suppressed = at_most_u32(event->suppressed),
 	};
 
-	e.packet_len = put_headers(e.packet, event->flow);
-	send_event(ctx, &e);
+	engine_report_packet(ctx, &e, event->flow);
 }
 
 static void on_audit(void *ctx, const struct ipsp_audit_event *event)

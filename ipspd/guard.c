@@ -109,29 +109,15 @@ static bool closed_layer(struct guard_layer *out)
 	return true;
 }
 
-static bool is_everything(const struct ipsp_selector *s)
-{
-	struct ipsp_selector any;
-
-	ipsp_selector_any(s->family, &any);
-	return ipsp_addr_cmp(&s->src_lo, &any.src_lo) == 0 &&
-	       ipsp_addr_cmp(&s->src_hi, &any.src_hi) == 0 &&
-	       ipsp_addr_cmp(&s->dst_lo, &any.dst_lo) == 0 &&
-	       ipsp_addr_cmp(&s->dst_hi, &any.dst_hi) == 0;
-}
-
 bool guard_list_steered(const struct ipsp_spd_list *l, struct guard_pairs *out)
 {
 	for (uint32_t i = 0; i < l->n_entries; i++) {
 		const struct ipsp_spd_entry *e = &l->entries[i];
 
+		if (e->action != IPSP_PROTECT)
+			continue;
 		for (uint32_t j = 0; j < e->n_selectors; j++) {
-			const struct ipsp_selector *s = &e->selectors[j];
-
-			if (e->action != IPSP_PROTECT &&
-			    (e->action != IPSP_DISCARD || !e->log || is_everything(s)))
-				continue;
-			if (!guard_pairs_add(out, s))
+			if (!guard_pairs_add(out, &e->selectors[j]))
 				return false;
 		}
 	}
@@ -167,7 +153,7 @@ static int apply(const struct guard *g, const struct guard_layer *layers, size_t
 		 const char **why)
 {
 	struct guard_view v = { .layers = layers, .n_layers = n, .tun_ifindex = g->tun_ifindex,
-				.tun_name = g->tun_name };
+				.tun_name = g->tun_name, .log = true };
 
 	if (!guard_steered(layers, n, &v.steered)) {
 		*why = "no memory";

@@ -1,7 +1,8 @@
 /*
  * ipspd/guard_boxes.c - flattens an SPD list, and makes it smaller when it is too long.
  *
- * A box that passes may be left out, one that drops may grow; nothing else is ever done to them.
+ * A box that passes may be left out, one that drops may grow and then logs no more, as it is no
+ * longer one entry's; nothing else is ever done to them.
  */
 #include "config.h"
 
@@ -37,7 +38,8 @@ static bool flatten(const struct ipsp_spd_list *l, struct guard_boxes *out)
 		for (uint32_t j = 0; j < e->n_selectors; j++)
 			out->items[out->n++] = (struct guard_box){
 				.pass = e->action == IPSP_BYPASS,
-				.discard = e->action == IPSP_DISCARD, .s = e->selectors[j],
+				.discard = e->action == IPSP_DISCARD,
+				.log_id = e->log ? e->id : 0, .s = e->selectors[j],
 			};
 	}
 	return true;

@@ -12,6 +12,7 @@
 struct guard_box {
 	bool pass;	/* BYPASS; else PROTECT or DISCARD */
 	bool discard;	/* DISCARD */
+	uint64_t log_id;	/* of the entry, if its packets are logged; 0: they are not */
 	struct ipsp_selector s;
 };
 

@@ -18,12 +18,10 @@ struct guard_view {
 	uint32_t tun_ifindex;		/* 0: no TUN */
 	const char *tun_name;
 	struct guard_pairs steered;	/* what must go through the engine */
+	bool log;			/* entries with log do, in the newest layer */
 };
 
-/**
- * Adds what an outbound list must have seen by the engine: PROTECT, and DISCARD that logs, unless it
- * is for everything. @return false: no memory
- */
+/** Adds what an outbound list must have seen by the engine: PROTECT. @return false: no memory */
 bool guard_list_steered(const struct ipsp_spd_list *l, struct guard_pairs *out);
 
 /** The same for all layers, bounded and sorted. @return false: no memory */
@@ -33,7 +31,10 @@ bool guard_steered(const struct guard_layer *layers, size_t n, struct guard_pair
 
 /** The whole ruleset as nft reads it, one transaction. Caller frees. NULL: no memory */
 char *guard_nft_text(const struct guard_view *v);
-/** Replaces the table by that. @return 0; -EIO with *why (good until the next call) */
+/**
+ * Replaces the table by that; without logging, and with a warning, where the kernel has none.
+ * @return 0; -EIO with *why (good until the next call)
+ */
 int guard_nft_apply(const struct guard_view *v, const char **why);
 /** The table as the kernel has it. Caller frees. "" when there is none; NULL: no memory */
 char *guard_nft_show(void);

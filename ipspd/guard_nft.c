@@ -8,7 +8,8 @@
  * a packet looks as it does on the wire: before anything changes it inbound, after source NAT
  * outbound. A box is written exactly where nft can say it; fragments and headers that hide what a box
  * asks for are dropped when they might be meant (RFC 4301 section 7). Never writes a rule that passes
- * more than a BYPASS box.
+ * more than a BYPASS box. Logging has rules of its own, before the verdicts', which it never changes;
+ * only the newest layer logs, so that a packet is logged once.
  */
 #include "config.h"
 
@@ -23,6 +24,7 @@
 #include <string.h>
 
 #include "ipspd/guard_boxes.h"
+#include "ipspd/log.h"
 #include "ipspd/marks.h"
 
 #define HAVE_PORTS "{ 6, 17, 33, 132, 136 }"	/* TCP, UDP, DCCP, SCTP, UDP-Lite */
@@ -96,20 +98,25 @@ static void put_network(FILE *f, const struct ipsp_selector *s)
 		put_range(f, "ip6 flowlabel", s->flow_lo, s->flow_hi, IPSP_FLOW_MAX);
 }
 
-static const char *verdict(const struct guard_box *b)
+/* ---- its parts: each writes what a rule asks for; false: nothing, there is no such part ---- */
+
+/* Any packet of these addresses and protocols. */
+static bool match_whole(FILE *f, const struct guard_box *b)
 {
-	return b->pass ? "counter return" : "counter drop";
+	put_network(f, &b->s);
+	put_range(f, "meta l4proto", b->s.proto_lo, b->s.proto_hi, 255);
+	return true;
 }
 
 /* The part of a box whose packets have ports, RFC 4301 4.4.1.1. */
-static void put_with_ports(FILE *f, const struct guard_box *b)
+static bool match_with_ports(FILE *f, const struct guard_box *b)
 {
 	const struct ipsp_selector *s = &b->s;
 	uint32_t sport_hi = s->sport_hi < IPSP_PORT_NONE ? s->sport_hi : IPSP_PORT_NONE - 1;
 	uint32_t dport_hi = s->dport_hi < IPSP_PORT_NONE ? s->dport_hi : IPSP_PORT_NONE - 1;
 
 	if (s->sport_lo >= IPSP_PORT_NONE || s->dport_lo >= IPSP_PORT_NONE)
-		return;
+		return false;
 	put_network(f, s);
 	put_range(f, "meta l4proto", s->proto_lo, s->proto_hi, 255);
 	fputs("meta l4proto " HAVE_PORTS " ", f);
@@ -119,55 +126,70 @@ static void put_with_ports(FILE *f, const struct guard_box *b)
 		fputs(s->family == 4 ? "ip frag-off & 0x1fff == 0 " : "exthdr frag missing ", f);
 	put_range(f, "th sport", s->sport_lo, sport_hi, IPSP_PORT_NONE - 1);
 	put_range(f, "th dport", s->dport_lo, dport_hi, IPSP_PORT_NONE - 1);
-	fprintf(f, "%s\n", verdict(b));
+	return true;
 }
 
 /* The part whose packets have none. */
-static void put_without_ports(FILE *f, const struct guard_box *b)
+static bool match_without_ports(FILE *f, const struct guard_box *b)
 {
-	const struct ipsp_selector *s = &b->s;
-
-	if (s->sport_hi != IPSP_PORT_NONE || s->dport_hi != IPSP_PORT_NONE)
-		return;
-	put_network(f, s);
-	put_range(f, "meta l4proto", s->proto_lo, s->proto_hi, 255);
-	fprintf(f, "meta l4proto != " HAVE_PORTS " %s\n", verdict(b));
+	if (b->s.sport_hi != IPSP_PORT_NONE || b->s.dport_hi != IPSP_PORT_NONE)
+		return false;
+	match_whole(f, b);
+	fputs("meta l4proto != " HAVE_PORTS " ", f);
+	return true;
 }
 
 /* A fragment that is not the first hides its ports: it may be what this box wants dropped. */
-static void put_fragments(FILE *f, const struct guard_box *b)
+static bool match_fragments(FILE *f, const struct guard_box *b)
 {
 	if (b->pass)
-		return;
-	put_network(f, &b->s);
-	put_range(f, "meta l4proto", b->s.proto_lo, b->s.proto_hi, 255);
-	fprintf(f, "%s counter drop\n",
-		b->s.family == 4 ? "ip frag-off & 0x1fff != 0" : "frag frag-off != 0");
+		return false;
+	match_whole(f, b);
+	fputs(b->s.family == 4 ? "ip frag-off & 0x1fff != 0 " : "frag frag-off != 0 ", f);
+	return true;
 }
 
-static void put_box(FILE *f, const struct guard_box *b)
-{
-	if (ipsp_selector_has_ports(&b->s)) {
-		put_fragments(f, b);
-		put_with_ports(f, b);
-		put_without_ports(f, b);
-		return;
-	}
-	put_network(f, &b->s);
-	put_range(f, "meta l4proto", b->s.proto_lo, b->s.proto_hi, 255);
-	fprintf(f, "%s\n", verdict(b));
-}
-
-/* The same box for an IPv6 packet known to carry AH, which has no ports. */
-static void put_box_ah6(FILE *f, const struct guard_box *b)
+/* The box for an IPv6 packet known to carry AH, which has no ports. */
+static bool match_ah6(FILE *f, const struct guard_box *b)
 {
 	const struct ipsp_selector *s = &b->s;
 
 	if (s->family != 6 || s->proto_lo > PROTO_AH || s->proto_hi < PROTO_AH ||
 	    s->sport_hi != IPSP_PORT_NONE || s->dport_hi != IPSP_PORT_NONE)
-		return;
+		return false;
 	put_network(f, s);
-	fprintf(f, "%s\n", verdict(b));
+	return true;
+}
+
+/* ---- its rules ---- */
+
+static void put_log(FILE *f, const struct guard_box *b)
+{
+	unsigned action = b->pass ? IPSP_BYPASS : b->discard ? IPSP_DISCARD : IPSP_PROTECT;
+
+	fprintf(f, "limit rate %d/second burst %d packets log prefix \"%" PRIx64 " %u\" group %d\n",
+		IPSPD_LOG_RATE, IPSPD_LOG_BURST, b->log_id, action, IPSPD_LOG_GROUP);
+}
+
+/* What is beyond the limit is not logged, and gets its verdict all the same: hence two rules. */
+static void put_part(FILE *f, const struct guard_box *b,
+		     bool (*match)(FILE *f, const struct guard_box *b))
+{
+	if (b->log_id && match(f, b))
+		put_log(f, b);
+	if (match(f, b))
+		fputs(b->pass ? "counter return\n" : "counter drop\n", f);
+}
+
+static void put_box(FILE *f, const struct guard_box *b)
+{
+	if (!ipsp_selector_has_ports(&b->s)) {
+		put_part(f, b, match_whole);
+		return;
+	}
+	put_part(f, b, match_fragments);
+	put_part(f, b, match_with_ports);
+	put_part(f, b, match_without_ports);
 }
 
 /* ---- one list ---- */
@@ -186,7 +208,7 @@ static void put_boxes_chain(FILE *f, const char *name, const char *suffix,
 		if (sight == SEES_ALL)
 			put_box(f, &boxes->items[i]);
 		else
-			put_box_ah6(f, &boxes->items[i]);
+			put_part(f, &boxes->items[i], match_ah6);
 	}
 	put_end(f);
 }
@@ -233,15 +255,19 @@ static void put_sorting(FILE *f, const char *name)
 	fprintf(f, "\t\tmeta l4proto { 0-255 } goto %s_m\n\t\tcounter drop\n", name);
 }
 
-static bool put_list(FILE *f, const struct ipsp_spd_list *l, const char *name, size_t max)
+static bool put_list(FILE *f, const struct ipsp_spd_list *l, const char *name, size_t max,
+		     bool log)
 {
 	struct guard_boxes boxes;
 	bool beyond = false;
 
 	if (!guard_boxes_make(l, max, &boxes))
 		return false;
-	for (size_t i = 0; i < boxes.n; i++)
+	for (size_t i = 0; i < boxes.n; i++) {
 		beyond |= boxes.items[i].s.family == 6 && asks_beyond_addresses(&boxes.items[i].s);
+		if (!log)
+			boxes.items[i].log_id = 0;
+	}
 	put_boxes_chain(f, name, "m", &boxes, SEES_ALL);
 	if (beyond)
 		put_boxes_chain(f, name, "ah", &boxes, SEES_AH6);
@@ -302,8 +328,11 @@ static size_t count_boxes(const struct guard_view *v)
 	return n;
 }
 
-static bool put_layer(FILE *f, const struct wire_gen *g, size_t layer, size_t total)
+static bool put_layer(FILE *f, const struct guard_view *v, size_t layer, size_t total)
 {
+	const struct wire_gen *g = v->layers[layer].gen;
+	bool log = v->log && layer + 1 == v->n_layers;
+
 	for (size_t i = 0; i < g->n_lists; i++) {
 		const struct ipsp_spd_list *l = &g->lists[i];
 		size_t n = guard_boxes_count(l);
@@ -312,7 +341,7 @@ static bool put_layer(FILE *f, const struct wire_gen *g, size_t layer, size_t to
 
 		snprintf(name, sizeof(name), "l%zu_%s_%" PRIu32, layer, dir_name(l->dir),
 			 l->ifindex);
-		if (!put_list(f, l, name, max > 8 ? max : 8))
+		if (!put_list(f, l, name, max > 8 ? max : 8, log))
 			return false;
 	}
 	put_dispatch(f, g, layer, IPSP_INBOUND);
@@ -374,7 +403,7 @@ char *guard_nft_text(const struct guard_view *v)
 	fputs("add table inet " IPSPD_NFT_TABLE "\ndelete table inet " IPSPD_NFT_TABLE "\n"
 	      "table inet " IPSPD_NFT_TABLE " {\n", f);
 	for (size_t i = 0; good && i < v->n_layers; i++)
-		good = put_layer(f, v->layers[i].gen, i, total);
+		good = put_layer(f, v, i, total);
 	put_hook(f, v, IPSP_INBOUND);
 	put_hook(f, v, IPSP_OUTBOUND);
 	put_reroute(f, v);
@@ -419,7 +448,7 @@ static int run(const char *text, const char **why)
 	return rc;
 }
 
-int guard_nft_apply(const struct guard_view *v, const char **why)
+static int write_table(const struct guard_view *v, const char **why)
 {
 	char *text = guard_nft_text(v);
 
@@ -429,6 +458,21 @@ int guard_nft_apply(const struct guard_view *v, const char **why)
 	}
 	int rc = run(text, why);
 	free(text);
+	return rc;
+}
+
+int guard_nft_apply(const struct guard_view *v, const char **why)
+{
+	struct guard_view silent = *v;
+	int rc = write_table(v, why);
+
+	if (rc == 0 || rc == -ENOMEM || !v->log)
+		return rc;
+	silent.log = false;
+	rc = write_table(&silent, why);
+	if (rc == 0)
+		ipspd_log(LOG_WARNING, "guard", "this kernel logs no packets (nfnetlink_log): "
+			  "entries with log hold, and are silent");
 	return rc;
 }
 

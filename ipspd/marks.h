@@ -26,4 +26,12 @@
 
 #define IPSPD_NFT_TABLE "ipspd_guard"
 
+/* Where the table's rules log packets to (nfnetlink_log): one group, of which the engine reads the
+ * first octets of each. Every rule logs at most so many a second, after at most so many at once. */
+#define IPSPD_LOG_GROUP 26992
+#define IPSPD_LOG_COPY 128
+#define IPSPD_LOG_RATE 10
+#define IPSPD_LOG_BURST 20
+/* Their prefix is the entry's id in hexadecimal, a blank, and its action (enum ipsp_action). */
+
 #endif

@@ -202,6 +202,17 @@ static void agent_begin(struct parent *p, struct child *c)
 
 static void engine_begin(struct parent *p, struct child *c)
 {
+	int *packet_log = &p->engine_start.fds[ENGINE_FD_PACKET_LOG];
+	const char *why;
+
+	/* Tried anew for each engine: that of a parent that was killed may have had it until now. */
+	if (*packet_log < 0)
+		*packet_log = open_packet_log(&why);
+	if (*packet_log < 0) {
+		ipspd_log(LOG_WARNING, "parent", "packet log of the kernel: %s: what the guard "
+			  "decides is not logged", why);
+		*packet_log = -1;
+	}
 	p->engine_start.log_level = (uint8_t)log_level();
 	if (engine_start_send(c->chan, &p->engine_start) < 0)
 		child_kill(c, "cannot be told to start");

@@ -99,6 +99,8 @@ int open_control(const char *path, gid_t gid, const char **why);
 int open_attachment(const struct attach *a, struct engine_start *s, const char **why);
 /** Counters' memory. @return fd, or -errno */
 int open_counters(void);
+/** Socket that gets what the guard logs. @return fd, or -errno with *why (static or internal) */
+int open_packet_log(const char **why);
 /** Keeps the least capabilities, for good. */
 bool keep_least_privilege(void);
 /** @return 0 or -errno; with the calling process's id */

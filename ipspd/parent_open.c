@@ -1,6 +1,6 @@
 /*
- * ipspd/parent_open.c - what only root may open: directories, sockets, the TUN; and giving up the
- * rest of root's powers.
+ * ipspd/parent_open.c - what only root may open: directories, sockets, the TUN, the kernel's packet
+ * log; and giving up the rest of root's powers.
  */
 #include "config.h"
 
@@ -11,8 +11,14 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <linux/in6.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_log.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netlink/attr.h>
+#include <netlink/errno.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -259,6 +265,68 @@ int open_counters(void)
 	int fd = memfd_create("ipspd counters", MFD_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
+}
+
+/* ---- the kernel's packet log ---- */
+
+/* Asks for the group, and the first octets of each packet, in one message. NULL: no memory */
+static struct nl_msg *make_log_request(void)
+{
+	const struct nfgenmsg head = { .version = NFNETLINK_V0, .res_id = htons(IPSPD_LOG_GROUP) };
+	const struct nfulnl_msg_config_cmd bind_it = { .command = NFULNL_CFG_CMD_BIND };
+	const struct nfulnl_msg_config_mode mode = { .copy_range = htonl(IPSPD_LOG_COPY),
+						     .copy_mode = NFULNL_COPY_PACKET };
+	const uint32_t wait_cs = htonl(10);	/* packets of so many 1/100 s come together */
+	struct nl_msg *m = nlmsg_alloc_simple(NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_CONFIG, 0);
+
+	if (m && (nlmsg_append(m, (void *)(uintptr_t)&head, sizeof(head), NLMSG_ALIGNTO) < 0 ||
+		  nla_put(m, NFULA_CFG_CMD, sizeof(bind_it), &bind_it) < 0 ||
+		  nla_put(m, NFULA_CFG_MODE, sizeof(mode), &mode) < 0 ||
+		  nla_put(m, NFULA_CFG_TIMEOUT, sizeof(wait_cs), &wait_cs) < 0)) {
+		nlmsg_free(m);
+		return NULL;
+	}
+	return m;
+}
+
+/* The bound socket, as a descriptor that outlives the library's own. */
+static int bind_packet_log(struct nl_sock *sk, const char **why)
+{
+	struct nl_msg *m = make_log_request();
+
+	*why = "no memory";
+	if (!m)
+		return -ENOMEM;
+	/* The first packets may come before the answer. */
+	nl_socket_disable_seq_check(sk);
+	int err = nl_connect(sk, NETLINK_NETFILTER);
+	if (err < 0)
+		nlmsg_free(m);
+	else
+		err = nl_send_sync(sk, m);
+	*why = nl_geterror(err);
+	if (err < 0)
+		return -EIO;
+	int fd = fcntl(nl_socket_get_fd(sk), F_DUPFD_CLOEXEC, 0);
+	if (fd < 0) {
+		int rc = -errno;
+
+		*why = strerror(-rc);
+		return rc;
+	}
+	return fd;
+}
+
+int open_packet_log(const char **why)
+{
+	struct nl_sock *sk = nl_socket_alloc();
+
+	*why = "no memory";
+	if (!sk)
+		return -ENOMEM;
+	int fd = bind_packet_log(sk, why);
+	nl_socket_free(sk);
+	return fd;
 }
 
 /* ---- privilege ---- */

@@ -38,6 +38,7 @@ enum engine_fd {
 	ENGINE_FD_RAW4_OUT,	/* IPPROTO_RAW, IP_HDRINCL, marked: writes whole IPv4 packets */
 	ENGINE_FD_RAW6_OUT,	/* IPPROTO_RAW, IPV6_HDRINCL, marked: writes whole IPv6 packets */
 	ENGINE_FD_COUNTERS,	/* memfd, outlives the engine; empty when no engine had it yet */
+	ENGINE_FD_PACKET_LOG,	/* netlink, bound to IPSPD_LOG_GROUP; -1: the kernel has no such log */
 	ENGINE_FDS
 };
 
