@@ -147,6 +147,7 @@ static enum apply_state applied(struct agent *a)
 {
 	struct apply *p = &a->apply;
 
+	problems_log(p->in_force, p->coming);
 	pol_generation_free(p->in_force);
 	p->in_force = p->coming;
 	p->coming = NULL;

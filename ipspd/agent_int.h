@@ -3,6 +3,7 @@
  *
  *	agent.c			life: start, messages, end
  *	agent_apply.c		policy into force: guard, engine, guard
+ *	agent_problems.c	what is not in force, in the log
  *	agent_reserve.c		sequence numbers of manual SAs
  *	agent_stats.c		questions to engine and parent
  *	agent_sources.c		observed objects of IPSPD-MIB
@@ -123,6 +124,10 @@ void apply_engine_down(struct agent *a);
 bool apply_guard_done(struct agent *a, const struct chan_msg *m);
 /** GEN_APPLIED, GEN_REFUSED, SA_REFUSED. @return false: malformed */
 bool apply_engine_message(struct agent *a, const struct chan_msg *m);
+
+/* agent_problems.c */
+/** Logs rows whose problem is new in `now`, and rows that had one `before` (may be NULL) only. */
+void problems_log(const struct pol_generation *before, const struct pol_generation *now);
 
 /* agent_reserve.c */
 /** Sets the floors of outbound SAs, and reserves their first blocks. @return false: disk refuses */
