@@ -103,6 +103,7 @@ static void forget(struct ax_set *set)
 	sets->n--;
 	event_free(set->late);
 	end_txn(set);
+	explicit_bzero(set->list, set->list_len);	/* it may have held a secret */
 	free(set->list);
 	free(set);
 }

@@ -27,14 +27,33 @@ struct ax_stream {
 	bool freed;		/* ax_stream_free came from a callback */
 };
 
+/** Overwrites the first len octets of the input where they stand. */
+static void wipe_input(struct ax_stream *s, size_t len)
+{
+	struct evbuffer_ptr at;
+	struct evbuffer_iovec piece;
+
+	evbuffer_ptr_set(s->in, &at, 0, EVBUFFER_PTR_SET);
+	while (len > 0 && evbuffer_peek(s->in, (ev_ssize_t)len, &at, &piece, 1) > 0) {
+		const size_t n = piece.iov_len < len ? piece.iov_len : len;
+
+		explicit_bzero(piece.iov_base, n);
+		len -= n;
+		if (len > 0 && evbuffer_ptr_set(s->in, &at, n, EVBUFFER_PTR_ADD) < 0)
+			return;
+	}
+}
+
 static void destroy(struct ax_stream *s)
 {
 	if (s->readable)
 		event_free(s->readable);
 	if (s->writable)
 		event_free(s->writable);
-	if (s->in)
+	if (s->in) {
+		wipe_input(s, evbuffer_get_length(s->in));
 		evbuffer_free(s->in);
+	}
 	if (s->out)
 		evbuffer_free(s->out);
 	free(s);
@@ -85,6 +104,22 @@ static bool flush(struct ax_stream *s)
 	return true;
 }
 
+/**
+ * Takes the next len octets out of the input. A SET may bring a secret, so nothing of them stays in
+ * the buffer's memory; the copy is the caller's to wipe and free. @return NULL: no memory
+ */
+static uint8_t *take_input(struct ax_stream *s, size_t len)
+{
+	uint8_t *const octets = malloc(len);
+
+	if (!octets)
+		return NULL;
+	evbuffer_copyout(s->in, octets, len);
+	wipe_input(s, len);
+	evbuffer_drain(s->in, len);
+	return octets;
+}
+
 /** Hands over the PDUs that are complete, unless too much is unsent. */
 static void take_pdus(struct ax_stream *s)
 {
@@ -109,14 +144,15 @@ static void take_pdus(struct ax_stream *s)
 
 		const size_t size = AX_HEADER_SIZE + h.payload_len;
 
-		data = evbuffer_pullup(s->in, (ev_ssize_t)size);
-		if (!data) {
+		uint8_t *const pdu = take_input(s, size);
+
+		if (!pdu) {
 			lose(s, "no memory for a PDU");
 			return;
 		}
-		s->ops->pdu(s->arg, &h, data + AX_HEADER_SIZE);
-		if (!s->freed)
-			evbuffer_drain(s->in, size);
+		s->ops->pdu(s->arg, &h, pdu + AX_HEADER_SIZE);
+		explicit_bzero(pdu, size);
+		free(pdu);
 	}
 	if (s->freed)
 		return;
