@@ -185,10 +185,10 @@ static int allow_sockets(scmp_filter_ctx ctx, enum ipspd_role role)
 			continue;
 		if (k->type == 0)
 			rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-					      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)k->family));
+					      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)k->family, 0));
 		else
 			rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
-					      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)k->family),
+					      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)k->family, 0),
 					      SCMP_A1(SCMP_CMP_MASKED_EQ, SOCK_TYPE_BITS,
 						      (scmp_datum_t)k->type));
 	}
@@ -221,7 +221,7 @@ static int allow_threads(scmp_filter_ctx ctx)
 	if (rc == 0)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 	return rc != 0 ? rc : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 1,
-					       SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+					       SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
 }
 
 /* What libraries ask of a descriptor: is it a terminal (the options file's reader), how much waits. */
@@ -231,7 +231,7 @@ static int allow_questions(scmp_filter_ctx ctx)
 
 	for (size_t i = 0; i < N_OF(requests); i++) {
 		int rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-					  SCMP_A1(SCMP_CMP_EQ, requests[i]));
+					  SCMP_A1(SCMP_CMP_EQ, requests[i], 0));
 
 		if (rc != 0 && rc != -EEXIST)	/* there: the role may have all of them */
 			return rc;
@@ -243,7 +243,7 @@ static int allow_questions(scmp_filter_ctx ctx)
 static int allow_prctl(scmp_filter_ctx ctx)
 {
 	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
-				SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
+				SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0));
 }
 
 static int fill(scmp_filter_ctx ctx, enum ipspd_role role)

@@ -70,8 +70,8 @@ static const char *const db_stmt_text[DB_N_STMTS] = {
 	[DB_GENERATION_PUT] = "UPDATE meta SET value = ?1 WHERE key = 'generation'",
 	[DB_SETTLE] = "UPDATE meta SET value = value + 1 WHERE key = 'settled'",
 	[DB_RESERVE_GET] = "SELECT reserved FROM reserve WHERE id = ?1",
-	[DB_RESERVE_PUT] = "INSERT INTO reserve(id, reserved) VALUES(?1, ?2)"
-			   " ON CONFLICT(id) DO UPDATE SET reserved = excluded.reserved",
+	[DB_RESERVE_PUT] = ("INSERT INTO reserve(id, reserved) VALUES(?1, ?2)"
+			    " ON CONFLICT(id) DO UPDATE SET reserved = excluded.reserved"),
 	[DB_RESERVE_ALL] = "SELECT id FROM reserve WHERE id > ?1 ORDER BY id LIMIT 1",
 	[DB_RESERVE_DROP] = "DELETE FROM reserve WHERE id = ?1",
 };
