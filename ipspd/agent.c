@@ -35,26 +35,6 @@ void agent_give_up(struct agent *a, int status)
 
 /* ---- waiting ---- */
 
-void agent_wait(struct agent *a, struct agent_waiter *w)
-{
-	if (a->apply.applied >= w->generation) {
-		w->reached(w, a->apply.applied);
-		return;
-	}
-	w->next = a->waiters;
-	a->waiters = w;
-}
-
-void agent_forget_waiter(struct agent *a, struct agent_waiter *w)
-{
-	for (struct agent_waiter **at = &a->waiters; *at; at = &(*at)->next) {
-		if (*at == w) {
-			*at = w->next;
-			return;
-		}
-	}
-}
-
 void agent_watch(struct agent *a, struct agent_watcher *w)
 {
 	w->next = a->watchers;
@@ -99,17 +79,6 @@ static bool is_watching(const struct agent *a, const struct agent_watcher *w)
 void agent_tell_changed(struct agent *a)
 {
 	/* A callback may take out any of the others: look from the start after each. */
-	for (struct agent_waiter **at = &a->waiters; *at;) {
-		struct agent_waiter *w = *at;
-
-		if (w->generation > a->apply.applied) {
-			at = &w->next;
-			continue;
-		}
-		*at = w->next;
-		w->reached(w, a->apply.applied);
-		at = &a->waiters;
-	}
 	for (struct agent_watcher *w = a->watchers, *next; w; w = next) {
 		next = w->next;
 		w->changed(w);

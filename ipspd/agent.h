@@ -51,17 +51,6 @@ const struct pol_status *agent_status(const struct agent *a);
 /** Why the last try to bring policy into force failed (guard or engine); "" when it did not. */
 const char *agent_apply_problem(const struct agent *a);
 
-/** Waits for a generation to be in force. Caller's memory. */
-struct agent_waiter {
-	uint64_t generation;	/* called when the applied generation is this or later */
-	void (*reached)(struct agent_waiter *w, uint64_t applied);	/* w is out of the list */
-	struct agent_waiter *next;
-};
-
-/** Reached already: the callback runs at once, from within. */
-void agent_wait(struct agent *a, struct agent_waiter *w);
-void agent_forget_waiter(struct agent *a, struct agent_waiter *w);
-
 /** Told when the applied generation, the engine's state or the AgentX session changes. Caller's
  * memory. */
 struct agent_watcher {

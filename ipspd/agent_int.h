@@ -102,7 +102,6 @@ struct agent {
 	struct apply apply;
 	struct reservations reservations;
 	struct questions questions;
-	struct agent_waiter *waiters;
 	struct agent_watcher *watchers;
 	struct agent_event_listener *event_listeners;
 };
@@ -110,7 +109,7 @@ struct agent {
 /** Ends the process with that status: there is no way on. The parent starts it again. */
 void agent_give_up(struct agent *a, int status);
 
-/** Tells waiters and watchers. */
+/** Tells watchers. */
 void agent_tell_changed(struct agent *a);
 
 /* agent_apply.c */
