@@ -37,6 +37,25 @@ void ipsp_packet_done(struct ipsp_worker *worker, enum ipsp_dir dir, struct ipsp
 		ipsp_count(&worker->reasons[dir - 1][reason], 1);
 }
 
+void ipsp_packet_unruled(struct ipsp_worker *worker, enum ipsp_dir dir, struct ipsp_packet *packet,
+			 const struct ipsp_spd_match *match)
+{
+	switch (match->result) {
+	case IPSP_SPD_NO_POLICY:
+		ipsp_packet_done(worker, dir, packet, IPSP_VERDICT_BYPASS, IPSP_REASON_NONE);
+		break;
+	case IPSP_SPD_FRAGMENT:
+		packet->entry_id = match->rule->id;
+		ipsp_packet_done(worker, dir, packet, IPSP_VERDICT_DROP,
+				 IPSP_REASON_POLICY_FRAGMENT);
+		break;
+	default:
+		ipsp_packet_done(worker, dir, packet, IPSP_VERDICT_DROP,
+				 IPSP_REASON_POLICY_DEFAULT);
+		break;
+	}
+}
+
 void ipsp_rule_hit(struct ipsp_worker *worker, enum ipsp_dir dir, const struct ipsp_packet *packet,
 		   const struct ipsp_spd_rule *rule, const struct ipsp_flow *flow, uint64_t now_s)
 {

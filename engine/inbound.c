@@ -207,21 +207,10 @@ static void clear_in(struct batch *b, struct ipsp_packet *packet, const struct i
 {
 	struct ipsp_spd_match match = ipsp_spd_lookup(b->spd, packet->ifindex, IPSP_INBOUND, flow);
 
-	switch (match.result) {
-	case IPSP_SPD_RULE:
+	if (match.result == IPSP_SPD_RULE)
 		clear_by_rule(b, packet, match.rule, flow);
-		break;
-	case IPSP_SPD_NO_POLICY:
-		done(b->worker, packet, IPSP_VERDICT_BYPASS, IPSP_REASON_NONE);
-		break;
-	case IPSP_SPD_FRAGMENT:
-		packet->entry_id = match.rule->id;
-		done(b->worker, packet, IPSP_VERDICT_DROP, IPSP_REASON_POLICY_FRAGMENT);
-		break;
-	default:
-		done(b->worker, packet, IPSP_VERDICT_DROP, IPSP_REASON_POLICY_DEFAULT);
-		break;
-	}
+	else
+		ipsp_packet_unruled(b->worker, IPSP_INBOUND, packet, &match);
 }
 
 static void classify(struct batch *b, struct ipsp_packet *packet)

@@ -201,21 +201,10 @@ static void classify(struct batch *b, const struct ipsp_spd *spd, struct ipsp_pa
 		return;
 	}
 	match = ipsp_spd_lookup(spd, packet->ifindex, IPSP_OUTBOUND, &flow);
-	switch (match.result) {
-	case IPSP_SPD_RULE:
+	if (match.result == IPSP_SPD_RULE)
 		by_rule(b, packet, match.rule, &flow);
-		break;
-	case IPSP_SPD_NO_POLICY:
-		done(b->worker, packet, IPSP_VERDICT_BYPASS, IPSP_REASON_NONE);
-		break;
-	case IPSP_SPD_FRAGMENT:
-		packet->entry_id = match.rule->id;
-		done(b->worker, packet, IPSP_VERDICT_DROP, IPSP_REASON_POLICY_FRAGMENT);
-		break;
-	default:
-		done(b->worker, packet, IPSP_VERDICT_DROP, IPSP_REASON_POLICY_DEFAULT);
-		break;
-	}
+	else
+		ipsp_packet_unruled(b->worker, IPSP_OUTBOUND, packet, &match);
 }
 
 void ipsp_engine_outbound(struct ipsp_worker *worker, struct ipsp_packet *packets, size_t n,
