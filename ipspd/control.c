@@ -2,8 +2,8 @@
  * ipspd/control.c - the control socket's connections, and the frame of a request.
  *
  * What comes in is hostile: a request is parsed by json-c with a bounded depth, its size is the
- * frame's, and a handler sees nothing but the members it knows, of their types. What the commands
- * mean stands in control_*.c.
+ * frame's, and a handler sees nothing but the members it knows (control_request.c). What the
+ * commands mean stands in control_*.c.
  */
 #include "config.h"
 
@@ -273,77 +273,6 @@ void client_stream(struct control_client *c, bool (*step)(struct control_client 
 
 /* ---- requests ---- */
 
-const char *request_text(struct json_object *request, const char *key)
-{
-	struct json_object *o;
-
-	return json_object_object_get_ex(request, key, &o) ? json_object_get_string(o) : NULL;
-}
-
-bool request_flag(struct json_object *request, const char *key)
-{
-	struct json_object *o;
-
-	return json_object_object_get_ex(request, key, &o) && json_object_get_boolean(o);
-}
-
-int64_t request_number(struct json_object *request, const char *key, int64_t fallback)
-{
-	struct json_object *o;
-
-	return json_object_object_get_ex(request, key, &o) ? json_object_get_int64(o) : fallback;
-}
-
-bool json_text_has_nul(struct json_object *o)
-{
-	return strlen(json_object_get_string(o)) != (size_t)json_object_get_string_len(o);
-}
-
-static const struct control_member *find_member(const struct control_command *command,
-						const char *name)
-{
-	const struct control_member *m = command->members;
-
-	while (m->name && strcmp(m->name, name) != 0)
-		m++;
-	return m->name ? m : NULL;
-}
-
-static bool is_of_type(struct json_object *o, enum json_type type)
-{
-	if (!json_object_is_type(o, type))
-		return false;
-	if (type == json_type_string)
-		return !json_text_has_nul(o);
-	return type != json_type_int || json_object_get_int64(o) >= 0;
-}
-
-/* A member that is passed over could be the one that made the request harmless. */
-static bool check_members(struct control_client *c)
-{
-	struct json_object_iterator i = json_object_iter_begin(c->request);
-	struct json_object_iterator end = json_object_iter_end(c->request);
-	char text[160];
-
-	for (; !json_object_iter_equal(&i, &end); json_object_iter_next(&i)) {
-		const char *name = json_object_iter_peek_name(&i);
-		const struct control_member *m = find_member(c->command, name);
-
-		if (strcmp(name, "command") == 0 ||
-		    (m && is_of_type(json_object_iter_peek_value(&i), m->type)))
-			continue;
-		if (m)
-			snprintf(text, sizeof(text), "%s: '%s' is no valid %s", c->command->name,
-				 name, json_type_to_name(m->type));
-		else
-			snprintf(text, sizeof(text), "%s has no member '%.64s'", c->command->name,
-				 name);
-		client_usage(c, text);
-		return false;
-	}
-	return true;
-}
-
 static void request_arrived(void *arg, struct chan_msg *m)
 {
 	struct control_client *c = arg;
@@ -360,14 +289,14 @@ static void request_arrived(void *arg, struct chan_msg *m)
 		m->fds[0] = -1;
 	}
 	if (!c->request || !json_object_object_get_ex(c->request, "command", &name) ||
-	    !is_of_type(name, json_type_string)) {
+	    !json_object_is_type(name, json_type_string) || json_text_has_nul(name)) {
 		client_usage(c, "the request is not a JSON object with a command");
 		return;
 	}
 	c->command = find_command(json_object_get_string(name));
 	if (!c->command)
 		client_usage(c, "no such command");
-	else if (check_members(c))
+	else if (client_check_members(c))
 		run_request(c);
 }
 

@@ -119,6 +119,9 @@ void client_wait_for_store(struct control_client *c);
 /** Calls step from the event loop until it says it has finished (false: more to come). */
 void client_stream(struct control_client *c, bool (*step)(struct control_client *c));
 
+/** Has the request only members that its command knows, of their types? Refuses it otherwise. */
+bool client_check_members(struct control_client *c);
+
 /** A string member of the request, or NULL. */
 const char *request_text(struct json_object *request, const char *key);
 bool request_flag(struct json_object *request, const char *key);
