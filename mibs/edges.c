@@ -8,7 +8,8 @@
 
 #include "mibs/store_int.h"
 
-/* No row has more: what it refers to, twice where a name may stand in two tables, lists, nesting. */
+/* No row has more: what it refers to, twice where a name may stand in two tables, lists, nesting,
+ * numbers it is found by. */
 #define EDGES_MAX 24
 
 uint16_t mib_edge_kind_ref(const struct mib_ref *ref)
@@ -24,6 +25,11 @@ uint16_t mib_edge_kind_list(const struct mib_list *list)
 uint16_t mib_edge_kind_nest(const struct mib_ref *ref)
 {
 	return (uint16_t)(mib_n_refs + mib_n_lists + (size_t)(ref - mib_refs));
+}
+
+uint16_t mib_edge_kind_found_by(const struct mib_at *at)
+{
+	return (uint16_t)(2 * mib_n_refs + mib_n_lists + (size_t)(at - mib_found_by));
 }
 
 static int place_cmp(const struct mib_edge *a, uint16_t kind, uint16_t target, const uint32_t *key,
@@ -94,6 +100,18 @@ static void plan_ref(struct plan *p, const struct mib_ref *ref, const struct mib
 	plan_edge(p, mib_edge_kind_nest(ref), ref->nests, container, len);
 }
 
+static void plan_number(struct plan *p, const struct mib_at *at, const struct mib_row *r)
+{
+	const struct mib_column *col = mib_at(at);
+
+	if (at->table != r->shelf->table || !mib_row_is_set(r, col))
+		return;
+
+	const uint32_t number = (uint32_t)mib_row_number(r, col, 0);
+
+	plan_edge(p, mib_edge_kind_found_by(at), at->table, &number, 1);
+}
+
 bool mib_edges_make(struct mib_row *r)
 {
 	const struct mib_shelf *shelf = r->shelf;
@@ -110,6 +128,8 @@ bool mib_edges_make(struct mib_row *r)
 		mib_list_key(shelf->lists[i], r, &key, &len);
 		plan_edge(&p, mib_edge_kind_list(shelf->lists[i]), shelf->table, key, len);
 	}
+	for (size_t i = 0; i < mib_n_found_by; i++)
+		plan_number(&p, &mib_found_by[i], r);
 	mib_free(r->edges);
 	r->edges = NULL;
 	r->n_edges = 0;
@@ -199,6 +219,27 @@ const struct mib_edge *mib_edge_walk_next(struct mib_edge_walk *w)
 			continue;
 		w->at[i] = next_in(e, w);
 		return e;
+	}
+	return NULL;
+}
+
+const struct mib_row *mib_view_find_number(const struct mib_view *v, const struct mib_column *col,
+					   uint32_t number,
+					   bool (*fits)(void *arg, const struct mib_row *r),
+					   void *arg)
+{
+	const struct mib_edge *e;
+	struct mib_edge_walk w;
+	size_t i = 0;
+
+	while (i < mib_n_found_by && mib_at(&mib_found_by[i]) != col)
+		i++;
+	assert(i < mib_n_found_by);
+	mib_edge_walk_start(&w, v, mib_edge_kind_found_by(&mib_found_by[i]), mib_found_by[i].table,
+			    &number, 1, true);
+	while ((e = mib_edge_walk_next(&w)) != NULL) {
+		if (fits(arg, e->source))
+			return e->source;
 	}
 	return NULL;
 }

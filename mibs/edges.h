@@ -2,7 +2,7 @@
  * mibs/edges.h - who refers to whom, found from the target in O(log n); internal to mibs/.
  *
  * Every version of a row carries its edges: one a reference it makes, one a list it is a member
- * of, one a nesting. They stand in three trees: those of rows that no transaction touches, those of
+ * of, one a nesting, one a number that it can be found by. They stand in three trees: those of rows that no transaction touches, those of
  * the versions a transaction makes, and those it would replace. So each view is a union of two
  * trees, and nothing has to be skipped. Among edges with one key those of active rows come first.
  */
@@ -19,6 +19,7 @@ RB_PROTOTYPE(mib_edge_tree, mib_edge, link, mib_edge_cmp)
 uint16_t mib_edge_kind_ref(const struct mib_ref *ref);
 uint16_t mib_edge_kind_list(const struct mib_list *list);
 uint16_t mib_edge_kind_nest(const struct mib_ref *ref);
+uint16_t mib_edge_kind_found_by(const struct mib_at *at);
 
 /** Computes r's edges anew; they must stand in no tree. @return false: no memory */
 MIB_MUST_CHECK bool mib_edges_make(struct mib_row *r);

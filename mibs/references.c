@@ -42,6 +42,15 @@ const struct mib_list mib_lists[] = {
 
 const size_t mib_n_lists = sizeof(mib_lists) / sizeof(mib_lists[0]);
 
+/* Two SAs must not share an SPI, however many there are: RFC 4301 4.1. */
+const struct mib_at mib_found_by[] = {
+	MIB_AT(ipsaSaPreconfiguredActionTable, ipsaSaPreActAHSPI),
+	MIB_AT(ipsaSaPreconfiguredActionTable, ipsaSaPreActESPSPI),
+	MIB_AT(ipsaSaPreconfiguredActionTable, ipsaSaPreActIPCompSPI),
+};
+
+const size_t mib_n_found_by = sizeof(mib_found_by) / sizeof(mib_found_by[0]);
+
 static const struct mib_aim filter_aims[] = {
 	{ &mib_t_diffServMultiFieldClfrTable, 0 },
 	{ &mib_t_spdCompoundFilterTable, 0 },

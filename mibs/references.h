@@ -61,6 +61,10 @@ extern const size_t mib_n_refs;
 extern const struct mib_list mib_lists[];
 extern const size_t mib_n_lists;
 
+/** Columns by whose numbers rows can be found: see mib_view_find_number. */
+extern const struct mib_at mib_found_by[];
+extern const size_t mib_n_found_by;
+
 /** Containers in containers go at most so deep. */
 #define MIB_NEST_MAX 16
 

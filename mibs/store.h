@@ -67,6 +67,16 @@ const struct mib_row *mib_view_row(const struct mib_view *v, const struct mib_ta
 const struct mib_row *mib_view_next(const struct mib_view *v, const struct mib_table *t,
 				    const struct mib_oid *prefix, const struct mib_oid *after);
 
+/**
+ * An active row in which that column was set to that number and that fits (asked of such rows only,
+ * in no order), or NULL. What it costs does not depend on how many other rows there are.
+ * @param col  one of mib_found_by (mibs/references.h)
+ */
+const struct mib_row *mib_view_find_number(const struct mib_view *v, const struct mib_column *col,
+					   uint32_t number,
+					   bool (*fits)(void *arg, const struct mib_row *r),
+					   void *arg);
+
 const struct mib_table *mib_row_table(const struct mib_row *r);
 /** Borrowed until the row goes. */
 const uint32_t *mib_row_index(const struct mib_row *r, size_t *len);

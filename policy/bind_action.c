@@ -119,28 +119,40 @@ static bool same_destination(const struct mib_view *v, const struct mib_row *a,
 	       ipsp_addr_cmp(&to_a, &to_b) == 0;
 }
 
+/* A row that is judged, and the protocol in question. */
+struct candidate {
+	const struct mib_view *view;
+	const struct mib_row *row;
+	size_t protocol;
+};
+
+static bool takes_its_place(void *arg, const struct mib_row *other)
+{
+	const struct candidate *c = arg;
+
+	return pol_sa_dir(other) == pol_sa_dir(c->row) && !same_row(other, c->row) &&
+	       spi_of(other, c->protocol) != 0 && same_destination(c->view, c->row, other);
+}
+
 static enum mib_err duplicate_check(const struct mib_view *v, const struct mib_row *r,
 				    struct mib_diag *d)
 {
-	struct pol_walk walk = { .view = v, .table = &mib_t_ipsaSaPreconfiguredActionTable };
-	const struct mib_row *other;
+	struct candidate c = { .view = v, .row = r };
 
-	while ((other = pol_walk_next(&walk))) {
-		if (pol_sa_dir(other) != pol_sa_dir(r) || same_row(other, r))
+	for (; c.protocol < sizeof(spis) / sizeof(spis[0]); c.protocol++) {
+		const struct mib_column *col =
+			&mib_t_ipsaSaPreconfiguredActionTable.columns[spis[c.protocol].spi];
+		const int64_t spi = spi_of(r, c.protocol);
+		const struct mib_row *other;
+		char name[POL_ROW_TEXT];
+
+		if (spi == 0)
 			continue;
-		for (size_t i = 0; i < sizeof(spis) / sizeof(spis[0]); i++) {
-			int64_t spi = spi_of(r, i);
-			char name[POL_ROW_TEXT];
-
-			if (spi == 0 || spi != spi_of(other, i) || !same_destination(v, r, other))
-				continue;
-			return pol_refuse(d, r,
-					  &mib_t_ipsaSaPreconfiguredActionTable
-						   .columns[spis[i].spi],
-					  "%s SPI %lld is taken by %s, with the same direction "
-					  "and destination", spis[i].protocol, (long long)spi,
-					  pol_row_name(other, name));
-		}
+		other = mib_view_find_number(v, col, (uint32_t)spi, takes_its_place, &c);
+		if (other)
+			return pol_refuse(d, r, col, "%s SPI %lld is taken by %s, with the same "
+					  "direction and destination", spis[c.protocol].protocol,
+					  (long long)spi, pol_row_name(other, name));
 	}
 	return MIB_OK;
 }

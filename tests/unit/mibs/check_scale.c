@@ -115,6 +115,77 @@ START_TEST(test_many_rows_come_and_go_in_one_transaction)
 }
 END_TEST
 
+/* How often a search asked, and whether it is to find something. */
+struct search {
+	unsigned int asked;
+	bool fits;
+};
+
+static bool count(void *arg, const struct mib_row *r)
+{
+	struct search *search = arg;
+
+	(void)r;
+	search->asked++;
+	return search->fits;
+}
+
+static struct search search_spi(const struct mib_view *v, uint32_t spi, bool fits)
+{
+	struct search search = { .fits = fits };
+	const struct mib_row *r;
+
+	r = mib_view_find_number(v, MIB_COL(ipsaSaPreconfiguredActionTable, ipsaSaPreActESPSPI),
+				 spi, count, &search);
+	ck_assert_int_eq(r != NULL, fits && search.asked > 0);
+	return search;
+}
+
+static void make_sa(struct mib_store *s, unsigned int number, unsigned int spi)
+{
+	char index[24], columns[200];
+
+	snprintf(index, sizeof(index), "sa%u,inbound", number);
+	snprintf(columns, sizeof(columns), "ipsaSaPreActESPSPI=%u "
+		 "ipsaSaPreActESPTransformName=aes256-sha256 ipsaSaPreActESPEncSecretName=ab-enc ipsaSaPreActESPAuthSecretName=ab-auth", spi);
+	ck_assert_int_eq(fx_set(s, "ipsaSaPreconfiguredActionTable", index, columns,
+				MIB_RS_CREATE_AND_GO, NULL), MIB_OK);
+}
+
+START_TEST(test_sas_are_found_by_spi_without_looking_at_others)
+{
+	enum { SAS = 200, SHARED = 90000, FREE = 90001 };
+	struct mib_store *s = fx_store();
+	struct mib_txn *t;
+
+	fx_make_policy(s, NULL);
+	for (unsigned int i = 0; i < SAS; i++)
+		make_sa(s, i, 10000 + i);
+	make_sa(s, SAS, SHARED);
+	make_sa(s, SAS + 1, SHARED);
+	ck_assert_uint_eq(search_spi(mib_store_view(s), 10000 + SAS / 2, false).asked, 1);
+	ck_assert_uint_eq(search_spi(mib_store_view(s), SHARED, false).asked, 2);
+	ck_assert_uint_eq(search_spi(mib_store_view(s), SHARED, true).asked, 1);
+	ck_assert_uint_eq(search_spi(mib_store_view(s), FREE, true).asked, 0);
+
+	/* A transaction's own view: one row out of service, another with a new number. */
+	t = fx_begin(s);
+	ck_assert_int_eq(fx_stage_columns(t, "ipsaSaPreconfiguredActionTable", "sa200,inbound",
+					  "ipsaSaPreActRowStatus=notInService", NULL), MIB_OK);
+	ck_assert_int_eq(fx_stage_columns(t, "ipsaSaPreconfiguredActionTable", "sa3,inbound",
+					  "ipsaSaPreActESPSPI=90001", NULL), MIB_OK);
+	ck_assert_int_eq(mib_txn_prepare(t, NULL), MIB_OK);
+	ck_assert_uint_eq(search_spi(mib_txn_view(t), SHARED, false).asked, 1);
+	ck_assert_uint_eq(search_spi(mib_txn_view(t), FREE, false).asked, 1);
+	ck_assert_uint_eq(search_spi(mib_txn_view(t), 10003, false).asked, 0);
+	ck_assert_uint_eq(search_spi(mib_store_view(s), SHARED, false).asked, 2);
+	ck_assert_uint_eq(search_spi(mib_store_view(s), 10003, false).asked, 1);
+	mib_txn_done(t);
+	ck_assert_uint_eq(search_spi(mib_store_view(s), SHARED, false).asked, 2);
+	mib_store_free(s);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("scale");
@@ -122,6 +193,7 @@ int main(void)
 
 	tcase_set_timeout(tc, 300);
 	tcase_add_test(tc, test_many_rows_come_and_go_in_one_transaction);
+	tcase_add_test(tc, test_sas_are_found_by_spi_without_looking_at_others);
 	suite_add_tcase(s, tc);
 	return suite_run(s);
 }
