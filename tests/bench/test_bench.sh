@@ -1,0 +1,38 @@
+#!/bin/sh
+# tests/bench/test_bench.sh - the benchmarks run, and print lines of the form they promise, with the
+# names that others look for. Nothing is said about their figures.
+set -eu
+dir=$(mktemp -d "${TMPDIR:-/tmp}/ipspd-bench.XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+export BENCH_QUICK=1 BENCH_DIR="$dir"
+failed=0
+
+fail() { echo "FAILED: $*"; failed=1; }
+
+for name in engine spd store; do
+	sh "$TB_SRC/tests/bench/run.sh" $name >"$dir/$name" 2>"$dir/$name.err" || {
+		cat "$dir/$name.err"
+		fail "$name ends with an error"
+	}
+	! grep -Evn '^[a-z0-9_.]+ [0-9]+(\.[0-9]+)? [A-Za-z]+(/s)?$' "$dir/$name" ||
+		fail "$name prints something else than a name, a value and a unit"
+	[ -z "$(cut -d' ' -f1 "$dir/$name" | sort | uniq -d)" ] || fail "$name prints a name twice"
+done
+while read -r bench figure; do
+	grep -q "^$figure " "$dir/$bench" || fail "no $figure"
+done <<-NAMES
+	engine engine.encap.aes128gcm.64.vs_raw
+	engine engine.decap.aes128gcm.1400.vs_raw
+	engine engine.encap.aes256cbcsha256.512.gbps
+	engine engine.decap.nullsha1.64.pps
+	spd spd.lookup.100.mlps
+	spd spd.update.100.ms
+	store store.txn.volatile.1k.per_s
+	store store.txn.nonvolatile.1k.vs_fdatasync
+	store store.walk.1k.varbinds_per_s
+	store store.bytes_per_row
+NAMES
+sh "$TB_SRC/tests/bench/run.sh" nonsense >"$dir/out" 2>&1 && fail "an unknown name is taken"
+[ -z "$(find "$dir" -name 'bench-store*')" ] || fail "the store's files stay behind"
+[ $failed = 0 ] && echo "ok"
+exit $failed
