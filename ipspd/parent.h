@@ -28,10 +28,15 @@ struct parent;
 /** Runs the daemon. @return exit status */
 int parent_main(const struct options *o);
 
-/* Between a child's end and its next start: doubles from the first to the last. */
+/*
+ * Between a child's end and its next start: doubles from the first to the last. A child that lived
+ * RESTART_CALM times as long as it had been waited for begins at the first again. So one that cannot
+ * live costs little, and one that is killed now and then is hardly missed: without the engine no
+ * protected packet passes.
+ */
 #define RESTART_MIN_MS 100
 #define RESTART_MAX_MS 30000
-#define RESTART_CALM_S 60	/* a child that lived so long starts anew at the first */
+#define RESTART_CALM 10
 #define STOP_WAIT_S 5		/* then children are killed */
 
 struct child {
@@ -41,8 +46,8 @@ struct child {
 	pid_t pid;			/* 0: does not run */
 	struct chan *chan;
 	struct event *restart;
-	unsigned failures;		/* since it last lived RESTART_CALM_S */
-	time_t started;			/* CLOCK_BOOTTIME */
+	unsigned delay_ms;		/* before its last start; 0: it was calm before, or is the first */
+	uint64_t started_ms;		/* CLOCK_BOOTTIME */
 	void (*message)(struct parent *p, struct child *c, struct chan_msg *m);
 	void (*begin)(struct parent *p, struct child *c);	/* sends START */
 };
