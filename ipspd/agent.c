@@ -22,7 +22,6 @@
 #include "ipspd/messages.h"
 #include "ipspd/roles.h"
 #include "mibs/secmem.h"
-#include "xml/xml.h"
 
 #define DB_NAME "state.db"
 #define IDLE_MS 1000	/* nothing was committed for so long: time for housekeeping */
@@ -261,27 +260,6 @@ static void close_store(struct agent *a)
 
 /* ---- doors ---- */
 
-static bool import(struct agent *a)
-{
-	struct xml_import_options o = { .who = "-i" };
-	struct xml_summary sum;
-	struct xml_diag d = { 0 };
-	int fd = a->start.fds[AGENT_FD_IMPORT];
-
-	if (fd < 0)
-		return true;
-	enum mib_err err = xml_import(a->store, fd, &o, &sum, &d);
-	close(fd);
-	if (err != MIB_OK) {
-		ipspd_log(LOG_CRIT, "import", "%s line %u: %s: %s", a->start.import_name, d.line,
-			  d.diag.object, d.diag.text);
-		return false;
-	}
-	ipspd_log(LOG_NOTICE, "import", "%s: %zu rows created, %zu changed, %zu destroyed",
-		  a->start.import_name, sum.created, sum.changed, sum.destroyed);
-	return true;
-}
-
 bool agent_snmp_open(const struct agent *a)
 {
 	struct ax_state state;
@@ -353,6 +331,19 @@ static void let_go_of_stderr(void)
 	close(null);
 }
 
+void agent_serve(struct agent *a)
+{
+	if (!open_doors(a) || agent_options_send(a->parent, &a->options.options) < 0) {
+		agent_give_up(a, 1);
+		return;
+	}
+	a->serves = true;
+	if (a->start.background)
+		let_go_of_stderr();
+	apply_commit(a);
+	plan_idle(a);
+}
+
 static void start(struct agent *a, struct chan_msg *m)
 {
 	if (a->started || !agent_start_read(m, &a->start)) {
@@ -362,21 +353,19 @@ static void start(struct agent *a, struct chan_msg *m)
 	a->started = true;
 	log_set_level(a->start.log_level);
 	options_file_init(&a->options);
-	if (!read_options(a, a->start.fds[AGENT_FD_OPTIONS]) || !open_store(a) || !import(a) ||
-	    !open_doors(a) || agent_options_send(a->parent, &a->options.options) < 0) {
+	if (!read_options(a, a->start.fds[AGENT_FD_OPTIONS]) || !open_store(a)) {
 		agent_give_up(a, 1);
-		return;
+	} else if (a->start.fds[AGENT_FD_IMPORT] >= 0) {
+		import_at_start(a);
+	} else {
+		agent_serve(a);
 	}
-	if (a->start.background)
-		let_go_of_stderr();
-	apply_commit(a);
-	plan_idle(a);
 }
 
 /* What was read at the start stays but for the log level. */
 static void reload(struct agent *a, struct chan_msg *m)
 {
-	if (m->n_fds != 1 || !a->started)
+	if (m->n_fds != 1 || !a->serves)
 		return;
 	int fd = m->fds[0];
 	m->fds[0] = -1;
@@ -401,6 +390,9 @@ static void parent_message(void *arg, struct chan_msg *m)
 		break;
 	case MSG_GUARD_TEXT:
 		good = stats_guard_text(a, m);
+		break;
+	case MSG_IMPORT:
+		good = import_came(a, m);
 		break;
 	case MSG_RELOAD:
 		reload(a, m);
@@ -463,6 +455,7 @@ static bool init(struct agent *a, int channel_fd)
 static void fini(struct agent *a)
 {
 	control_free(a->control);
+	imports_fini(a);
 	ax_subagent_free(a->subagent);
 	chan_free(a->engine);
 	a->engine = NULL;

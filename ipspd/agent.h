@@ -13,6 +13,7 @@
 
 #include "engine/io/attach.h"
 #include "ipsp/types.h"
+#include "ipspd/import_wire.h"
 #include "ipspd/report.h"
 #include "mibs/store.h"
 #include "policy/status.h"
@@ -38,9 +39,6 @@ enum agent_engine_state agent_engine_state(const struct agent *a);
 
 /** Generation of the last commit that is in force in guard and engine; 0: none yet. */
 uint64_t agent_applied_generation(const struct agent *a);
-
-/** Is that generation, or a later one, in force in the guard and in the engine that runs now? */
-bool agent_in_force(const struct agent *a, uint64_t generation);
 
 /**
  * The policy in force, or, while the engine is down, the newest that was compiled. NULL before the
@@ -110,6 +108,37 @@ void agent_stats_get(struct agent *a, struct agent_question *q);
 void agent_guard_show(struct agent *a, struct agent_question *q);
 
 void agent_forget_question(struct agent *a, struct agent_question *q);
+
+/* ---- reading files, in a process of its own (ipspd/agent_import.c) ---- */
+
+#define AGENT_PARSE_WAIT_S 30	/* for the files before it, then it is refused */
+
+/** A file to be read: one at a time, the others wait in line. Caller's memory. */
+struct agent_parse {
+	/** From the caller, borrowed until done or forgotten: a descriptor (-1: none) or a URL. */
+	int fd;
+	const char *url;
+	uint32_t seconds;	/* 1 .. IMPORT_SECONDS_MAX, once its turn has come */
+	/**
+	 * Called once, from the event loop; q is out of the line. err MIB_OK: r is all that the file
+	 * says, unchecked but for its form; taken by copying *r and clearing it. Else *d says why.
+	 */
+	void (*done)(struct agent_parse *q, enum mib_err err, struct import_records *r,
+		     const struct xml_diag *d);
+	struct event *timer;	/* internal */
+	struct agent_parse *next;
+};
+
+void agent_parse_start(struct agent *a, struct agent_parse *q);
+/** Its caller goes first. Harmless when it is not in line. */
+void agent_forget_parse(struct agent *a, struct agent_parse *q);
+
+/* ---- the salt under which secrets leave in files ---- */
+
+/** The store's, made now if it has none. @return false with *d: the disk refuses */
+bool agent_file_salt(struct agent *a, uint8_t salt[MIB_FILE_SEAL_SALT], struct mib_diag *d);
+/** A store without one takes it, so that its files are the same as those it came from. */
+void agent_adopt_file_salt(struct agent *a, const uint8_t salt[MIB_FILE_SEAL_SALT]);
 
 /** Asks the parent to set the log level of all processes. */
 void agent_set_log_level(struct agent *a, int level);

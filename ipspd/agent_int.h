@@ -7,6 +7,7 @@
  *	agent_reserve.c		sequence numbers of manual SAs
  *	agent_stats.c		questions to engine and parent
  *	agent_sources.c		observed objects of IPSPD-MIB
+ *	agent_import.c		files, read by a process of their own
  */
 #ifndef IPSPD_AGENT_INT_H
 #define IPSPD_AGENT_INT_H
@@ -40,7 +41,6 @@ struct apply {
 	struct pol_generation *coming;
 	struct pol_generation *wanted;		/* newer than coming */
 	uint64_t applied;			/* number of in_force once the guard is loose */
-	uint64_t in_engine;			/* what the engine that runs now has acknowledged */
 	uint32_t serial;			/* of the last guard change */
 	uint32_t in_force_serial;		/* layer of in_force; GUARD_KEEP_INHERITED at first */
 	uint32_t coming_serial;
@@ -77,12 +77,24 @@ struct questions {
 	struct event *poll;
 };
 
+/* ---- agent_import.c ---- */
+
+struct imports {
+	struct agent_parse *line;	/* the first is being read */
+	bool asked;			/* for it, a process has been asked for */
+	uint32_t serial;		/* of that process */
+	struct chan *chan;		/* to it; NULL: it has not come yet */
+	struct import_records records;
+	struct agent_parse start;	/* -i */
+};
+
 struct agent {
 	struct event_base *base;
 	struct chan *parent;
 	struct chan *engine;		/* NULL: it is away */
 	int status;			/* exit status */
 	bool started;
+	bool serves;			/* its doors are open */
 	bool options_read;
 	struct agent_start start;
 	struct options_file options;
@@ -103,12 +115,16 @@ struct agent {
 	struct apply apply;
 	struct reservations reservations;
 	struct questions questions;
+	struct imports imports;
 	struct agent_watcher *watchers;
 	struct agent_event_listener *event_listeners;
 };
 
 /** Ends the process with that status: there is no way on. The parent starts it again. */
 void agent_give_up(struct agent *a, int status);
+
+/** All that comes before the doors is done: opens them, and brings policy into force. */
+void agent_serve(struct agent *a);
 
 /** Tells watchers. */
 void agent_tell_changed(struct agent *a);
@@ -147,6 +163,13 @@ bool stats_message(struct agent *a, const struct chan_msg *m);
 bool stats_guard_text(struct agent *a, const struct chan_msg *m);
 void stats_engine_up(struct agent *a);
 void stats_engine_down(struct agent *a);
+
+/* agent_import.c */
+/** IMPORT. @return false: malformed */
+bool import_came(struct agent *a, struct chan_msg *m);
+/** Imports the file of -i, then serves; a file that is refused ends the agent. */
+void import_at_start(struct agent *a);
+void imports_fini(struct agent *a);
 
 /* agent_sources.c */
 /** Registers the sources of ipspdSystem and ipspdDropTable. */

@@ -60,6 +60,7 @@ static void request_over(struct control_client *c)
 	leave_line(c);
 	stop_timer(c);
 	c->abort = NULL;
+	control_files_fini(c);
 	control_json_wipe(c->request);
 	c->request = NULL;
 	if (c->fd >= 0)
@@ -278,6 +279,10 @@ static void request_arrived(void *arg, struct chan_msg *m)
 	struct control_client *c = arg;
 	struct json_object *name;
 
+	if (m->type == CTL_KEY && c->key_arrived && m->len == 0 && m->n_fds == 1 && !c->lost) {
+		c->key_arrived(c, m->fds[0]);
+		return;
+	}
 	if (m->type != CTL_REQUEST || c->busy || c->monitor || c->lost) {
 		client_free(c);	/* not our protocol */
 		return;

@@ -9,6 +9,9 @@
  *
  *   {"command": "get", "table": "spdRuleDefinitionTable", "index": "\"web\""}
  *
+ * An item {"seal": {"kind": "passphrase", "salt": "6f70.."}} asks for the key of secrets in a file
+ * (mibs/file_seal.h): the client answers with an empty CTL_KEY that carries a pipe with its octets.
+ *
  * Who may connect is the socket's mode and group; who did stands in the log (SO_PEERCRED).
  */
 #ifndef IPSPD_CONTROL_H
@@ -22,10 +25,12 @@ enum control_message {
 	CTL_ITEM,
 	CTL_END,
 	CTL_PART,
+	CTL_KEY,
 };
 
 #define CONTROL_CLIENTS_MAX 32		/* connections at once */
 #define CONTROL_FILE_MAX (64u << 20)	/* octets of a file to import */
+#define CONTROL_KEY_S 60		/* for the key of sealed secrets to come */
 
 /** Serves the listening socket (taken) until freed. @return 0 or -errno */
 int control_new(struct agent *a, int listen_fd, struct control **out);

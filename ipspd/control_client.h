@@ -79,6 +79,15 @@ struct control_client {
 	bool (*stream_step)(struct control_client *c);
 	struct mib_oid at;		/* how far a long answer has come */
 	size_t at_table;		/* position in mib_tables */
+	/* An import or export, control_files.c */
+	struct agent_parse parse;
+	struct import_records records;	/* what the file says, once it ... */
+	bool is_read;
+	enum mib_file_seal_kind seal_kind;
+	uint8_t seal_salt[MIB_FILE_SEAL_SALT];
+	struct mib_file_seal *seal;	/* once the key has come */
+	/** A key is waited for: its pipe has come. NULL: none is. */
+	void (*key_arrived)(struct control_client *c, int fd);
 };
 
 /** Sends one object of the answer; takes it. */
@@ -130,6 +139,9 @@ int64_t request_number(struct json_object *request, const char *key, int64_t fal
 
 /** Does a JSON string hold a NUL, which would cut it short in C? */
 bool json_text_has_nul(struct json_object *o);
+
+/** Forgets what an import or export has come to. */
+void control_files_fini(struct control_client *c);
 
 /** Listens to what monitors are told. Needs control->agent. */
 void control_monitor_init(struct control *control);

@@ -6,10 +6,8 @@
  */
 #include "config.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "ipspd/log.h"
@@ -23,9 +21,12 @@ static const struct child_kind {
 	const char *title;
 	enum ipspd_role role;
 	int (*run)(int channel_fd);
+	void (*prepare)(void);	/* as nobody, but before the sandbox; or NULL */
 } children[] = {
-	{ "--role=agent", "agent", ROLE_AGENT, agent_main },
-	{ "--role=engine", "engine", ROLE_ENGINE, engine_main },
+	{ "--role=agent", "agent", ROLE_AGENT, agent_main, NULL },
+	{ "--role=engine", "engine", ROLE_ENGINE, engine_main, NULL },
+	{ "--role=import", "import", ROLE_IMPORT, import_main, NULL },
+	{ "--role=fetch", "import", ROLE_FETCH, import_main, import_prepare },
 };
 
 static int run_child(const struct child_kind *k)
@@ -38,13 +39,10 @@ static int run_child(const struct child_kind *k)
 		ipspd_log(LOG_CRIT, "sandbox", "not started: %s", why);
 		return 1;
 	}
-	/*
-	 * A channel that closes ends a child at its leisure; a busy or stopped one would keep the
-	 * next parent waiting. Whoever lost its parent before this line has a closed channel.
-	 */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (!sandbox_lock_memory())
 		ipspd_log(LOG_WARNING, "sandbox", "memory cannot be locked, and may be swapped out");
+	if (k->prepare)
+		k->prepare();
 	if (!sandbox_enter(k->role, &why)) {
 		ipspd_log(LOG_CRIT, "sandbox", "not started: %s", why);
 		return 1;

@@ -59,6 +59,10 @@ enum ipspd_message {
 	MSG_RELOAD,		/* parent to agent, fd: options file to read again; answer: OPTIONS */
 	MSG_LOG_LEVEL,		/* parent to child: u8 priority to log up to; agent to parent: wanted */
 	MSG_GEN_REFUSED,	/* engine to agent: u64 generation, u8 enum ipsp_err: nothing changed */
+	MSG_IMPORT_START,	/* agent to parent: u32 serial, u8 1: it may use the network, u32 seconds */
+	MSG_IMPORT_STOP,	/* agent to parent: u32 serial: it is not wanted any more */
+	MSG_IMPORT,		/* to agent: u32 serial, fd: its end of a channel (ipspd/import_wire.h);
+				 * without: it cannot be started */
 };
 
 /*

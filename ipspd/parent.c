@@ -131,6 +131,9 @@ static void agent_message(struct parent *p, struct child *c, struct chan_msg *m)
 	} else if (m->type == MSG_LOG_LEVEL && m->len == 1 && m->data[0] <= LOG_DEBUG) {
 		set_level(p, m->data[0]);
 		ipspd_log(LOG_NOTICE, "parent", "log level is now %s", log_level_name(m->data[0]));
+	} else if (m->type == MSG_IMPORT_START || m->type == MSG_IMPORT_STOP) {
+		if (!parent_import_message(p, m))
+			child_kill(c, "malformed message");
 	} else if (!parent_guard_message(p, m)) {
 		child_kill(c, "malformed message");
 	}
@@ -309,7 +312,7 @@ static bool start_loop(struct parent *p)
 	p->stop_timer = evtimer_new(p->base, on_stop_timeout, p);
 	child_init(p, &p->agent, "agent", "--role=agent", agent_message, agent_begin);
 	child_init(p, &p->engine, "engine", "--role=engine", engine_message, engine_begin);
-	return p->stop_timer && p->agent.restart && p->engine.restart;
+	return p->stop_timer && p->agent.restart && p->engine.restart && import_init(p) == 0;
 }
 
 static void end_loop(struct parent *p)
@@ -318,6 +321,7 @@ static void end_loop(struct parent *p)
 		return;
 	chan_free(p->agent.chan);
 	chan_free(p->engine.chan);
+	import_fini(p);
 	for (size_t i = 0; i < sizeof(p->signals) / sizeof(p->signals[0]); i++) {
 		if (p->signals[i])
 			event_free(p->signals[i]);
@@ -373,8 +377,6 @@ static bool open_guard(struct parent *p, const struct passwd *pw)
 	close(fd);
 	if (rc == -EWOULDBLOCK)
 		why = "another ipspd runs on this state directory";
-	else if (rc == -EBUSY)
-		why = "processes of an earlier ipspd on this state directory do not end";
 	else if (rc == -EPERM)
 		why = "its directory \"guard\" is not root's alone; it may have been tampered with";
 	if (rc < 0)

@@ -5,6 +5,7 @@
  *	parent_children.c	starting, watching and restarting children
  *	parent_open.c		directories, sockets, TUN: everything that takes privilege
  *	parent_guard.c		the agent's layers on their way into the guard
+ *	parent_import.c		the import process
  *
  * It alone keeps root. It parses its arguments and checks numbers and names that the agent sends;
  * it reads no packet, file or MIB.
@@ -28,15 +29,10 @@ struct parent;
 /** Runs the daemon. @return exit status */
 int parent_main(const struct options *o);
 
-/*
- * Between a child's end and its next start: doubles from the first to the last. A child that lived
- * RESTART_CALM times as long as it had been waited for begins at the first again. So one that cannot
- * live costs little, and one that is killed now and then is hardly missed: without the engine no
- * protected packet passes.
- */
+/* Between a child's end and its next start: doubles from the first to the last. */
 #define RESTART_MIN_MS 100
 #define RESTART_MAX_MS 30000
-#define RESTART_CALM 10
+#define RESTART_CALM_S 60	/* a child that lived so long starts anew at the first */
 #define STOP_WAIT_S 5		/* then children are killed */
 
 struct child {
@@ -46,8 +42,8 @@ struct child {
 	pid_t pid;			/* 0: does not run */
 	struct chan *chan;
 	struct event *restart;
-	unsigned delay_ms;		/* before its last start; 0: it was calm before, or is the first */
-	uint64_t started_ms;		/* CLOCK_BOOTTIME */
+	unsigned failures;		/* since it last lived RESTART_CALM_S */
+	time_t started;			/* CLOCK_BOOTTIME */
 	void (*message)(struct parent *p, struct child *c, struct chan_msg *m);
 	void (*begin)(struct parent *p, struct child *c);	/* sends START */
 };
@@ -63,6 +59,17 @@ struct guard_intake {
 	bool bad;
 };
 
+/** The import process: one at a time, at the agent's wish. */
+struct import_child {
+	pid_t pid;			/* 0: does not run */
+	uint32_t serial;		/* the agent's number of it */
+	bool network;
+	uint32_t seconds;
+	bool wanted;			/* to be started when the one before has gone */
+	bool stopped;			/* by us: its end is nothing to report */
+	struct event *deadline;
+};
+
 struct parent {
 	const struct options *options;
 	struct event_base *base;
@@ -70,6 +77,7 @@ struct parent {
 	struct guard_intake intake;
 	struct child agent;
 	struct child engine;
+	struct import_child import;
 	bool stopping;
 	int status;
 	int ready_fd;			/* who started us in the background waits here; -1 */
@@ -93,6 +101,23 @@ void children_stop(struct parent *p);
 bool children_are_gone(const struct parent *p);
 /** The channel is closed for good: what is malformed on it can only be a taken-over child. */
 void child_kill(struct child *c, const char *why);
+
+/** In a new process: becomes that role, with nothing of the parent's but that channel. */
+void child_become(const char *argument, int channel_fd) __attribute__((noreturn));
+/** Logs how a process ended. */
+void child_log_end(const char *name, pid_t pid, int status);
+
+/* ---- parent_import.c ---- */
+
+/** @return 0 or -errno */
+int import_init(struct parent *p);
+void import_fini(struct parent *p);
+/** Ends it, and forgets one that waits to be started. */
+void import_stop(struct parent *p);
+/** Notices its end, and starts the next. */
+void import_reap(struct parent *p);
+/** IMPORT_START, IMPORT_STOP. @return false: malformed; the agent must go */
+bool parent_import_message(struct parent *p, const struct chan_msg *m);
 
 /* ---- parent_open.c ---- */
 

@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,39 +20,37 @@
 #include "ipspd/log.h"
 #include "ipspd/messages.h"
 
-static uint64_t now_ms(void)
+static time_t now_s(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return ts.tv_sec;
 }
 
 /* ---- starting ---- */
 
-/* In the new process: nothing of the parent's but channel, hold and stderr goes along. */
-static void become_child(const char *argument, int channel_fd, int hold_fd)
+/* In the new process: nothing of the parent's but the channel and stderr goes along. */
+void child_become(const char *argument, int channel_fd)
 {
 	char name[] = "ipspd", role[32];
 	char *argv[] = { name, role, NULL };
 	sigset_t none;
 	int null = open("/dev/null", O_RDWR);
 
-	/* Until it has given up root, which clears this. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	strncpy(role, argument, sizeof(role) - 1);
 	role[sizeof(role) - 1] = '\0';
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
 		_exit(127);
-	/* Out of the way of the fixed numbers first: dup2 would close what stands there. */
-	channel_fd = fcntl(channel_fd, F_DUPFD, ROLE_HOLD_FD + 1);
-	hold_fd = fcntl(hold_fd, F_DUPFD, ROLE_HOLD_FD + 1);
-	if (channel_fd < 0 || hold_fd < 0 || dup2(channel_fd, ROLE_CHANNEL_FD) < 0 ||
-	    dup2(hold_fd, ROLE_HOLD_FD) < 0)
+	if (channel_fd == ROLE_CHANNEL_FD) {
+		if (fcntl(channel_fd, F_SETFD, 0) < 0)
+			_exit(127);
+	} else if (dup2(channel_fd, ROLE_CHANNEL_FD) < 0) {
 		_exit(127);
-	close_range(ROLE_HOLD_FD + 1, ~0u, 0);
+	}
+	close_range(ROLE_CHANNEL_FD + 1, ~0u, 0);
 	execv("/proc/self/exe", argv);
 	_exit(127);
 }
@@ -113,20 +110,19 @@ static int spawn(struct child *c)
 {
 	struct chan_handler handler = { on_message, on_closed, c };
 	int fds[2];
-	int hold_fd = guard_hold(c->parent->guard);
-	int rc = hold_fd < 0 ? hold_fd : chan_pair(fds);
+	int rc = chan_pair(fds);
 
 	if (rc < 0)
-		goto out;
+		return rc;
 	rc = chan_new(c->parent->base, fds[0], &handler, &c->chan);
 	if (rc < 0) {
 		close(fds[0]);
 		close(fds[1]);
-		goto out;
+		return rc;
 	}
 	c->pid = fork();
 	if (c->pid == 0)
-		become_child(c->argument, fds[1], hold_fd);
+		child_become(c->argument, fds[1]);
 	rc = c->pid < 0 ? -errno : 0;
 	close(fds[1]);
 	if (rc < 0) {
@@ -134,19 +130,19 @@ static int spawn(struct child *c)
 		c->chan = NULL;
 		c->pid = 0;
 	}
-out:
-	if (hold_fd >= 0)
-		close(hold_fd);
 	return rc;
 }
 
 static void plan_restart(struct child *c)
 {
-	c->delay_ms = c->delay_ms ? c->delay_ms * 2 : RESTART_MIN_MS;
-	if (c->delay_ms > RESTART_MAX_MS)
-		c->delay_ms = RESTART_MAX_MS;
-	struct timeval delay = { .tv_sec = c->delay_ms / 1000,
-				 .tv_usec = c->delay_ms % 1000 * 1000 };
+	unsigned ms = RESTART_MIN_MS;
+
+	for (unsigned i = 0; i < c->failures && ms < RESTART_MAX_MS; i++)
+		ms *= 2;
+	if (ms > RESTART_MAX_MS)
+		ms = RESTART_MAX_MS;
+	c->failures++;
+	struct timeval delay = { .tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000 };
 	evtimer_add(c->restart, &delay);
 }
 
@@ -159,25 +155,25 @@ void child_start(struct child *c)
 		plan_restart(c);
 		return;
 	}
-	c->started_ms = now_ms();
+	c->started = now_s();
 	ipspd_log(LOG_INFO, "parent", "%s started (process %d)", c->name, (int)c->pid);
 	c->begin(c->parent, c);
 }
 
 /* ---- ending ---- */
 
-static void log_end(const struct child *c, int status)
+void child_log_end(const char *name, pid_t pid, int status)
 {
 	const char *extra = "";
 
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
 		extra = ": a system call its sandbox forbids; the kernel's audit log names it";
 	if (WIFSIGNALED(status))
-		ipspd_log(LOG_ERR, "parent", "%s (process %d) ended by signal %d%s", c->name,
-			  (int)c->pid, WTERMSIG(status), extra);
+		ipspd_log(LOG_ERR, "parent", "%s (process %d) ended by signal %d%s", name,
+			  (int)pid, WTERMSIG(status), extra);
 	else
 		ipspd_log(WEXITSTATUS(status) ? LOG_ERR : LOG_INFO, "parent",
-			  "%s (process %d) ended with status %d", c->name, (int)c->pid,
+			  "%s (process %d) ended with status %d", name, (int)pid,
 			  WEXITSTATUS(status));
 }
 
@@ -185,12 +181,14 @@ static void child_ended(struct child *c, int status)
 {
 	struct parent *p = c->parent;
 
-	log_end(c, status);
+	child_log_end(c->name, c->pid, status);
 	c->pid = 0;
 	chan_free(c->chan);
 	c->chan = NULL;
-	if (c == &p->agent)
+	if (c == &p->agent) {
 		parent_guard_forget(p);
+		import_stop(p);
+	}
 	if (p->stopping)
 		return;
 	if (!p->ready) {
@@ -199,9 +197,8 @@ static void child_ended(struct child *c, int status)
 		event_base_loopbreak(p->base);
 		return;
 	}
-	uint64_t waited_ms = c->delay_ms ? c->delay_ms : RESTART_MIN_MS;
-	if (now_ms() - c->started_ms >= RESTART_CALM * waited_ms)
-		c->delay_ms = 0;
+	if (now_s() - c->started >= RESTART_CALM_S)
+		c->failures = 0;
 	plan_restart(c);
 }
 
@@ -220,6 +217,7 @@ void children_reap(struct parent *p)
 			child_ended(c, status);
 		}
 	}
+	import_reap(p);
 }
 
 void children_stop(struct parent *p)
@@ -233,9 +231,10 @@ void children_stop(struct parent *p)
 		if (children[i]->chan)
 			(void)chan_send(children[i]->chan, MSG_STOP, NULL, 0, NULL, 0);
 	}
+	import_stop(p);
 }
 
 bool children_are_gone(const struct parent *p)
 {
-	return p->agent.pid == 0 && p->engine.pid == 0;
+	return p->agent.pid == 0 && p->engine.pid == 0 && p->import.pid == 0;
 }

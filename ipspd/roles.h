@@ -2,18 +2,19 @@
  * ipspd/roles.h - the processes that one binary can be.
  *
  * ipspd/main.c gives up root, enters the role's sandbox, and only then calls its main function,
- * with the channel to the parent on ROLE_CHANNEL_FD and logging (ipspd/log.h) not yet attached.
+ * with the channel to the parent (import: to the agent) on ROLE_CHANNEL_FD and logging (ipspd/log.h) not yet attached.
  */
 #ifndef IPSPD_ROLES_H
 #define IPSPD_ROLES_H
 
 #define ROLE_CHANNEL_FD 3
-#define ROLE_HOLD_FD 4	/* guard_hold's: kept open until the process ends, and never used */
 
 enum ipspd_role {
 	ROLE_PARENT,
 	ROLE_AGENT,
 	ROLE_ENGINE,
+	ROLE_IMPORT,	/* of a file that is open */
+	ROLE_FETCH,	/* of a URL: the same, with the network */
 };
 
 /** The agent: MIB state, AgentX, control socket. @return exit status, when the parent is gone */
@@ -21,5 +22,13 @@ int agent_main(int channel_fd);
 
 /** The engine: SPD, SAD, packets. @return exit status, when the parent is gone or says stop */
 int engine_main(int channel_fd);
+
+/**
+ * Import: fetches and parses one file for the agent, to which it is connected. @return exit status
+ */
+int import_main(int channel_fd);
+
+/** What import needs from the file system, before it has none. */
+void import_prepare(void);
 
 #endif

@@ -3,7 +3,8 @@
  *
  * The lists are tables. Arguments are looked at where the call alone would allow too much: which
  * sockets may be made, and that no memory becomes both new and executable. Paths are not seccomp's
- * to judge; file permissions are, and the roles own nothing but the state directory.
+ * to judge; file permissions are, and the roles own nothing but the state directory. The import
+ * process, which has no business even there, has no paths at all, or those of sandbox_files.c.
  */
 #include "config.h"
 
@@ -42,6 +43,11 @@ int __lsan_is_turned_off(void)
 #define SANDBOXED() ((void)0)
 #endif
 
+/* The import process. */
+#define IMPORT_CPU_S 120
+#define IMPORT_FILES 32
+#define IMPORT_MEMORY (512ul << 20)
+
 #define N_OF(a) (sizeof(a) / sizeof((a)[0]))
 
 /* What every event loop of ours does. */
@@ -64,9 +70,13 @@ static const int common_calls[] = {
 	SCMP_SYS(timerfd_gettime), SCMP_SYS(write), SCMP_SYS(writev),
 	/* abort(3), so that a failed assertion says so */
 	SCMP_SYS(tgkill),
-	/* time zones and name services of the C library, read-only by file permissions */
+	SCMP_SYS(uname), SCMP_SYS(sysinfo),
+};
+
+/* Time zones and name services of the C library, read-only by file permissions. */
+static const int path_calls[] = {
 	SCMP_SYS(openat), SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2),
-	SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(uname), SCMP_SYS(sysinfo),
+	SCMP_SYS(readlink), SCMP_SYS(readlinkat),
 };
 
 /* SQLite beneath the state directory; the control socket; AgentX. */
@@ -87,6 +97,15 @@ static const int agent_calls[] = {
 static const int engine_calls[] = {
 	SCMP_SYS(recvmmsg), SCMP_SYS(sendmmsg), SCMP_SYS(bind), SCMP_SYS(connect),
 	SCMP_SYS(getsockname), SCMP_SYS(msync), SCMP_SYS(ioctl),
+};
+
+/* The import process: the import of a URL reads the resolver's files and talks to servers. */
+static const int fetch_calls[] = {
+	SCMP_SYS(open), SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(statx), SCMP_SYS(pread64),
+	SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(getpeername), SCMP_SYS(getsockname),
+	SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg), SCMP_SYS(getrusage), SCMP_SYS(getdents64),
+	SCMP_SYS(fstatfs), SCMP_SYS(statfs), SCMP_SYS(getcwd), SCMP_SYS(getppid),
+	SCMP_SYS(sched_getaffinity),
 };
 
 /* What the runtime of ASan and UBSan does on its own. */
@@ -114,6 +133,11 @@ static const struct socket_kind sockets[] = {
 	{ ROLE_ENGINE, AF_NETLINK, 0 },		/* which way a packet would go */
 	{ ROLE_ENGINE, AF_INET, SOCK_DGRAM },	/* which address is ours */
 	{ ROLE_ENGINE, AF_INET6, SOCK_DGRAM },
+	{ ROLE_FETCH, AF_INET, SOCK_STREAM },
+	{ ROLE_FETCH, AF_INET6, SOCK_STREAM },
+	{ ROLE_FETCH, AF_INET, SOCK_DGRAM },	/* the resolver; which addresses are usable */
+	{ ROLE_FETCH, AF_INET6, SOCK_DGRAM },
+	{ ROLE_FETCH, AF_NETLINK, 0 },
 };
 #define SOCK_TYPE_BITS 0xf
 
@@ -246,21 +270,70 @@ static int allow_prctl(scmp_filter_ctx ctx)
 				SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0));
 }
 
+/*
+ * Paths are refused with an error rather than death: libraries look for files that they can do
+ * without. So are sockets of AF_UNIX to who only resolves names.
+ */
+static int refuse_paths(scmp_filter_ctx ctx)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < N_OF(path_calls); i++) {
+		if (path_calls[i] >= 0)
+			rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES), path_calls[i], 0);
+	}
+	return rc;
+}
+
+static int refuse_unix_sockets(scmp_filter_ctx ctx)
+{
+	return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 1,
+				SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
+}
+
+/* What each role adds to the common calls. */
+static const struct role_rules {
+	enum ipspd_role role;
+	const int *calls;
+	size_t n_calls;
+	bool paths;
+	bool threads;		/* and questions about descriptors */
+} role_rules[] = {
+	{ ROLE_AGENT, agent_calls, N_OF(agent_calls), true, true },
+	{ ROLE_ENGINE, engine_calls, N_OF(engine_calls), true, false },
+	{ ROLE_IMPORT, NULL, 0, false, false },
+	{ ROLE_FETCH, fetch_calls, N_OF(fetch_calls), true, true },
+};
+
+static int fill_role(scmp_filter_ctx ctx, const struct role_rules *r)
+{
+	int rc = allow_calls(ctx, r->calls, r->n_calls);
+
+	if (rc == 0 && r->paths)
+		rc = allow_calls(ctx, path_calls, N_OF(path_calls));
+	else if (rc == 0)
+		rc = refuse_paths(ctx);
+	if (rc == 0 && r->threads)
+		rc = allow_threads(ctx);
+	if (rc == 0 && r->threads)
+		rc = allow_questions(ctx);
+	if (rc == 0 && r->role == ROLE_FETCH)
+		rc = refuse_unix_sockets(ctx);
+	return rc;
+}
+
 static int fill(scmp_filter_ctx ctx, enum ipspd_role role)
 {
 	int rc = allow_calls(ctx, common_calls, N_OF(common_calls));
 
-	if (rc == 0)
-		rc = role == ROLE_AGENT ? allow_calls(ctx, agent_calls, N_OF(agent_calls)) :
-					  allow_calls(ctx, engine_calls, N_OF(engine_calls));
+	for (size_t i = 0; rc == 0 && i < N_OF(role_rules); i++) {
+		if (role_rules[i].role == role)
+			rc = fill_role(ctx, &role_rules[i]);
+	}
 	if (rc == 0)
 		rc = allow_sockets(ctx, role);
 	if (rc == 0)
 		rc = allow_memory(ctx);
-	if (rc == 0 && role == ROLE_AGENT)
-		rc = allow_threads(ctx);
-	if (rc == 0 && role == ROLE_AGENT)
-		rc = allow_questions(ctx);
 	if (rc == 0)
 		rc = WITH_SANITIZERS ?
 			     allow_calls(ctx, sanitizer_calls, N_OF(sanitizer_calls)) :
@@ -268,9 +341,41 @@ static int fill(scmp_filter_ctx ctx, enum ipspd_role role)
 	return rc;
 }
 
+/* It works for some seconds on some mebibytes, writes nothing, and is no one's but the agent's. */
+static bool limit_resources(const char **why)
+{
+	static const struct {
+		int resource;
+		rlim_t limit;
+		bool sanitizers_too;	/* whose shadow memory is terabytes */
+	} limits[] = {
+		{ RLIMIT_CPU, IMPORT_CPU_S, true },
+		{ RLIMIT_FSIZE, 0, true },
+		{ RLIMIT_NOFILE, IMPORT_FILES, true },
+		{ RLIMIT_DATA, IMPORT_MEMORY, false },
+	};
+
+	for (size_t i = 0; i < N_OF(limits); i++) {
+		const struct rlimit l = { limits[i].limit, limits[i].limit };
+
+		if (WITH_SANITIZERS && !limits[i].sanitizers_too)
+			continue;
+		if (setrlimit((__rlimit_resource_t)limits[i].resource, &l) < 0) {
+			*why = "its use of the machine cannot be limited";
+			return false;
+		}
+	}
+	return true;
+}
+
 bool sandbox_enter(enum ipspd_role role, const char **why)
 {
 	static char said[80];
+
+	if (role == ROLE_IMPORT || role == ROLE_FETCH) {
+		if (!limit_resources(why) || !sandbox_close_files(role == ROLE_FETCH, why))
+			return false;
+	}
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
 
 	if (!ctx) {

@@ -19,6 +19,13 @@ bool sandbox_drop_root(const char *user, const char **why);
 bool sandbox_lock_memory(void);
 
 /**
+ * Closes the file system for good, but for reading what a name's resolution and a certificate's check
+ * need, when for_network. A part of sandbox_enter for the import process.
+ * @return false with *why: the kernel cannot, and paths would be open to for_network
+ */
+bool sandbox_close_files(bool for_network, const char **why);
+
+/**
  * Forbids all system calls but those of the role, for good; any other ends the process (SIGSYS).
  * @return false with *why
  */

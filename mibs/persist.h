@@ -12,6 +12,7 @@
 #ifndef MIBS_PERSIST_H
 #define MIBS_PERSIST_H
 
+#include "mibs/file_seal.h"
 #include "mibs/seal.h"
 #include "mibs/store.h"
 
@@ -59,6 +60,17 @@ const struct mib_journal *mib_db_journal(struct mib_db *db);
  *         nothing is lost, call again later
  */
 MIB_MUST_CHECK enum mib_err mib_db_idle(struct mib_db *db, struct mib_diag *d);
+
+/* ---- the salt of secrets in files (mibs/file_seal.h) ---- */
+
+/** The store's salt, made and durable now if it had none. @return MIB_OK, or why not with *d */
+MIB_MUST_CHECK enum mib_err mib_db_file_salt(struct mib_db *db, uint8_t salt[MIB_FILE_SEAL_SALT],
+					     struct mib_diag *d);
+
+/** A store without a salt takes that one; one that has keeps its own. */
+MIB_MUST_CHECK enum mib_err mib_db_adopt_file_salt(struct mib_db *db,
+						   const uint8_t salt[MIB_FILE_SEAL_SALT],
+						   struct mib_diag *d);
 
 /* ---- sequence numbers of manual SAs ---- */
 

@@ -2,7 +2,7 @@
  * mibs/persist_db.h - what the parts of mibs/persist.h share: the connection, its statements, its
  * transactions, and which ids the names of the schema have in this database. For persist*.c only.
  *
- *     meta     generation, key_check, settled
+ *     meta     generation, key_check, settled, file_salt
  *     module   the highest revision of each MIB module that wrote here
  *     tbl, col names <-> ids; a col is also told apart by how its values are stored (kind)
  *     cell     one value: (row's base table, index, col) -> value, sealed or not

@@ -386,6 +386,14 @@ bool mib_row_is_set(const struct mib_row *r, const struct mib_column *col)
 	return col == r->shelf->status || mib_row_cell(r, slot) != NULL;
 }
 
+bool mib_column_may_be_secret(const struct mib_store *s, const struct mib_column *col)
+{
+	const struct mib_shelf *shelf = mib_store_shelf(s, col->table);
+	const size_t slot = mib_shelf_slot(shelf, col);
+
+	return slot != SIZE_MAX && mib_meaning_may_be_secret(shelf->meanings[slot]);
+}
+
 static bool is_secret_in(const struct mib_view *v, const struct mib_row *r, size_t slot)
 {
 	const struct mib_meaning *m = r->shelf->meanings[slot];

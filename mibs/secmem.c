@@ -11,8 +11,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
-/* AES-GCM with more than one call for associated data, and getrandom(2) as the source. */
-#define SECMEM_GCRYPT_MIN "1.9.0"
+/* AES-SIV; AES-GCM with more than one call for associated data; getrandom(2) as the source. */
+#define SECMEM_GCRYPT_MIN "1.10.0"
 
 static enum { SECMEM_NONE, SECMEM_LOCKED, SECMEM_SWAPPABLE, SECMEM_FOREIGN } secmem_state;
 

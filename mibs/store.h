@@ -86,10 +86,10 @@ void mib_row_index_copy(const struct mib_row *r, struct mib_oid *out);
 bool mib_row_active(const struct mib_row *r);
 
 /**
- * Was the row active on disk, but could not be made so at load: what it refers to is gone, or
- * values of its own could not be read? It reads notReady or notInService like any other; but what
- * acts on rows must not take it for one that a manager took out, or packets that it protected pass.
- * Ends when the row becomes active again, and when a manager sets it to notInService or destroys
+ * Is the row meant to be active, but cannot be: was it so on disk, and what it refers to is gone, or
+ * values of its own could not be read; or was it imported without its secret? It reads notReady or
+ * notInService like any other; but what acts on rows must not take it for one that a manager took
+ * out, or packets that it protected pass. Ends when the row becomes active again, and when a manager sets it to notInService or destroys
  * it; outlives changes of its other columns and restarts.
  */
 bool mib_row_lost(const struct mib_row *r);
@@ -133,6 +133,9 @@ enum mib_row_status mib_row_status(const struct mib_view *v, const struct mib_ro
 
 /** Is the column's value a secret in this row (reads as zero octets at every door)? */
 bool mib_row_is_secret(const struct mib_row *r, const struct mib_column *col);
+
+/** Can the column hold a secret in any row? */
+bool mib_column_may_be_secret(const struct mib_store *s, const struct mib_column *col);
 
 /* ---- reading as a door ---- */
 
@@ -185,6 +188,13 @@ const struct mib_txn *mib_store_staged(const struct mib_store *s);
 /** As given to mib_txn_begin. */
 const char *mib_txn_who(const struct mib_txn *t);
 enum mib_door mib_txn_door(const struct mib_txn *t);
+
+/**
+ * Rows that are made active here, and that lack nothing but their secret, come in lost instead of
+ * being refused (mib_row_lost); so does what refers to them, and a lost row that still cannot be
+ * active. For files, which may have no secrets.
+ */
+void mib_txn_may_lack_secrets(struct mib_txn *t);
 
 /**
  * Stages one assignment, an SNMP varbind. Order does not matter: what needs the whole transaction is

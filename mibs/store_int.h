@@ -63,6 +63,7 @@ struct mib_staged {
 	bool touched;			/* a change even when no cell differs */
 	bool derived;
 	bool same;			/* nothing changes; after is NULL, before counts */
+	bool excused;			/* lacks its secret: counts as active until all is judged */
 	size_t index_len;
 	uint32_t index[];
 };
@@ -85,6 +86,7 @@ struct mib_txn {
 	char who[64];
 	enum mib_txn_state state;
 	bool refused;			/* counted already */
+	bool may_lack_secrets;
 	size_t varbinds;
 	size_t deriving;		/* varbind from which follows what is staged now */
 	struct mib_staged_tree staged;
@@ -145,6 +147,23 @@ void mib_txn_unpark(struct mib_txn *t);
 /** Was that column assigned by t, in that row? */
 bool mib_txn_assigns(const struct mib_txn *t, const struct mib_row *r,
 		     const struct mib_column *col);
+
+/* ---- txn_prepare.c ---- */
+
+/** Settles what was staged since the last time: what each row becomes, and its edges. */
+MIB_MUST_CHECK enum mib_err mib_txn_settle(struct mib_txn *t, struct mib_diag *d);
+/** Gives the new version of a row its edges, or finds that nothing changes. */
+MIB_MUST_CHECK enum mib_err mib_txn_settle_edges(struct mib_txn *t, struct mib_staged *st,
+						 struct mib_diag *d);
+
+/* ---- txn_excuse.c ---- */
+
+/** Does t make r active although it lacks its secret, and nothing else? */
+bool mib_txn_excuses(const struct mib_txn *t, const struct mib_row *r);
+/** May the row, which cannot be active, come in lost instead of being refused? */
+bool mib_txn_may_stay_lost(const struct mib_txn *t, const struct mib_staged *st);
+/** Takes the excused rows out of force, and what cannot be active without them. */
+MIB_MUST_CHECK enum mib_err mib_txn_lose_excused(struct mib_txn *t, struct mib_diag *d);
 
 /* ---- store.c ---- */
 

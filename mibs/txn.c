@@ -74,6 +74,11 @@ enum mib_err mib_txn_begin(struct mib_store *s, enum mib_door door, const char *
 	return MIB_OK;
 }
 
+void mib_txn_may_lack_secrets(struct mib_txn *t)
+{
+	t->may_lack_secrets = true;
+}
+
 const struct mib_txn *mib_store_staged(const struct mib_store *s)
 {
 	return s->txn;

@@ -116,8 +116,7 @@ static void park(struct mib_txn *t, struct mib_staged *st, bool away)
 	st->parked = away;
 }
 
-/* Gives the new version its edges, or finds that nothing changes. */
-static enum mib_err settle_edges(struct mib_txn *t, struct mib_staged *st, struct mib_diag *d)
+enum mib_err mib_txn_settle_edges(struct mib_txn *t, struct mib_staged *st, struct mib_diag *d)
 {
 	const bool equal = st->before != NULL && st->after != NULL && !st->touched &&
 			   mib_row_same(st->before, st->after);
@@ -138,7 +137,7 @@ static enum mib_err settle_edges(struct mib_txn *t, struct mib_staged *st, struc
 	return MIB_OK;
 }
 
-static enum mib_err settle_all(struct mib_txn *t, struct mib_diag *d)
+enum mib_err mib_txn_settle(struct mib_txn *t, struct mib_diag *d)
 {
 	struct mib_staged *st;
 
@@ -150,7 +149,7 @@ static enum mib_err settle_all(struct mib_txn *t, struct mib_diag *d)
 		if (st->shelf->status != NULL)
 			err = settle_status(t, st, d);
 		if (err == MIB_OK)
-			err = settle_edges(t, st, d);
+			err = mib_txn_settle_edges(t, st, d);
 		if (err != MIB_OK)
 			return err;
 		st->settled = true;
@@ -171,7 +170,7 @@ static enum mib_err postpone(struct mib_txn *t, struct mib_staged *st, struct mi
 		return no_memory(st, d);
 	st->after->doomed = true;
 	st->rule = NULL;
-	return settle_edges(t, st, d);
+	return mib_txn_settle_edges(t, st, d);
 }
 
 /* What this row pointed at and is doomed goes now, if this was the last pointer. */
@@ -232,7 +231,7 @@ static enum mib_err work_out(struct mib_txn *t, struct mib_diag *d)
 
 	while (more) {
 		struct mib_staged *st;
-		enum mib_err err = settle_all(t, d);
+		enum mib_err err = mib_txn_settle(t, d);
 
 		if (err != MIB_OK)
 			return err;
@@ -326,7 +325,7 @@ static enum mib_err judge_storage(const struct mib_staged *st, struct mib_diag *
 	return refuse(st, st->shelf->status, MIB_INCONSISTENT_VALUE, d);
 }
 
-static enum mib_err judge(const struct mib_txn *t, const struct mib_staged *st, struct mib_diag *d)
+static enum mib_err judge(const struct mib_txn *t, struct mib_staged *st, struct mib_diag *d)
 {
 	const struct mib_change change = { st->shelf->table, st->before, st->after };
 	const struct mib_row *r = outcome(st);
@@ -341,7 +340,8 @@ static enum mib_err judge(const struct mib_txn *t, const struct mib_staged *st, 
 	if (r != NULL && ((!st->same && r->active) ||
 			  (st->rule != NULL && st->rule->needs == MIB_RS_NEEDS_COMPLETE))) {
 		err = mib_row_check_active(&t->view, r, &at, d);
-		if (err != MIB_OK)
+		st->excused = err != MIB_OK && mib_txn_may_stay_lost(t, st);
+		if (err != MIB_OK && !st->excused)
 			return refuse(st, at, err, d);
 	}
 	if (st->same)
@@ -409,6 +409,8 @@ enum mib_err mib_txn_prepare(struct mib_txn *t, struct mib_diag *d)
 	err = work_out(t, d);
 	for (st = TAILQ_FIRST(&t->order); err == MIB_OK && st != NULL; st = TAILQ_NEXT(st, order))
 		err = judge(t, st, d);
+	if (err == MIB_OK)
+		err = mib_txn_lose_excused(t, d);
 	if (err == MIB_OK)
 		err = collect(t, d);
 	if (err != MIB_OK) {

@@ -134,8 +134,7 @@ tb_topology()
 	tb_in wan ip -6 route add fd00:2::/32 via 2001:db8:b::1
 }
 
-# tb_snmpd ROUTER: the master agent, with an AgentX socket, two SNMPv3 users and their views, and the
-# lines of TB_SNMPD_MORE.
+# tb_snmpd ROUTER: the master agent, with an AgentX socket, two SNMPv3 users and their views.
 tb_snmpd()
 {
 	tb_d=$TB_DIR/$1
@@ -154,7 +153,6 @@ tb_snmpd()
 		group readers usm $TB_USER_READ
 		access writers "" usm priv exact policy policy none
 		access readers "" usm priv exact policy none none
-		${TB_SNMPD_MORE:-}
 	CONF
 	mkdir -p "$tb_d/snmp"
 	tb_start "$1" snmpd env SNMP_PERSISTENT_DIR="$tb_d/snmp" \

@@ -1,8 +1,8 @@
 /*
  * xml/export.c - writes the configuration part of the MIB state as XML (RFC 6643).
  *
- * Walks the generated schema; must not know a table. Secrets never get here: columns that are
- * secret in their row are left out.
+ * Walks the generated schema; must not know a table. Columns that are secret in their row are left
+ * out of it; with a key they follow sealed, in an element of their own (mibs/file_seal.h).
  */
 #include "xml/xml.h"
 
@@ -13,6 +13,7 @@
 
 #include <libxml/xmlwriter.h>
 
+#include "mibs/utf8.h"
 #include "xml/names.h"
 
 /* A printed value: octets of 64 KiB in base64, and some. */
@@ -23,6 +24,7 @@ struct export {
 	int fd;
 	xmlTextWriterPtr w;
 	char *text;		/* TEXT_MAX octets */
+	struct mib_file_seal *seal;	/* NULL: no secrets */
 	bool failed;
 };
 
@@ -78,11 +80,12 @@ static void value(struct export *e, const struct mib_column *col, const struct m
 
 /*
  * A row that was destroyed but is in use until its last pointer goes reads notInService; to a file
- * it counts as what it still is, or what points at it could not come in again.
+ * it counts as what it still is, or what points at it could not come in again. A lost row is meant to
+ * be active: a file that said otherwise would open elsewhere what it closes here.
  */
 static enum mib_row_status status_of(const struct export *e, const struct mib_row *r)
 {
-	if (mib_row_active(r))
+	if (mib_row_active(r) || (mib_row_lost(r) && !mib_row_lost_values(r)))
 		return MIB_RS_ACTIVE;
 	return mib_row_status(mib_store_view(e->store), r, NULL);
 }
@@ -172,6 +175,101 @@ static void module(struct export *e, const struct mib_module *m)
 	end(e);
 }
 
+/* ---- sealed secrets ---- */
+
+static void sealed_leaf(struct export *e, const struct mib_column *col, struct mib_value v)
+{
+	start(e, col->name);
+	value(e, col, &v);
+	end(e);
+}
+
+static void sealed_octets(struct export *e, const struct mib_column *col, const uint8_t *data,
+			  size_t len)
+{
+	sealed_leaf(e, col, mib_value_octets(data, len));
+}
+
+/* Names its cell by number, and for people. */
+static void secret_object(struct export *e, const struct mib_row *r, const struct mib_column *col)
+{
+	struct mib_oid oid = { 0 };
+	size_t len;
+	const uint32_t *index = mib_row_index(r, &len);
+	struct mib_diag readable_name;
+
+	if (!mib_oid_append(&oid, col->table->entry_oid, col->table->entry_oid_len) ||
+	    !mib_oid_append(&oid, &col->id, 1) || !mib_oid_append(&oid, index, len)) {
+		e->failed = true;
+		return;
+	}
+	mib_diag_set(&readable_name, col, index, len, "%s", "");
+	if (!strstr(readable_name.object, "--") &&
+	    mib_utf8_is_text((const uint8_t *)readable_name.object, strlen(readable_name.object)))
+		check(e, xmlTextWriterWriteFormatComment(e->w, " %s ", readable_name.object));
+	sealed_leaf(e, &xml_secret_object, mib_value_oid(oid.ids, oid.len));
+}
+
+static void secret(struct export *e, const struct mib_row *r, const struct mib_column *col)
+{
+	size_t index_len;
+	const uint32_t *index = mib_row_index(r, &index_len);
+	struct mib_value v;
+	uint8_t *blob;
+
+	if (col->access < MIB_ACC_WRITE || !mib_row_is_set(r, col) || !mib_row_is_secret(r, col) ||
+	    !mib_row_get(r, col, &v) || v.syntax != MIB_SYN_OCTETS || v.octets.len == 0)
+		return;
+	blob = malloc(v.octets.len + MIB_FILE_SEAL_OVERHEAD);
+	if (!blob || mib_file_seal_wrap(e->seal, col, index, index_len, v.octets.data,
+					v.octets.len, blob) != MIB_OK) {
+		e->failed = true;
+		free(blob);
+		return;
+	}
+	start(e, XML_SECRET);
+	secret_object(e, r, col);
+	sealed_octets(e, &xml_secret_value, blob, v.octets.len + MIB_FILE_SEAL_OVERHEAD);
+	end(e);
+	free(blob);
+}
+
+static void secrets_of_table(struct export *e, const struct mib_table *t)
+{
+	const struct mib_view *view = mib_store_view(e->store);
+	const struct mib_row *r = mib_view_next(view, t, NULL, NULL);
+	struct mib_oid at;
+
+	for (; r && !e->failed; r = mib_view_next(view, t, NULL, &at)) {
+		mib_row_index_copy(r, &at);
+		for (size_t i = 0; i < t->n_columns; i++)
+			secret(e, r, &t->columns[i]);
+	}
+}
+
+static void sealed_secrets(struct export *e)
+{
+	struct mib_file_seal_head head;
+	uint8_t list_check[MIB_FILE_SEAL_CHECK];
+
+	if (mib_file_seal_begin(e->seal, &head) != MIB_OK) {
+		e->failed = true;
+		return;
+	}
+	check(e, xmlTextWriterStartElementNS(e->w, NULL, BAD_CAST XML_SEALED,
+					     BAD_CAST XML_SEALED_NS));
+	sealed_leaf(e, &xml_sealed_scheme, mib_value_integer((int32_t)head.kind));
+	sealed_octets(e, &xml_sealed_salt, head.salt, sizeof(head.salt));
+	sealed_octets(e, &xml_sealed_key_check, head.key_check, sizeof(head.key_check));
+	for (size_t i = 0; i < mib_n_tables; i++)
+		if (xml_is_config(mib_tables[i]))
+			secrets_of_table(e, mib_tables[i]);
+	if (mib_file_seal_end(e->seal, list_check) != MIB_OK)
+		e->failed = true;
+	sealed_octets(e, &xml_sealed_list_check, list_check, sizeof(list_check));
+	end(e);
+}
+
 static void document(struct export *e)
 {
 	check(e, xmlTextWriterSetIndent(e->w, 1));
@@ -180,6 +278,8 @@ static void document(struct export *e)
 	check(e, xmlTextWriterStartElementNS(e->w, NULL, BAD_CAST XML_ROOT, BAD_CAST XML_ROOT_NS));
 	for (size_t i = 0; i < mib_n_modules; i++)
 		module(e, &mib_modules[i]);
+	if (e->seal)
+		sealed_secrets(e);
 	check(e, xmlTextWriterEndDocument(e->w));
 	check(e, xmlTextWriterFlush(e->w));
 }
@@ -204,9 +304,9 @@ static int write_all(void *arg, const char *buf, int len)
 	return len;
 }
 
-enum mib_err xml_export(struct mib_store *s, int fd, struct mib_diag *d)
+enum mib_err xml_export(struct mib_store *s, int fd, struct mib_file_seal *seal, struct mib_diag *d)
 {
-	struct export e = { .store = s, .fd = fd };
+	struct export e = { .store = s, .fd = fd, .seal = seal };
 	enum mib_err err = MIB_RESOURCE_UNAVAILABLE;
 	xmlOutputBufferPtr out = xmlOutputBufferCreateIO(write_all, NULL, &e, NULL);
 

@@ -1,67 +1,64 @@
 /*
- * xml/import.h - an import under way, as its two halves share it: import.c follows the document's
- * elements, import_rows.c turns entries into assignments. Inside xml/ only.
+ * xml/import.h - what a file says, as one transaction on a store.
+ *
+ * Takes typed values from a parser that may have been taken over by the file: whatever comes is
+ * judged here as an SNMP SET is. Nothing changes before all of it was judged as a whole.
  */
 #ifndef XML_IMPORT_H
 #define XML_IMPORT_H
 
-#include <libxml/hash.h>
+#include "xml/sink.h"
 
-#include "xml/xml.h"
-
-#define XML_TEXT_MAX (96u * 1024)	/* of one leaf */
-#define XML_LEAVES_MAX 64		/* of one entry: more columns than any row has */
-
-/* Where in the document the reader stands; also its depth. */
-enum xml_place { AT_TOP, IN_ROOT, IN_MODULE, IN_CONTAINER, IN_ENTRY, IN_LEAF };
-
-struct xml_leaf {
-	const struct mib_column *col;
-	unsigned line;
-	char *text;		/* malloc'ed; wiped: it may be a secret somebody wrote by hand */
-	size_t len, size;
+/** What an import did, or would do. */
+struct xml_summary {
+	size_t created;
+	size_t changed;
+	size_t destroyed;
+	size_t not_ready;	/* rows the file says are active, and that cannot be */
+	uint64_t generation;	/* that it made; 0: dry run, or nothing to change */
 };
 
-struct xml_import {
-	struct mib_store *store;
-	struct mib_txn *txn;
-	const struct xml_import_options *options;
-	struct xml_diag *diag;
-	enum xml_place place;
-	const struct mib_module *module;
-	const struct mib_table *table;
-	unsigned entry_line;
-	struct xml_leaf leaves[XML_LEAVES_MAX];
-	size_t n_leaves;
-	struct xml_leaf *open;	/* the leaf whose text is being read */
-	xmlHashTablePtr seen;	/* entries and scalars named so far */
-	unsigned *lines;	/* line of each assignment, by its number - 1 */
-	size_t n_lines, lines_size;
-	_Alignas(8) unsigned char space[XML_TEXT_MAX];
+struct xml_import_options {
+	bool replace;		/* the file is the whole: see xml_import_begin */
+	bool dry_run;		/* everything but the commit */
+	const char *who;	/* for the log */
+	/** Opens the file's sealed secrets; NULL: they are passed over. Borrowed to the end. */
+	struct mib_file_seal *seal;
+	/** One line a changed row: "+ table.index", "~ ..", "- ..". May be NULL. */
+	void (*difference)(void *arg, const char *line);
+	/** One line a row that came in notReady, with the reason. May be NULL. */
+	void (*not_ready)(void *arg, const char *line);
+	void *arg;
 };
 
-/** Fills the diag with line, object and why. @return err */
-enum mib_err xml_refuse_element(struct xml_import *im, unsigned line, enum mib_err err,
-				const char *name, const char *why);
-enum mib_err xml_refuse(struct xml_import *im, unsigned line, enum mib_err err,
-			const struct mib_column *col, const char *why);
+struct xml_import;
 
-static inline bool xml_is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
+/**
+ * Begins the transaction. A row that is not there is created; columns that the file does not name
+ * keep their value, or take their default in a new row. With replace, what the file does not name
+ * goes: rows are destroyed, columns and scalars take their defaults; secrets stay, for a file may
+ * have none.
+ *
+ * A row that the file says is active, and that lacks nothing but its secret, comes in notReady and
+ * lost (mib_row_lost), and so does what refers to it: out of force, and what they might have matched
+ * is dropped.
+ * @param o     borrowed to the end
+ * @param diag  borrowed to the end; says why and in which line when something refuses
+ * @return MIB_OK with *out; MIB_BUSY: try when the store is free; MIB_RESOURCE_UNAVAILABLE
+ */
+MIB_MUST_CHECK enum mib_err xml_import_begin(struct mib_store *s,
+					     const struct xml_import_options *o,
+					     struct xml_diag *diag, struct xml_import **out);
 
-/** The entry's leaf of that column, or NULL. */
-struct xml_leaf *xml_leaf_find(struct xml_import *im, const struct mib_column *col);
+/** Takes the rows. Internal, do not free; good until the end. */
+const struct xml_sink *xml_import_sink(struct xml_import *im);
 
-/** Forgets the leaves read so far. */
-void xml_leaves_free(struct xml_import *im);
-
-/** Stages what the leaves of an entry say, or those of a container of scalars; forgets them. */
-MIB_MUST_CHECK enum mib_err xml_entry_finish(struct xml_import *im);
-MIB_MUST_CHECK enum mib_err xml_scalars_finish(struct xml_import *im);
-
-/** Stages that what the file did not name goes: rows are destroyed, scalars forget. */
-MIB_MUST_CHECK enum mib_err xml_drop_others(struct xml_import *im);
+/**
+ * Judges the whole and commits; ends the transaction and frees im in any case.
+ * @param err  what the sink's feeding ended with: not MIB_OK undoes it all, and is returned
+ * @return MIB_OK with *sum; else nothing has changed
+ */
+MIB_MUST_CHECK enum mib_err xml_import_end(struct xml_import *im, enum mib_err err,
+					   struct xml_summary *sum);
 
 #endif

@@ -1,46 +1,61 @@
 /*
- * xml/import_rows.c - entries and scalars of a file as assignments of one transaction.
+ * xml/import_rows.c - rows of a file as assignments of one transaction.
  *
- * Must not know a table. White space: significant in text (RFC 7950 9.4), tolerated around all
- * other values.
+ * Must not know a table.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "xml/import.h"
+#include "xml/import_int.h"
 #include "xml/names.h"
 
-enum mib_err xml_refuse_element(struct xml_import *im, unsigned line, enum mib_err err,
-				const char *name, const char *why)
+/* ---- what the file has named ---- */
+
+static int named_cmp(const struct xml_named *a, const struct xml_named *b)
 {
-	im->diag->line = line;
-	mib_diag_set(&im->diag->diag, NULL, NULL, 0, "%s", why);
-	snprintf(im->diag->diag.object, sizeof(im->diag->diag.object), "%s", name);
-	return err;
+	if (a->table != b->table)
+		return a->table->number < b->table->number ? -1 : 1;
+	return mib_oid_cmp(a->index, a->len, b->index, b->len);
 }
 
-enum mib_err xml_refuse(struct xml_import *im, unsigned line, enum mib_err err,
-			const struct mib_column *col, const char *why)
+RB_PROTOTYPE(xml_named_tree, xml_named, link, named_cmp)
+RB_GENERATE(xml_named_tree, xml_named, link, named_cmp)
+
+struct xml_named *xml_named_next(struct xml_import *im, struct xml_named *n)
 {
-	return xml_refuse_element(im, line, err, col ? col->name : "", why);
+	return n ? RB_NEXT(xml_named_tree, &im->named, n) : RB_MIN(xml_named_tree, &im->named);
 }
 
-void xml_leaves_free(struct xml_import *im)
+void xml_named_free(struct xml_import *im)
 {
-	for (size_t i = 0; i < im->n_leaves; i++) {
-		struct xml_leaf *l = &im->leaves[i];
+	struct xml_named *n;
 
-		if (l->text)
-			explicit_bzero(l->text, l->len);
-		free(l->text);
-		*l = (struct xml_leaf){ 0 };
+	while ((n = RB_ROOT(&im->named)) != NULL) {
+		RB_REMOVE(xml_named_tree, &im->named, n);
+		free(n);
 	}
-	im->n_leaves = 0;
-	im->open = NULL;
+}
+
+static struct xml_named *named_new(const struct mib_table *t, const uint32_t *index, size_t len,
+				   unsigned line)
+{
+	struct xml_named *n = calloc(1, sizeof(*n) + len * sizeof(index[0]));
+
+	if (!n)
+		return NULL;
+	n->table = t;
+	n->line = line;
+	n->len = len;
+	memcpy(n->index, index, len * sizeof(index[0]));
+	return n;
 }
 
 /* ---- assignments ---- */
+
+static enum mib_err no_memory(struct xml_import *im, unsigned line)
+{
+	return xml_import_refuse(im, line, MIB_RESOURCE_UNAVAILABLE, "", "out of memory");
+}
 
 static enum mib_err remember_line(struct xml_import *im, unsigned line)
 {
@@ -49,8 +64,7 @@ static enum mib_err remember_line(struct xml_import *im, unsigned line)
 		unsigned *lines = reallocarray(im->lines, size, sizeof(*lines));
 
 		if (!lines)
-			return xml_refuse(im, line, MIB_RESOURCE_UNAVAILABLE, NULL,
-					  "out of memory");
+			return no_memory(im, line);
 		im->lines = lines;
 		im->lines_size = size;
 	}
@@ -60,39 +74,14 @@ static enum mib_err remember_line(struct xml_import *im, unsigned line)
 
 /* Every assignment goes through here, so that its number leads back to its line. */
 static enum mib_err assign(struct xml_import *im, unsigned line, const struct mib_column *col,
-			   const struct mib_oid *index, const struct mib_value *v)
+			   const uint32_t *index, size_t len, const struct mib_value *v)
 {
 	enum mib_err err = remember_line(im, line);
 
 	if (err)
 		return err;
 	im->diag->line = line;
-	return mib_txn_set_column(im->txn, col, index->ids, index->len, v, &im->diag->diag);
-}
-
-/* Base64 skips white space by itself; in text it counts. */
-static void trim(struct xml_leaf *l)
-{
-	size_t skip = 0;
-
-	if (l->col->syntax == MIB_SYN_OCTETS || !l->text)
-		return;
-	while (l->len > 0 && xml_is_space(l->text[l->len - 1]))
-		l->len--;
-	while (skip < l->len && xml_is_space(l->text[skip]))
-		skip++;
-	l->len -= skip;
-	memmove(l->text, l->text + skip, l->len);
-	l->text[l->len] = '\0';
-}
-
-static enum mib_err parse(struct xml_import *im, struct xml_leaf *l, void *space, size_t size,
-			  struct mib_value *v)
-{
-	trim(l);
-	im->diag->line = l->line;
-	return mib_value_parse(l->col, l->text ? l->text : "", true, space, size, v,
-			       &im->diag->diag);
+	return mib_txn_set_column(im->txn, col, index, len, v, &im->diag->diag);
 }
 
 /* What a row holds already, set or by default, is not set once more: it stays as it is. */
@@ -103,55 +92,79 @@ static bool holds(const struct mib_row *r, const struct mib_column *col, const s
 	return r && mib_row_get(r, col, &has) && mib_value_equal(&has, v);
 }
 
-static enum mib_err assign_leaf(struct xml_import *im, struct xml_leaf *l,
-				const struct mib_oid *index, const struct mib_row *old)
-{
-	struct mib_value v;
-	enum mib_err err = parse(im, l, im->space, sizeof(im->space), &v);
-
-	if (!err && !holds(old, l->col, &v))
-		err = assign(im, l->line, l->col, index, &v);
-	explicit_bzero(im->space, l->len < sizeof(im->space) ? l->len : sizeof(im->space));
-	return err;
-}
-
 /*
  * RowStatus in a file says how the row is to end: made so when it is not there, else led there.
  * notReady cannot be asked for, it is what an unfinished row reads as.
  */
-static enum mib_err assign_status(struct xml_import *im, struct xml_leaf *l,
-				  const struct mib_oid *index, const struct mib_row *old)
+static enum mib_err assign_status(struct xml_import *im, const struct mib_column *col,
+				  const struct mib_value *asked, unsigned line)
 {
+	const bool active = asked->number == MIB_RS_ACTIVE;
 	struct mib_value v;
-	bool active;
-	enum mib_err err = parse(im, l, im->space, sizeof(im->space), &v);
 
-	if (err)
-		return err;
-	active = v.number == MIB_RS_ACTIVE;
-	if (!active && v.number != MIB_RS_NOT_IN_SERVICE && v.number != MIB_RS_NOT_READY)
-		return xml_refuse(im, l->line, MIB_WRONG_VALUE, l->col,
-				  "a file says active, notInService or notReady");
-	if (old && active == mib_row_active(old))
+	if (asked->syntax != MIB_SYN_INTEGER ||
+	    (!active && asked->number != MIB_RS_NOT_IN_SERVICE &&
+	     asked->number != MIB_RS_NOT_READY))
+		return xml_import_refuse(im, line, MIB_WRONG_VALUE, col->name,
+					 "a file says active, notInService or notReady");
+	im->row->active = active;
+	if (im->old && active == mib_row_active(im->old))
 		return MIB_OK;
-	if (old)
+	if (im->old)
 		v = mib_value_integer(active ? MIB_RS_ACTIVE : MIB_RS_NOT_IN_SERVICE);
 	else
 		v = mib_value_integer(active ? MIB_RS_CREATE_AND_GO : MIB_RS_CREATE_AND_WAIT);
-	return assign(im, l->line, l->col, index, &v);
+	return assign(im, line, col, im->row->index, im->row->len, &v);
 }
 
-struct xml_leaf *xml_leaf_find(struct xml_import *im, const struct mib_column *col)
+/* ---- a row as it comes ---- */
+
+enum mib_err xml_take_row(void *arg, const struct mib_table *t, const struct mib_oid *index,
+			  unsigned line)
 {
-	for (size_t i = 0; i < im->n_leaves; i++)
-		if (im->leaves[i].col == col)
-			return &im->leaves[i];
-	return NULL;
+	struct xml_import *im = arg;
+	struct xml_named *n = named_new(t, index->ids, index->len, line);
+
+	if (!n)
+		return no_memory(im, line);
+	if (RB_INSERT(xml_named_tree, &im->named, n)) {
+		free(n);
+		return xml_import_refuse(im, line, MIB_INCONSISTENT_VALUE, t->name,
+					 "this row is in the file already");
+	}
+	im->row = n;
+	im->n_columns = 0;
+	im->old = mib_view_row(mib_store_view(im->store), t, index->ids, index->len);
+	return MIB_OK;
+}
+
+static bool is_column_named(const struct xml_import *im, const struct mib_column *col)
+{
+	for (size_t i = 0; i < im->n_columns; i++)
+		if (im->columns[i] == col)
+			return true;
+	return false;
+}
+
+enum mib_err xml_take_value(void *arg, const struct mib_column *col, const struct mib_value *v,
+			    unsigned line)
+{
+	struct xml_import *im = arg;
+
+	if (im->n_columns == XML_LEAVES_MAX || is_column_named(im, col))
+		return xml_import_refuse(im, line, MIB_INCONSISTENT_VALUE, col->name,
+					 "this object stands here twice");
+	im->columns[im->n_columns++] = col;
+	if (col->tc == MIB_TC_ROW_STATUS)
+		return assign_status(im, col, v, line);
+	if (holds(im->old, col, v))
+		return MIB_OK;
+	return assign(im, line, col, im->row->index, im->row->len, v);
 }
 
 /*
- * A row that is to be replaced forgets what the file does not say. Secrets are never in a file, so
- * they stay; an object without default cannot be taken away.
+ * A row that is to be replaced forgets what the file does not say. Secrets stay, for a file may have
+ * none; an object without default cannot be taken away.
  */
 static enum mib_err reset_column(struct xml_import *im, unsigned line, const struct mib_column *col,
 				 const struct mib_row *old)
@@ -159,28 +172,29 @@ static enum mib_err reset_column(struct xml_import *im, unsigned line, const str
 	struct mib_value v;
 	struct mib_oid index;
 
-	if (col->access < MIB_ACC_WRITE || col->tc == MIB_TC_ROW_STATUS || xml_leaf_find(im, col) ||
-	    !mib_row_is_set(old, col) || mib_row_is_secret(old, col))
+	if (col->access < MIB_ACC_WRITE || col->tc == MIB_TC_ROW_STATUS ||
+	    is_column_named(im, col) || !mib_row_is_set(old, col) || mib_row_is_secret(old, col))
 		return MIB_OK;
 	if (!mib_column_default(im->store, col, &v))
-		return xml_refuse(
-			im, line, MIB_INCONSISTENT_VALUE, col,
+		return xml_import_refuse(
+			im, line, MIB_INCONSISTENT_VALUE, col->name,
 			"the row has this object and the file does not: a file that replaces "
 			"the row must say it");
 	if (holds(old, col, &v))
 		return MIB_OK;
 	mib_row_index_copy(old, &index);
-	return assign(im, line, col, &index, &v);
+	return assign(im, line, col, index.ids, index.len, &v);
 }
 
-static enum mib_err reset_others(struct xml_import *im, unsigned line, const struct mib_row *old)
+static enum mib_err reset_others(struct xml_import *im, unsigned line, const struct mib_table *of,
+				 const struct mib_row *old)
 {
 	enum mib_err err = MIB_OK;
 
 	for (size_t i = 0; i < mib_n_tables && !err; i++) {
 		const struct mib_table *t = mib_tables[i];
 
-		if (t != im->table && t->augments != im->table)
+		if (t != of && t->augments != of)
 			continue;
 		for (size_t k = 0; k < t->n_columns && !err; k++)
 			err = reset_column(im, line, &t->columns[k], old);
@@ -188,138 +202,71 @@ static enum mib_err reset_others(struct xml_import *im, unsigned line, const str
 	return err;
 }
 
-/* ---- entries ---- */
-
-/* Room for a table number and MIB_OID_MAX hexadecimal sub-identifiers. */
-#define SEEN_KEY_MAX (24 + MIB_OID_MAX * 9)
-
-static void seen_key(const struct mib_table *t, const struct mib_oid *index, char *buf, size_t size)
+enum mib_err xml_take_row_end(void *arg)
 {
-	size_t len = (size_t)snprintf(buf, size, "%zu", t->number);
-
-	for (size_t i = 0; i < index->len && len < size; i++)
-		len += (size_t)snprintf(buf + len, size - len, ".%x", index->ids[i]);
-}
-
-static bool was_seen(const struct xml_import *im, const struct mib_table *t,
-		     const struct mib_oid *index)
-{
-	char key[SEEN_KEY_MAX];
-
-	seen_key(t, index, key, sizeof(key));
-	return xmlHashLookup(im->seen, BAD_CAST key) != NULL;
-}
-
-static enum mib_err mark_seen(struct xml_import *im, const struct mib_oid *index)
-{
-	char key[SEEN_KEY_MAX];
-
-	if (was_seen(im, im->table, index))
-		return xml_refuse_element(im, im->entry_line, MIB_INCONSISTENT_VALUE,
-					  im->table->name, "this row is in the file already");
-	seen_key(im->table, index, key, sizeof(key));
-	if (xmlHashAddEntry(im->seen, BAD_CAST key, im) != 0)
-		return xml_refuse(im, im->entry_line, MIB_RESOURCE_UNAVAILABLE, NULL,
-				  "out of memory");
-	return MIB_OK;
-}
-
-static enum mib_err entry_index(struct xml_import *im, struct mib_oid *index)
-{
-	const struct mib_table *t = im->table;
-	struct mib_value parts[MIB_INDEX_MAX];
-	size_t used = 0;
-
-	for (size_t i = 0; i < t->n_index; i++) {
-		struct xml_leaf *l = xml_leaf_find(im, t->index[i]);
-		enum mib_err err;
-		size_t room;
-
-		if (!l)
-			return xml_refuse(im, im->entry_line, MIB_NO_CREATION, t->index[i],
-					  "this key is missing in the entry");
-		/* Each part has its own piece: a character gives one sub-identifier at most. */
-		room = (l->len + 1) * sizeof(uint32_t);
-		if (room > sizeof(im->space) - used)
-			return xml_refuse(im, l->line, MIB_WRONG_LENGTH, l->col,
-					  "too long for a key");
-		err = parse(im, l, im->space + used, room, &parts[i]);
-		if (err)
-			return err;
-		used += room;
-	}
-	if (!mib_index_encode(t, parts, t->n_index, index))
-		return xml_refuse_element(im, im->entry_line, MIB_NO_CREATION, t->name,
-					  "the keys are too long for an index");
-	return MIB_OK;
-}
-
-static enum mib_err assign_entry(struct xml_import *im, const struct mib_column *status,
-				 const struct mib_oid *index)
-{
-	const struct mib_row *old = mib_view_row(mib_store_view(im->store), im->table, index->ids,
-						 index->len);
+	struct xml_import *im = arg;
+	const struct mib_column *status = mib_table_column_tc(im->row->table, MIB_TC_ROW_STATUS);
 	enum mib_err err = MIB_OK;
 
-	for (size_t i = 0; i < im->n_leaves && !err; i++) {
-		struct xml_leaf *l = &im->leaves[i];
-
-		if (l->col == status)
-			err = assign_status(im, l, index, old);
-		else if (!xml_is_key(im->table, l->col))
-			err = assign_leaf(im, l, index, old);
-	}
-	if (!err && old && im->options->replace)
-		err = reset_others(im, im->entry_line, old);
+	if (status && !is_column_named(im, status))
+		err = xml_import_refuse(im, im->row->line, MIB_INCONSISTENT_VALUE, status->name,
+					"this column is missing in the entry");
+	if (!err && im->old && im->options->replace)
+		err = reset_others(im, im->row->line, im->row->table, im->old);
+	im->row = NULL;
 	return err;
 }
 
-enum mib_err xml_entry_finish(struct xml_import *im)
+enum mib_err xml_take_secret(void *arg, const struct xml_secret *s)
 {
-	const struct mib_column *status = mib_table_column_tc(im->table, MIB_TC_ROW_STATUS);
-	struct mib_oid index;
-	enum mib_err err = entry_index(im, &index);
+	struct xml_import *im = arg;
+	const struct mib_row *old;
+	struct mib_secret secret;
+	struct mib_value v;
+	enum mib_err err;
 
-	if (!err)
-		err = mark_seen(im, &index);
-	if (!err && !xml_leaf_find(im, status))
-		err = xml_refuse(im, im->entry_line, MIB_INCONSISTENT_VALUE, status,
-				 "this column is missing in the entry");
-	if (!err)
-		err = assign_entry(im, status, &index);
-	xml_leaves_free(im);
+	im->diag->line = s->line;
+	if (!im->options->seal)
+		return MIB_OK;
+	if (!im->sealed || im->seal_ended || !mib_column_may_be_secret(im->store, s->col))
+		return xml_import_refuse(im, s->line, MIB_WRONG_VALUE, s->col->name,
+					 "this object is not one that holds secrets");
+	err = mib_file_seal_unwrap(im->options->seal, s->col, s->index.ids, s->index.len, s->blob,
+				   s->len, &secret, &im->diag->diag);
+	if (err)
+		return err;
+	v = mib_value_octets(secret.data, secret.len);
+	old = mib_view_row(mib_store_view(im->store), s->col->table, s->index.ids, s->index.len);
+	if (!holds(old, s->col, &v))
+		err = assign(im, s->line, s->col, s->index.ids, s->index.len, &v);
+	mib_secret_fini(&secret);
 	return err;
 }
 
-static const struct mib_oid instance_zero = { .len = 1 };
-
-enum mib_err xml_scalars_finish(struct xml_import *im)
-{
-	const struct mib_row *old = mib_view_row(mib_store_view(im->store), im->table,
-						 instance_zero.ids, instance_zero.len);
-	enum mib_err err = mark_seen(im, &instance_zero);
-
-	for (size_t i = 0; i < im->n_leaves && !err; i++)
-		err = assign_leaf(im, &im->leaves[i], &instance_zero, old);
-	if (!err && old && im->options->replace)
-		err = reset_others(im, im->entry_line, old);
-	xml_leaves_free(im);
-	return err;
-}
+/* ---- replacing ---- */
 
 /* What the file did not name, when it is to replace what is there: rows go, scalars forget. */
-static enum mib_err drop_unseen(struct xml_import *im, const struct mib_row *r)
+static enum mib_err drop_unnamed(struct xml_import *im, const struct mib_table *t,
+				 const struct mib_row *r)
 {
-	const struct mib_column *status = mib_table_column_tc(im->table, MIB_TC_ROW_STATUS);
+	const struct mib_column *status = mib_table_column_tc(t, MIB_TC_ROW_STATUS);
 	struct mib_value destroy = mib_value_integer(MIB_RS_DESTROY);
 	struct mib_oid index;
+	struct xml_named *key;
+	bool named;
 
 	mib_row_index_copy(r, &index);
-	if (was_seen(im, im->table, &index))
+	key = named_new(t, index.ids, index.len, 0);
+	if (!key)
+		return no_memory(im, 0);
+	named = RB_FIND(xml_named_tree, &im->named, key) != NULL;
+	free(key);
+	if (named)
 		return MIB_OK;
-	if (im->table->is_scalars)
-		return reset_others(im, 0, r);
-	return assign(im, 0, status, &index, &destroy);
+	im->n_columns = 0;
+	if (t->is_scalars)
+		return reset_others(im, 0, t, r);
+	return assign(im, 0, status, index.ids, index.len, &destroy);
 }
 
 enum mib_err xml_drop_others(struct xml_import *im)
@@ -328,14 +275,14 @@ enum mib_err xml_drop_others(struct xml_import *im)
 	enum mib_err err = MIB_OK;
 
 	for (size_t i = 0; i < mib_n_tables && !err; i++) {
+		const struct mib_table *t = mib_tables[i];
 		const struct mib_row *r;
 		struct mib_oid at;
 
-		im->table = mib_tables[i];
-		r = xml_is_config(im->table) ? mib_view_next(view, im->table, NULL, NULL) : NULL;
-		for (; r && !err; r = mib_view_next(view, im->table, NULL, &at)) {
+		r = xml_is_config(t) ? mib_view_next(view, t, NULL, NULL) : NULL;
+		for (; r && !err; r = mib_view_next(view, t, NULL, &at)) {
 			mib_row_index_copy(r, &at);
-			err = drop_unseen(im, r);
+			err = drop_unnamed(im, t, r);
 		}
 	}
 	return err;

@@ -3,7 +3,28 @@
 
 #include <stdio.h>
 
+#include "mibs/file_seal.h"
 #include "xml/xml.h"
+
+static const struct mib_label schemes[] = {
+	{ "scrypt-aes-siv", MIB_FILE_SEAL_PASSPHRASE },
+	{ "keyfile-aes-siv", MIB_FILE_SEAL_KEYFILE },
+};
+static const struct mib_range salt_size = { MIB_FILE_SEAL_SALT, MIB_FILE_SEAL_SALT };
+static const struct mib_range check_size = { MIB_FILE_SEAL_CHECK, MIB_FILE_SEAL_CHECK };
+static const struct mib_range secret_size = { MIB_FILE_SEAL_OVERHEAD, 65535 };
+
+const struct mib_column xml_sealed_scheme = { .name = "scheme", .syntax = MIB_SYN_INTEGER,
+					      .labels = schemes, .n_labels = 2 };
+const struct mib_column xml_sealed_salt = { .name = "salt", .syntax = MIB_SYN_OCTETS,
+					    .ranges = &salt_size, .n_ranges = 1 };
+const struct mib_column xml_sealed_key_check = { .name = "keyCheck", .syntax = MIB_SYN_OCTETS,
+						 .ranges = &check_size, .n_ranges = 1 };
+const struct mib_column xml_sealed_list_check = { .name = "listCheck", .syntax = MIB_SYN_OCTETS,
+						  .ranges = &check_size, .n_ranges = 1 };
+const struct mib_column xml_secret_object = { .name = "object", .syntax = MIB_SYN_OID };
+const struct mib_column xml_secret_value = { .name = "value", .syntax = MIB_SYN_OCTETS,
+					     .ranges = &secret_size, .n_ranges = 1 };
 
 size_t xml_namespace(const char *module, char *buf, size_t size)
 {

@@ -8,6 +8,14 @@
 #define XML_ROOT "data"
 #define XML_ROOT_NS "urn:ietf:params:xml:ns:netconf:base:1.0"
 
+/* The element of sealed secrets, ours alone: it stands beside the modules' containers. */
+#define XML_SEALED "sealedSecrets"
+#define XML_SEALED_NS "urn:ipspd:sealed-secrets:1"
+#define XML_SECRET "secret"
+/* Its leaves, read and written as columns are. */
+extern const struct mib_column xml_sealed_scheme, xml_sealed_salt, xml_sealed_key_check,
+	xml_sealed_list_check, xml_secret_object, xml_secret_value;
+
 /** Is this column one of the table's index columns? */
 bool xml_is_key(const struct mib_table *t, const struct mib_column *col);
 

@@ -5,10 +5,8 @@
  */
 #include "xml/reader.h"
 
-#include <errno.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <libxml/SAX2.h>
 #include <libxml/parser.h>
@@ -16,8 +14,8 @@
 
 #define PIECE 4096	/* octets handed to the parser at a time */
 
-struct reader {
-	const struct xml_handler *handler;
+struct xml_reader {
+	struct xml_handler handler;
 	struct xml_diag *diag;
 	xmlParserCtxtPtr parser;
 	enum mib_err err;	/* the first refusal */
@@ -26,21 +24,21 @@ struct reader {
 	size_t quiet;		/* octets since the parser last told anything */
 };
 
-static unsigned here(const struct reader *r)
+static unsigned here(const struct xml_reader *r)
 {
 	int line = xmlSAX2GetLineNumber(r->parser);
 
 	return line > 0 ? (unsigned)line : 1;
 }
 
-static void stop(struct reader *r, enum mib_err err)
+static void stop(struct xml_reader *r, enum mib_err err)
 {
 	if (!r->err)
 		r->err = err;
 	xmlStopParser(r->parser);
 }
 
-static void refuse(struct reader *r, enum mib_err err, const char *why)
+static void refuse(struct xml_reader *r, enum mib_err err, const char *why)
 {
 	if (!r->err) {
 		r->diag->line = here(r);
@@ -53,7 +51,7 @@ static void refuse(struct reader *r, enum mib_err err, const char *why)
 
 static void document_started(void *arg)
 {
-	struct reader *r = arg;
+	struct xml_reader *r = arg;
 	const xmlChar *named = r->parser->encoding ? r->parser->encoding
 						   : r->parser->input->encoding;
 
@@ -75,7 +73,7 @@ static void element_opened(void *arg, const xmlChar *name, const xmlChar *prefix
 			   int n_ns, const xmlChar **declared, int n_attributes, int n_defaulted,
 			   const xmlChar **attributes)
 {
-	struct reader *r = arg;
+	struct xml_reader *r = arg;
 	enum mib_err err;
 
 	(void)prefix;
@@ -91,7 +89,7 @@ static void element_opened(void *arg, const xmlChar *name, const xmlChar *prefix
 		refuse(r, MIB_WRONG_ENCODING, "attributes other than xmlns are not accepted");
 		return;
 	}
-	err = r->handler->open(r->handler->arg, (const char *)name, ns ? (const char *)ns : "",
+	err = r->handler.open(r->handler.arg, (const char *)name, ns ? (const char *)ns : "",
 			       here(r));
 	if (err)
 		stop(r, err);
@@ -99,7 +97,7 @@ static void element_opened(void *arg, const xmlChar *name, const xmlChar *prefix
 
 static void element_closed(void *arg, const xmlChar *name, const xmlChar *prefix, const xmlChar *ns)
 {
-	struct reader *r = arg;
+	struct xml_reader *r = arg;
 	enum mib_err err;
 
 	(void)name;
@@ -108,27 +106,27 @@ static void element_closed(void *arg, const xmlChar *name, const xmlChar *prefix
 	r->quiet = 0;
 	if (r->err)
 		return;
-	err = r->handler->close(r->handler->arg, here(r));
+	err = r->handler.close(r->handler.arg, here(r));
 	if (err)
 		stop(r, err);
 }
 
 static void text_read(void *arg, const xmlChar *text, int len)
 {
-	struct reader *r = arg;
+	struct xml_reader *r = arg;
 	enum mib_err err;
 
 	r->quiet = 0;
 	if (r->err)
 		return;
-	err = r->handler->text(r->handler->arg, (const char *)text, (size_t)len, here(r));
+	err = r->handler.text(r->handler.arg, (const char *)text, (size_t)len, here(r));
 	if (err)
 		stop(r, err);
 }
 
 static void comment_read(void *arg, const xmlChar *text)
 {
-	struct reader *r = arg;
+	struct xml_reader *r = arg;
 
 	(void)text;
 	r->quiet = 0;
@@ -143,7 +141,7 @@ static void instruction_read(void *arg, const xmlChar *target, const xmlChar *da
 
 static void parser_complains(void *arg, xmlErrorPtr e)
 {
-	struct reader *r = arg;
+	struct xml_reader *r = arg;
 
 	if (r->err || e->level < XML_ERR_ERROR)
 		return;
@@ -156,7 +154,7 @@ static void parser_complains(void *arg, xmlErrorPtr e)
 /* ---- feeding it ---- */
 
 /* Octets by which the parser would take the file for UTF-16, UTF-32 or EBCDIC. */
-static bool is_other_encoding(const struct reader *r, const unsigned char *piece, size_t len)
+static bool is_other_encoding(const struct xml_reader *r, const unsigned char *piece, size_t len)
 {
 	static const unsigned char firsts[] = { 0xfe, 0xff, 0x4c };
 
@@ -174,7 +172,7 @@ static unsigned count_newlines(const unsigned char *piece, const unsigned char *
 	return n;
 }
 
-static void feed(struct reader *r, const unsigned char *piece, size_t len)
+static void feed(struct xml_reader *r, const unsigned char *piece, size_t len)
 {
 	if (len > XML_FILE_MAX - r->octets) {
 		refuse(r, MIB_WRONG_LENGTH, "the file is too large");
@@ -194,26 +192,31 @@ static void feed(struct reader *r, const unsigned char *piece, size_t len)
 	}
 }
 
-static void read_all(struct reader *r, int fd)
+enum mib_err xml_reader_feed(struct xml_reader *r, const unsigned char *octets, size_t len)
 {
-	unsigned char piece[PIECE];
-	ssize_t n;
+	while (!r->err && len > 0) {
+		const size_t n = len < PIECE ? len : PIECE;
 
-	do {
-		n = read(fd, piece, sizeof(piece));
-		if (n > 0)
-			feed(r, piece, (size_t)n);
-	} while (!r->err && (n > 0 || (n < 0 && errno == EINTR)));
-	explicit_bzero(piece, sizeof(piece)); /* it may have been a secret */
-	if (r->err)
-		return;
-	if (n < 0)
-		refuse(r, MIB_RESOURCE_UNAVAILABLE, "the file could not be read");
-	else
-		xmlParseChunk(r->parser, NULL, 0, 1);
+		feed(r, octets, n);
+		octets += n;
+		len -= n;
+	}
+	return r->err;
 }
 
-enum mib_err xml_read(int fd, const struct xml_handler *h, struct xml_diag *d)
+enum mib_err xml_reader_end(struct xml_reader *r)
+{
+	if (r->err)
+		return r->err;
+	xmlParseChunk(r->parser, NULL, 0, 1);
+	/* The parser's own word, should it have failed without saying why. */
+	if (!r->err && !r->parser->wellFormed)
+		refuse(r, MIB_RESOURCE_UNAVAILABLE, "the XML parser gave up");
+	return r->err;
+}
+
+enum mib_err xml_reader_new(const struct xml_handler *h, struct xml_diag *diag,
+			    struct xml_reader **out)
 {
 	xmlSAXHandler sax = {
 		.initialized = XML_SAX2_MAGIC,
@@ -228,18 +231,26 @@ enum mib_err xml_read(int fd, const struct xml_handler *h, struct xml_diag *d)
 		.processingInstruction = instruction_read,
 		.serror = parser_complains,
 	};
-	struct reader r = { .handler = h, .diag = d };
+	struct xml_reader *r = calloc(1, sizeof(*r));
 
-	r.parser = xmlCreatePushParserCtxt(&sax, &r, NULL, 0, NULL);
-	if (!r.parser) {
-		mib_diag_set(&d->diag, NULL, NULL, 0, "out of memory");
+	if (r)
+		r->parser = xmlCreatePushParserCtxt(&sax, r, NULL, 0, NULL);
+	if (!r || !r->parser) {
+		free(r);
+		mib_diag_set(&diag->diag, NULL, NULL, 0, "out of memory");
 		return MIB_RESOURCE_UNAVAILABLE;
 	}
-	xmlCtxtUseOptions(r.parser, XML_PARSE_NONET);
-	read_all(&r, fd);
-	/* The parser's own word, should it have failed without saying why. */
-	if (!r.err && !r.parser->wellFormed)
-		refuse(&r, MIB_RESOURCE_UNAVAILABLE, "the XML parser gave up");
-	xmlFreeParserCtxt(r.parser);
-	return r.err;
+	r->handler = *h;
+	r->diag = diag;
+	xmlCtxtUseOptions(r->parser, XML_PARSE_NONET);
+	*out = r;
+	return MIB_OK;
+}
+
+void xml_reader_free(struct xml_reader *r)
+{
+	if (!r)
+		return;
+	xmlFreeParserCtxt(r->parser);
+	free(r);
 }

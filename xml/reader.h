@@ -3,12 +3,12 @@
  *
  * XML 1.0 and Namespaces in XML 1.0 as data models need them (RFC 7950 section 7 has no use for the
  * rest): UTF-8 only; no document type, so no entity but XML's five; no attributes but xmlns; no
- * processing instructions. Nothing but the descriptor is ever opened or fetched.
+ * processing instructions. It is fed, and opens or fetches nothing.
  */
 #ifndef XML_READER_H
 #define XML_READER_H
 
-#include "xml/xml.h"
+#include "xml/sink.h"
 
 #define XML_MARKUP_MAX (64u << 10)	/* octets of one tag or comment */
 
@@ -22,11 +22,28 @@ struct xml_handler {
 	void *arg;
 };
 
+struct xml_reader;
+
 /**
- * Reads from the descriptor's position to its end.
- * @return MIB_OK; what the handler refused with; MIB_WRONG_ENCODING with *d: not well-formed, or
- *         more than is accepted; MIB_WRONG_LENGTH: over XML_FILE_MAX; MIB_RESOURCE_UNAVAILABLE
+ * @param h     copied
+ * @param diag  borrowed
+ * @return MIB_OK with *out; MIB_RESOURCE_UNAVAILABLE with *diag
  */
-MIB_MUST_CHECK enum mib_err xml_read(int fd, const struct xml_handler *h, struct xml_diag *d);
+MIB_MUST_CHECK enum mib_err xml_reader_new(const struct xml_handler *h, struct xml_diag *diag,
+					   struct xml_reader **out);
+/** NULL is allowed. */
+void xml_reader_free(struct xml_reader *r);
+
+/**
+ * The file's next octets.
+ * @return MIB_OK; what the handler refused with; MIB_WRONG_ENCODING with the diag: not well-formed,
+ *         or more than is accepted; MIB_WRONG_LENGTH: over XML_FILE_MAX, or a tag is too long;
+ *         MIB_RESOURCE_UNAVAILABLE. The first refusal is repeated by every later call.
+ */
+MIB_MUST_CHECK enum mib_err xml_reader_feed(struct xml_reader *r, const unsigned char *octets,
+					    size_t len);
+
+/** The file has ended: was it whole? */
+MIB_MUST_CHECK enum mib_err xml_reader_end(struct xml_reader *r);
 
 #endif

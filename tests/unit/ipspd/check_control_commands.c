@@ -199,9 +199,7 @@ START_TEST(test_wait_ends_when_the_generation_is_in_force)
 	forget(&a);
 	agent.applied = 1;
 	fake_agent_changed(&agent);
-	/* Newer ones that are on their way do not matter. */
-	agent.engine = AGENT_ENGINE_APPLYING;
-	agent.in_engine = 1;
+	agent.engine = AGENT_ENGINE_IN_FORCE;
 	fake_agent_changed(&agent);
 	a = answer_so_far(client);
 	ck_assert(!a.ended);

@@ -4,8 +4,11 @@
 #include "tests/unit/ipspd/fake_agent.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <event2/event.h>
+
+#include "xml/parse.h"
 
 static void must(bool holds)
 {
@@ -90,12 +93,6 @@ enum agent_engine_state agent_engine_state(const struct agent *a)
 uint64_t agent_applied_generation(const struct agent *a)
 {
 	return a->applied;
-}
-
-bool agent_in_force(const struct agent *a, uint64_t generation)
-{
-	return a->engine != AGENT_ENGINE_DOWN && a->applied >= generation &&
-	       a->in_engine >= generation;
 }
 
 const struct pol_generation *agent_policy(const struct agent *a)
@@ -185,4 +182,67 @@ void agent_forget_question(struct agent *a, struct agent_question *q)
 void agent_set_log_level(struct agent *a, int level)
 {
 	a->log_level = level;
+}
+
+/* ---- files: read in the loop's next turn, in this process ---- */
+
+static bool keep(void *arg, const uint8_t *octets, size_t len)
+{
+	return import_records_add(arg, octets, len);
+}
+
+static void read_file(evutil_socket_t fd, short what, void *arg)
+{
+	struct agent_parse *q = arg;
+	struct import_records records = { 0 };
+	struct xml_diag d = { 0 };
+	struct import_writer *w = calloc(1, sizeof(*w));
+	struct xml_sink sink;
+	struct xml_parse *p;
+	enum mib_err err;
+
+	(void)fd;
+	(void)what;
+	must(w != NULL);
+	w->flush = keep;
+	w->arg = &records;
+	w->diag = &d;
+	sink = import_writer_sink(w);
+	must(xml_parse_new(&sink, &d, &p) == MIB_OK);
+	err = xml_parse_fd(p, q->fd);
+	xml_parse_free(p);
+	must(err || import_writer_end(w));
+	free(w);
+	event_free(q->timer);
+	q->timer = NULL;
+	q->done(q, err, &records, &d);
+	import_records_fini(&records);
+}
+
+void agent_parse_start(struct agent *a, struct agent_parse *q)
+{
+	const struct timeval at_once = { 0, 0 };
+
+	q->timer = evtimer_new(a->base, read_file, q);
+	must(q->timer && evtimer_add(q->timer, &at_once) == 0);
+}
+
+void agent_forget_parse(struct agent *a, struct agent_parse *q)
+{
+	(void)a;
+	if (q->timer)
+		event_free(q->timer);
+	q->timer = NULL;
+}
+
+bool agent_file_salt(struct agent *a, uint8_t salt[MIB_FILE_SEAL_SALT], struct mib_diag *d)
+{
+	(void)d;
+	memcpy(salt, a->salt, MIB_FILE_SEAL_SALT);
+	return true;
+}
+
+void agent_adopt_file_salt(struct agent *a, const uint8_t salt[MIB_FILE_SEAL_SALT])
+{
+	memcpy(a->salt, salt, MIB_FILE_SEAL_SALT);
 }

@@ -10,10 +10,10 @@ struct agent {
 	struct pol_generation *policy;
 	enum agent_engine_state engine;
 	uint64_t applied;
-	uint64_t in_engine;		/* of the engine that runs now */
 	bool snmp_open;
 	const char *problem;
 	int log_level;			/* as last asked for; -1: never */
+	uint8_t salt[MIB_FILE_SEAL_SALT];
 	struct agent_watcher *watchers;
 	struct agent_event_listener *listeners;
 	struct agent_question *questions;	/* asked and not yet answered */

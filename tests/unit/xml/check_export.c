@@ -460,7 +460,7 @@ START_TEST(test_file_that_cannot_be_written_is_said)
 	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	struct mib_diag d = { 0 };
 
-	ck_assert_int_eq(xml_export(store, fd, &d), MIB_RESOURCE_UNAVAILABLE);
+	ck_assert_int_eq(xml_export(store, fd, NULL, &d), MIB_RESOURCE_UNAVAILABLE);
 	ck_assert_ptr_nonnull(strstr(d.text, "written"));
 	close(fd);
 }
@@ -472,7 +472,7 @@ START_TEST(test_full_disk_is_said)
 	struct mib_diag d = { 0 };
 
 	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(xml_export(store, fd, &d), MIB_RESOURCE_UNAVAILABLE);
+	ck_assert_int_eq(xml_export(store, fd, NULL, &d), MIB_RESOURCE_UNAVAILABLE);
 	close(fd);
 }
 END_TEST

@@ -1,6 +1,6 @@
 /*
  * tests/unit/xml/check_import.c - a good file as one transaction: xml/import.c, import_rows.c. Bad
- * ones are refused in check_reader.c.
+ * ones are refused in check_reader.c, secrets are in check_secrets.c.
  */
 #include "config.h"
 
@@ -225,27 +225,6 @@ START_TEST(test_import_into_a_store_with_the_secrets_gives_the_same_octets)
 	mib_store_free(other);
 	free(a);
 	free(b);
-}
-END_TEST
-
-START_TEST(test_credential_without_its_secret_is_refused_by_name)
-{
-	struct mib_store *other = store_new(NULL);
-	struct outcome o;
-	char *text;
-
-	store_set(store, secrets);
-	text = export_of(store);
-	o = import_text(other, text, 0);
-	ck_assert_int_eq(o.err, MIB_INCONSISTENT_VALUE);
-	ck_assert_str_eq(o.d.diag.object, "ipsaCredCredential.\"enc\"");
-	ck_assert_ptr_nonnull(strstr(o.d.diag.text, "secret"));
-	ck_assert_ptr_nonnull(strstr(o.d.diag.text, "first"));
-	ck_assert_ptr_nonnull(strstr(o.d.diag.text, "notInService"));
-	ck_assert_uint_gt(o.d.line, 0);
-	ck_assert_uint_eq(mib_store_generation(other), 0);
-	mib_store_free(other);
-	free(text);
 }
 END_TEST
 
@@ -539,7 +518,6 @@ int main(void)
 	tcase_add_test(c, test_augmenting_columns_are_taken_from_the_base_entry);
 	tcase_add_test(c, test_import_of_the_own_export_changes_nothing);
 	tcase_add_test(c, test_import_into_a_store_with_the_secrets_gives_the_same_octets);
-	tcase_add_test(c, test_credential_without_its_secret_is_refused_by_name);
 	tcase_add_test(c, test_credential_without_its_secret_comes_in_not_active);
 	tcase_add_test(c, test_secret_in_the_store_outlives_a_replace);
 	tcase_add_test(c, test_merge_keeps_what_the_file_does_not_say);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "tests/unit/xml/fixture.h"
+#include "xml/parse.h"
 
 static struct mib_store *store;
 
@@ -406,15 +407,25 @@ START_TEST(test_huge_comment_is_refused)
 }
 END_TEST
 
+static enum mib_err parse_fd(int fd, struct xml_diag *d)
+{
+	static const struct xml_sink none;	/* no row may get so far */
+	struct xml_parse *p;
+	enum mib_err err;
+
+	ck_assert_int_eq(xml_parse_new(&none, d, &p), MIB_OK);
+	err = xml_parse_fd(p, fd);
+	xml_parse_free(p);
+	return err;
+}
+
 START_TEST(test_huge_file_is_refused_unread)
 {
 	int fd = memfd_create("huge", MFD_CLOEXEC);
-	const struct xml_import_options options = { .who = "test" };
-	struct xml_summary sum;
 	struct xml_diag d;
 
 	ck_assert_int_eq(ftruncate(fd, (off_t)XML_FILE_MAX + 1), 0);
-	ck_assert_int_eq(xml_import(store, fd, &options, &sum, &d), MIB_WRONG_LENGTH);
+	ck_assert_int_eq(parse_fd(fd, &d), MIB_WRONG_LENGTH);
 	ck_assert_uint_eq(d.line, 0);
 	ck_assert_ptr_nonnull(strstr(d.diag.text, "larger"));
 	close(fd);
@@ -423,15 +434,13 @@ END_TEST
 
 START_TEST(test_only_regular_files_are_read)
 {
-	const struct xml_import_options options = { .who = "test" };
-	struct xml_summary sum;
 	struct xml_diag d;
 	int pipes[2];
 
 	ck_assert_int_eq(pipe(pipes), 0);
-	ck_assert_int_eq(xml_import(store, pipes[0], &options, &sum, &d), MIB_WRONG_VALUE);
+	ck_assert_int_eq(parse_fd(pipes[0], &d), MIB_WRONG_VALUE);
 	ck_assert_ptr_nonnull(strstr(d.diag.text, "regular"));
-	ck_assert_int_eq(xml_import(store, -1, &options, &sum, &d), MIB_WRONG_VALUE);
+	ck_assert_int_eq(parse_fd(-1, &d), MIB_WRONG_VALUE);
 	close(pipes[0]);
 	close(pipes[1]);
 }

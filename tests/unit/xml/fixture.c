@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "xml/parse.h"
+
 static uint64_t stopped_clock(void)
 {
 	return 4711;
@@ -160,13 +162,18 @@ int file_of(const char *text, size_t len)
 
 char *export_of(struct mib_store *s)
 {
+	return export_sealed(s, NULL);
+}
+
+char *export_sealed(struct mib_store *s, struct mib_file_seal *seal)
+{
 	int fd = memfd_create("test", MFD_CLOEXEC);
 	struct mib_diag d = { 0 };
 	off_t len;
 	char *text;
 
 	ck_assert_int_ge(fd, 0);
-	ck_assert_msg(xml_export(s, fd, &d) == MIB_OK, "%s", d.text);
+	ck_assert_msg(xml_export(s, fd, seal, &d) == MIB_OK, "%s", d.text);
 	len = lseek(fd, 0, SEEK_END);
 	ck_assert_int_gt(len, 0);
 	text = malloc((size_t)len + 1);
@@ -185,21 +192,52 @@ static void note_line(void *arg, const char *line)
 	snprintf(o->lines + len, sizeof(o->lines) - len, "%s\n", line);
 }
 
-struct outcome import_octets(struct mib_store *s, const char *text, size_t len, unsigned flags)
+static void note_not_ready(void *arg, const char *line)
+{
+	struct outcome *o = arg;
+	size_t len = strlen(o->not_ready);
+
+	snprintf(o->not_ready + len, sizeof(o->not_ready) - len, "%s\n", line);
+}
+
+/* Parser and importer with nothing between them. */
+static struct outcome run_import(struct mib_store *s, const char *text, size_t len,
+				 struct mib_file_seal *seal, unsigned flags)
 {
 	struct outcome o = { 0 };
 	const struct xml_import_options options = {
 		.replace = flags & REPLACE,
 		.dry_run = flags & DRY_RUN,
 		.who = "test",
+		.seal = seal,
 		.difference = note_line,
+		.not_ready = note_not_ready,
 		.arg = &o,
 	};
-	int fd = file_of(text, len);
+	struct xml_import *im;
+	struct xml_parse *p;
 
-	o.err = xml_import(s, fd, &options, &o.sum, &o.d);
-	close(fd);
+	o.err = xml_import_begin(s, &options, &o.d, &im);
+	if (o.err)
+		return o;
+	ck_assert_int_eq(xml_parse_new(xml_import_sink(im), &o.d, &p), MIB_OK);
+	o.err = xml_parse_feed(p, text, len);
+	if (!o.err)
+		o.err = xml_parse_end(p);
+	xml_parse_free(p);
+	o.err = xml_import_end(im, o.err, &o.sum);
 	return o;
+}
+
+struct outcome import_octets(struct mib_store *s, const char *text, size_t len, unsigned flags)
+{
+	return run_import(s, text, len, NULL, flags);
+}
+
+struct outcome import_sealed(struct mib_store *s, const char *text, struct mib_file_seal *seal,
+			     unsigned flags)
+{
+	return run_import(s, text, strlen(text), seal, flags);
 }
 
 struct outcome import_text(struct mib_store *s, const char *text, unsigned flags)

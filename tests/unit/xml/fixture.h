@@ -2,6 +2,7 @@
 #ifndef TESTS_XML_FIXTURE_H
 #define TESTS_XML_FIXTURE_H
 
+#include "xml/import.h"
 #include "xml/xml.h"
 
 /** Beginning and end of a document, around module containers. */
@@ -61,12 +62,19 @@ struct outcome {
 	struct xml_summary sum;
 	struct xml_diag d;
 	char lines[2048];	/* the difference */
+	char not_ready[2048];
 };
 
 #define REPLACE 1u
 #define DRY_RUN 2u
 struct outcome import_text(struct mib_store *s, const char *text, unsigned flags);
 struct outcome import_octets(struct mib_store *s, const char *text, size_t len, unsigned flags);
+
+/** The same with sealed secrets: which are opened; NULL: passed over. */
+struct outcome import_sealed(struct mib_store *s, const char *text, struct mib_file_seal *seal,
+			     unsigned flags);
+/** The export with its secrets sealed; the caller frees it. */
+char *export_sealed(struct mib_store *s, struct mib_file_seal *seal);
 
 /** The same text? Else the test fails and shows where they part. */
 void must_equal(const char *a, const char *b);
