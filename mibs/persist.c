@@ -456,7 +456,7 @@ enum mib_err mib_db_load(struct mib_db *db, struct mib_store *s,
 		err = load_report_unknown(&l, d);
 	if (!err)
 		err = db_modules_report(db, report, arg, d);
-	if (!err)
-		mib_store_load_end(s, generation, report, arg);
+	if (!err && mib_store_load_end(s, generation, report, arg))
+		err = db_fail(db, MIB_RESOURCE_UNAVAILABLE, d, "out of memory while loading");
 	return err;
 }

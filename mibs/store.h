@@ -369,8 +369,10 @@ MIB_MUST_CHECK enum mib_err mib_store_load_lost(struct mib_store *s, const struc
  * Ends loading: settles which rows can be active. Rows whose targets are gone become notReady, and
  * are lost (mib_row_lost).
  * @param report  called for each such row with the reason; may be NULL
+ * @return MIB_OK; MIB_RESOURCE_UNAVAILABLE: no memory; free the store, it is not what was on disk
  */
-void mib_store_load_end(struct mib_store *s, uint64_t generation,
-			void (*report)(void *arg, const struct mib_diag *d), void *arg);
+MIB_MUST_CHECK enum mib_err mib_store_load_end(struct mib_store *s, uint64_t generation,
+					       void (*report)(void *arg, const struct mib_diag *d),
+					       void *arg);
 
 #endif

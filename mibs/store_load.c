@@ -144,9 +144,11 @@ static void lose(struct mib_row *r)
 		r->lost = MIB_LOST_TARGET;
 }
 
-/* Puts the loaded rows where the store can find them from all sides. */
-static void enter_rows(struct mib_store *s, const struct reporter *rep)
+/* Puts the loaded rows where the store can find them from all sides. @return false: no memory */
+static bool enter_rows(struct mib_store *s)
 {
+	bool good = true;
+
 	for (size_t i = 0; i < s->n_shelves; i++) {
 		struct mib_row_tree loaded = s->shelves[i].rows;
 		struct mib_row *r;
@@ -156,53 +158,52 @@ static void enter_rows(struct mib_store *s, const struct reporter *rep)
 			RB_REMOVE(mib_row_tree, &loaded, r);
 			if (!r->active)
 				r->lost = MIB_LOST_NOT;
-			if (!mib_edges_make(r)) {
-				struct mib_diag d = { 0 };
-
-				/* Out of force is safe; a row without its edges is not. */
-				lose(r);
-				mib_diag_set(&d, r->shelf->status, r->index, r->index_len,
-					     "out of memory: it is not in force");
-				tell(rep, &d);
-			}
+			good = mib_edges_make(r) && good;
 			mib_store_insert(s, r);
 		}
 	}
+	return good;
 }
 
-static bool can_stay(const struct mib_store *s, const struct mib_row *r, struct mib_diag *d)
+/* MIB_RESOURCE_UNAVAILABLE says nothing of the row; any other error that it cannot be active. */
+static enum mib_err can_stay(const struct mib_store *s, const struct mib_row *r,
+			     struct mib_diag *d)
 {
 	const struct mib_column *at;
+	enum mib_err err;
 
 	if (r->lost == MIB_LOST_VALUES) {
 		mib_diag_set(d, r->shelf->status, r->index, r->index_len,
 			     "values of it could not be loaded: it is not in force");
-		return false;
+		return MIB_INCONSISTENT_VALUE;
 	}
-	return mib_row_check_active(&s->view, r, &at, d) == MIB_OK &&
-	       mib_refs_check_nesting(&s->view, r, &at, d) == MIB_OK;
+	err = mib_row_check_active(&s->view, r, &at, d);
+	return err == MIB_OK ? mib_refs_check_nesting(&s->view, r, &at, d) : err;
 }
 
-/* @return true: a row was taken out of force, so that others may have to follow */
-static bool settle_shelf(struct mib_store *s, struct mib_shelf *shelf, const struct reporter *rep)
+/* @param any  out: a row was taken out of force, so that others may have to follow */
+static enum mib_err settle_shelf(struct mib_store *s, struct mib_shelf *shelf,
+				 const struct reporter *rep, bool *any)
 {
 	struct mib_row *r, *next;
-	bool any = false;
 
 	if (shelf->status == NULL)
-		return false;
+		return MIB_OK;
 	RB_FOREACH_SAFE(r, mib_row_tree, &shelf->rows, next) {
 		struct mib_diag d = { 0 };
+		const enum mib_err err = r->active ? can_stay(s, r, &d) : MIB_OK;
 
-		if (!r->active || can_stay(s, r, &d))
+		if (err == MIB_RESOURCE_UNAVAILABLE)
+			return err;
+		if (err == MIB_OK)
 			continue;
 		mib_store_remove(s, r);
 		lose(r);
 		mib_store_insert(s, r);
 		tell(rep, &d);
-		any = true;
+		*any = true;
 	}
-	return any;
+	return MIB_OK;
 }
 
 static void drop_unpointed(struct mib_store *s)
@@ -221,21 +222,27 @@ static void drop_unpointed(struct mib_store *s)
 	}
 }
 
-void mib_store_load_end(struct mib_store *s, uint64_t generation,
-			void (*report)(void *arg, const struct mib_diag *d), void *arg)
+enum mib_err mib_store_load_end(struct mib_store *s, uint64_t generation,
+				void (*report)(void *arg, const struct mib_diag *d), void *arg)
 {
 	const struct reporter rep = { report, arg };
 	bool again = s->loading;
 
-	if (s->loading)
-		enter_rows(s, &rep);
+	/* A row out of force for want of memory would be another policy than the one that was set. */
+	if (s->loading && !enter_rows(s))
+		return MIB_RESOURCE_UNAVAILABLE;
 	s->loading = false;
 	/* As many rounds as the longest chain of references has links. */
 	while (again) {
 		again = false;
-		for (size_t i = 0; i < s->n_shelves; i++)
-			again = settle_shelf(s, &s->shelves[i], &rep) || again;
+		for (size_t i = 0; i < s->n_shelves; i++) {
+			const enum mib_err err = settle_shelf(s, &s->shelves[i], &rep, &again);
+
+			if (err != MIB_OK)
+				return err;
+		}
 	}
 	drop_unpointed(s);
 	s->generation = generation;
+	return MIB_OK;
 }

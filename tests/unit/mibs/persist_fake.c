@@ -397,12 +397,13 @@ enum mib_err mib_store_load_lost(struct mib_store *s, const struct mib_column *c
 	return MIB_OK;
 }
 
-void mib_store_load_end(struct mib_store *s, uint64_t generation,
-			void (*report)(void *arg, const struct mib_diag *d), void *arg)
+enum mib_err mib_store_load_end(struct mib_store *s, uint64_t generation,
+				void (*report)(void *arg, const struct mib_diag *d), void *arg)
 {
 	(void)report;
 	(void)arg;
 	s->generation = generation;
+	return MIB_OK;
 }
 
 /* ---- a state directory ---- */

@@ -1,37 +1,12 @@
 /*
  * tests/unit/policy/check_nomem.c - compiles with each allocation failing in turn.
- *
- * The linker puts the two functions below in place of calloc and reallocarray (see Makefile.inc),
- * the only ones that policy/ takes memory with.
  */
 #include <check.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "rowtext.h"
-
-void *__real_calloc(size_t n, size_t size);
-void *__real_reallocarray(void *p, size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_reallocarray(void *p, size_t n, size_t size);
-
-static unsigned long fail_at;	/* the nth from now; 0: none */
-
-static bool fails(void)
-{
-	return fail_at > 0 && --fail_at == 0;
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_reallocarray(void *p, size_t n, size_t size)
-{
-	return fails() ? NULL : __real_reallocarray(p, n, size);
-}
+#include "tests/unit/faults/nomem.h"
 
 static const char rows[] =
 	"+ cred k Type=sharedSecret Credential=0x32*32 AdminStatus=enabled\n"
@@ -75,15 +50,15 @@ static struct pol_generation *compile_at_last(struct mib_store *s)
 	unsigned long n = 0;
 
 	while (err != MIB_OK) {
-		fail_at = ++n;
+		nomem_arm(NOMEM_OURS, NOMEM_ONCE, ++n);
 		err = pol_compile(mib_store_view(s), 1, &g);
+		nomem_disarm();
 		ck_assert(err == MIB_OK || err == MIB_RESOURCE_UNAVAILABLE);
 		ck_assert_int_eq(err == MIB_OK, g != NULL);
 		/* When none failed, all were met. */
-		ck_assert_int_eq(err == MIB_OK, fail_at > 0);
+		ck_assert_int_eq(err == MIB_OK, !nomem_happened());
 		ck_assert_uint_lt(n, 100000);
 	}
-	fail_at = 0;
 	ck_assert_uint_gt(n, 50);
 	return g;
 }

@@ -100,18 +100,23 @@ static bool repeated(const char *text, uint8_t *space, size_t size, struct mib_v
 	return true;
 }
 
-static enum mib_err set(struct mib_txn *t, const struct mib_column *col,
-			const struct mib_oid *index, const char *text, struct mib_diag *d)
+/* Who is told of the assignments, and of what is wrong with their text. */
+struct reading {
+	rows_assign *assign;
+	void *arg;
+	struct mib_diag *d;
+};
+
+static enum mib_err set(const struct reading *to, const struct mib_column *col,
+			const struct mib_oid *index, const char *text)
 {
 	static _Alignas(8) uint8_t space[8192];
 	struct mib_value v;
 	enum mib_err err = MIB_OK;
 
 	if (!repeated(text, space, sizeof(space), &v))
-		err = mib_value_parse(col, text, false, space, sizeof(space), &v, d);
-	if (err == MIB_OK)
-		err = mib_txn_set_column(t, col, index->ids, index->len, &v, d);
-	return err;
+		err = mib_value_parse(col, text, false, space, sizeof(space), &v, to->d);
+	return err == MIB_OK ? to->assign(to->arg, col, index, &v, to->d) : err;
 }
 
 static const char *status_word(char mark)
@@ -120,7 +125,7 @@ static const char *status_word(char mark)
 	       mark == '-' ? "destroy" : NULL;
 }
 
-static enum mib_err stage_line(struct mib_txn *t, char *line, struct mib_diag *d)
+static enum mib_err read_line(const struct reading *to, char *line)
 {
 	char *rest = NULL;
 	const char *mark = strtok_r(line, " ", &rest);
@@ -128,18 +133,43 @@ static enum mib_err stage_line(struct mib_txn *t, char *line, struct mib_diag *d
 	const char *index_text = strtok_r(NULL, " ", &rest);
 	const char *status = status_word(mark[0]);
 	struct mib_oid index;
-	enum mib_err err = mib_index_parse(table, index_text, &index, d);
+	enum mib_err err = mib_index_parse(table, index_text, &index, to->d);
 
 	for (char *c; err == MIB_OK && (c = strtok_r(NULL, " ", &rest));) {
 		char *value = strchr(c, '=');
 
 		ck_assert_msg(value, "no value in %s", c);
 		*value++ = '\0';
-		err = set(t, column_of(table, c), &index, value, d);
+		err = set(to, column_of(table, c), &index, value);
 	}
 	if (err == MIB_OK && status)
-		err = set(t, mib_table_column_tc(table, MIB_TC_ROW_STATUS), &index, status, d);
+		err = set(to, mib_table_column_tc(table, MIB_TC_ROW_STATUS), &index, status);
 	return err;
+}
+
+enum mib_err rows_each(const char *text, rows_assign *assign, void *arg, struct mib_diag *d)
+{
+	const struct reading to = { assign, arg, d };
+	enum mib_err err = MIB_OK;
+
+	while (*text && err == MIB_OK) {
+		char line[LINE_MAX_OCTETS];
+		size_t n = strcspn(text, "\n");
+
+		ck_assert_uint_lt(n, sizeof(line));
+		memcpy(line, text, n);
+		line[n] = '\0';
+		if (n > 0)
+			err = read_line(&to, line);
+		text += n + (text[n] == '\n');
+	}
+	return err;
+}
+
+static enum mib_err stage(void *arg, const struct mib_column *col, const struct mib_oid *index,
+			  const struct mib_value *v, struct mib_diag *d)
+{
+	return mib_txn_set_column(arg, col, index->ids, index->len, v, d);
 }
 
 enum mib_err rows_try(struct mib_store *s, const char *text, struct mib_diag *d)
@@ -149,17 +179,7 @@ enum mib_err rows_try(struct mib_store *s, const char *text, struct mib_diag *d)
 
 	memset(d, 0, sizeof(*d));
 	ck_assert_int_eq(err, MIB_OK);
-	while (*text && err == MIB_OK) {
-		char line[LINE_MAX_OCTETS];
-		size_t n = strcspn(text, "\n");
-
-		ck_assert_uint_lt(n, sizeof(line));
-		memcpy(line, text, n);
-		line[n] = '\0';
-		if (n > 0)
-			err = stage_line(t, line, d);
-		text += n + (text[n] == '\n');
-	}
+	err = rows_each(text, stage, t, d);
 	if (err == MIB_OK)
 		err = mib_txn_prepare(t, d);
 	if (err == MIB_OK)
@@ -232,7 +252,7 @@ struct mib_store *store_restart(struct mib_store *s, const struct loss *loss)
 			r = mib_view_next(mib_store_view(s), t, NULL, &at);
 		}
 	}
-	mib_store_load_end(to, mib_store_generation(s), NULL, NULL);
+	ck_assert_int_eq(mib_store_load_end(to, mib_store_generation(s), NULL, NULL), MIB_OK);
 	mib_store_free(s);
 	return to;
 }

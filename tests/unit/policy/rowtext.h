@@ -20,6 +20,14 @@
 /** A store without a journal, all binders in. Aborts the test on failure. */
 struct mib_store *store_new(void);
 
+/** One assignment; the value lives until it returns. Anything but MIB_OK ends the reading. */
+typedef enum mib_err rows_assign(void *arg, const struct mib_column *col,
+				 const struct mib_oid *index, const struct mib_value *v,
+				 struct mib_diag *d);
+
+/** Tells the assignments of a text, RowStatus last in each row. */
+enum mib_err rows_each(const char *text, rows_assign *assign, void *arg, struct mib_diag *d);
+
 /** Stages and, if prepare likes it, commits the text. */
 enum mib_err rows_try(struct mib_store *s, const char *text, struct mib_diag *d);
 
