@@ -210,7 +210,27 @@ static void clear_in(struct batch *b, struct ipsp_packet *packet, const struct i
 	if (match.result == IPSP_SPD_RULE)
 		clear_by_rule(b, packet, match.rule, flow);
 	else
-		ipsp_packet_unruled(b->worker, IPSP_INBOUND, packet, &match);
+		ipsp_packet_unruled(b->worker, IPSP_INBOUND, packet, flow, &match);
+}
+
+/* ESP that no SA of ours is for is somebody else's, when the packet only passes. */
+static bool has_sa(const struct batch *b, const struct ipsp_packet *packet,
+		   const struct ipsp_flow *flow)
+{
+	return flow->frag == IPSP_FRAG_NONE &&
+	       flow->total_len - flow->l4_offset >= IPSP_ESP_HEADER &&
+	       ipsp_sad_find_inbound(b->worker->engine->sad,
+				     get_be32(packet->data + flow->l4_offset), IPSP_PROTO_ESP,
+				     &flow->dst) != NULL;
+}
+
+static bool is_esp_for_us(const struct batch *b, const struct ipsp_packet *packet,
+			  const struct ipsp_flow *flow)
+{
+	if (!flow->proto_known || flow->proto != IPSP_PROTO_ESP ||
+	    (packet->flags & IPSP_PKT_TRANSIT))
+		return false;
+	return !(packet->flags & IPSP_PKT_PASSING) || has_sa(b, packet, flow);
 }
 
 static void classify(struct batch *b, struct ipsp_packet *packet)
@@ -227,8 +247,7 @@ static void classify(struct batch *b, struct ipsp_packet *packet)
 	}
 	reason = ipsp_packet_valid(packet) ? ipsp_flow_parse(span, &flow) : IPSP_REASON_NO_ROOM;
 	if (reason == IPSP_REASON_NONE) {
-		if (flow.proto_known && flow.proto == IPSP_PROTO_ESP &&
-		    !(packet->flags & IPSP_PKT_TRANSIT))
+		if (is_esp_for_us(b, packet, &flow))
 			esp_in(b, packet, &flow);
 		else
 			clear_in(b, packet, &flow);

@@ -59,7 +59,7 @@ void ipsp_packet_done(struct ipsp_worker *worker, enum ipsp_dir dir, struct ipsp
 
 /** The outcome of a packet that no rule decides: by a match whose result is not IPSP_SPD_RULE. */
 void ipsp_packet_unruled(struct ipsp_worker *worker, enum ipsp_dir dir, struct ipsp_packet *packet,
-			 const struct ipsp_spd_match *match);
+			 const struct ipsp_flow *flow, const struct ipsp_spd_match *match);
 
 /** Counts a rule's hit and reports it if the entry says log. Call after ipsp_packet_done. */
 void ipsp_rule_hit(struct ipsp_worker *worker, enum ipsp_dir dir, const struct ipsp_packet *packet,

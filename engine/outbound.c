@@ -204,7 +204,7 @@ static void classify(struct batch *b, const struct ipsp_spd *spd, struct ipsp_pa
 	if (match.result == IPSP_SPD_RULE)
 		by_rule(b, packet, match.rule, &flow);
 	else
-		ipsp_packet_unruled(b->worker, IPSP_OUTBOUND, packet, &match);
+		ipsp_packet_unruled(b->worker, IPSP_OUTBOUND, packet, &flow, &match);
 }
 
 void ipsp_engine_outbound(struct ipsp_worker *worker, struct ipsp_packet *packets, size_t n,

@@ -161,17 +161,9 @@ static enum apply_state go_on(struct agent *a)
 	return a->apply.wanted ? tighten(a) : APPLY_IDLE;
 }
 
-/* A store that never had a commit: 0 is what an engine without policy has. */
-static bool is_engines_own(const struct pol_generation *g)
-{
-	return g->number == 0;
-}
-
 static enum apply_state send_coming(struct agent *a)
 {
 	pol_status_set_generation(a->pol_status, a->apply.coming);
-	if (is_engines_own(a->apply.coming))
-		return applied(a);
 	if (!send_generation(a, a->apply.coming)) {
 		set_problem(a, "sequence numbers cannot be reserved on disk");
 		return retry_later(a);
@@ -188,7 +180,7 @@ static enum apply_state send_again(struct agent *a)
 {
 	struct apply *p = &a->apply;
 
-	if (!p->in_force || is_engines_own(p->in_force))
+	if (!p->in_force)
 		return go_on(a);
 	pol_status_set_generation(a->pol_status, p->in_force);
 	if (!send_generation(a, p->in_force)) {

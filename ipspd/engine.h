@@ -50,7 +50,7 @@ struct engine_role {
 	/* engine_packets.c; io is NULL when attached to nothing */
 	struct io_attachment *io;
 	struct event *source_event[IO_SOURCES_MAX];
-	struct event *routing_event;
+	struct event *changes_event;
 	struct ipsp_packet *packets;	/* IO_BATCH of them, their rooms behind one another */
 	uint8_t *rooms;
 	uint8_t random_pool[ENGINE_RANDOM_POOL];

@@ -16,6 +16,7 @@
 
 #include "engine/crypto/gcrypt.h"
 #include "engine/crypto/hosted.h"
+#include "engine/io/pcap.h"
 #include "engine/io/tun.h"
 #include "ipspd/engine.h"
 #include "ipspd/log.h"
@@ -111,6 +112,73 @@ static void hold_unreserved(struct engine_role *role, size_t n)
 	}
 }
 
+/** Keeps the packets that passed, in order. Rooms change places, so that each stays once. */
+static size_t keep_passed(struct engine_role *role, size_t n, uint8_t verdicts[IO_BATCH])
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct ipsp_packet *const p = &role->packets[i];
+		const struct ipsp_packet passed = *p;
+
+		if (p->verdict != IPSP_VERDICT_BYPASS && p->verdict != IPSP_VERDICT_DELIVER)
+			continue;
+		*p = role->packets[kept];
+		role->packets[kept] = passed;
+		verdicts[kept++] = passed.verdict;
+	}
+	return kept;
+}
+
+/** RFC 4301 5.1, behind what the list of the interface at the inside of a bump lets in. */
+static size_t judge_outbound(struct engine_role *role, const struct io_source *source, size_t n,
+			     uint64_t now_s)
+{
+	uint8_t verdicts[IO_BATCH];
+
+	if (source->inside_ifindex) {
+		const uint32_t ifindex = n ? role->packets[0].ifindex : 0;
+
+		for (size_t i = 0; i < n; i++) {
+			role->packets[i].ifindex = source->inside_ifindex;
+			role->packets[i].flags |= IPSP_PKT_TRANSIT;
+		}
+		ipsp_engine_inbound(role->worker, role->packets, n, now_s);
+		n = keep_passed(role, n, verdicts);
+		for (size_t i = 0; i < n; i++)
+			role->packets[i].ifindex = ifindex;
+	}
+	ipsp_engine_outbound(role->worker, role->packets, n, now_s);
+	hold_unreserved(role, n);
+	return n;
+}
+
+/** RFC 4301 5.2, before what the list of the interface at the inside of a bump lets out. */
+static size_t judge_inbound(struct engine_role *role, const struct io_source *source, size_t n,
+			    uint64_t now_s)
+{
+	uint8_t verdicts[IO_BATCH];
+
+	ipsp_engine_inbound(role->worker, role->packets, n, now_s);
+	if (!source->inside_ifindex)
+		return n;
+	n = keep_passed(role, n, verdicts);
+	for (size_t i = 0; i < n; i++)
+		role->packets[i].ifindex = source->inside_ifindex;
+	ipsp_engine_outbound(role->worker, role->packets, n, now_s);
+	for (size_t i = 0; i < n; i++) {
+		struct ipsp_packet *const p = &role->packets[i];
+
+		if (p->verdict == IPSP_VERDICT_ESP_OUT) {
+			p->verdict = IPSP_VERDICT_DROP;
+			role->io->stats.drops[IO_REASON_INSIDE_PROTECT]++;
+		} else if (p->verdict == IPSP_VERDICT_BYPASS) {
+			p->verdict = verdicts[i];
+		}
+	}
+	return n;
+}
+
 static void on_packets(evutil_socket_t fd, short what, void *arg)
 {
 	struct engine_role *role = arg;
@@ -118,30 +186,34 @@ static void on_packets(evutil_socket_t fd, short what, void *arg)
 	const uint64_t now_s = engine_now_s();
 	struct io_source source;
 	const size_t at = source_of(role, fd, &source);
-	const size_t n = io->ops->read(io, at, role->packets, IO_BATCH);
+	size_t n = io->ops->read(io, at, role->packets, IO_BATCH);
 
 	(void)what;
+	/* The attachment may have read more at once than it could hand on. */
+	if (n == IO_BATCH)
+		event_active(role->source_event[at], EV_READ, 0);
 	if (!role->has_policy) {
 		io->stats.drops[IO_REASON_NOT_READY] += n;
 		return;
 	}
-	if (source.dir == IPSP_INBOUND) {
-		ipsp_engine_inbound(role->worker, role->packets, n, now_s);
-		io->ops->write(io, IPSP_INBOUND, role->packets, n);
-		return;
-	}
-	ipsp_engine_outbound(role->worker, role->packets, n, now_s);
-	hold_unreserved(role, n);
-	io->ops->write(io, IPSP_OUTBOUND, role->packets, n);
+	n = source.dir == IPSP_INBOUND ? judge_inbound(role, &source, n, now_s) :
+					 judge_outbound(role, &source, n, now_s);
+	io->ops->write(io, source.dir, role->packets, n);
 }
 
-static void on_routing(evutil_socket_t fd, short what, void *arg)
+static void on_changes(evutil_socket_t fd, short what, void *arg)
 {
 	struct engine_role *role = arg;
 
 	(void)fd;
 	(void)what;
-	tun_routing_changed(role->io);
+	if (role->io->ops->changed(role->io))
+		return;
+	/* The parent opens all anew for the next engine, and this one has nothing left to do. */
+	ipspd_log(LOG_ERR, "engine", "attachment %s: an interface is gone; nothing passes until the "
+		  "next start finds it again", role->io->ops->name);
+	role->status = EXIT_FAILURE;
+	event_base_loopbreak(role->base);
 }
 
 /** Watches a descriptor. @return 0, -ENOMEM */
@@ -171,7 +243,7 @@ static int make_rooms(struct engine_role *role)
 	return 0;
 }
 
-int engine_attach(struct engine_role *role, struct engine_start *s)
+static int attach_tun(struct engine_role *role, const struct engine_start *s)
 {
 	const struct tun_config config = {
 		.tun_fd = s->fds[ENGINE_FD_TUN],
@@ -180,22 +252,41 @@ int engine_attach(struct engine_role *role, struct engine_start *s)
 		.raw_out_fd = { s->fds[ENGINE_FD_RAW4_OUT], s->fds[ENGINE_FD_RAW6_OUT] },
 		.mark = IPSPD_MARK_BYPASS,
 	};
+
+	return tun_attach(&config, &role->io);
+}
+
+static int attach_pcap(struct engine_role *role, const struct engine_start *s)
+{
+	const struct pcap_config config = {
+		.frames_fd = { s->fds[ENGINE_FD_RED], s->fds[ENGINE_FD_BLACK] },
+		.ifindex = { s->red_ifindex, s->black_ifindex },
+		.esp_in_fd = { s->fds[ENGINE_FD_ESP4_IN], s->fds[ENGINE_FD_ESP6_IN] },
+		.raw_out_fd = { s->fds[ENGINE_FD_RAW4_OUT], s->fds[ENGINE_FD_RAW6_OUT] },
+		.mark = IPSPD_MARK_BYPASS,
+	};
+
+	return pcap_attach(&config, &role->io);
+}
+
+int engine_attach(struct engine_role *role, struct engine_start *s)
+{
+	const bool is_pcap = s->fds[ENGINE_FD_RED] >= 0 && s->fds[ENGINE_FD_BLACK] >= 0;
 	struct io_source sources[IO_SOURCES_MAX];
 
-	if (config.tun_fd < 0)
+	if (!is_pcap && s->fds[ENGINE_FD_TUN] < 0)
 		return 0;
 	int err = make_rooms(role);
 
-	if (err)
-		return err;
-	err = tun_attach(&config, &role->io);
+	if (!err)
+		err = is_pcap ? attach_pcap(role, s) : attach_tun(role, s);
 	if (err)
 		return err;
 	for (int i = 0; i < ENGINE_FDS; i++) {
 		if (i != ENGINE_FD_COUNTERS && i != ENGINE_FD_PACKET_LOG)
 			s->fds[i] = -1;
 	}
-	err = watch(role, tun_routing_fd(role->io), on_routing, &role->routing_event);
+	err = watch(role, role->io->ops->changes_fd(role->io), on_changes, &role->changes_event);
 	const size_t n = role->io->ops->sources(role->io, sources);
 
 	for (size_t i = 0; i < n && !err; i++)
@@ -210,9 +301,9 @@ void engine_detach(struct engine_role *role)
 			event_free(role->source_event[i]);
 		role->source_event[i] = NULL;
 	}
-	if (role->routing_event)
-		event_free(role->routing_event);
-	role->routing_event = NULL;
+	if (role->changes_event)
+		event_free(role->changes_event);
+	role->changes_event = NULL;
 	if (role->io)
 		role->io->ops->free(role->io);
 	role->io = NULL;

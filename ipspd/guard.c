@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "ipspd/guard_kernel.h"
+#include "ipspd/guard_wire.h"
 #include "ipspd/log.h"
 
 #define DIR_NAME "guard"
@@ -304,6 +305,8 @@ static int remove_all(int dir_fd, const char **why)
 		return rc;
 	}
 	rc = guard_route_remove(why);
+	if (rc == 0)
+		rc = guard_wire_apply(NULL, NULL, why);
 	return rc < 0 ? rc : guard_nft_remove(why);
 }
 

@@ -20,6 +20,7 @@
 #define IPSPD_BLACKHOLE_METRIC 0x7fffffffu
 
 /* Preferences of our ip rules; all stand before the main table's 32766. */
+#define IPSPD_RULE_PREF_WIRE 26989	/* from an interface of a bump in the wire: nowhere */
 #define IPSPD_RULE_PREF_BYPASS 26990	/* marked: main table */
 #define IPSPD_RULE_PREF_TUN 26991	/* from our TUN: main table */
 #define IPSPD_RULE_PREF_STEER 26992	/* what must go through the engine */

@@ -99,6 +99,7 @@ static bool attach(struct parent *p, const struct agent_options *o)
 		return false;
 	}
 	p->attached = true;
+	p->attach = a;
 	return true;
 }
 
@@ -203,6 +204,19 @@ static void agent_begin(struct parent *p, struct child *c)
 		close(import_fd);
 }
 
+/* Each engine gets packet sockets of its own: an interface may have gone and come, and what waited
+ * for the last engine is old. */
+static bool open_for_engine(struct parent *p)
+{
+	const char *why;
+	int rc = p->attach.kind == ATTACH_PCAP ? open_wire(&p->attach, &p->engine_start, &why) : 0;
+
+	if (rc < 0)
+		ipspd_log(LOG_ERR, "parent", "attachment pcap:%s,%s: %s: %s", p->attach.red,
+			  p->attach.black, why, strerror(-rc));
+	return rc == 0;
+}
+
 static void engine_begin(struct parent *p, struct child *c)
 {
 	int *packet_log = &p->engine_start.fds[ENGINE_FD_PACKET_LOG];
@@ -217,8 +231,13 @@ static void engine_begin(struct parent *p, struct child *c)
 		*packet_log = -1;
 	}
 	p->engine_start.log_level = (uint8_t)log_level();
+	if (!open_for_engine(p)) {
+		child_kill(c, "it has nothing to work on");
+		return;
+	}
 	if (engine_start_send(c->chan, &p->engine_start) < 0)
 		child_kill(c, "cannot be told to start");
+	close_wire(&p->engine_start);
 	introduce(p);
 }
 

@@ -4,6 +4,7 @@
  *	parent.c		life: start, signals, what children say, end
  *	parent_children.c	starting, watching and restarting children
  *	parent_open.c		directories, sockets, TUN: everything that takes privilege
+ *	parent_wire.c		the two interfaces of a bump in the wire
  *	parent_guard.c		the agent's layers on their way into the guard
  *	parent_import.c		the import process
  *
@@ -84,6 +85,7 @@ struct parent {
 	bool ready;			/* the first OPTIONS have come */
 	bool agent_was_started;
 	bool attached;			/* attach has been opened */
+	struct attach attach;		/* then: what it is */
 	int control_fd;
 	struct engine_start engine_start;	/* its descriptors are ours, for life */
 	struct event *signals[4];
@@ -125,7 +127,8 @@ bool parent_import_message(struct parent *p, const struct chan_msg *m);
 int open_directory(const char *path, mode_t mode, uid_t uid, gid_t gid);
 /** Listens there, mode 0660, group gid. @return fd, or -errno with *why */
 int open_control(const char *path, gid_t gid, const char **why);
-/** Opens TUN and raw sockets into s. @return 0 or -errno with *why */
+/** Opens what the attachment needs into s, and gives up the kernel's way past it.
+ *  @return 0 or -errno with *why */
 int open_attachment(const struct attach *a, struct engine_start *s, const char **why);
 /** Counters' memory. @return fd, or -errno */
 int open_counters(void);
@@ -135,6 +138,15 @@ int open_packet_log(const char **why);
 bool keep_least_privilege(void);
 /** @return 0 or -errno; with the calling process's id */
 int write_pidfile(const char *path);
+
+/* ---- parent_wire.c ---- */
+
+/**
+ * Opens packet sockets on both interfaces into s, anew when they are open, and forbids the kernel to
+ * forward between them. @return 0; -errno with *why (static or internal), and none is open
+ */
+int open_wire(const struct attach *a, struct engine_start *s, const char **why);
+void close_wire(struct engine_start *s);
 
 /* ---- parent_guard.c ---- */
 

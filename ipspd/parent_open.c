@@ -28,6 +28,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "ipspd/guard_wire.h"
 #include "ipspd/log.h"
 #include "ipspd/marks.h"
 
@@ -253,11 +254,14 @@ static int open_tun(const char *name, struct engine_start *s, const char **why)
 
 int open_attachment(const struct attach *a, struct engine_start *s, const char **why)
 {
-	if (a->kind == ATTACH_NONE)
-		return 0;
-	int rc = open_raw_sockets(s, why);
+	int rc = a->kind == ATTACH_PCAP ? 0 : guard_wire_apply(NULL, NULL, why);
 
-	return rc < 0 ? rc : open_tun(a->name, s, why);
+	if (rc < 0 || a->kind == ATTACH_NONE)
+		return rc;
+	rc = open_raw_sockets(s, why);
+	if (rc < 0)
+		return rc;
+	return a->kind == ATTACH_PCAP ? open_wire(a, s, why) : open_tun(a->name, s, why);
 }
 
 int open_counters(void)
@@ -335,7 +339,7 @@ bool keep_least_privilege(void)
 {
 	static const int kept[] = {
 		CAP_NET_ADMIN,		/* guard, TUN */
-		CAP_NET_RAW,		/* raw sockets */
+		CAP_NET_RAW,		/* raw and packet sockets */
 		CAP_SETUID, CAP_SETGID, CAP_SETPCAP,	/* children become nobody */
 		CAP_KILL,		/* and can be killed all the same */
 	};

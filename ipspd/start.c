@@ -9,8 +9,8 @@
 
 #include "ipspd/messages.h"
 
-#define FDS_MAX 8	/* each descriptor has a bit in the octet that says which are there */
-_Static_assert((int)AGENT_FDS <= FDS_MAX && (int)ENGINE_FDS <= FDS_MAX, "one octet of bits");
+#define FDS_MAX 16	/* each descriptor has a bit in the number that says which are there */
+_Static_assert((int)AGENT_FDS <= FDS_MAX && (int)ENGINE_FDS <= FDS_MAX, "sixteen bits");
 
 static void put_text(struct chan_writer *w, const char *text)
 {
@@ -31,26 +31,26 @@ static bool get_text(struct chan_reader *r, char *out, size_t size)
 }
 
 /* Which of n descriptors are there, as bits; those that are, packed into out. */
-static uint8_t pack_fds(const int *fds, size_t n, int *out, size_t *n_out)
+static uint16_t pack_fds(const int *fds, size_t n, int *out, size_t *n_out)
 {
-	uint8_t mask = 0;
+	uint16_t mask = 0;
 
 	*n_out = 0;
 	for (size_t i = 0; i < n; i++) {
 		if (fds[i] < 0)
 			continue;
-		mask |= (uint8_t)(1u << i);
+		mask |= (uint16_t)(1u << i);
 		out[(*n_out)++] = fds[i];
 	}
 	return mask;
 }
 
-static bool fds_fit(const struct chan_msg *m, uint8_t mask, size_t n)
+static bool fds_fit(const struct chan_msg *m, uint16_t mask, size_t n)
 {
 	return mask >> n == 0 && (size_t)__builtin_popcount(mask) == m->n_fds;
 }
 
-static void take_fds(struct chan_msg *m, uint8_t mask, int *fds, size_t n)
+static void take_fds(struct chan_msg *m, uint16_t mask, int *fds, size_t n)
 {
 	size_t from = 0;
 
@@ -70,7 +70,7 @@ int agent_start_send(struct chan *c, const struct agent_start *s)
 	int fds[FDS_MAX];
 	size_t n_fds;
 
-	chan_put_u8(&w, pack_fds(s->fds, AGENT_FDS, fds, &n_fds));
+	chan_put_u16(&w, pack_fds(s->fds, AGENT_FDS, fds, &n_fds));
 	chan_put_u8(&w, s->log_level);
 	chan_put_u8(&w, s->first);
 	chan_put_u8(&w, s->background);
@@ -84,7 +84,7 @@ int agent_start_send(struct chan *c, const struct agent_start *s)
 bool agent_start_read(struct chan_msg *m, struct agent_start *s)
 {
 	struct chan_reader r = { .data = m->data, .len = m->len };
-	uint8_t mask = chan_get_u8(&r);
+	uint16_t mask = chan_get_u16(&r);
 
 	s->log_level = chan_get_u8(&r);
 	s->first = chan_get_u8(&r) != 0;
@@ -107,10 +107,12 @@ int engine_start_send(struct chan *c, const struct engine_start *s)
 	int fds[FDS_MAX];
 	size_t n_fds;
 
-	chan_put_u8(&w, pack_fds(s->fds, ENGINE_FDS, fds, &n_fds));
+	chan_put_u16(&w, pack_fds(s->fds, ENGINE_FDS, fds, &n_fds));
 	chan_put_u8(&w, s->log_level);
 	chan_put_u32(&w, s->tun_ifindex);
 	chan_put_u32(&w, s->tun_mtu);
+	chan_put_u32(&w, s->red_ifindex);
+	chan_put_u32(&w, s->black_ifindex);
 	put_text(&w, s->tun_name);
 	return chan_send(c, MSG_START, buf, w.len, fds, n_fds);
 }
@@ -118,11 +120,13 @@ int engine_start_send(struct chan *c, const struct engine_start *s)
 bool engine_start_read(struct chan_msg *m, struct engine_start *s)
 {
 	struct chan_reader r = { .data = m->data, .len = m->len };
-	uint8_t mask = chan_get_u8(&r);
+	uint16_t mask = chan_get_u16(&r);
 
 	s->log_level = chan_get_u8(&r);
 	s->tun_ifindex = chan_get_u32(&r);
 	s->tun_mtu = chan_get_u32(&r);
+	s->red_ifindex = chan_get_u32(&r);
+	s->black_ifindex = chan_get_u32(&r);
 	if (!get_text(&r, s->tun_name, sizeof(s->tun_name)))
 		return false;
 	if (!chan_reader_done(&r) || s->log_level > LOG_DEBUG || !fds_fit(m, mask, ENGINE_FDS))
@@ -178,24 +182,48 @@ static bool is_ifname(const char *name)
 	return true;
 }
 
+static const char *parse_tun(const char *name, struct attach *out)
+{
+	if (!is_ifname(name))
+		return "this is no name an interface can have";
+	*out = (struct attach){ .kind = ATTACH_TUN };
+	memcpy(out->name, name, strlen(name) + 1);
+	return NULL;
+}
+
+static const char *parse_pcap(const char *names, struct attach *out)
+{
+	const char *comma = strchr(names, ',');
+	size_t len = comma ? (size_t)(comma - names) : 0;
+	struct attach a = { .kind = ATTACH_PCAP };
+
+	if (!comma || strchr(comma + 1, ',') || len >= sizeof(a.red) ||
+	    strlen(comma + 1) >= sizeof(a.black))
+		return "a bump in the wire is pcap:RED,BLACK, two interfaces";
+	memcpy(a.red, names, len);
+	memcpy(a.black, comma + 1, strlen(comma + 1) + 1);
+	/* These are there already: the kernel numbers none of them. */
+	if (!is_ifname(a.red) || !is_ifname(a.black) || strchr(names, '%'))
+		return "this is no name an interface can have";
+	if (strcmp(a.red, a.black) == 0)
+		return "a bump in the wire has two different interfaces";
+	*out = a;
+	return NULL;
+}
+
 const char *attach_parse(const char *text, struct attach *out)
 {
 	if (strcmp(text, "none") == 0) {
 		*out = (struct attach){ .kind = ATTACH_NONE };
 		return NULL;
 	}
-	if (strcmp(text, "tun") == 0) {
-		*out = (struct attach){ .kind = ATTACH_TUN, .name = "ipspd%d" };
-		return NULL;
-	}
-	if (strncmp(text, "tun:", 4) == 0) {
-		if (!is_ifname(text + 4))
-			return "this is no name an interface can have";
-		*out = (struct attach){ .kind = ATTACH_TUN };
-		memcpy(out->name, text + 4, strlen(text + 4) + 1);
-		return NULL;
-	}
-	if (strncmp(text, "nfqueue", 7) == 0 || strncmp(text, "pcap", 4) == 0)
-		return "this attachment is not offered yet; use tun[:NAME] or none";
-	return "an attachment is tun[:NAME] or none";
+	if (strcmp(text, "tun") == 0)
+		return parse_tun("ipspd%d", out);
+	if (strncmp(text, "tun:", 4) == 0)
+		return parse_tun(text + 4, out);
+	if (strncmp(text, "pcap:", 5) == 0)
+		return parse_pcap(text + 5, out);
+	if (strncmp(text, "nfqueue", 7) == 0)
+		return "this attachment is not offered yet; use tun[:NAME], pcap:RED,BLACK or none";
+	return "an attachment is tun[:NAME], pcap:RED,BLACK or none";
 }

@@ -38,6 +38,8 @@ enum engine_fd {
 	ENGINE_FD_RAW4_OUT,	/* IPPROTO_RAW, IP_HDRINCL, marked: writes whole IPv4 packets */
 	ENGINE_FD_RAW6_OUT,	/* IPPROTO_RAW, IPV6_HDRINCL, marked: writes whole IPv6 packets */
 	ENGINE_FD_COUNTERS,	/* memfd, outlives the engine; empty when no engine had it yet */
+	ENGINE_FD_RED,		/* packet sockets of a bump in the wire, as engine/io/frame.h says; -1: */
+	ENGINE_FD_BLACK,	/* there is none */
 	ENGINE_FD_PACKET_LOG,	/* netlink, bound to IPSPD_LOG_GROUP; -1: the kernel has no such log */
 	ENGINE_FDS
 };
@@ -47,6 +49,7 @@ struct engine_start {
 	uint32_t tun_ifindex;	/* 0 without a TUN */
 	uint32_t tun_mtu;
 	char tun_name[16];
+	uint32_t red_ifindex, black_ifindex;	/* 0 without a bump in the wire */
 	int fds[ENGINE_FDS];
 };
 
@@ -54,7 +57,7 @@ struct engine_start {
 struct agent_options {
 	uint8_t log_level;	/* of <syslog.h>, LOG_EMERG .. LOG_DEBUG */
 	size_t n_attach;
-	char attach[START_ATTACH_MAX][START_ATTACH_NAME_MAX];	/* "tun:NAME", "none" .. */
+	char attach[START_ATTACH_MAX][START_ATTACH_NAME_MAX];	/* as attach_parse takes them */
 };
 
 /** Each sends; @return what chan_send says. */
@@ -68,13 +71,14 @@ bool engine_start_read(struct chan_msg *m, struct engine_start *s);
 bool agent_options_read(const struct chan_msg *m, struct agent_options *o);
 
 /** One attachment as -a and the options file name it. */
-enum attach_kind { ATTACH_NONE, ATTACH_TUN };
+enum attach_kind { ATTACH_NONE, ATTACH_TUN, ATTACH_PCAP };
 struct attach {
 	enum attach_kind kind;
 	char name[16];		/* TUN: interface name, "%d" for the kernel to number it */
+	char red[16], black[16];	/* PCAP: interface names, different ones */
 };
 
-/** Reads "tun", "tun:NAME", "none" ... @return NULL, or what is wrong with it */
+/** Reads "tun", "tun:NAME", "pcap:RED,BLACK", "none". @return NULL, or what is wrong with it */
 const char *attach_parse(const char *text, struct attach *out);
 
 #endif

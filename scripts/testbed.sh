@@ -5,6 +5,10 @@
 #   10.1.0.2    10.1.0.1                 10.2.0.1    10.2.0.2      (fd00:1:: and fd00:2:: alike)
 #          192.0.2.1  192.0.2.254 198.51.100.254  198.51.100.1     (2001:db8:a:: and 2001:db8:b::)
 #
+# With TB_ATTACH=pcap the two routers are bumps in the wire instead: the WAN's addresses 10.1.0.1 and
+# 10.2.0.1 are the hosts' next hops, router-a and router-b stand between, with the same outer addresses,
+# an address on neither LAN, and a route to their own LAN.
+#
 # Every namespace, process and file is this testbed's own and goes when it ends, however it ends.
 # Callers set TB_BUILD (where the programs are) and TB_SRC (the source tree).
 
@@ -14,6 +18,7 @@ TB_USER_WRITE=operator
 TB_USER_READ=viewer
 TB_PASS_AUTH=authentication-secret
 TB_PASS_PRIV=privacy-secret
+TB_ATTACH=${TB_ATTACH:-tun}
 
 tb_init()
 {
@@ -98,6 +103,7 @@ tb_forward()
 	tb_in "$1" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 }
 
+# The outer addresses, and the ways to all of them, are the same in both topologies.
 tb_topology()
 {
 	for tb_n in host-a router-a wan router-b host-b; do
@@ -111,14 +117,16 @@ tb_topology()
 	tb_link wan b router-b wan
 	tb_link router-b lan host-b lan
 	tb_addr host-a lan 10.1.0.2/16 fd00:1::2/32
-	tb_addr router-a lan 10.1.0.1/16 fd00:1::1/32
 	tb_addr router-a wan 192.0.2.1/24 2001:db8:a::1/48
 	tb_addr wan a 192.0.2.254/24 2001:db8:a::fe/48
 	tb_addr wan b 198.51.100.254/24 2001:db8:b::fe/48
 	tb_addr router-b wan 198.51.100.1/24 2001:db8:b::1/48
-	tb_addr router-b lan 10.2.0.1/16 fd00:2::1/32
 	tb_addr host-b lan 10.2.0.2/16 fd00:2::2/32
-	for tb_n in router-a wan router-b; do tb_forward $tb_n; done
+	tb_forward wan
+	case $TB_ATTACH in
+	pcap) tb_bumps ;;
+	*) tb_routers ;;
+	esac
 	tb_in host-a ip route add default via 10.1.0.1
 	tb_in host-a ip -6 route add default via fd00:1::1
 	tb_in host-b ip route add default via 10.2.0.1
@@ -127,11 +135,32 @@ tb_topology()
 	tb_in router-a ip -6 route add default via 2001:db8:a::fe
 	tb_in router-b ip route add default via 198.51.100.254
 	tb_in router-b ip -6 route add default via 2001:db8:b::fe
+}
+
+# To whom a clear packet for a host goes on the WAN's links: TB_HOP4_A and so on.
+tb_routers()
+{
+	tb_addr router-a lan 10.1.0.1/16 fd00:1::1/32
+	tb_addr router-b lan 10.2.0.1/16 fd00:2::1/32
+	tb_forward router-a
+	tb_forward router-b
 	# The WAN knows the way to both LANs: without protection clear packets would arrive.
 	tb_in wan ip route add 10.1.0.0/16 via 192.0.2.1
 	tb_in wan ip route add 10.2.0.0/16 via 198.51.100.1
 	tb_in wan ip -6 route add fd00:1::/32 via 2001:db8:a::1
 	tb_in wan ip -6 route add fd00:2::/32 via 2001:db8:b::1
+	TB_HOP4_A=192.0.2.1 TB_HOP6_A=2001:db8:a::1
+}
+
+tb_bumps()
+{
+	tb_addr wan a 10.1.0.1/16 fd00:1::1/32
+	tb_addr wan b 10.2.0.1/16 fd00:2::1/32
+	tb_in router-a ip route add 10.1.0.0/16 dev lan
+	tb_in router-a ip -6 route add fd00:1::/32 dev lan
+	tb_in router-b ip route add 10.2.0.0/16 dev lan
+	tb_in router-b ip -6 route add fd00:2::/32 dev lan
+	TB_HOP4_A=10.1.0.2 TB_HOP6_A=fd00:1::2
 }
 
 # tb_snmpd ROUTER: the master agent, with an AgentX socket, two SNMPv3 users and their views.
@@ -178,9 +207,18 @@ tb_ipspd()
 	tb_r=$1
 	shift
 	tb_start "$tb_r" ipspd "$TB_BUILD/sbin/ipspd" -f -c /dev/null -S "$TB_DIR/$tb_r/state" \
-		-s "$TB_DIR/$tb_r/control" -k "$TB_DIR/$tb_r/pfkey" -x "unix:$TB_DIR/$tb_r/agentx" -a tun "$@"
+		-s "$TB_DIR/$tb_r/control" -k "$TB_DIR/$tb_r/pfkey" -x "unix:$TB_DIR/$tb_r/agentx" \
+		-a "$(tb_attachment)" "$@"
 	# The socket may be there from an earlier run: an answer is what counts.
 	tb_until 30 tb_ctl "$tb_r" show status
+}
+
+tb_attachment()
+{
+	case $TB_ATTACH in
+	pcap) echo pcap:lan,wan ;;
+	*) echo "$TB_ATTACH" ;;
+	esac
 }
 
 # tb_ctl ROUTER COMMAND..: ipspctl there.

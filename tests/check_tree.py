@@ -19,7 +19,7 @@ MAY_INCLUDE = {
     "sad": {"include/ipsp"},
     "engine": {"include/ipsp", "spd", "sad"},
     "engine/crypto": {"include/ipsp", "spd"},
-    "engine/io": {"include/ipsp", "engine"},
+    "engine/io": {"include/ipsp", "engine", "spd"},
     "chan": set(),
     "ipspd": {"include/ipsp", "mibs", "agentx", "xml", "policy", "spd", "sad", "engine",
               "engine/crypto", "engine/io", "chan"},

@@ -26,7 +26,10 @@
 	X(PATH_TOO_BIG, "path-too-big", "bigger than the link it leaves by, and not to be cut") \
 	X(SEND_QUEUE, "send-queue", "the kernel's send queue is full") \
 	X(SEND, "send-failed", "the kernel refused to send it") \
-	X(TUN, "tun-failed", "the kernel refused it from the TUN")
+	X(TUN, "tun-failed", "the kernel refused it from the TUN") \
+	X(NOT_IP, "not-ip", "a frame that is neither IP nor ARP, or bears a VLAN tag") \
+	X(OFFLOAD, "offload", "an unfinished checksum or large segment of an unknown kind") \
+	X(INSIDE_PROTECT, "inside-protect", "PROTECT towards the inside of a bump in the wire")
 
 enum io_reason {
 #define IO_REASON_ENUM(name, key, text) IO_REASON_##name,
@@ -51,6 +54,9 @@ struct io_stats {
 struct io_source {
 	int fd;
 	enum ipsp_dir dir;
+	/* A bump in the wire: the interface at the inside, by which outbound packets have come in
+	 * and inbound ones will leave; its list for that has a say, too. 0: the kernel sees to it. */
+	uint32_t inside_ifindex;
 };
 
 struct io_attachment;
@@ -62,10 +68,11 @@ struct io_attachment_ops {
 	size_t (*sources)(const struct io_attachment *a, struct io_source out[IO_SOURCES_MAX]);
 
 	/**
-	 * Reads what is there, without waiting, from one source.
+	 * Reads what is there, without waiting, from one source. What it returns must be written, or
+	 * given up, before the next read: the attachment knows packets by their marks until then.
 	 * @param packets  in: room and room_len (IO_ROOM); out: what the engine wants to know
 	 * @param n        at most IO_BATCH
-	 * @return how many packets are good
+	 * @return how many packets are good; n: there may be more that no descriptor tells of
 	 */
 	size_t (*read)(struct io_attachment *a, size_t source, struct ipsp_packet *packets,
 		       size_t n);
@@ -77,6 +84,15 @@ struct io_attachment_ops {
 	/** Our own address towards remote, for SAs that name none; see ipsp_platform.local_addr. */
 	enum ipsp_err (*local_addr)(struct io_attachment *a, const struct ipsp_addr *remote,
 				    struct ipsp_addr *local);
+
+	/** What is readable when interfaces or routes have changed; see changed. */
+	int (*changes_fd)(const struct io_attachment *a);
+
+	/**
+	 * Looks at interfaces and routes anew.
+	 * @return false: an interface of its own is gone for good, and with it the attachment
+	 */
+	bool (*changed)(struct io_attachment *a);
 
 	/** Frees it and closes its descriptors. */
 	void (*free)(struct io_attachment *a);

@@ -248,24 +248,10 @@ static enum io_reason reason_of(int err)
 	}
 }
 
-size_t outer_write(int fd, enum outer_family family, const struct outer_send *packets, size_t n,
-		   struct io_stats *stats)
+size_t outer_send_all(int fd, struct mmsghdr *msgs, size_t n, struct io_stats *stats)
 {
-	struct mmsghdr msgs[IO_BATCH];
-	struct iovec iov[IO_BATCH];
-	union any_addr to[IO_BATCH];
-	union control control[IO_BATCH];
 	size_t sent = 0, at = 0;
 
-	if (n > IO_BATCH)
-		n = IO_BATCH;
-	memset(msgs, 0, n * sizeof(msgs[0]));
-	for (size_t i = 0; i < n; i++) {
-		iov[i] = (struct iovec) { packets[i].data, packets[i].len };
-		msgs[i].msg_hdr.msg_iov = &iov[i];
-		msgs[i].msg_hdr.msg_iovlen = 1;
-		prepare(family, &packets[i], &msgs[i].msg_hdr, &to[i], &control[i]);
-	}
 	/* An error is about the first packet of its call: that one is dropped, the rest goes on. */
 	while (at < n) {
 		const int done = sendmmsg(fd, msgs + at, (unsigned)(n - at), MSG_DONTWAIT);
@@ -279,4 +265,24 @@ size_t outer_write(int fd, enum outer_family family, const struct outer_send *pa
 		}
 	}
 	return sent;
+}
+
+size_t outer_write(int fd, enum outer_family family, const struct outer_send *packets, size_t n,
+		   struct io_stats *stats)
+{
+	struct mmsghdr msgs[IO_BATCH];
+	struct iovec iov[IO_BATCH];
+	union any_addr to[IO_BATCH];
+	union control control[IO_BATCH];
+
+	if (n > IO_BATCH)
+		n = IO_BATCH;
+	memset(msgs, 0, n * sizeof(msgs[0]));
+	for (size_t i = 0; i < n; i++) {
+		iov[i] = (struct iovec) { packets[i].data, packets[i].len };
+		msgs[i].msg_hdr.msg_iov = &iov[i];
+		msgs[i].msg_hdr.msg_iovlen = 1;
+		prepare(family, &packets[i], &msgs[i].msg_hdr, &to[i], &control[i]);
+	}
+	return outer_send_all(fd, msgs, n, stats);
 }

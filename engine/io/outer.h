@@ -39,6 +39,15 @@ struct outer_send {
 size_t outer_write(int fd, enum outer_family family, const struct outer_send *packets, size_t n,
 		   struct io_stats *stats);
 
+struct mmsghdr;
+
+/**
+ * Sends messages that are ready, of any socket, without waiting; one that the kernel refuses does not
+ * keep the others.
+ * @return how many were sent; the others are counted in stats
+ */
+size_t outer_send_all(int fd, struct mmsghdr *msgs, size_t n, struct io_stats *stats);
+
 /** The family of a packet by its first four bits, or -1. */
 int outer_family_of(const uint8_t *data, uint32_t len);
 

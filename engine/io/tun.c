@@ -189,6 +189,17 @@ static enum ipsp_err tun_local_addr(struct io_attachment *a, const struct ipsp_a
 	return IPSP_OK;
 }
 
+static int tun_changes_fd(const struct io_attachment *a)
+{
+	return egress_fd(((const struct tun *)a)->egress);
+}
+
+static bool tun_changed(struct io_attachment *a)
+{
+	egress_refresh(tun_of(a)->egress);
+	return true;
+}
+
 static void close_fd(int fd)
 {
 	if (fd >= 0)
@@ -214,6 +225,8 @@ static const struct io_attachment_ops tun_ops = {
 	.read = tun_read,
 	.write = tun_write,
 	.local_addr = tun_local_addr,
+	.changes_fd = tun_changes_fd,
+	.changed = tun_changed,
 	.free = tun_free,
 };
 
@@ -254,14 +267,4 @@ int tun_attach(const struct tun_config *config, struct io_attachment **out)
 	t->config = *config;
 	*out = &t->base;
 	return 0;
-}
-
-int tun_routing_fd(const struct io_attachment *a)
-{
-	return egress_fd(((const struct tun *)a)->egress);
-}
-
-void tun_routing_changed(struct io_attachment *a)
-{
-	egress_refresh(tun_of(a)->egress);
 }

@@ -31,8 +31,4 @@ struct tun_config {
  */
 int tun_attach(const struct tun_config *config, struct io_attachment **out);
 
-/** A descriptor that is readable when routing has changed, and what to do then. */
-int tun_routing_fd(const struct io_attachment *a);
-void tun_routing_changed(struct io_attachment *a);
-
 #endif

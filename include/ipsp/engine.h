@@ -42,6 +42,10 @@ enum {
 	IPSP_PKT_DECREMENT_TTL = 1 << 1,
 	/* in, inbound: not addressed to this device, so ESP in it is a protocol like any other */
 	IPSP_PKT_TRANSIT = 1 << 2,
+	/* in: on its link between two others. Inbound, ESP that no SA of ours is for is a protocol
+	 * like any other. Neighbour Discovery (RFC 4861: ICMPv6 133 - 137, hop limit 255) that no
+	 * entry matches passes, as there would be no link without it */
+	IPSP_PKT_PASSING = 1 << 3,
 };
 
 /** One packet of a vector. The buffer is the caller's, changed in place. */

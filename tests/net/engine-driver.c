@@ -118,6 +118,7 @@ static void open_all(const char *tun)
 	start.fds[ENGINE_FD_RAW4_OUT] = open_raw(AF_INET, IPPROTO_RAW);
 	start.fds[ENGINE_FD_RAW6_OUT] = open_raw(AF_INET6, IPPROTO_RAW);
 	start.fds[ENGINE_FD_COUNTERS] = memfd_create("counters", MFD_CLOEXEC);
+	start.fds[ENGINE_FD_RED] = start.fds[ENGINE_FD_BLACK] = -1;
 	start.fds[ENGINE_FD_PACKET_LOG] = -1;
 	if (start.fds[ENGINE_FD_COUNTERS] < 0)
 		die("memfd");

@@ -69,9 +69,22 @@ END_TEST
 static const char *const bad_lines[] = {
 	"ipspd -S relative", "ipspd -s relative", "ipspd -c relative", "ipspd -i relative",
 	"ipspd -a", "ipspd -a elsewhere", "ipspd -a tun:", "ipspd -a tun:a/b",
-	"ipspd -a tun:sixteen-octets-long", "ipspd -a tun -a none", "ipspd -a pcap:a,b",
+	"ipspd -a tun:sixteen-octets-long", "ipspd -a tun -a none", "ipspd -a pcap:a",
+	"ipspd -a pcap:,b", "ipspd -a pcap:a,", "ipspd -a pcap:a,a", "ipspd -a pcap:a,b,c",
+	"ipspd -a pcap:a%d,b", "ipspd -a pcap:a,sixteen-octets-xx", "ipspd -a pcap:sixteen-octets-xx,b",
 	"ipspd --no-such-option", "ipspd word",
 };
+
+START_TEST(test_a_bump_in_the_wire_has_two_interfaces)
+{
+	struct attach a;
+
+	ck_assert_ptr_null(attach_parse("pcap:red0,fifteen-octets-", &a));
+	ck_assert_int_eq(a.kind, ATTACH_PCAP);
+	ck_assert_str_eq(a.red, "red0");
+	ck_assert_str_eq(a.black, "fifteen-octets-");
+}
+END_TEST
 
 START_TEST(test_bad_line_is_refused)
 {
@@ -243,7 +256,7 @@ END_TEST
 START_TEST(test_engines_start_arrives)
 {
 	struct engine_start s = { .log_level = LOG_INFO, .tun_ifindex = 9, .tun_mtu = 1400,
-				  .tun_name = "ipspd0" };
+				  .tun_name = "ipspd0", .red_ifindex = 3, .black_ifindex = 4 };
 
 	connect_pair();
 	for (size_t i = 0; i < ENGINE_FDS; i++)
@@ -255,6 +268,8 @@ START_TEST(test_engines_start_arrives)
 	ck_assert_uint_eq(got_engine.tun_ifindex, 9);
 	ck_assert_uint_eq(got_engine.tun_mtu, 1400);
 	ck_assert_str_eq(got_engine.tun_name, "ipspd0");
+	ck_assert_uint_eq(got_engine.red_ifindex, 3);
+	ck_assert_uint_eq(got_engine.black_ifindex, 4);
 	ck_assert_int_eq(got_engine.fds[ENGINE_FD_TUN], -1);
 	ck_assert_int_ge(got_engine.fds[ENGINE_FD_COUNTERS], 0);
 	close(got_engine.fds[ENGINE_FD_COUNTERS]);
@@ -295,6 +310,7 @@ int main(void)
 
 	tcase_add_test(tc, test_every_option_is_taken);
 	tcase_add_test(tc, test_nothing_said_means_the_defaults);
+	tcase_add_test(tc, test_a_bump_in_the_wire_has_two_interfaces);
 	tcase_add_loop_test(tc, test_bad_line_is_refused, 0,
 			    sizeof(bad_lines) / sizeof(bad_lines[0]));
 	tcase_add_test(tc, test_options_file_says_what_it_says);
