@@ -20,10 +20,11 @@ struct exchange {
 	struct event_base *base;
 	char *text;			/* of an object that came in parts, so far */
 	size_t len;
-	client_item_fn *item;
-	void *arg;
+	const struct client_handler *handler;
+	struct chan *chan;
 	struct json_object *error;
 	bool ended;
+	bool gave_up;			/* why has been printed */
 };
 
 static void over(struct exchange *x)
@@ -39,6 +40,28 @@ static void end_arrived(struct exchange *x, struct json_object *o)
 		x->error = json_object_get(error);
 	x->ended = true;
 	over(x);
+}
+
+static void key_wanted(struct exchange *x, struct json_object *seal)
+{
+	int fd = x->handler->key ? x->handler->key(x->handler->key_arg, seal) : -1;
+
+	if (fd < 0 || chan_send(x->chan, CTL_KEY, NULL, 0, &fd, 1) < 0) {
+		x->gave_up = fd < 0 && x->handler->key;
+		over(x);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+static void item_arrived(struct exchange *x, struct json_object *o)
+{
+	struct json_object *seal;
+
+	if (json_object_object_get_ex(o, "seal", &seal))
+		key_wanted(x, seal);
+	else
+		x->handler->item(x->handler->item_arg, o);
 }
 
 static bool gather(struct exchange *x, const struct chan_msg *m)
@@ -75,7 +98,7 @@ static void arrived(void *arg, struct chan_msg *m)
 		return;
 	}
 	if (m->type == CTL_ITEM)
-		x->item(x->arg, o);
+		item_arrived(x, o);
 	else if (m->type == CTL_END)
 		end_arrived(x, o);
 	json_object_put(o);
@@ -120,26 +143,25 @@ static bool converse(struct exchange *x, struct chan *chan, struct json_object *
 		return false;
 	}
 	event_base_dispatch(x->base);
-	if (!x->ended)
+	if (!x->ended && !x->gave_up)
 		fprintf(stderr, "ipspctl: ipspd closed the connection before it had answered\n");
 	return x->ended;
 }
 
 bool client_request(const char *socket_path, struct json_object *request, int fd,
-		    client_item_fn *item, void *arg, struct json_object **error)
+		    const struct client_handler *h, struct json_object **error)
 {
-	struct exchange x = { .item = item, .arg = arg };
+	struct exchange x = { .handler = h };
 	struct chan_handler handler = { arrived, closed, &x };
-	struct chan *chan;
 	bool answered = false;
 	int sock = dial(socket_path);
 
 	if (sock < 0)
 		return false;
 	x.base = event_base_new();
-	if (x.base && chan_new(x.base, sock, &handler, &chan) == 0) {
-		answered = converse(&x, chan, request, fd);
-		chan_free(chan);
+	if (x.base && chan_new(x.base, sock, &handler, &x.chan) == 0) {
+		answered = converse(&x, x.chan, request, fd);
+		chan_free(x.chan);
 	} else {
 		fprintf(stderr, "ipspctl: no event loop\n");
 		close(sock);

@@ -8,33 +8,15 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "ipspctl/client.h"
+#include "ipspctl/files.h"
 #include "ipspctl/guard.h"
-#include "ipspctl/print.h"
-#include "ipspd/control.h"
-
-#define COPY_SIZE 65536
-
-/** Exit statuses, as systemd and iproute2 use them. */
-enum { EXIT_OK = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
-
-struct context {
-	const char *socket;
-	const char *statedir;
-	bool json;
-	bool first;		/* nothing printed yet */
-	print_fn *print;
-};
+#include "ipspctl/request.h"
 
 struct command {
 	const char *name;	/* one word, or two */
@@ -42,77 +24,13 @@ struct command {
 	int (*run)(struct context *x, int argc, char **argv);
 };
 
-static int usage_error(const char *name, const char *usage)
-{
-	fprintf(stderr, "usage: ipspctl [-s SOCKET] [-S STATEDIR] [--json] %s%s%s\n", name,
-		usage[0] ? " " : "", usage);
-	return EXIT_USAGE;
-}
-
-/* ---- one request ---- */
-
-static struct json_object *new_request(const char *command)
-{
-	struct json_object *r = json_object_new_object();
-
-	json_object_object_add(r, "command", json_object_new_string(command));
-	return r;
-}
-
-static void add_text(struct json_object *r, const char *key, const char *text)
-{
-	json_object_object_add(r, key, json_object_new_string(text));
-}
-
-static void add_flag(struct json_object *r, const char *key)
-{
-	json_object_object_add(r, key, json_object_new_boolean(1));
-}
-
-static void show_item(void *arg, struct json_object *item)
-{
-	const int flags = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
-	struct context *x = arg;
-
-	if (x->json)
-		printf("%s%s", x->first ? "[\n" : ",\n",
-		       json_object_to_json_string_ext(item, flags));
-	else
-		x->print(item, x->first);
-	x->first = false;
-	if (x->print == print_line)	/* monitor: whoever reads a pipe reads at once */
-		fflush(stdout);
-}
-
-/* Takes the request. file: what an error's line number counts in. */
-static int ask(struct context *x, struct json_object *request, int fd, print_fn *print,
-	       const char *file)
-{
-	struct json_object *error = NULL;
-	bool answered;
-
-	x->print = print;
-	x->first = true;
-	answered = client_request(x->socket, request, fd, show_item, x, &error);
-	json_object_put(request);
-	if (x->json && print != print_nothing)
-		puts(x->first ? "[]" : "\n]");
-	if (!answered)
-		return EXIT_REFUSED;
-	if (!error)
-		return EXIT_OK;
-	print_error(error, file);
-	json_object_put(error);
-	return EXIT_REFUSED;
-}
-
 /* ---- show ---- */
 
 static int show_plain(struct context *x, int argc, const char *command, print_fn *print)
 {
 	if (argc != 0)
-		return usage_error("show", command);
-	return ask(x, new_request(command), -1, print, NULL);
+		return ctl_usage_error("show", command);
+	return ctl_ask(x, ctl_new_request(command), -1, print, NULL);
 }
 
 static int show_spd(struct context *x, int argc, char **argv)
@@ -144,11 +62,11 @@ static int show_rows(struct context *x, int argc, char **argv)
 	struct json_object *r;
 
 	if (argc > 1)
-		return usage_error("show rows", "[TABLE]");
-	r = new_request("rows");
+		return ctl_usage_error("show rows", "[TABLE]");
+	r = ctl_new_request("rows");
 	if (argc == 1)
-		add_text(r, "table", argv[0]);
-	return ask(x, r, -1, print_row, NULL);
+		ctl_add_text(r, "table", argv[0]);
+	return ctl_ask(x, r, -1, print_row, NULL);
 }
 
 /* ---- rows ---- */
@@ -182,9 +100,9 @@ static bool row_words(struct json_object *r, enum words kind, int argc, char **a
 		json_object_put(values);
 	if (argc < 1)
 		return false;
-	add_text(r, "table", argv[0]);
+	ctl_add_text(r, "table", argv[0]);
 	if (at < argc && (kind == WORDS_ROW || !is_assignment(argv[at])))
-		add_text(r, "index", argv[at++]);
+		ctl_add_text(r, "index", argv[at++]);
 	if (kind == WORDS_ROW || (kind == WORDS_MUST_ASSIGN && at == argc))
 		return kind == WORDS_ROW && at == argc;
 	for (; at < argc; at++) {
@@ -202,13 +120,13 @@ static bool row_words(struct json_object *r, enum words kind, int argc, char **a
 static int row_command(struct context *x, const char *command, const char *usage, enum words kind,
 		       print_fn *print, int argc, char **argv)
 {
-	struct json_object *r = new_request(command);
+	struct json_object *r = ctl_new_request(command);
 
 	if (!row_words(r, kind, argc, argv)) {
 		json_object_put(r);
-		return usage_error(command, usage);
+		return ctl_usage_error(command, usage);
 	}
-	return ask(x, r, -1, print, NULL);
+	return ctl_ask(x, r, -1, print, NULL);
 }
 
 static int get(struct context *x, int argc, char **argv)
@@ -233,122 +151,6 @@ static int delete(struct context *x, int argc, char **argv)
 	return row_command(x, "delete", "TABLE INDEX", WORDS_ROW, print_change, argc, argv);
 }
 
-/* ---- files ---- */
-
-/* @return false, with errno: EFBIG when there are more than max octets */
-static bool copy(int from, int to, size_t max)
-{
-	char buf[COPY_SIZE];
-	ssize_t n;
-
-	while ((n = read(from, buf, sizeof(buf))) > 0) {
-		if ((size_t)n > max) {
-			errno = EFBIG;
-			return false;
-		}
-		max -= (size_t)n;
-		for (ssize_t done = 0; done < n;) {
-			ssize_t w = write(to, buf + done, (size_t)(n - done));
-
-			if (w < 0)
-				return false;
-			done += w;
-		}
-	}
-	return n == 0;
-}
-
-/* The daemon gets an anonymous file, not ours: nothing can change or stall under it. */
-static int private_copy(const char *path)
-{
-	int from = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-	int memory = memfd_create("ipspctl-import", MFD_CLOEXEC);
-
-	if (from < 0 || memory < 0 || !copy(from, memory, CONTROL_FILE_MAX)) {
-		fprintf(stderr, "ipspctl: %s: %s\n", path, strerror(errno));
-		if (memory >= 0)
-			close(memory);
-		memory = -1;
-	}
-	if (from > STDIN_FILENO)
-		close(from);
-	return memory;
-}
-
-static int import(struct context *x, int argc, char **argv)
-{
-	static const char usage[] = "FILE|- [--merge|--replace] [--dry-run] [--diff]";
-	struct json_object *r = new_request("import");
-	const char *file = NULL;
-	bool good = true, merge = false, replace = false;
-	int fd, rc;
-
-	for (int i = 0; i < argc && good; i++) {
-		if (strcmp(argv[i], "--replace") == 0)
-			replace = true;
-		else if (strcmp(argv[i], "--dry-run") == 0)
-			add_flag(r, "dry-run");
-		else if (strcmp(argv[i], "--diff") == 0)
-			add_flag(r, "difference");
-		else if (strcmp(argv[i], "--merge") == 0)
-			merge = true;	/* the default */
-		else if (!file && (argv[i][0] != '-' || strcmp(argv[i], "-") == 0))
-			file = argv[i];
-		else
-			good = false;
-	}
-	if (!file || !good || (merge && replace)) {
-		json_object_put(r);
-		return usage_error("import", usage);
-	}
-	if (replace)
-		add_flag(r, "replace");
-	fd = private_copy(file);
-	if (fd < 0) {
-		json_object_put(r);
-		return EXIT_REFUSED;
-	}
-	rc = ask(x, r, fd, print_change, file);
-	close(fd);
-	return rc;
-}
-
-static int write_out(int memory, const char *path)
-{
-	int to = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : STDOUT_FILENO;
-	int rc = EXIT_OK;
-
-	if (to < 0 || lseek(memory, 0, SEEK_SET) < 0 || !copy(memory, to, SIZE_MAX)) {
-		fprintf(stderr, "ipspctl: %s: %s\n", path ? path : "standard output",
-			strerror(errno));
-		rc = EXIT_REFUSED;
-	}
-	if (path && to >= 0 && close(to) < 0 && rc == EXIT_OK) {
-		fprintf(stderr, "ipspctl: %s: %s\n", path, strerror(errno));
-		rc = EXIT_REFUSED;
-	}
-	return rc;
-}
-
-static int export(struct context *x, int argc, char **argv)
-{
-	const char *path = argc == 1 && strcmp(argv[0], "-") != 0 ? argv[0] : NULL;
-	int memory, rc;
-
-	if (argc > 1 || (path && path[0] == '-'))
-		return usage_error("export", "[FILE]");
-	memory = memfd_create("ipspctl-export", MFD_CLOEXEC);
-	if (memory < 0) {
-		fprintf(stderr, "ipspctl: %s\n", strerror(errno));
-		return EXIT_REFUSED;
-	}
-	rc = ask(x, new_request("export"), memory, print_nothing, NULL);
-	if (rc == EXIT_OK)
-		rc = write_out(memory, path);
-	close(memory);
-	return rc;
-}
-
 /* ---- the daemon ---- */
 
 /* Decimal digits and nothing else. */
@@ -368,24 +170,24 @@ static bool read_number(const char *word, int64_t *out)
 static int wait_for(struct context *x, int argc, char **argv)
 {
 	static const char usage[] = "[--snmp] [--generation N] [--timeout SECONDS]";
-	struct json_object *r = new_request("wait");
+	struct json_object *r = ctl_new_request("wait");
 
 	for (int i = 0; i < argc; i++) {
 		int64_t n = 0;
 
 		if (strcmp(argv[i], "--snmp") == 0) {
-			add_flag(r, "snmp");
+			ctl_add_flag(r, "snmp");
 			continue;
 		}
 		if ((strcmp(argv[i], "--generation") != 0 && strcmp(argv[i], "--timeout") != 0) ||
 		    i + 1 == argc || !read_number(argv[i + 1], &n)) {
 			json_object_put(r);
-			return usage_error("wait", usage);
+			return ctl_usage_error("wait", usage);
 		}
 		json_object_object_add(r, argv[i] + 2, json_object_new_int64(n));
 		i++;
 	}
-	return ask(x, r, -1, print_nothing, NULL);
+	return ctl_ask(x, r, -1, print_nothing, NULL);
 }
 
 /* By its name, "all", or, for one that is gone, its number. */
@@ -401,23 +203,23 @@ static int release(struct context *x, int argc, char **argv)
 	int64_t ifindex;
 
 	if (argc != 2 || (strcmp(argv[1], "inbound") != 0 && strcmp(argv[1], "outbound") != 0))
-		return usage_error("release", "INTERFACE|all inbound|outbound");
+		return ctl_usage_error("release", "INTERFACE|all inbound|outbound");
 	if (!find_interface(argv[0], &ifindex)) {
 		fprintf(stderr, "ipspctl: %s: no such interface\n", argv[0]);
 		return EXIT_REFUSED;
 	}
-	r = new_request("release");
+	r = ctl_new_request("release");
 	json_object_object_add(r, "ifindex", json_object_new_int64(ifindex));
-	add_text(r, "direction", argv[1]);
-	return ask(x, r, -1, print_change, NULL);
+	ctl_add_text(r, "direction", argv[1]);
+	return ctl_ask(x, r, -1, print_change, NULL);
 }
 
 static int monitor(struct context *x, int argc, char **argv)
 {
 	(void)argv;
 	if (argc != 0)
-		return usage_error("monitor", "");
-	return ask(x, new_request("monitor"), -1, print_line, NULL);
+		return ctl_usage_error("monitor", "");
+	return ctl_ask(x, ctl_new_request("monitor"), -1, print_line, NULL);
 }
 
 static int log_level(struct context *x, int argc, char **argv)
@@ -425,25 +227,25 @@ static int log_level(struct context *x, int argc, char **argv)
 	struct json_object *r;
 
 	if (argc != 1)
-		return usage_error("log", "err|warning|notice|info|debug");
-	r = new_request("log");
-	add_text(r, "level", argv[0]);
-	return ask(x, r, -1, print_nothing, NULL);
+		return ctl_usage_error("log", "err|warning|notice|info|debug");
+	r = ctl_new_request("log");
+	ctl_add_text(r, "level", argv[0]);
+	return ctl_ask(x, r, -1, print_nothing, NULL);
 }
 
 static int guard_show(struct context *x, int argc, char **argv)
 {
 	(void)argv;
 	if (argc != 0)
-		return usage_error("guard show", "");
-	return ask(x, new_request("guard-show"), -1, print_line, NULL);
+		return ctl_usage_error("guard show", "");
+	return ctl_ask(x, ctl_new_request("guard-show"), -1, print_line, NULL);
 }
 
 static int guard_take_away(struct context *x, int argc, char **argv)
 {
 	(void)argv;
 	if (argc != 0)
-		return usage_error("guard remove", "");
+		return ctl_usage_error("guard remove", "");
 	return ctl_guard_remove(x->statedir) ? EXIT_OK : EXIT_REFUSED;
 }
 
@@ -457,8 +259,8 @@ static const struct command commands[] = {
 	{ "set", "TABLE [INDEX] COLUMN=VALUE..", set },
 	{ "create", "TABLE INDEX [COLUMN=VALUE..]", create },
 	{ "delete", "TABLE INDEX", delete },
-	{ "import", "FILE|- [--merge|--replace] [--dry-run] [--diff]", import },
-	{ "export", "[FILE]", export },
+	{ "import", CTL_IMPORT_USAGE, ctl_import },
+	{ "export", CTL_EXPORT_USAGE, ctl_export },
 	{ "wait", "[--snmp] [--generation N] [--timeout SECONDS]", wait_for },
 	{ "guard show", "", guard_show },
 	{ "guard remove", "", guard_take_away },

@@ -194,10 +194,19 @@ void print_change(struct json_object *item, bool first)
 		putchar('\n');
 		return;
 	}
+	if (has(item, "not-ready")) {
+		printf("not ready: ");
+		put_safe(stdout, text(item, "not-ready"));
+		putchar('\n');
+		return;
+	}
 	if (has(item, "created"))
 		printf("created %" PRId64 ", changed %" PRId64 ", destroyed %" PRId64 "\n",
 		       number(item, "created"), number(item, "changed"),
 		       number(item, "destroyed"));
+	if (number(item, "rows-not-ready"))
+		printf("%" PRId64 " rows are not ready, and what they protect is dropped\n",
+		       number(item, "rows-not-ready"));
 	if (number(item, "generation"))
 		printf("generation %" PRId64 "\n", number(item, "generation"));
 }

@@ -169,7 +169,7 @@ static bool compound(struct pol_build *b, const struct mib_row *first, enum ipsp
 		}
 		/* Without it, the others might decide otherwise than all of them did. */
 		if (mib_row_lost(sub)) {
-			discard(out, "uses %s, which was lost at start: its packets are dropped",
+			discard(out, "uses %s, which is lost: its packets are dropped",
 				pol_row_name(sub, name));
 			return true;
 		}

@@ -86,7 +86,7 @@ static enum mib_err closure_derive(struct mib_txn *t, const struct mib_change *c
 				  "system-wide group, out first");
 	endpoint = mib_view_row(mib_txn_view(t), &mib_t_spdEndpointToGroupTable, index, len);
 	if (endpoint && mib_row_lost(endpoint))
-		return pol_refuse(d, c->after, release, "the endpoint row there was lost at start "
+		return pol_refuse(d, c->after, release, "the endpoint row there is lost "
 				  "and keeps it closed: destroy it first");
 	return mib_txn_force(t, release, index, len, NULL);
 }

@@ -137,14 +137,14 @@ static enum pol_calc follow(const struct mib_view *v, const struct mib_row *r,
 			    const struct mib_column *col, unsigned depth,
 			    struct pol_budget *budget, struct pol_match *out);
 
-/* One that was lost at start may match or not: without it, the compound might match less. */
+/* One that is lost may match or not: without it, the compound might match less. */
 static enum pol_calc subfilter(const struct mib_view *v, const struct mib_row *m, unsigned depth,
 			       struct pol_budget *budget, struct pol_match *out)
 {
 	char name[POL_ROW_TEXT];
 
 	if (mib_row_lost(m))
-		return pol_match_unknown(out, "uses %s, which was lost at start",
+		return pol_match_unknown(out, "uses %s, which is lost",
 					 pol_row_name(m, name));
 	return follow(v, m, MIB_COL(spdSubfiltersTable, spdSubFiltSubfilter), depth + 1, budget,
 		      out);

@@ -6,7 +6,7 @@
  * subgroup in which nothing runs leads on to the next row of the outer group, which first match in
  * one flat list does by itself.
  *
- * Rows that were lost at start keep their places: a contents row that is lost discards what it, or
+ * Rows that are lost keep their places: a contents row that is lost discards what it, or
  * anything that it leads to, might have matched.
  */
 #include "policy/group.h"
@@ -128,7 +128,7 @@ static enum pol_calc rule_match(struct flatten *f, const struct mib_row *rule,
 	return rc;
 }
 
-/* The rule, or what leads to it, was lost at start. */
+/* The rule, or what leads to it, is lost. */
 static enum step lost_entry(struct flatten *f, const struct mib_row *rule,
 			    const struct pol_match *m, const struct mib_row *lost)
 {
@@ -140,8 +140,8 @@ static enum step lost_entry(struct flatten *f, const struct mib_row *rule,
 	if (mib_row_lost(rule))
 		noted = pol_build_lost(f->b, rule);
 	else
-		noted = pol_build_problem(f->b, rule, "is in its group by %s, which was lost at "
-					  "start: its packets are dropped",
+		noted = pol_build_problem(f->b, rule, "is in its group by %s, which is lost: "
+					  "its packets are dropped",
 					  pol_row_name(lost, name));
 	return origin && noted ? put(f, origin, &drop, m) : STEP_NO_MEMORY;
 }
@@ -192,7 +192,7 @@ static enum step rule(struct flatten *f, const struct mib_row *contents,
 	return rc;
 }
 
-/* One row of the group on top of the stack, active or lost at start. */
+/* One row of the group on top of the stack, active or lost. */
 static enum step contents_row(struct flatten *f, const struct mib_row *r)
 {
 	const struct frame *top = &f->frames[f->depth - 1];

@@ -3,7 +3,7 @@
  *
  * RFC 4807 section 3 (evaluation of groups), RFC 4301 4.4.1. A rule that cannot be compiled never
  * passes traffic: every packet it might match is discarded, and its status says why. So it is with
- * a row that was lost at start (mib_row_lost): it is not in force, but keeps its place. No I/O, no
+ * a row that is lost (mib_row_lost): it is not in force, but keeps its place. No I/O, no
  * clock: ifIndexes, ids and rows in; values out.
  */
 #ifndef POLICY_POLICY_H

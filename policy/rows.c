@@ -81,10 +81,10 @@ const char *pol_lost_reason(const struct mib_view *v, const struct mib_row *r,
 	if (mib_row_lost_values(r))
 		snprintf(buf, POL_LOST_TEXT, "lost values at start: its packets are dropped");
 	else if (mib_row_status(v, r, &d) == MIB_RS_NOT_READY)
-		snprintf(buf, POL_LOST_TEXT, "was lost at start, its packets are dropped: %.150s",
+		snprintf(buf, POL_LOST_TEXT, "is lost, its packets are dropped: %.150s",
 			 d.text);
 	else
-		snprintf(buf, POL_LOST_TEXT, "was lost at start, its packets are dropped: it "
+		snprintf(buf, POL_LOST_TEXT, "is lost, its packets are dropped: it "
 			 "could be active again");
 	return buf;
 }

@@ -44,7 +44,7 @@ const struct mib_row *pol_row_by_name(const struct mib_view *v, const struct mib
 				      const struct mib_column *col, const struct mib_table *t);
 
 /**
- * Is the row meant to be in force: active, or lost at start? Where another row could take the place
+ * Is the row meant to be in force: active, or lost? Where another row could take the place
  * of one that is lost, and let packets pass, both count.
  */
 bool pol_row_meant(const struct mib_row *r);

@@ -220,7 +220,7 @@ static void judge_peer(struct judge *j, struct ipsp_sa_config *sa)
 	if (!pol_sa_peer(j->view, j->row, &sa->remote)) {
 		sa->remote = (struct ipsp_addr){ 0 };
 		judge(j, POL_SA_WRONG, "names by ipsaSaPreActPeerGatewayIdName a peer whose "
-		      "first row is not there, was lost at start or has no address");
+		      "first row is not there, is lost or has no address");
 	}
 }
 

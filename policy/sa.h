@@ -30,8 +30,7 @@ enum ipsp_dir pol_sa_dir(const struct mib_row *r);
 
 /**
  * Where the peer of a preconfigured action is, if its PeerGatewayIdName leads to an address: that
- * of the active row with the lowest priority number. No other stands in for one that was lost at
- * start.
+ * of the active row with the lowest priority number. No other stands in for one that is lost.
  */
 bool pol_sa_peer(const struct mib_view *v, const struct mib_row *r, struct ipsp_addr *out);
 

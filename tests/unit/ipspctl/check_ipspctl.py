@@ -221,7 +221,7 @@ class Files(Case):
              DONE])
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(daemon.request, {'command': 'import', 'replace': True, 'dry-run': True,
-                                          'difference': True})
+                                          'difference': True, 'secrets': True})
         self.assertEqual(daemon.file, b'<data/>')
         self.assertEqual(done.stdout, b'+ T."x"\ncreated 1, changed 2, destroyed 3\n')
 
@@ -229,7 +229,7 @@ class Files(Case):
         for words in (['-'], ['-', '--merge']):
             done, daemon = self.converse(['import', *words], stdin=b'<x/>')
             self.assertEqual(done.returncode, 0, done.stderr)
-            self.assertEqual(daemon.request, {'command': 'import'})
+            self.assertEqual(daemon.request, {'command': 'import', 'secrets': True})
             self.assertEqual(daemon.file, b'<x/>')
 
     def test_refused_import_names_file_and_line(self):

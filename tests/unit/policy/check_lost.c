@@ -1,5 +1,5 @@
 /*
- * tests/unit/policy/check_lost.c - rows that were lost at start keep their places: what they might
+ * tests/unit/policy/check_lost.c - rows that are lost keep their places: what they might
  * have protected is discarded, never handed on to a later rule.
  */
 #include <check.h>
@@ -44,7 +44,7 @@ static const struct {
 	{ "the contents row of that rule",
 	  SA("") TCP "+ rule r " IS_TCP PROTECT "\n+ contents g,10 ComponentName=r\n" PASS,
 	  "PPBB", { "cred", "k", "Credential" }, "DDBB",
-	  { "contents", "g,10", "was lost at start" } },
+	  { "contents", "g,10", "is lost" } },
 	{ "a volatile SA", SA("StorageType=volatile") TCP
 	  "+ rule r " IS_TCP PROTECT "\n+ contents g,10 ComponentName=r\n" PASS,
 	  "PPBB", { 0 }, "DDBB", { "rule", "r", "does not exist" } },
@@ -58,22 +58,22 @@ static const struct {
 	  "+ filter f LogicType=or\n+ subfilter f,1 Subfilter=diffServMultiFieldClfrAddrType.17\n"
 	  "+ rule r " IS_TCP PROTECT "\n"
 	  "+ contents g,10 ComponentName=r " IS_OR_AND "\n" PASS,
-	  "BBBB", { 0 }, "BBDB", { "contents", "g,10", "was lost at start" } },
+	  "BBBB", { 0 }, "BBDB", { "contents", "g,10", "is lost" } },
 	{ "a volatile guard before a filter that is known", SA("") TCP VOLATILE_UDP
 	  "+ rule r " IS_TCP PROTECT "\n+ contents g,10 ComponentName=r " IS_UDP "\n" PASS,
-	  "BBBB", { 0 }, "DDBB", { "rule", "r", "which was lost at start" } },
+	  "BBBB", { 0 }, "DDBB", { "rule", "r", "which is lost" } },
 	{ "a volatile rule", SA("")
 	  "+ rule r Filter=spdTrueFilter.0 " PROTECT "StorageType=volatile\n"
 	  "+ contents g,10 ComponentName=r\n" PASS,
-	  "PPPP", { 0 }, "DDDD", { "contents", "g,10", "was lost at start" } },
+	  "PPPP", { 0 }, "DDDD", { "contents", "g,10", "is lost" } },
 	{ "a rule that accepts is not run either", TCP
 	  "+ action a StorageType=volatile\n+ subaction a,1 SubActionName=spdAcceptAction.0\n"
 	  "+ rule r " IS_TCP "Action=spdCompActExecutionStrategy.\"a\"\n"
 	  "+ contents g,10 ComponentName=r\n" PASS,
-	  "BBBB", { 0 }, "DDBB", { "rule", "r", "was lost at start" } },
+	  "BBBB", { 0 }, "DDBB", { "rule", "r", "is lost" } },
 	{ "a disabled rule protects nothing", SA("StorageType=volatile") TCP
 	  "+ rule r " IS_TCP PROTECT "AdminStatus=disabled\n+ contents g,10 ComponentName=r\n" PASS,
-	  "BBBB", { 0 }, "BBBB", { "contents", "g,10", "was lost at start" } },
+	  "BBBB", { 0 }, "BBBB", { "contents", "g,10", "is lost" } },
 	{ "a rule's own value", SA("") TCP
 	  "+ rule r " IS_TCP "FilterNegated=true " PROTECT "\n+ contents g,10 ComponentName=r\n"
 	  PASS, "BBPP", { "rule", "r", "FilterNegated" }, "DDDD",
@@ -81,7 +81,7 @@ static const struct {
 	{ "a rule that may have been disabled", SA("") TCP
 	  "+ rule r " IS_TCP PROTECT "AdminStatus=enabled\n+ contents g,10 ComponentName=r\n" PASS,
 	  "PPBB", { "rule", "r", "AdminStatus" }, "DDDD",
-	  { "contents", "g,10", "was lost at start" } },
+	  { "contents", "g,10", "is lost" } },
 	{ "a contents row's own value", SA("") TCP
 	  "+ rule r " IS_TCP PROTECT "\n+ contents g,10 ComponentName=r " IS_TCP "\n" PASS,
 	  "PPBB", { "contents", "g,10", "ComponentName" }, "DDDD",
@@ -93,39 +93,39 @@ static const struct {
 	{ "the only rule of a nested group", SA("StorageType=volatile") TCP
 	  "+ rule r " IS_TCP PROTECT "\n+ contents inner,1 ComponentName=r\n"
 	  "+ contents g,10 ComponentType=group ComponentName=inner\n" PASS,
-	  "PPBB", { 0 }, "DDBB", { "contents", "inner,1", "was lost at start" } },
+	  "PPBB", { 0 }, "DDBB", { "contents", "inner,1", "is lost" } },
 	{ "one of two rules of a nested group", SA("StorageType=volatile") TCP UDP
 	  "+ rule r " IS_TCP PROTECT "\n+ rule udp " IS_UDP "Action=spdDropAction.0\n"
 	  "+ contents inner,1 ComponentName=r\n+ contents inner,2 ComponentName=udp\n"
 	  "+ contents g,10 ComponentType=group ComponentName=inner\n" PASS,
-	  "PPDB", { 0 }, "DDDB", { "rule", "r", "was lost at start" } },
+	  "PPDB", { 0 }, "DDDB", { "rule", "r", "is lost" } },
 	{ "a nested group that is volatile", SA("") TCP
 	  "+ rule r " IS_TCP PROTECT "\n+ contents inner,1 ComponentName=r StorageType=volatile\n"
 	  "+ contents g,10 ComponentType=group ComponentName=inner\n" PASS,
-	  "PPBB", { 0 }, "DDDD", { "contents", "g,10", "was lost at start" } },
+	  "PPBB", { 0 }, "DDDD", { "contents", "g,10", "is lost" } },
 
 	{ "a member of an or", SA("") TCP VOLATILE_UDP
 	  "+ filter f LogicType=or\n+ subfilter f,1 Subfilter=diffServMultiFieldClfrAddrType.6\n"
 	  "+ subfilter f,2 Subfilter=diffServMultiFieldClfrAddrType.17\n"
 	  "+ rule r " IS_OR_AND PROTECT "\n+ contents g,10 ComponentName=r\n" PASS,
-	  "PPPB", { 0 }, "DDDD", { "rule", "r", "spdSubfiltersTable.\"f\",2, which was lost" } },
+	  "PPPB", { 0 }, "DDDD", { "rule", "r", "spdSubfiltersTable.\"f\",2, which is lost" } },
 	{ "a member of an and", SA("") TCP VOLATILE_UDP
 	  "+ filter f LogicType=and\n+ subfilter f,1 Subfilter=diffServMultiFieldClfrAddrType.6\n"
 	  "+ subfilter f,2 Subfilter=diffServMultiFieldClfrAddrType.17 SubfilterIsNegated=true\n"
 	  "+ rule r " IS_OR_AND PROTECT "\n+ contents g,10 ComponentName=r\n" PASS,
-	  "PPBB", { 0 }, "DDBB", { "rule", "r", "which was lost at start" } },
+	  "PPBB", { 0 }, "DDBB", { "rule", "r", "which is lost" } },
 	{ "a member of an or that is negated, of a rule that accepts", TCP VOLATILE_UDP
 	  "+ filter f LogicType=or\n+ subfilter f,1 Subfilter=diffServMultiFieldClfrAddrType.6\n"
 	  "+ subfilter f,2 Subfilter=diffServMultiFieldClfrAddrType.17\n"
 	  "+ rule r " IS_OR_AND "FilterNegated=true " ACCEPT "\n"
 	  "+ contents g,10 ComponentName=r\n" PASS,
-	  "BBBB", { 0 }, "BBDD", { "rule", "r", "which was lost at start" } },
+	  "BBBB", { 0 }, "BBDD", { "rule", "r", "which is lost" } },
 	{ "a subaction beside one that accepts", SA("StorageType=volatile") TCP
 	  "+ action a\n+ subaction a,1 SubActionName=spdAcceptAction.0\n"
 	  "+ subaction a,2 SubActionName=ipsaSaPreActActionDescription.\"p\",2\n"
 	  "+ rule r " IS_TCP "Action=spdCompActExecutionStrategy.\"a\"\n"
 	  "+ contents g,10 ComponentName=r\n" PASS,
-	  "DDBB", { 0 }, "DDBB", { "rule", "r", "spdSubactionsTable.\"a\",2, which was lost" } },
+	  "DDBB", { 0 }, "DDBB", { "rule", "r", "spdSubactionsTable.\"a\",2, which is lost" } },
 	{ "the peer that comes first",
 	  "+ cred c Type=x509 Credential=0x30*9 AdminStatus=enabled StorageType=volatile\n"
 	  "+ peer gw,1 Type=1 AddressType=ipv4 Address=192.0.2.1 CredentialName=c\n"
@@ -139,12 +139,12 @@ static const struct {
 	  "+ contents g,10 ComponentName=r\n+ endpoint 2,2 Name=g\n"
 	  "+ rule pass Filter=spdTrueFilter.0 Action=spdAcceptAction.0\n"
 	  "+ contents h,1 ComponentName=pass\n= groups 0 spdEgressPolicyGroupName=h",
-	  "DDDD", { 0 }, "DDDD", { "endpoint", "2,2", "was lost at start" } },
+	  "DDDD", { 0 }, "DDDD", { "endpoint", "2,2", "is lost" } },
 	{ "the endpoint and the closure with it",
 	  "+ rule r Filter=spdTrueFilter.0 " ACCEPT "StorageType=volatile\n"
 	  "+ contents g,10 ComponentName=r\n+ endpoint 2,2 Name=g",
 	  "BBBB", { "closure", "2,2", "Release" }, "DDDD",
-	  { "endpoint", "2,2", "was lost at start" } },
+	  { "endpoint", "2,2", "is lost" } },
 	{ "an endpoint's own value", PASS, "BBBB", { "endpoint", "2,2", "Name" }, "DDDD",
 	  { "endpoint", "2,2", "lost values at start" } },
 };
@@ -260,7 +260,7 @@ START_TEST(test_a_lost_endpoint_keeps_its_interface_closed)
 	s = store_restart(s, NULL);
 	expect(s, "lost", "DDDD");
 	ck_assert_int_eq(rows_try(s, "= closure 2,2 Release=true", &d), MIB_INCONSISTENT_VALUE);
-	ck_assert_ptr_nonnull(strstr(d.text, "was lost at start"));
+	ck_assert_ptr_nonnull(strstr(d.text, "is lost"));
 	rows_put(s, "- endpoint 2,2");
 	expect(s, "destroyed", "DDDD");
 	rows_put(s, "= closure 2,2 Release=true");
