@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
-"""Generates C descriptors from MIB modules.
+"""Generates C descriptors and YANG modules from MIB modules.
 
-usage: mibgen.py [--path DIR]... [--output DIR] [--serve MODULE=NODE]... [--check] FILE..
+usage: mibgen.py [--path DIR]... [--output DIR] [--serve MODULE=NODE]... [--yang DIR]
+                 [--deviations NAME=MODULE] [--check] FILE..
 
   FILE                 a module to serve
   --path DIR           where imported modules are found, as DIR/MODULE.txt; may be repeated
   --output DIR         where schema_gen.h and schema_gen.c are written
   --serve MODULE=NODE  answer only below NODE for this module, as the file holds a part of it
+  --yang DIR           where a MODULE.yang is written for each module served, and for each that
+                       has textual conventions for them
+  --deviations NAME=MODULE  write a YANG module NAME too, which says what is configuration; its
+                       namespace is the OID of MODULE
   --check              read and check only
 
 Exit: 0 done; 1 a module has a fault, which is named with file and line on stderr.
@@ -16,6 +21,7 @@ import os
 import sys
 
 import emit_c
+import emit_yang
 from smi_model import load
 from smi_reader import SmiError
 
@@ -43,22 +49,38 @@ def served_nodes(model, arguments):
     return nodes
 
 
+def yang_files(model, deviations):
+    """{file name: text}"""
+    files = {name + ".yang": m.text() for name, m in emit_yang.modules(model).items()}
+    if deviations:
+        name, _, module = deviations.partition("=")
+        if model.modules.get(module) not in model.served:
+            sys.exit("mibgen.py: --deviations %s: no such module" % deviations)
+        files[name + ".yang"] = emit_yang.deviations(model, name, module).text()
+    return files
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ap.add_argument("files", nargs="+", metavar="FILE")
     ap.add_argument("--path", action="append", default=[], metavar="DIR")
     ap.add_argument("--output", default=".", metavar="DIR")
     ap.add_argument("--serve", action="append", default=[], metavar="MODULE=NODE")
+    ap.add_argument("--yang", metavar="DIR")
+    ap.add_argument("--deviations", metavar="NAME=MODULE")
     ap.add_argument("--check", action="store_true")
     args = ap.parse_args()
     try:
         model = load(args.files, args.path)
         serve = served_nodes(model, args.serve)
-        source, header = emit_c.source_text(model, serve), emit_c.header_text(model)
-        if not args.check:
-            os.makedirs(args.output, exist_ok=True)
-            write(os.path.join(args.output, "schema_gen.h"), header)
-            write(os.path.join(args.output, "schema_gen.c"), source)
+        files = {os.path.join(args.output, "schema_gen.h"): emit_c.header_text(model),
+                 os.path.join(args.output, "schema_gen.c"): emit_c.source_text(model, serve)}
+        if args.yang:
+            files.update((os.path.join(args.yang, name), text)
+                         for name, text in yang_files(model, args.deviations).items())
+        for path in [] if args.check else files:
+            os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+            write(path, files[path])
     except SmiError as e:
         print(e, file=sys.stderr)
         return 1

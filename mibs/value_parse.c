@@ -71,6 +71,9 @@ static bool read_integer(const struct mib_column *col, const char *s, size_t n, 
 		if (xml)
 			return false;
 	}
+	/* RFC 7950 9.2.1: a plus may stand before. */
+	if (xml && n > 1 && s[0] == '+' && isdigit((unsigned char)s[1]))
+		return read_number(s + 1, n - 1, out);
 	return read_number(s, n, out);
 }
 
@@ -198,16 +201,17 @@ static enum mib_err parse_bits(const struct mib_column *col, const char *text, b
 			       uint8_t *space, size_t size, struct mib_value *v,
 			       struct mib_diag *d)
 {
+	const char *const between = xml ? " \t\r\n" : " \t\r\n,";
 	size_t len = 0;
 
 	for (const char *at = text; *at != '\0';) {
-		const size_t skip = strspn(at, " \t\r\n,");
+		const size_t skip = strspn(at, between);
 
 		at += skip;
 		if (*at == '\0')
 			break;
 
-		const size_t n = strcspn(at, " \t\r\n,");
+		const size_t n = strcspn(at, between);
 		int64_t bit;
 
 		if (!read_integer(col, at, n, xml, &bit) || bit < 0 || bit > UINT16_MAX ||
@@ -216,6 +220,9 @@ static enum mib_err parse_bits(const struct mib_column *col, const char *text, b
 				      (int)(n < 64 ? n : 64), at);
 		while (len <= (size_t)bit / 8)
 			space[len++] = 0;
+		if (xml && (space[bit / 8] & (0x80 >> bit % 8))) /* RFC 7950 9.7.2 */
+			return refuse(d, MIB_WRONG_VALUE, col->name, "'%.*s' stands here twice",
+				      (int)(n < 64 ? n : 64), at);
 		space[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
 		at += n;
 	}
@@ -260,6 +267,19 @@ static enum mib_err parse_named_oid(const char *text, struct mib_oid *out, struc
 	return MIB_OK;
 }
 
+/* The form of RFC 6991 object-identifier: no leading zeros; the first two arcs are X.660's. */
+static bool is_strict_oid(const char *text, const struct mib_oid *oid)
+{
+	if (oid->len < 2 || oid->ids[0] > 2 || (oid->ids[0] < 2 && oid->ids[1] > 39))
+		return false;
+	for (const char *at = text; at != NULL; at = strchr(at, '.')) {
+		at += *at == '.';
+		if (at[0] == '0' && isdigit((unsigned char)at[1]))
+			return false;
+	}
+	return text[0] != '.';
+}
+
 static enum mib_err parse_oid(const struct mib_column *col, const char *text, bool xml, void *space,
 			      size_t size, struct mib_value *v, struct mib_diag *d)
 {
@@ -267,6 +287,8 @@ static enum mib_err parse_oid(const struct mib_column *col, const char *text, bo
 	struct mib_oid oid;
 
 	oid.len = read_dotted(digits, strlen(digits), oid.ids, MIB_OID_MAX);
+	if (xml && oid.len > 0 && !is_strict_oid(text, &oid))
+		oid.len = 0;
 	if (oid.len == 0) {
 		if (xml)
 			return refuse(d, MIB_WRONG_VALUE, col->name,
