@@ -40,6 +40,9 @@ enum agent_engine_state agent_engine_state(const struct agent *a);
 /** Generation of the last commit that is in force in guard and engine; 0: none yet. */
 uint64_t agent_applied_generation(const struct agent *a);
 
+/** Is that generation, or a later one, in force in the guard and in the engine that runs now? */
+bool agent_in_force(const struct agent *a, uint64_t generation);
+
 /**
  * The policy in force, or, while the engine is down, the newest that was compiled. NULL before the
  * first. Borrowed until the event loop's next turn.

@@ -150,6 +150,7 @@ static enum apply_state applied(struct agent *a)
 	problems_log(p->in_force, p->coming);
 	pol_generation_free(p->in_force);
 	p->in_force = p->coming;
+	p->in_engine = p->in_force->number;
 	p->coming = NULL;
 	p->in_force_serial = p->coming_serial;
 	change_guard(a, p->in_force_serial, NULL);
@@ -207,6 +208,7 @@ static enum apply_state loosened(struct agent *a)
 static enum apply_state applied_again(struct agent *a)
 {
 	a->apply.applied = a->apply.in_force->number;
+	a->apply.in_engine = a->apply.applied;
 	a->apply.problem[0] = '\0';
 	return go_on(a);
 }
@@ -334,11 +336,13 @@ void apply_commit(struct agent *a)
 
 void apply_engine_up(struct agent *a)
 {
+	a->apply.in_engine = 0;
 	happen(a, EV_ENGINE_UP);
 }
 
 void apply_engine_down(struct agent *a)
 {
+	a->apply.in_engine = 0;
 	happen(a, EV_ENGINE_DOWN);
 }
 
@@ -449,6 +453,13 @@ enum agent_engine_state agent_engine_state(const struct agent *a)
 uint64_t agent_applied_generation(const struct agent *a)
 {
 	return a->apply.applied;
+}
+
+bool agent_in_force(const struct agent *a, uint64_t generation)
+{
+	const struct apply *p = &a->apply;
+
+	return a->engine && p->in_force && p->applied >= generation && p->in_engine >= generation;
 }
 
 const struct pol_generation *agent_policy(const struct agent *a)

@@ -41,6 +41,7 @@ struct apply {
 	struct pol_generation *coming;
 	struct pol_generation *wanted;		/* newer than coming */
 	uint64_t applied;			/* number of in_force once the guard is loose */
+	uint64_t in_engine;			/* what the engine that runs now has acknowledged */
 	uint32_t serial;			/* of the last guard change */
 	uint32_t in_force_serial;		/* layer of in_force; GUARD_KEEP_INHERITED at first */
 	uint32_t coming_serial;

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ipspd/guard_kernel.h"
@@ -26,6 +27,10 @@
 
 #define DIR_NAME "guard"
 #define LOCK_NAME "lock"
+#define PROCESSES_NAME "processes"
+#define LOCK_WAIT_MS 1000	/* a parent that was killed may have been about to start a child */
+#define PROCESSES_WAIT_MS 10000	/* what it had started is on its way out */
+#define LOCK_POLL_MS 10
 
 struct guard {
 	int dir_fd;
@@ -64,20 +69,40 @@ static int open_dir(int statedir_fd, bool make, int *out)
 	return 0;
 }
 
-static int lock(int dir_fd, int *out)
+/* how: LOCK_EX or LOCK_SH. @return fd, -EWOULDBLOCK: others have it for so long, or -errno */
+static int lock(int dir_fd, const char *name, int how, unsigned wait_ms)
 {
-	int fd = openat(dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	const struct timespec pause = { .tv_nsec = LOCK_POLL_MS * 1000000L };
+	int fd = openat(dir_fd, name, O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return -errno;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+	for (unsigned waited = 0; flock(fd, how | LOCK_NB) < 0; waited += LOCK_POLL_MS) {
 		int rc = -errno;
 
-		close(fd);
-		return rc;
+		if (rc != -EWOULDBLOCK || waited >= wait_ms) {
+			close(fd);
+			return rc;
+		}
+		nanosleep(&pause, NULL);
 	}
-	*out = fd;
+	return fd;
+}
+
+/* @return 0; -EBUSY: children of a parent that is gone do not end; -errno */
+static int wait_for_processes(int dir_fd, unsigned wait_ms)
+{
+	int fd = lock(dir_fd, PROCESSES_NAME, LOCK_EX, wait_ms);
+
+	if (fd < 0)
+		return fd == -EWOULDBLOCK ? -EBUSY : fd;
+	close(fd);
 	return 0;
+}
+
+int guard_hold(struct guard *g)
+{
+	return lock(g->dir_fd, PROCESSES_NAME, LOCK_SH, 0);
 }
 
 /* ---- layers ---- */
@@ -273,8 +298,10 @@ int guard_open(int statedir_fd, struct guard **out)
 		free(g);
 		return rc;
 	}
-	rc = lock(g->dir_fd, &g->lock_fd);
-	if (rc == 0)
+	rc = g->lock_fd = lock(g->dir_fd, LOCK_NAME, LOCK_EX, LOCK_WAIT_MS);
+	if (rc >= 0)
+		rc = wait_for_processes(g->dir_fd, PROCESSES_WAIT_MS);
+	if (rc >= 0)
 		rc = load(g);
 	if (rc < 0) {
 		guard_free(g);
@@ -312,7 +339,7 @@ static int remove_all(int dir_fd, const char **why)
 
 int guard_remove(const char *statedir, const char **why)
 {
-	int dir_fd, lock_fd;
+	int dir_fd;
 	int state_fd = open(statedir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int rc = state_fd < 0 ? -errno : open_dir(state_fd, true, &dir_fd);
 
@@ -322,13 +349,15 @@ int guard_remove(const char *statedir, const char **why)
 		*why = rc == -EPERM ? "its guard directory is not root's alone" : strerror(-rc);
 		return rc;
 	}
-	rc = lock(dir_fd, &lock_fd);
-	if (rc < 0) {
-		*why = rc == -EWOULDBLOCK ? "a daemon runs, and needs its guard" : strerror(-rc);
-	} else {
+	int lock_fd = lock(dir_fd, LOCK_NAME, LOCK_EX, 0);
+	rc = lock_fd < 0 ? lock_fd : wait_for_processes(dir_fd, 0);
+	if (rc == 0)
 		rc = remove_all(dir_fd, why);
+	else
+		*why = rc == -EWOULDBLOCK || rc == -EBUSY ? "a daemon runs, and needs its guard" :
+							    strerror(-rc);
+	if (lock_fd >= 0)
 		close(lock_fd);
-	}
 	close(dir_fd);
 	return rc;
 }

@@ -32,11 +32,19 @@ struct guard;
 
 /**
  * Locks STATEDIR/guard against other daemons and guard_remove, and loads what is saved there. A
- * saved guard that cannot be read is replaced by one that drops everything, with a log line.
+ * saved guard that cannot be read is replaced by one that drops everything, with a log line. Waits a
+ * bounded time for what holds guard_hold's lock still: processes of a parent that was killed.
  * @param statedir_fd  the state directory
- * @return 0; -EWOULDBLOCK: another daemon has it; -EPERM: the directory is not root's alone; -errno
+ * @return 0; -EWOULDBLOCK: another daemon has it; -EBUSY: processes of an earlier one do not end;
+ *         -EPERM: the directory is not root's alone; -errno
  */
 int guard_open(int statedir_fd, struct guard **out);
+
+/**
+ * For a child of the parent: as long as a copy of this descriptor is open anywhere, no other daemon
+ * gets past guard_open. @return fd, the caller's; -errno
+ */
+int guard_hold(struct guard *g);
 
 /** Forgets it; what the kernel and the disk hold stays. */
 void guard_free(struct guard *g);

@@ -6,8 +6,10 @@
  */
 #include "config.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "ipspd/log.h"
@@ -39,6 +41,11 @@ static int run_child(const struct child_kind *k)
 		ipspd_log(LOG_CRIT, "sandbox", "not started: %s", why);
 		return 1;
 	}
+	/*
+	 * A channel that closes ends a child at its leisure; a busy or stopped one would keep the
+	 * next parent waiting. Whoever lost its parent before this line has a closed channel.
+	 */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (!sandbox_lock_memory())
 		ipspd_log(LOG_WARNING, "sandbox", "memory cannot be locked, and may be swapped out");
 	if (k->prepare)

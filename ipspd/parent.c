@@ -396,6 +396,8 @@ static bool open_guard(struct parent *p, const struct passwd *pw)
 	close(fd);
 	if (rc == -EWOULDBLOCK)
 		why = "another ipspd runs on this state directory";
+	else if (rc == -EBUSY)
+		why = "processes of an earlier ipspd on this state directory do not end";
 	else if (rc == -EPERM)
 		why = "its directory \"guard\" is not root's alone; it may have been tampered with";
 	if (rc < 0)

@@ -30,10 +30,15 @@ struct parent;
 /** Runs the daemon. @return exit status */
 int parent_main(const struct options *o);
 
-/* Between a child's end and its next start: doubles from the first to the last. */
+/*
+ * Between a child's end and its next start: doubles from the first to the last. A child that lived
+ * RESTART_CALM times as long as it had been waited for begins at the first again. So one that cannot
+ * live costs little, and one that is killed now and then is hardly missed: without the engine no
+ * protected packet passes.
+ */
 #define RESTART_MIN_MS 100
 #define RESTART_MAX_MS 30000
-#define RESTART_CALM_S 60	/* a child that lived so long starts anew at the first */
+#define RESTART_CALM 10
 #define STOP_WAIT_S 5		/* then children are killed */
 
 struct child {
@@ -43,8 +48,8 @@ struct child {
 	pid_t pid;			/* 0: does not run */
 	struct chan *chan;
 	struct event *restart;
-	unsigned failures;		/* since it last lived RESTART_CALM_S */
-	time_t started;			/* CLOCK_BOOTTIME */
+	unsigned delay_ms;		/* before its last start; 0: it was calm before, or is the first */
+	uint64_t started_ms;		/* CLOCK_BOOTTIME */
 	void (*message)(struct parent *p, struct child *c, struct chan_msg *m);
 	void (*begin)(struct parent *p, struct child *c);	/* sends START */
 };
@@ -104,8 +109,9 @@ bool children_are_gone(const struct parent *p);
 /** The channel is closed for good: what is malformed on it can only be a taken-over child. */
 void child_kill(struct child *c, const char *why);
 
-/** In a new process: becomes that role, with nothing of the parent's but that channel. */
-void child_become(const char *argument, int channel_fd) __attribute__((noreturn));
+/** In a new process: becomes that role, with nothing of the parent's but channel and hold. */
+void child_become(const char *argument, int channel_fd, int hold_fd)
+	__attribute__((noreturn));
 /** Logs how a process ended. */
 void child_log_end(const char *name, pid_t pid, int status);
 

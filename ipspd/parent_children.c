@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,37 +21,39 @@
 #include "ipspd/log.h"
 #include "ipspd/messages.h"
 
-static time_t now_s(void)
+static uint64_t now_ms(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return ts.tv_sec;
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
 /* ---- starting ---- */
 
-/* In the new process: nothing of the parent's but the channel and stderr goes along. */
-void child_become(const char *argument, int channel_fd)
+/* In the new process: nothing of the parent's but channel, hold and stderr goes along. */
+void child_become(const char *argument, int channel_fd, int hold_fd)
 {
 	char name[] = "ipspd", role[32];
 	char *argv[] = { name, role, NULL };
 	sigset_t none;
 	int null = open("/dev/null", O_RDWR);
 
+	/* Until it has given up root, which clears this. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	strncpy(role, argument, sizeof(role) - 1);
 	role[sizeof(role) - 1] = '\0';
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
 		_exit(127);
-	if (channel_fd == ROLE_CHANNEL_FD) {
-		if (fcntl(channel_fd, F_SETFD, 0) < 0)
-			_exit(127);
-	} else if (dup2(channel_fd, ROLE_CHANNEL_FD) < 0) {
+	/* Out of the way of the fixed numbers first: dup2 would close what stands there. */
+	channel_fd = fcntl(channel_fd, F_DUPFD, ROLE_HOLD_FD + 1);
+	hold_fd = fcntl(hold_fd, F_DUPFD, ROLE_HOLD_FD + 1);
+	if (channel_fd < 0 || hold_fd < 0 || dup2(channel_fd, ROLE_CHANNEL_FD) < 0 ||
+	    dup2(hold_fd, ROLE_HOLD_FD) < 0)
 		_exit(127);
-	}
-	close_range(ROLE_CHANNEL_FD + 1, ~0u, 0);
+	close_range(ROLE_HOLD_FD + 1, ~0u, 0);
 	execv("/proc/self/exe", argv);
 	_exit(127);
 }
@@ -110,19 +113,20 @@ static int spawn(struct child *c)
 {
 	struct chan_handler handler = { on_message, on_closed, c };
 	int fds[2];
-	int rc = chan_pair(fds);
+	int hold_fd = guard_hold(c->parent->guard);
+	int rc = hold_fd < 0 ? hold_fd : chan_pair(fds);
 
 	if (rc < 0)
-		return rc;
+		goto out;
 	rc = chan_new(c->parent->base, fds[0], &handler, &c->chan);
 	if (rc < 0) {
 		close(fds[0]);
 		close(fds[1]);
-		return rc;
+		goto out;
 	}
 	c->pid = fork();
 	if (c->pid == 0)
-		child_become(c->argument, fds[1]);
+		child_become(c->argument, fds[1], hold_fd);
 	rc = c->pid < 0 ? -errno : 0;
 	close(fds[1]);
 	if (rc < 0) {
@@ -130,19 +134,19 @@ static int spawn(struct child *c)
 		c->chan = NULL;
 		c->pid = 0;
 	}
+out:
+	if (hold_fd >= 0)
+		close(hold_fd);
 	return rc;
 }
 
 static void plan_restart(struct child *c)
 {
-	unsigned ms = RESTART_MIN_MS;
-
-	for (unsigned i = 0; i < c->failures && ms < RESTART_MAX_MS; i++)
-		ms *= 2;
-	if (ms > RESTART_MAX_MS)
-		ms = RESTART_MAX_MS;
-	c->failures++;
-	struct timeval delay = { .tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000 };
+	c->delay_ms = c->delay_ms ? c->delay_ms * 2 : RESTART_MIN_MS;
+	if (c->delay_ms > RESTART_MAX_MS)
+		c->delay_ms = RESTART_MAX_MS;
+	struct timeval delay = { .tv_sec = c->delay_ms / 1000,
+				 .tv_usec = c->delay_ms % 1000 * 1000 };
 	evtimer_add(c->restart, &delay);
 }
 
@@ -155,7 +159,7 @@ void child_start(struct child *c)
 		plan_restart(c);
 		return;
 	}
-	c->started = now_s();
+	c->started_ms = now_ms();
 	ipspd_log(LOG_INFO, "parent", "%s started (process %d)", c->name, (int)c->pid);
 	c->begin(c->parent, c);
 }
@@ -197,8 +201,9 @@ static void child_ended(struct child *c, int status)
 		event_base_loopbreak(p->base);
 		return;
 	}
-	if (now_s() - c->started >= RESTART_CALM_S)
-		c->failures = 0;
+	uint64_t waited_ms = c->delay_ms ? c->delay_ms : RESTART_MIN_MS;
+	if (now_ms() - c->started_ms >= RESTART_CALM * waited_ms)
+		c->delay_ms = 0;
 	plan_restart(c);
 }
 

@@ -60,21 +60,25 @@ static int spawn(struct parent *p)
 {
 	struct timeval limit = { .tv_sec = p->import.seconds + GRACE_S };
 	int fds[2];
-	int rc = chan_pair(fds);
+	int hold_fd = guard_hold(p->guard);
+	int rc = hold_fd < 0 ? hold_fd : chan_pair(fds);
 
 	if (rc < 0)
-		return rc;
+		goto out;
 	p->import.pid = fork();
 	if (p->import.pid == 0)
-		child_become(p->import.network ? "--role=fetch" : "--role=import", fds[1]);
+		child_become(p->import.network ? "--role=fetch" : "--role=import", fds[1], hold_fd);
 	rc = p->import.pid < 0 ? -errno : fds[0];
 	close(fds[1]);
 	if (rc < 0) {
 		close(fds[0]);
 		p->import.pid = 0;
-		return rc;
+		goto out;
 	}
 	evtimer_add(p->import.deadline, &limit);
+out:
+	if (hold_fd >= 0)
+		close(hold_fd);
 	return rc;
 }
 

@@ -8,6 +8,7 @@
 #define IPSPD_ROLES_H
 
 #define ROLE_CHANNEL_FD 3
+#define ROLE_HOLD_FD 4	/* guard_hold's: kept open until the process ends, and never used */
 
 enum ipspd_role {
 	ROLE_PARENT,

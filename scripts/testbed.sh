@@ -163,7 +163,8 @@ tb_bumps()
 	TB_HOP4_A=10.1.0.2 TB_HOP6_A=fd00:1::2
 }
 
-# tb_snmpd ROUTER: the master agent, with an AgentX socket, two SNMPv3 users and their views.
+# tb_snmpd ROUTER: the master agent, with an AgentX socket, two SNMPv3 users and their views, and the
+# lines of TB_SNMPD_MORE.
 tb_snmpd()
 {
 	tb_d=$TB_DIR/$1
@@ -182,6 +183,7 @@ tb_snmpd()
 		group readers usm $TB_USER_READ
 		access writers "" usm priv exact policy policy none
 		access readers "" usm priv exact policy none none
+		${TB_SNMPD_MORE:-}
 	CONF
 	mkdir -p "$tb_d/snmp"
 	tb_start "$1" snmpd env SNMP_PERSISTENT_DIR="$tb_d/snmp" \

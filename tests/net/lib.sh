@@ -65,6 +65,16 @@ t_routers()
 	done
 }
 
+# drive HOW: tests/net/restart_driver.py on both routers; its claims count here.
+drive()
+{
+	export TB_DIR TB_TAG TB_BUILD TB_SRC
+	/usr/bin/python3 "$TB_SRC/tests/net/restart_driver.py" "$@" 2>&1 | tee "$TB_DIR/driver.out"
+	claim "the driver comes to its end" grep -q ' held, ' "$TB_DIR/driver.out"
+	T_PASSED=$((T_PASSED + $(grep -c '^ok: ' "$TB_DIR/driver.out" || :)))
+	T_FAILED=$((T_FAILED + $(grep -c '^FAILED: ' "$TB_DIR/driver.out" || :)))
+}
+
 # sniff SPACE IF NAME; unsniff SPACE NAME; seen SPACE NAME FILTER: how many packets tshark finds.
 sniff()
 {

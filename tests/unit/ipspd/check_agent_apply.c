@@ -326,6 +326,47 @@ START_TEST(test_commits_meanwhile_become_one_generation)
 }
 END_TEST
 
+START_TEST(test_a_generation_is_in_force_although_commits_go_on)
+{
+	engine_comes();
+	commit();
+	ck_assert(!agent_in_force(&agent, 0));
+	bring_into_force();
+	for (uint64_t i = 2; i < 10; i += 2) {
+		commit();
+		turn();
+		ck_assert(agent_in_force(&agent, i - 1) && !agent_in_force(&agent, i));
+		guard_answers(0);
+		turn();
+		commit();
+		engine_answers(MSG_GEN_APPLIED);
+		turn();
+		ck_assert(!agent_in_force(&agent, i));
+		guard_answers(0);
+		ck_assert(agent_in_force(&agent, i) && !agent_in_force(&agent, i + 1));
+		ck_assert_int_eq(agent_engine_state(&agent), AGENT_ENGINE_APPLYING);
+		bring_into_force();
+	}
+}
+END_TEST
+
+START_TEST(test_an_engine_that_came_meanwhile_has_nothing_in_force)
+{
+	engine_comes();
+	commit();
+	bring_into_force();
+	commit();
+	turn();
+	engine_goes();
+	engine_comes();
+	turn();
+	ck_assert_uint_eq(agent_applied_generation(&agent), 1);
+	ck_assert(!agent_in_force(&agent, 1));
+	bring_into_force();
+	ck_assert(agent_in_force(&agent, 2));
+}
+END_TEST
+
 START_TEST(test_without_engine_the_guard_is_tight_and_policy_waits)
 {
 	commit();
@@ -353,11 +394,14 @@ START_TEST(test_a_new_engine_gets_what_is_in_force)
 	size_t changes = guard.changes;
 	engine_goes();
 	ck_assert_int_eq(agent_engine_state(&agent), AGENT_ENGINE_DOWN);
+	ck_assert(!agent_in_force(&agent, 1));
 	engine_comes();
 	turn();
 	ck_assert_uint_eq(engine_sent, 1);
 	ck_assert_int_eq(agent_engine_state(&agent), AGENT_ENGINE_APPLYING);
+	ck_assert(!agent_in_force(&agent, 1));
 	engine_answers(MSG_GEN_APPLIED);
+	ck_assert(agent_in_force(&agent, 1));
 	ck_assert_int_eq(agent_engine_state(&agent), AGENT_ENGINE_IN_FORCE);
 	ck_assert_uint_eq(guard.changes, changes);
 }
@@ -492,6 +536,8 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_policy_comes_into_force_by_guard_engine_guard);
 	tcase_add_test(tc, test_commits_meanwhile_become_one_generation);
+	tcase_add_test(tc, test_a_generation_is_in_force_although_commits_go_on);
+	tcase_add_test(tc, test_an_engine_that_came_meanwhile_has_nothing_in_force);
 	tcase_add_test(tc, test_without_engine_the_guard_is_tight_and_policy_waits);
 	tcase_add_test(tc, test_a_new_engine_gets_what_is_in_force);
 	tcase_add_loop_test(tc, test_refusals_are_told_and_the_next_commit_goes_through, 0, 2);

@@ -95,6 +95,12 @@ uint64_t agent_applied_generation(const struct agent *a)
 	return a->applied;
 }
 
+bool agent_in_force(const struct agent *a, uint64_t generation)
+{
+	return a->engine != AGENT_ENGINE_DOWN && a->applied >= generation &&
+	       a->in_engine >= generation;
+}
+
 const struct pol_generation *agent_policy(const struct agent *a)
 {
 	return a->policy;

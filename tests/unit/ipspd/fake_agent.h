@@ -10,6 +10,7 @@ struct agent {
 	struct pol_generation *policy;
 	enum agent_engine_state engine;
 	uint64_t applied;
+	uint64_t in_engine;		/* of the engine that runs now */
 	bool snmp_open;
 	const char *problem;
 	int log_level;			/* as last asked for; -1: never */
