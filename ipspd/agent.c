@@ -394,6 +394,9 @@ static void parent_message(void *arg, struct chan_msg *m)
 	case MSG_IMPORT:
 		good = import_came(a, m);
 		break;
+	case MSG_GUARD_RESTORED:
+		good = stats_guard_restored(a, m);
+		break;
 	case MSG_RELOAD:
 		reload(a, m);
 		break;

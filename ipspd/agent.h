@@ -110,6 +110,9 @@ void agent_stats_get(struct agent *a, struct agent_question *q);
 /** Asks the parent what the guard holds: q->guard is called from the event loop. */
 void agent_guard_show(struct agent *a, struct agent_question *q);
 
+/** How often the parent has put back what other programs took from the guard. */
+uint64_t agent_guard_restored(const struct agent *a);
+
 void agent_forget_question(struct agent *a, struct agent_question *q);
 
 /* ---- reading files, in a process of its own (ipspd/agent_import.c) ---- */

@@ -73,6 +73,7 @@ struct questions {
 	size_t room_entries, room_sas;
 	char *text;			/* of the guard as it arrives */
 	size_t text_len;
+	uint64_t guard_restored;	/* how often the parent put it back */
 	uint64_t drops[AGENT_N_DROPS];	/* as last told, over all engines */
 	uint64_t drops_before[AGENT_N_DROPS];	/* of engines that are gone */
 	struct event *poll;
@@ -162,6 +163,8 @@ void stats_fini(struct agent *a);
 bool stats_message(struct agent *a, const struct chan_msg *m);
 /** GUARD_TEXT. @return false: malformed */
 bool stats_guard_text(struct agent *a, const struct chan_msg *m);
+/** GUARD_RESTORED. @return false: malformed */
+bool stats_guard_restored(struct agent *a, const struct chan_msg *m);
 void stats_engine_up(struct agent *a);
 void stats_engine_down(struct agent *a);
 

@@ -35,6 +35,9 @@ static enum mib_err read_system(void *arg, const struct mib_column *col, const u
 	case MIB_C_ipspdRowsNotReady:
 		*out = mib_value_unsigned((uint32_t)mib_store_rows_not_ready(a->store));
 		return MIB_OK;
+	case MIB_C_ipspdGuardRestorations:
+		*out = mib_value_counter64(agent_guard_restored(a));
+		return MIB_OK;
 	default:
 		return MIB_NO_SUCH_INSTANCE;
 	}

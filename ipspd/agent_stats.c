@@ -315,6 +315,22 @@ bool stats_guard_text(struct agent *a, const struct chan_msg *m)
 	return true;
 }
 
+bool stats_guard_restored(struct agent *a, const struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	uint64_t restored = chan_get_u64(&r);
+
+	if (!chan_reader_done(&r))
+		return false;
+	a->questions.guard_restored = restored;
+	return true;
+}
+
+uint64_t agent_guard_restored(const struct agent *a)
+{
+	return a->questions.guard_restored;
+}
+
 /* ---- life ---- */
 
 static void forget(struct agent_question **list, struct agent_question *q)

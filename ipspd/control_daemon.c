@@ -64,6 +64,7 @@ static void status(struct control_client *c, struct json_object *request, int fd
 									    "no session"));
 	add_number(item, "rows-not-ready", mib_store_rows_not_ready(s));
 	add_number(item, "refused-requests", mib_store_refusals(s));
+	add_number(item, "guard-restorations", agent_guard_restored(c->agent));
 	if (agent_apply_problem(c->agent)[0])
 		json_object_object_add(item, "problem",
 				       control_json_text(agent_apply_problem(c->agent)));

@@ -4,8 +4,8 @@
  * A change is saved before the kernel has it: after a crash between the two the next start applies
  * what was saved. Never opens by failing: when the kernel refuses a change, it keeps what it had.
  *
- * The place of the watch over foreign deletions (nft flush ruleset) is guard_apply: it makes the
- * kernel what it should be from whatever it is.
+ * guard_apply makes the kernel what it should be from whatever it is; guard_check does so only where
+ * it is not.
  */
 #include "config.h"
 
@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "ipspd/guard_kernel.h"
+#include "ipspd/guard_watch.h"
 #include "ipspd/guard_wire.h"
 #include "ipspd/log.h"
 
@@ -31,6 +32,7 @@
 #define LOCK_WAIT_MS 1000	/* a parent that was killed may have been about to start a child */
 #define PROCESSES_WAIT_MS 10000	/* what it had started is on its way out */
 #define LOCK_POLL_MS 10
+#define LOOKS 5	/* at a table that was written, until it was still */
 
 struct guard {
 	int dir_fd;
@@ -39,6 +41,8 @@ struct guard {
 	size_t n_layers;
 	uint32_t tun_ifindex;
 	char tun_name[16];
+	struct guard_sum table;	/* as we left it in the kernel */
+	bool table_is_known;	/* nobody came between our change and our look at it */
 };
 
 /* ---- the directory ---- */
@@ -173,22 +177,96 @@ bool guard_steered(const struct guard_layer *layers, size_t n, struct guard_pair
 /* ---- the kernel ---- */
 
 /*
+ * Writes the table, and remembers what it looks like. Ours must be the only change between two looks,
+ * or what we remember might be another program's.
+ */
+static int apply_table(struct guard *g, const struct guard_view *v, const char **why)
+{
+	struct guard_sum before, after = { .there = false };
+
+	g->table_is_known = false;
+	for (unsigned i = 0; i < LOOKS && !g->table_is_known; i++) {
+		bool looked = guard_look(&before, why) == 0;
+		int rc = guard_nft_apply(v, why);
+
+		if (rc < 0)
+			return rc;
+		looked = looked && guard_look(&after, why) == 0;
+		g->table_is_known = looked && after.commits == before.commits + 1;
+		if (!looked)
+			break;
+	}
+	g->table = after;
+	return 0;
+}
+
+static bool make_view(const struct guard *g, const struct guard_layer *layers, size_t n,
+		      struct guard_view *v)
+{
+	*v = (struct guard_view){ .layers = layers, .n_layers = n, .tun_ifindex = g->tun_ifindex,
+				  .tun_name = g->tun_name, .log = true };
+	return guard_steered(layers, n, &v->steered);
+}
+
+static void view_fini(struct guard_view *v)
+{
+	guard_pairs_fini(&v->steered);
+}
+
+/*
  * Filters first: while rules change, what no rule leads to the engine is dropped, not passed.
  */
-static int apply(const struct guard *g, const struct guard_layer *layers, size_t n,
-		 const char **why)
+static int apply(struct guard *g, const struct guard_layer *layers, size_t n, const char **why)
 {
-	struct guard_view v = { .layers = layers, .n_layers = n, .tun_ifindex = g->tun_ifindex,
-				.tun_name = g->tun_name, .log = true };
+	struct guard_changes changes = { .table = false };
+	struct guard_view v;
 
-	if (!guard_steered(layers, n, &v.steered)) {
+	if (!make_view(g, layers, n, &v)) {
 		*why = "no memory";
 		return -ENOMEM;
 	}
-	int rc = guard_nft_apply(&v, why);
+	int rc = apply_table(g, &v, why);
 	if (rc == 0)
-		rc = guard_route_apply(&v, why);
-	guard_pairs_fini(&v.steered);
+		rc = guard_route_apply(&v, &changes, why);
+	view_fini(&v);
+	return rc;
+}
+
+/* @return 0; -EAGAIN: the table is written, and not known; -errno */
+static int check_table(struct guard *g, const struct guard_view *v, struct guard_changes *found,
+		       const char **why)
+{
+	struct guard_sum now;
+	int rc = guard_look(&now, why);
+
+	if (rc < 0 && rc != -EAGAIN)
+		return rc;
+	if (rc == 0 && g->table_is_known && now.there && now.sum == g->table.sum)
+		return 0;
+	/* What is there may still be what we wrote when we do not know what that looks like. */
+	found->table = rc == 0 && (g->table_is_known || !now.there);
+	rc = apply_table(g, v, why);
+	return rc < 0 ? rc : g->table_is_known ? 0 : -EAGAIN;
+}
+
+int guard_check(struct guard *g, unsigned parts, struct guard_changes *found, const char **why)
+{
+	struct guard_view v;
+	int rc = 0;
+
+	*found = (struct guard_changes){ .table = false };
+	if (!make_view(g, g->layers, g->n_layers, &v)) {
+		*why = "no memory";
+		return -ENOMEM;
+	}
+	if (parts & GUARD_TABLE)
+		rc = check_table(g, &v, found, why);
+	if (parts & GUARD_ROUTES) {
+		int route_rc = guard_route_apply(&v, found, why);
+
+		rc = route_rc < 0 ? route_rc : rc;
+	}
+	view_fini(&v);
 	return rc;
 }
 
@@ -324,6 +402,8 @@ void guard_free(struct guard *g)
 
 static int remove_all(int dir_fd, const char **why)
 {
+	unsigned removed;
+
 	/* The file first: what is left of a removal cut short must not come back at boot. */
 	int rc = guard_file_remove(dir_fd);
 
@@ -333,7 +413,7 @@ static int remove_all(int dir_fd, const char **why)
 	}
 	rc = guard_route_remove(why);
 	if (rc == 0)
-		rc = guard_wire_apply(NULL, NULL, why);
+		rc = guard_wire_apply(NULL, NULL, &removed, why);
 	return rc < 0 ? rc : guard_nft_remove(why);
 }
 

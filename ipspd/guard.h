@@ -12,6 +12,7 @@
 #ifndef IPSPD_GUARD_H
 #define IPSPD_GUARD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,13 @@ struct guard_layer {
 	uint32_t serial;	/* who brought it: MSG_GUARD_BEGIN's, 0 for one of an earlier agent */
 	uint64_t generation;
 	struct wire_gen *gen;	/* owned */
+};
+
+/** What was not as it should be, and is again. */
+struct guard_changes {
+	bool table;		/* nftables table, or something in it */
+	unsigned rules_missing, rules_foreign;
+	unsigned routes_missing, routes_foreign;
 };
 
 struct guard;
@@ -51,6 +59,16 @@ void guard_free(struct guard *g);
 
 /** Brings the kernel to what g holds. @return 0 or -errno with *why (static or internal) */
 int guard_apply(struct guard *g, const char **why);
+
+/**
+ * Looks whether the kernel has what g holds, and puts back what it has not. What is right is not
+ * touched, so that the messages our own changes make lead to nothing.
+ * @param parts  GUARD_TABLE, GUARD_ROUTES of ipspd/guard_watch.h: where to look
+ * @param found  out: what was put back, as far as it came when it fails
+ * @return 0; -EAGAIN: put in place, but other programs change nftables so often that it is not known
+ *	   whether it stayed: ask again soon; -errno; with *why
+ */
+int guard_check(struct guard *g, unsigned parts, struct guard_changes *found, const char **why);
 
 /** Our TUN, which is exempt and which steering leads to; 0 and "": there is none. Applies. */
 int guard_set_tun(struct guard *g, uint32_t ifindex, const char *name, const char **why);

@@ -21,6 +21,13 @@ struct guard_view {
 	bool log;			/* entries with log do, in the newest layer */
 };
 
+/** The table as the kernel has it. */
+struct guard_sum {
+	bool there;
+	uint64_t sum;		/* of its flags, chains and rules */
+	uint32_t commits;	/* how often nftables had been changed at that moment; wraps */
+};
+
 /** Adds what an outbound list must have seen by the engine: PROTECT. @return false: no memory */
 bool guard_list_steered(const struct ipsp_spd_list *l, struct guard_pairs *out);
 
@@ -40,10 +47,19 @@ int guard_nft_apply(const struct guard_view *v, const char **why);
 char *guard_nft_show(void);
 int guard_nft_remove(const char **why);
 
+/* ipspd/guard_look.c */
+
+/** Looks at the table. @return 0; -EAGAIN: it was never still; -errno; with *why */
+int guard_look(struct guard_sum *out, const char **why);
+
 /* ipspd/guard_route.c */
 
-/** Makes rules and routes what v asks for: adds first, then removes. @return 0 or -errno */
-int guard_route_apply(const struct guard_view *v, const char **why);
+/**
+ * Makes rules and routes what v asks for: adds first, then removes. Changes nothing that is right.
+ * @param changes  adds what it did
+ * @return 0 or -errno with *why
+ */
+int guard_route_apply(const struct guard_view *v, struct guard_changes *changes, const char **why);
 /** Prints our rules and routes. Caller frees; NULL: no memory, or the kernel would not say */
 char *guard_route_show(void);
 int guard_route_remove(const char **why);

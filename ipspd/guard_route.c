@@ -1,39 +1,54 @@
 /*
- * ipspd/guard_route.c - the steering half of the guard: ip rules and one route table.
+ * ipspd/guard_route.c - the steering half of the guard: one route table, and the ip rules to it.
  *
- *   26990  fwmark bypass           lookup main      what the engine has let pass, and its own
- *   26991  iif TUN                 lookup main      what it has decapsulated
- *   26992  from SRC to DST         lookup 26992     what it must see: default dev TUN,
- *                                                   and behind that: blackhole default
+ *   table 26992	default dev TUN			what the engine must see
+ *			blackhole default		behind it, for when the TUN is gone
  *
- * With the TUN gone its route goes too, and the blackhole is what is left. Changes are made as a
- * difference, new rules first, so that there is no moment without one of them. Touches only rules
- * with our preferences and tables, and our table's routes.
+ * With the TUN gone its route goes too, and the blackhole is what is left. What is missing is added
+ * before anything is taken away, so that there is no moment without one of them. The table is ours
+ * alone: other routes in it would lead packets past the engine.
  */
 #include "config.h"
 
 #include "ipspd/guard_kernel.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <linux/fib_rules.h>
+#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <netlink/attr.h>
 #include <netlink/errno.h>
+#include <netlink/msg.h>
 #include <netlink/netlink.h>
-#include <netlink/route/nexthop.h>
-#include <netlink/route/route.h>
-#include <netlink/route/rule.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "ipspd/guard_rules.h"
 #include "ipspd/marks.h"
 
 #define TUN_METRIC 1
+#define FOREIGN_MAX 64	/* routes that are taken away in one round */
+#define ROUNDS_MAX 8
 
-static const int families[] = { AF_INET, AF_INET6 };
+/** A default route of our table. */
+struct route {
+	int family;
+	uint8_t type;		/* RTN_UNICAST: to the TUN; RTN_BLACKHOLE */
+	uint32_t metric;
+	uint32_t oif;
+	bool seen;
+};
+
+/** What is there, compared with what is wanted as it comes. */
+struct survey {
+	struct route wanted[4];
+	size_t n_wanted;
+	struct nl_msg *foreign[FOREIGN_MAX];	/* requests that delete it */
+	size_t n_foreign;
+	FILE *print;				/* NULL, or where all of it goes as text */
+};
 
 /* What went wrong last, for *why. */
 static char said[160];
@@ -53,6 +68,7 @@ static bool family_is_absent(int family, int nlerr)
 
 static struct nl_sock *open_rtnl(const char **why)
 {
+	const int on = 1;
 	struct nl_sock *sk = nl_socket_alloc();
 
 	if (!sk) {
@@ -65,379 +81,222 @@ static struct nl_sock *open_rtnl(const char **why)
 		nl_socket_free(sk);
 		return NULL;
 	}
+	/* Lets us ask for one table; a kernel that cannot sends them all. */
+	(void)setsockopt(nl_socket_get_fd(sk), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
 	return sk;
 }
 
-/* ---- one rule ---- */
+/* ---- what is wanted ---- */
 
-static struct nl_addr *make_addr(int family, const struct ipsp_addr *a, unsigned len)
+static void want(struct survey *s, int family, uint8_t type, uint32_t metric, uint32_t oif)
 {
-	struct nl_addr *addr = nl_addr_build(family, a->octets, family == AF_INET ? 4 : 16);
-
-	if (addr)
-		nl_addr_set_prefixlen(addr, (int)len);
-	return addr;
+	s->wanted[s->n_wanted++] = (struct route){ .family = family, .type = type,
+						   .metric = metric, .oif = oif };
 }
 
-static struct rtnl_rule *make_rule(int family, uint32_t pref, uint32_t table)
+/* The blackholes first: the table is never without a route. */
+static void want_all(struct survey *s, const struct guard_view *v)
 {
-	struct rtnl_rule *r = rtnl_rule_alloc();
-
-	if (!r)
-		return NULL;
-	rtnl_rule_set_family(r, family);
-	rtnl_rule_set_prio(r, pref);
-	rtnl_rule_set_table(r, table);
-	rtnl_rule_set_action(r, FR_ACT_TO_TBL);
-	return r;
-}
-
-static struct rtnl_rule *make_bypass_rule(int family)
-{
-	struct rtnl_rule *r = make_rule(family, IPSPD_RULE_PREF_BYPASS, RT_TABLE_MAIN);
-
-	if (r) {
-		rtnl_rule_set_mark(r, IPSPD_MARK_BYPASS);
-		rtnl_rule_set_mask(r, IPSPD_MARK_MASK);
-	}
-	return r;
-}
-
-static struct rtnl_rule *make_tun_rule(int family, const char *tun)
-{
-	struct rtnl_rule *r = make_rule(family, IPSPD_RULE_PREF_TUN, RT_TABLE_MAIN);
-
-	if (r && rtnl_rule_set_iif(r, tun) < 0) {
-		rtnl_rule_put(r);
-		return NULL;
-	}
-	return r;
-}
-
-static struct rtnl_rule *make_steer_rule(const struct guard_pair *p)
-{
-	int family = p->family == 4 ? AF_INET : AF_INET6;
-	struct rtnl_rule *r = make_rule(family, IPSPD_RULE_PREF_STEER, IPSPD_ROUTE_TABLE);
-	struct nl_addr *src = make_addr(family, &p->src, p->src_len);
-	struct nl_addr *dst = make_addr(family, &p->dst, p->dst_len);
-	bool good = r && src && dst;
-
-	/* Length 0 is not given: the kernel takes it for an address. */
-	if (good && p->src_len > 0)
-		good = rtnl_rule_set_src(r, src) == 0;
-	if (good && p->dst_len > 0)
-		good = rtnl_rule_set_dst(r, dst) == 0;
-	if (src)
-		nl_addr_put(src);
-	if (dst)
-		nl_addr_put(dst);
-	if (!good && r) {
-		rtnl_rule_put(r);
-		r = NULL;
-	}
-	return r;
+	want(s, AF_INET, RTN_BLACKHOLE, IPSPD_BLACKHOLE_METRIC, 0);
+	want(s, AF_INET6, RTN_BLACKHOLE, IPSPD_BLACKHOLE_METRIC, 0);
+	if (!v->tun_ifindex)
+		return;
+	want(s, AF_INET, RTN_UNICAST, TUN_METRIC, v->tun_ifindex);
+	want(s, AF_INET6, RTN_UNICAST, TUN_METRIC, v->tun_ifindex);
 }
 
 /* ---- what is there ---- */
 
-static bool is_ours(struct rtnl_rule *r)
+static uint32_t number(struct nlattr *a)
 {
-	uint32_t pref = rtnl_rule_get_prio(r), table = rtnl_rule_get_table(r);
-
-	return (pref == IPSPD_RULE_PREF_STEER && table == IPSPD_ROUTE_TABLE) ||
-	       (pref == IPSPD_RULE_PREF_BYPASS && table == RT_TABLE_MAIN) ||
-	       (pref == IPSPD_RULE_PREF_TUN && table == RT_TABLE_MAIN);
+	return a && nla_len(a) >= 4 ? nla_get_u32(a) : 0;
 }
 
-static void read_prefix(struct nl_addr *from, uint8_t family, struct ipsp_addr *to, uint8_t *len)
+static bool is_wanted(struct survey *s, const struct rtmsg *h, struct nlattr **a)
 {
-	to->family = family;
-	*len = 0;
-	if (!from || nl_addr_get_len(from) != ipsp_addr_size(family))
-		return;
-	memcpy(to->octets, nl_addr_get_binary_addr(from), ipsp_addr_size(family));
-	*len = (uint8_t)nl_addr_get_prefixlen(from);
-}
+	/* The kernel gives an IPv6 blackhole a device, which means nothing. */
+	uint32_t oif = h->rtm_type == RTN_BLACKHOLE ? 0 : number(a[RTA_OIF]);
 
-static struct guard_pair read_pair(struct rtnl_rule *r)
-{
-	struct guard_pair p = { .family = rtnl_rule_get_family(r) == AF_INET ? 4 : 6 };
+	if (h->rtm_dst_len != 0 || h->rtm_src_len != 0 || h->rtm_tos != 0 || a[RTA_GATEWAY] ||
+	    a[RTA_MULTIPATH] || a[RTA_ENCAP])
+		return false;
+	for (size_t i = 0; i < s->n_wanted; i++) {
+		struct route *w = &s->wanted[i];
 
-	read_prefix(rtnl_rule_get_src(r), p.family, &p.src, &p.src_len);
-	read_prefix(rtnl_rule_get_dst(r), p.family, &p.dst, &p.dst_len);
-	return p;
-}
-
-static int cmp_pairs(const void *a, const void *b)
-{
-	return guard_pair_cmp((const struct guard_pair *)a, (const struct guard_pair *)b);
-}
-
-static bool is_steered(const struct guard_view *v, const struct guard_pair *p)
-{
-	return v->steered.n > 0 && bsearch(p, v->steered.items, v->steered.n, sizeof(*p),
-					   cmp_pairs) != NULL;
-}
-
-/* Does v ask for this rule of ours? */
-static bool is_wanted(const struct guard_view *v, struct rtnl_rule *r)
-{
-	switch (rtnl_rule_get_prio(r)) {
-	case IPSPD_RULE_PREF_BYPASS:
-		return rtnl_rule_get_mark(r) == IPSPD_MARK_BYPASS &&
-		       rtnl_rule_get_mask(r) == IPSPD_MARK_MASK;
-	case IPSPD_RULE_PREF_TUN: {
-		const char *iif = rtnl_rule_get_iif(r);
-
-		return v->tun_ifindex && iif && strcmp(iif, v->tun_name) == 0;
+		if (w->family != h->rtm_family || w->type != h->rtm_type ||
+		    w->metric != number(a[RTA_PRIORITY]) || w->oif != oif)
+			continue;
+		w->seen = true;
+		return true;
 	}
-	default: {
-		struct guard_pair p = read_pair(r);
-
-		return is_steered(v, &p);
-	}
-	}
+	return false;
 }
 
-/* ---- rules ---- */
-
-static int add_rule(struct nl_sock *sk, struct rtnl_rule *r, int family, const char **why)
+static void print_route(FILE *f, const struct rtmsg *h, struct nlattr **a)
 {
-	if (!r) {
-		*why = "ip rule: no memory";
-		return -ENOMEM;
+	fprintf(f, "%s route table %d: ", h->rtm_family == AF_INET ? "ip" : "ip -6",
+		IPSPD_ROUTE_TABLE);
+	if (h->rtm_type == RTN_BLACKHOLE)
+		fputs("blackhole default\n", f);
+	else
+		fprintf(f, "default dev %u\n", number(a[RTA_OIF]));
+}
+
+static int take_route(struct nl_msg *m, void *arg)
+{
+	struct survey *s = (struct survey *)arg;
+	struct nlmsghdr *nlh = nlmsg_hdr(m);
+	struct nlattr *a[RTA_MAX + 1];
+	const struct rtmsg *h = (const struct rtmsg *)nlmsg_data(nlh);
+
+	if (nlh->nlmsg_type != RTM_NEWROUTE || nlmsg_parse(nlh, sizeof(*h), a, RTA_MAX, NULL) < 0 ||
+	    (a[RTA_TABLE] ? number(a[RTA_TABLE]) : h->rtm_table) != IPSPD_ROUTE_TABLE ||
+	    (h->rtm_flags & RTM_F_CLONED))
+		return NL_OK;
+	if (s->print) {
+		print_route(s->print, h, a);
+		return NL_OK;
 	}
-	int err = rtnl_rule_add(sk, r, NLM_F_EXCL);
-	rtnl_rule_put(r);
-	if (err < 0 && err != -NLE_EXIST && !family_is_absent(family, err))
-		return fail(why, "ip rule", err);
+	if (is_wanted(s, h, a) || s->n_foreign == FOREIGN_MAX)
+		return NL_OK;
+	struct nl_msg *request = nlmsg_alloc_simple(RTM_DELROUTE, 0);
+	if (request && nlmsg_append(request, nlmsg_data(nlh), (size_t)nlmsg_datalen(nlh),
+				    NLMSG_ALIGNTO) == 0)
+		s->foreign[s->n_foreign++] = request;
+	else
+		nlmsg_free(request);	/* the next round has it again */
+	return NL_OK;
+}
+
+static int dump(struct nl_sock *sk, int family, struct survey *s)
+{
+	struct rtmsg h = { .rtm_family = (unsigned char)family };
+	struct nl_msg *m = nlmsg_alloc_simple(RTM_GETROUTE, NLM_F_DUMP);
+
+	if (!m || nlmsg_append(m, &h, sizeof(h), NLMSG_ALIGNTO) < 0 ||
+	    nla_put_u32(m, RTA_TABLE, IPSPD_ROUTE_TABLE) < 0) {
+		nlmsg_free(m);
+		return -NLE_NOMEM;
+	}
+	nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, take_route, s);
+	int err = nl_send_auto(sk, m);
+	err = err < 0 ? err : nl_recvmsgs_default(sk);
+	nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_DEFAULT, NULL, NULL);
+	nlmsg_free(m);
+	/* A table without routes need not exist. */
+	return err == -NLE_OBJ_NOTFOUND || family_is_absent(family, err) ? 0 : err;
+}
+
+static int dump_both(struct nl_sock *sk, struct survey *s)
+{
+	int err = dump(sk, AF_INET, s);
+
+	return err < 0 ? err : dump(sk, AF_INET6, s);
+}
+
+/* ---- one look and what follows from it ---- */
+
+static struct nl_msg *make_request(const struct route *r)
+{
+	const struct rtmsg h = {
+		.rtm_family = (unsigned char)r->family, .rtm_type = r->type,
+		.rtm_table = RT_TABLE_UNSPEC, .rtm_protocol = RTPROT_STATIC,
+		.rtm_scope = r->family == AF_INET && r->oif ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
+	};
+	struct nl_msg *m = nlmsg_alloc_simple(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+
+	if (m && (nlmsg_append(m, (void *)(uintptr_t)&h, sizeof(h), NLMSG_ALIGNTO) < 0 ||
+		  nla_put_u32(m, RTA_TABLE, IPSPD_ROUTE_TABLE) < 0 ||
+		  nla_put_u32(m, RTA_PRIORITY, r->metric) < 0 ||
+		  (r->oif && nla_put_u32(m, RTA_OIF, r->oif) < 0))) {
+		nlmsg_free(m);
+		return NULL;
+	}
+	return m;
+}
+
+/* @return 1: added; 0: cannot be, and need not; -errno */
+static int add_route(struct nl_sock *sk, const struct route *r, const char **why)
+{
+	struct nl_msg *m = make_request(r);
+	int err = m ? nl_send_sync(sk, m) : -NLE_NOMEM;
+
+	if (err >= 0 || err == -NLE_EXIST)
+		return 1;
+	/* A TUN that is down, or has IPv6 switched off: then the blackhole stands, and nothing leaks. */
+	if (err != -NLE_NOMEM && (r->oif || family_is_absent(r->family, err)))
+		return 0;
+	return fail(why, "ip route blackhole", err);
+}
+
+static int change_routes(struct nl_sock *sk, struct survey *s, struct guard_changes *changes,
+			 const char **why)
+{
+	for (size_t i = 0; i < s->n_wanted; i++) {
+		int rc = s->wanted[i].seen ? 0 : add_route(sk, &s->wanted[i], why);
+
+		if (rc < 0)
+			return rc;
+		changes->routes_missing += (unsigned)rc;
+	}
+	while (s->n_foreign > 0) {
+		int err = nl_send_sync(sk, s->foreign[--s->n_foreign]);
+
+		if (err == 0)
+			changes->routes_foreign++;
+	}
 	return 0;
 }
 
-static int add_missing(struct nl_sock *sk, const struct guard_view *v, struct nl_cache *have,
-		       const char **why)
+static int apply_routes(struct nl_sock *sk, const struct guard_view *v,
+			struct guard_changes *changes, const char **why)
 {
-	struct guard_pairs there = { NULL, 0, 0 };
 	int rc = 0;
+	bool all = false;
 
-	/* What is there is looked up by address, not by one question to the kernel for each. */
-	there.items = (struct guard_pair *)calloc((size_t)nl_cache_nitems(have) + 1,
-						  sizeof(*there.items));
-	if (!there.items) {
-		*why = "ip rule: no memory";
-		return -ENOMEM;
-	}
-	for (struct nl_object *o = nl_cache_get_first(have); o; o = nl_cache_get_next(o)) {
-		struct rtnl_rule *r = (struct rtnl_rule *)o;
+	for (unsigned round = 0; rc == 0 && !all && round < ROUNDS_MAX; round++) {
+		struct survey s = { .n_wanted = 0 };
 
-		if (is_ours(r) && rtnl_rule_get_prio(r) == IPSPD_RULE_PREF_STEER)
-			there.items[there.n++] = read_pair(r);
+		if (v)
+			want_all(&s, v);
+		int err = dump_both(sk, &s);
+		if (err < 0 && err != -NLE_DUMP_INTR)
+			rc = fail(why, "ip route", err);
+		all = err == 0 && s.n_foreign < FOREIGN_MAX;
+		if (rc == 0 && err == 0)
+			rc = change_routes(sk, &s, changes, why);
+		while (s.n_foreign > 0)
+			nlmsg_free(s.foreign[--s.n_foreign]);
 	}
-	if (there.n > 0)
-		qsort(there.items, there.n, sizeof(*there.items), cmp_pairs);
-	for (size_t i = 0; rc == 0 && i < sizeof(families) / sizeof(families[0]); i++) {
-		rc = add_rule(sk, make_bypass_rule(families[i]), families[i], why);
-		if (rc == 0 && v->tun_ifindex)
-			rc = add_rule(sk, make_tun_rule(families[i], v->tun_name), families[i],
-				      why);
-	}
-	for (size_t i = 0; rc == 0 && i < v->steered.n; i++) {
-		const struct guard_pair *p = &v->steered.items[i];
-
-		if (there.n > 0 && bsearch(p, there.items, there.n, sizeof(*p), cmp_pairs))
-			continue;
-		rc = add_rule(sk, make_steer_rule(p), p->family == 4 ? AF_INET : AF_INET6, why);
-	}
-	guard_pairs_fini(&there);
 	return rc;
 }
 
-/* v NULL: all of ours. */
-static int remove_unwanted(struct nl_sock *sk, const struct guard_view *v, struct nl_cache *have,
-			   const char **why)
+int guard_route_apply(const struct guard_view *v, struct guard_changes *changes, const char **why)
 {
-	for (struct nl_object *o = nl_cache_get_first(have); o; o = nl_cache_get_next(o)) {
-		struct rtnl_rule *r = (struct rtnl_rule *)o;
-
-		if (!is_ours(r) || (v && is_wanted(v, r)))
-			continue;
-		int err = rtnl_rule_delete(sk, r, 0);
-		if (err < 0 && err != -NLE_OBJ_NOTFOUND)
-			return fail(why, "ip rule", err);
-	}
-	return 0;
-}
-
-/* ---- routes ---- */
-
-static struct rtnl_route *make_route(int family, uint8_t type, uint32_t metric)
-{
-	static const uint8_t zero[16];
-	struct rtnl_route *r = rtnl_route_alloc();
-	struct nl_addr *all = nl_addr_build(family, zero, family == AF_INET ? 4 : 16);
-
-	if (!r || !all) {
-		if (r)
-			rtnl_route_put(r);
-		if (all)
-			nl_addr_put(all);
-		return NULL;
-	}
-	nl_addr_set_prefixlen(all, 0);
-	rtnl_route_set_family(r, (uint8_t)family);
-	rtnl_route_set_dst(r, all);
-	nl_addr_put(all);
-	rtnl_route_set_table(r, IPSPD_ROUTE_TABLE);
-	rtnl_route_set_type(r, type);
-	rtnl_route_set_priority(r, metric);
-	rtnl_route_set_protocol(r, RTPROT_STATIC);
-	return r;
-}
-
-static struct rtnl_route *make_blackhole(int family)
-{
-	return make_route(family, RTN_BLACKHOLE, IPSPD_BLACKHOLE_METRIC);
-}
-
-static struct rtnl_route *make_tun_route(int family, uint32_t ifindex)
-{
-	struct rtnl_route *r = make_route(family, RTN_UNICAST, TUN_METRIC);
-	struct rtnl_nexthop *nh = rtnl_route_nh_alloc();
-
-	if (!r || !nh) {
-		if (r)
-			rtnl_route_put(r);
-		if (nh)
-			rtnl_route_nh_free(nh);
-		return NULL;
-	}
-	rtnl_route_set_scope(r, family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE);
-	rtnl_route_nh_set_ifindex(nh, (int)ifindex);
-	rtnl_route_add_nexthop(r, nh);
-	return r;
-}
-
-static int add_route(struct nl_sock *sk, struct rtnl_route *r, int family, const char *what,
-		     const char **why)
-{
-	if (!r) {
-		*why = "ip route: no memory";
-		return -ENOMEM;
-	}
-	int err = rtnl_route_add(sk, r, NLM_F_REPLACE);
-	rtnl_route_put(r);
-	if (err < 0 && !family_is_absent(family, err))
-		return fail(why, what, err);
-	return 0;
-}
-
-/* The blackhole first: the table is never without a route. */
-static int add_routes(struct nl_sock *sk, const struct guard_view *v, const char **why)
-{
-	int rc = 0;
-
-	for (size_t i = 0; rc == 0 && i < sizeof(families) / sizeof(families[0]); i++)
-		rc = add_route(sk, make_blackhole(families[i]), families[i],
-			       "ip route blackhole", why);
-	if (rc == 0 && v->tun_ifindex)
-		rc = add_route(sk, make_tun_route(AF_INET, v->tun_ifindex), AF_INET,
-			       "ip route default dev TUN", why);
-	/* IPv6 may be switched off on the device: then the blackhole stands, and nothing leaks. */
-	if (rc == 0 && v->tun_ifindex)
-		(void)add_route(sk, make_tun_route(AF_INET6, v->tun_ifindex), AF_INET6,
-				"ip -6 route default dev TUN", why);
-	return rc;
-}
-
-int guard_route_apply(const struct guard_view *v, const char **why)
-{
-	struct nl_cache *have = NULL;
 	struct nl_sock *sk = open_rtnl(why);
 
 	if (!sk)
 		return -EIO;
-	int rc = add_routes(sk, v, why);
-	if (rc == 0) {
-		int err = rtnl_rule_alloc_cache(sk, AF_UNSPEC, &have);
-
-		if (err < 0)
-			rc = fail(why, "ip rule", err);
-	}
+	int rc = apply_routes(sk, v, changes, why);
 	if (rc == 0)
-		rc = add_missing(sk, v, have, why);
-	if (rc == 0)
-		rc = remove_unwanted(sk, v, have, why);
-	if (have)
-		nl_cache_free(have);
+		rc = guard_rules_apply(sk, v, changes, why);
 	nl_socket_free(sk);
 	return rc;
-}
-
-static void delete_route(struct nl_sock *sk, struct rtnl_route *r)
-{
-	if (!r)
-		return;
-	/* Not there is as good as deleted. */
-	(void)rtnl_route_delete(sk, r, 0);
-	rtnl_route_put(r);
 }
 
 int guard_route_remove(const char **why)
 {
-	struct nl_cache *have = NULL;
+	struct guard_changes changes = { .table = false };
 	struct nl_sock *sk = open_rtnl(why);
 
 	if (!sk)
 		return -EIO;
-	int err = rtnl_rule_alloc_cache(sk, AF_UNSPEC, &have);
-	int rc = err < 0 ? fail(why, "ip rule", err) : remove_unwanted(sk, NULL, have, why);
-
-	for (size_t i = 0; rc == 0 && i < sizeof(families) / sizeof(families[0]); i++) {
-		delete_route(sk, make_route(families[i], RTN_UNICAST, TUN_METRIC));
-		delete_route(sk, make_blackhole(families[i]));
-	}
-	if (have)
-		nl_cache_free(have);
+	/* Rules first: one without its routes would let the next rule decide. */
+	int rc = guard_rules_apply(sk, NULL, &changes, why);
+	if (rc == 0)
+		rc = apply_routes(sk, NULL, &changes, why);
 	nl_socket_free(sk);
 	return rc;
-}
-
-static void print_rule(FILE *f, struct rtnl_rule *r)
-{
-	const char *ip = rtnl_rule_get_family(r) == AF_INET ? "ip" : "ip -6";
-	char a[IPSP_ADDR_TEXT], b[IPSP_ADDR_TEXT];
-
-	fprintf(f, "%s rule %" PRIu32 ":", ip, rtnl_rule_get_prio(r));
-	switch (rtnl_rule_get_prio(r)) {
-	case IPSPD_RULE_PREF_BYPASS:
-		fprintf(f, " fwmark 0x%x/0x%x lookup main\n", rtnl_rule_get_mark(r),
-			rtnl_rule_get_mask(r));
-		break;
-	case IPSPD_RULE_PREF_TUN:
-		fprintf(f, " iif %s lookup main\n", rtnl_rule_get_iif(r));
-		break;
-	default: {
-		struct guard_pair p = read_pair(r);
-
-		fprintf(f, " from %s/%u to %s/%u lookup %d\n", ipsp_addr_print(&p.src, a),
-			p.src_len, ipsp_addr_print(&p.dst, b), p.dst_len, IPSPD_ROUTE_TABLE);
-	}
-	}
-}
-
-static void print_route(FILE *f, struct rtnl_route *r)
-{
-	const char *ip = rtnl_route_get_family(r) == AF_INET ? "ip" : "ip -6";
-
-	if (rtnl_route_get_table(r) != IPSPD_ROUTE_TABLE)
-		return;
-	if (rtnl_route_get_type(r) == RTN_BLACKHOLE) {
-		fprintf(f, "%s route table %d: blackhole default\n", ip, IPSPD_ROUTE_TABLE);
-		return;
-	}
-	struct rtnl_nexthop *nh = rtnl_route_nexthop_n(r, 0);
-	fprintf(f, "%s route table %d: default dev %d\n", ip, IPSPD_ROUTE_TABLE,
-		nh ? rtnl_route_nh_get_ifindex(nh) : 0);
 }
 
 char *guard_route_show(void)
@@ -445,24 +304,11 @@ char *guard_route_show(void)
 	const char *why;
 	char *text = NULL;
 	size_t size = 0;
-	struct nl_cache *rules = NULL, *routes = NULL;
 	struct nl_sock *sk = open_rtnl(&why);
 	FILE *f = open_memstream(&text, &size);
+	struct survey s = { .print = f };
+	bool good = sk && f && guard_rules_print(sk, f) == 0 && dump_both(sk, &s) == 0;
 
-	if (sk && f && rtnl_rule_alloc_cache(sk, AF_UNSPEC, &rules) == 0 &&
-	    rtnl_route_alloc_cache(sk, AF_UNSPEC, 0, &routes) == 0) {
-		for (struct nl_object *o = nl_cache_get_first(rules); o; o = nl_cache_get_next(o)) {
-			if (is_ours((struct rtnl_rule *)o))
-				print_rule(f, (struct rtnl_rule *)o);
-		}
-		for (struct nl_object *o = nl_cache_get_first(routes); o; o = nl_cache_get_next(o))
-			print_route(f, (struct rtnl_route *)o);
-	}
-	bool good = routes != NULL;
-	if (rules)
-		nl_cache_free(rules);
-	if (routes)
-		nl_cache_free(routes);
 	if (sk)
 		nl_socket_free(sk);
 	if (f && fclose(f) != 0)

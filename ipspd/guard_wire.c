@@ -28,7 +28,7 @@ static int fail(const char **why, int err)
 	return err == -NLE_NOMEM ? -ENOMEM : -EIO;
 }
 
-static int add_rule(struct nl_sock *sk, int family, const char *iif)
+static int add_rule(struct nl_sock *sk, int family, const char *iif, unsigned *changed)
 {
 	struct rtnl_rule *r = rtnl_rule_alloc();
 
@@ -41,6 +41,7 @@ static int add_rule(struct nl_sock *sk, int family, const char *iif)
 	if (err == 0)
 		err = rtnl_rule_add(sk, r, NLM_F_EXCL);
 	rtnl_rule_put(r);
+	*changed += err == 0;
 	/* Without IPv6 in this kernel there is nothing of it to forward. */
 	if (family == AF_INET6 && (err == -NLE_AF_NOSUPPORT || err == -NLE_OPNOTSUPP))
 		return 0;
@@ -54,7 +55,7 @@ static bool is_wanted(struct rtnl_rule *r, const char *red, const char *black)
 	return red && iif && (strcmp(iif, red) == 0 || strcmp(iif, black) == 0);
 }
 
-static int remove_others(struct nl_sock *sk, const char *red, const char *black)
+static int remove_others(struct nl_sock *sk, const char *red, const char *black, unsigned *changed)
 {
 	struct nl_cache *have;
 	int err = rtnl_rule_alloc_cache(sk, AF_UNSPEC, &have);
@@ -65,8 +66,10 @@ static int remove_others(struct nl_sock *sk, const char *red, const char *black)
 	     o = nl_cache_get_next(o)) {
 		struct rtnl_rule *r = (struct rtnl_rule *)o;
 
-		if (rtnl_rule_get_prio(r) == IPSPD_RULE_PREF_WIRE && !is_wanted(r, red, black))
-			err = rtnl_rule_delete(sk, r, 0);
+		if (rtnl_rule_get_prio(r) != IPSPD_RULE_PREF_WIRE || is_wanted(r, red, black))
+			continue;
+		err = rtnl_rule_delete(sk, r, 0);
+		*changed += err == 0;
 		if (err == -NLE_OBJ_NOTFOUND)
 			err = 0;
 	}
@@ -74,18 +77,19 @@ static int remove_others(struct nl_sock *sk, const char *red, const char *black)
 	return err;
 }
 
-int guard_wire_apply(const char *red, const char *black, const char **why)
+int guard_wire_apply(const char *red, const char *black, unsigned *changed, const char **why)
 {
 	struct nl_sock *sk = nl_socket_alloc();
 	int err = sk ? nl_connect(sk, NETLINK_ROUTE) : -NLE_NOMEM;
 
+	*changed = 0;
 	for (size_t i = 0; err == 0 && red && i < N_FAMILIES; i++) {
-		err = add_rule(sk, families[i], red);
+		err = add_rule(sk, families[i], red, changed);
 		if (err == 0)
-			err = add_rule(sk, families[i], black);
+			err = add_rule(sk, families[i], black, changed);
 	}
 	if (err == 0)
-		err = remove_others(sk, red, black);
+		err = remove_others(sk, red, black, changed);
 	nl_socket_free(sk);
 	return err < 0 ? fail(why, err) : 0;
 }

@@ -15,8 +15,9 @@
 /**
  * Makes the rules those of the two interfaces: first what is missing, then what is too much.
  * @param red, black  names; both NULL: there is no bump, so there are no rules
+ * @param changed  out: how many rules were not as they should be, as far as it came
  * @return 0; -ENOMEM, -EIO with *why (static or internal)
  */
-int guard_wire_apply(const char *red, const char *black, const char **why);
+int guard_wire_apply(const char *red, const char *black, unsigned *changed, const char **why);
 
 #endif

@@ -15,11 +15,11 @@
  * the bypass mark. */
 #define IPSPD_MARK_REROUTE 0x00010000u
 
-/* The table whose default route is our TUN, with a blackhole behind it. */
+/* The table whose default route is our TUN, with a blackhole behind it; ours alone. */
 #define IPSPD_ROUTE_TABLE 26992
 #define IPSPD_BLACKHOLE_METRIC 0x7fffffffu
 
-/* Preferences of our ip rules; all stand before the main table's 32766. */
+/* Preferences of our ip rules, ours alone; all stand before the main table's 32766. */
 #define IPSPD_RULE_PREF_WIRE 26989	/* from an interface of a bump in the wire: nowhere */
 #define IPSPD_RULE_PREF_BYPASS 26990	/* marked: main table */
 #define IPSPD_RULE_PREF_TUN 26991	/* from our TUN: main table */

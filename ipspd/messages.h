@@ -58,6 +58,7 @@ enum ipspd_message {
 	MSG_AGENT,		/* parent to engine, fd: its end of a new channel to the agent */
 	MSG_RELOAD,		/* parent to agent, fd: options file to read again; answer: OPTIONS */
 	MSG_LOG_LEVEL,		/* parent to child: u8 priority to log up to; agent to parent: wanted */
+	MSG_GUARD_RESTORED,	/* parent to agent: u64 how often the guard was put back so far */
 	MSG_GEN_REFUSED,	/* engine to agent: u64 generation, u8 enum ipsp_err: nothing changed */
 	MSG_IMPORT_START,	/* agent to parent: u32 serial, u8 1: it may use the network, u32 seconds */
 	MSG_IMPORT_STOP,	/* agent to parent: u32 serial: it is not wanted any more */

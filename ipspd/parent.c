@@ -196,6 +196,8 @@ static void agent_begin(struct parent *p, struct child *c)
 		event_base_loopbreak(p->base);
 	} else if (agent_start_send(c->chan, &s) < 0) {
 		child_kill(c, "cannot be told to start");
+	} else {
+		parent_watch_tell(p);
 	}
 	p->agent_was_started = true;
 	if (options_fd >= 0)
@@ -446,13 +448,14 @@ static void close_all(struct parent *p)
 static int run(struct parent *p, const struct passwd *pw)
 {
 	p->status = 1;
-	if (open_all(p, pw) && start_loop(p)) {
+	if (open_all(p, pw) && start_loop(p) && parent_watch_start(p)) {
 		p->status = 0;
 		setproctitle("-ipspd: parent");
 		ipspd_log(LOG_NOTICE, "parent", "ipspd " PACKAGE_VERSION " starts");
 		child_start(&p->agent);
 		event_base_dispatch(p->base);
 	}
+	parent_watch_stop(p);
 	end_loop(p);
 	parent_guard_forget(p);
 	close_all(p);

@@ -7,6 +7,7 @@
  *	parent_wire.c		the two interfaces of a bump in the wire
  *	parent_guard.c		the agent's layers on their way into the guard
  *	parent_import.c		the import process
+ *	parent_watch.c		what other programs took from the guard is put back
  *
  * It alone keeps root. It parses its arguments and checks numbers and names that the agent sends;
  * it reads no packet, file or MIB.
@@ -26,6 +27,7 @@
 struct event;
 struct event_base;
 struct parent;
+struct parent_watch;
 
 /** Runs the daemon. @return exit status */
 int parent_main(const struct options *o);
@@ -81,6 +83,7 @@ struct parent {
 	struct event_base *base;
 	struct guard *guard;
 	struct guard_intake intake;
+	struct parent_watch *watch;	/* NULL before and after the event loop */
 	struct child agent;
 	struct child engine;
 	struct import_child import;
@@ -136,6 +139,10 @@ int open_control(const char *path, gid_t gid, const char **why);
 /** Opens what the attachment needs into s, and gives up the kernel's way past it.
  *  @return 0 or -errno with *why */
 int open_attachment(const struct attach *a, struct engine_start *s, const char **why);
+/** Opens the TUN of that name ("%d": the kernel's number), up, into s. @return 0 or -errno with *why */
+int open_tun(const char *name, struct engine_start *s, const char **why);
+/** Brings it up if it is down. @return 0 or -errno */
+int tun_bring_up(const char *name, bool *was_down);
 /** Counters' memory. @return fd, or -errno */
 int open_counters(void);
 /** Socket that gets what the guard logs. @return fd, or -errno with *why (static or internal) */
@@ -160,5 +167,13 @@ void close_wire(struct engine_start *s);
 bool parent_guard_message(struct parent *p, const struct chan_msg *m);
 /** Forgets a change that the agent did not finish. */
 void parent_guard_forget(struct parent *p);
+
+/* ---- parent_watch.c ---- */
+
+/** Watches from now on, in p's loop. @return false: it cannot, which was logged */
+bool parent_watch_start(struct parent *p);
+void parent_watch_stop(struct parent *p);
+/** Tells the agent how often the guard was put back. */
+void parent_watch_tell(struct parent *p);
 
 #endif

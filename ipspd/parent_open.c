@@ -205,26 +205,45 @@ static void write_sysctl(const char *family, const char *ifname, const char *nam
 		close(fd);
 }
 
-/* Up, with our MTU. @return 0 or -errno */
-static int bring_up(const char *ifname, uint32_t *ifindex)
+int tun_bring_up(const char *name, bool *was_down)
 {
-	struct ifreq ifr = { .ifr_mtu = TUN_MTU };
+	struct ifreq ifr = { .ifr_flags = 0 };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", ifname);
-	bool good = ioctl(fd, SIOCSIFMTU, &ifr) == 0 && ioctl(fd, SIOCGIFFLAGS, &ifr) == 0;
-	ifr.ifr_flags = (short)(ifr.ifr_flags | IFF_UP);
-	good = good && ioctl(fd, SIOCSIFFLAGS, &ifr) == 0 && ioctl(fd, SIOCGIFINDEX, &ifr) == 0;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	bool good = ioctl(fd, SIOCGIFFLAGS, &ifr) == 0;
+	*was_down = good && !(ifr.ifr_flags & IFF_UP);
+	if (*was_down) {
+		ifr.ifr_flags = (short)(ifr.ifr_flags | IFF_UP);
+		good = ioctl(fd, SIOCSIFFLAGS, &ifr) == 0;
+	}
 	int rc = good ? 0 : -errno;
 	close(fd);
-	if (good)
+	return rc;
+}
+
+/* Up, with our MTU. @return 0 or -errno */
+static int set_up(const char *ifname, uint32_t *ifindex)
+{
+	struct ifreq ifr = { .ifr_mtu = TUN_MTU };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool was_down;
+
+	if (fd < 0)
+		return -errno;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", ifname);
+	int rc = ioctl(fd, SIOCSIFMTU, &ifr) < 0 ? -errno : tun_bring_up(ifname, &was_down);
+	if (rc == 0 && ioctl(fd, SIOCGIFINDEX, &ifr) < 0)
+		rc = -errno;
+	close(fd);
+	if (rc == 0)
 		*ifindex = (uint32_t)ifr.ifr_ifindex;
 	return rc;
 }
 
-static int open_tun(const char *name, struct engine_start *s, const char **why)
+int open_tun(const char *name, struct engine_start *s, const char **why)
 {
 	struct ifreq ifr = { .ifr_flags = IFF_TUN | IFF_NO_PI };
 	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
@@ -239,7 +258,7 @@ static int open_tun(const char *name, struct engine_start *s, const char **why)
 		/* No addresses of its own; and packets that come out of it come from anywhere. */
 		write_sysctl("ipv6", ifr.ifr_name, "addr_gen_mode", "1");
 		write_sysctl("ipv4", ifr.ifr_name, "rp_filter", "2");
-		rc = bring_up(ifr.ifr_name, &s->tun_ifindex);
+		rc = set_up(ifr.ifr_name, &s->tun_ifindex);
 	}
 	if (rc < 0) {
 		close(fd);
@@ -254,7 +273,8 @@ static int open_tun(const char *name, struct engine_start *s, const char **why)
 
 int open_attachment(const struct attach *a, struct engine_start *s, const char **why)
 {
-	int rc = a->kind == ATTACH_PCAP ? 0 : guard_wire_apply(NULL, NULL, why);
+	unsigned changed;
+	int rc = a->kind == ATTACH_PCAP ? 0 : guard_wire_apply(NULL, NULL, &changed, why);
 
 	if (rc < 0 || a->kind == ATTACH_NONE)
 		return rc;

@@ -175,7 +175,8 @@ int open_wire(const struct attach *a, struct engine_start *s, const char **why)
 {
 	close_wire(s);
 	/* Before there is a way through the engine there is none through the kernel any more. */
-	int rc = guard_wire_apply(a->red, a->black, why);
+	unsigned changed;
+	int rc = guard_wire_apply(a->red, a->black, &changed, why);
 	if (rc < 0)
 		return rc;
 	int red = open_side(a->red, &s->red_ifindex, why);

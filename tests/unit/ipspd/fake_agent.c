@@ -170,6 +170,11 @@ void agent_stats_get(struct agent *a, struct agent_question *q)
 	ask(a, q);
 }
 
+uint64_t agent_guard_restored(const struct agent *a)
+{
+	return a->guard_restored;
+}
+
 void agent_guard_show(struct agent *a, struct agent_question *q)
 {
 	ask(a, q);
