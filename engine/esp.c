@@ -259,7 +259,8 @@ enum ipsp_reason ipsp_esp_unwrap(const struct ipsp_sa *sa, const struct ipsp_flo
 		return IPSP_REASON_PADDING;
 	if (next_header == NH_NONE)
 		return IPSP_REASON_DUMMY;
-	if (sa->mode == IPSP_MODE_TUNNEL)
+	if (sa->mode == IPSP_MODE_TUNNEL ||
+	    (sa->mode == IPSP_MODE_ANY && (next_header == NH_IPV4 || next_header == NH_IPV6)))
 		return unwrap_tunnel(flow, text, payload_len, next_header, packet, inner);
 	return unwrap_transport(sa, flow, text, payload_len, next_header, packet, inner);
 }

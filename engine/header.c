@@ -115,3 +115,14 @@ bool ipsp_checksum_finish(uint8_t *p, uint32_t len, uint32_t start, uint32_t off
 	put_be16(p + start + offset, sum ? sum : 0xffff);
 	return true;
 }
+
+uint16_t ipsp_upper_checksum(const struct ipsp_addr *src, const struct ipsp_addr *dst,
+			     uint8_t proto, const uint8_t *p, uint32_t len)
+{
+	uint32_t sum = (uint32_t)sum16(src->octets, 16) + sum16(dst->octets, 16) + (len >> 16) +
+		       (len & 0xffff) + proto + sum16(p, len);
+
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return sum == 0xffff ? 0xffff : (uint16_t)~sum;
+}

@@ -52,4 +52,11 @@ void ipsp_ecn_set(uint8_t *p, uint8_t family, uint8_t ecn);
  */
 bool ipsp_checksum_finish(uint8_t *p, uint32_t len, uint32_t start, uint32_t offset);
 
+/**
+ * Checksum of a next layer protocol over IPv6: RFC 8200 8.1. Never 0.
+ * @param p  its header, with 0 where the checksum goes, and its data: len octets
+ */
+uint16_t ipsp_upper_checksum(const struct ipsp_addr *src, const struct ipsp_addr *dst,
+			     uint8_t proto, const uint8_t *p, uint32_t len);
+
 #endif

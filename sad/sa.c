@@ -58,6 +58,8 @@ static bool mode_valid(const struct ipsp_sa_config *cfg)
 {
 	if (cfg->mode == IPSP_MODE_TRANSPORT)
 		return true;
+	if (cfg->mode == IPSP_MODE_ANY)
+		return cfg->dir == IPSP_INBOUND;
 	return cfg->mode == IPSP_MODE_TUNNEL && cfg->df >= IPSP_DF_COPY &&
 	       cfg->df <= IPSP_DF_CLEAR;
 }

@@ -23,6 +23,8 @@ struct vector {
 };
 
 #define SHA1_KEY_1 "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b"
+#define CCM_CLEAR "45000030000102030405060708090a0b0c0d0e0f101112131415161718191a1b" \
+		  "1c1d1e1f202122232425262701020204"
 
 static const struct vector vectors[] = {
 	{ /* RFC 3602 4, case 5 */
@@ -66,6 +68,90 @@ static const struct vector vectors[] = {
 		.clear = "79612077616e7420666f72206e6f7468696e673f",
 		.sealed = "79612077616e7420666f72206e6f7468696e673f",
 		.icv = "167f928588c5cc2eef8e3093caa0e87c",
+	}, { /* RFC 4868 2.7.2.2, AUTH384-2 */
+		.encr = IPSP_ENCR_NULL, .integ = IPSP_INTEG_HMAC_SHA2_384_192,
+		.encr_key = "",
+		.integ_key = "4a6566654a6566654a6566654a6566654a6566654a6566654a6566654a656665"
+			     "4a6566654a6566654a6566654a656665",
+		.header_iv = "7768617420646f20",
+		.clear = "79612077616e7420666f72206e6f7468696e673f",
+		.icv = "2c7353974f1842fd66d53c452ca42122b28c0b594cfb184d",
+	}, { /* RFC 4868 2.7.2.3, AUTH512-2 */
+		.encr = IPSP_ENCR_NULL, .integ = IPSP_INTEG_HMAC_SHA2_512_256,
+		.encr_key = "",
+		.integ_key = "4a6566654a6566654a6566654a6566654a6566654a6566654a6566654a656665"
+			     "4a6566654a6566654a6566654a6566654a6566654a6566654a6566654a656665",
+		.header_iv = "7768617420646f20",
+		.clear = "79612077616e7420666f72206e6f7468696e673f",
+		.icv = "cb370917ae8a7ce28cfd1d8f4705d6141c173b2a9362c15df235dfb251b15454",
+	}, { /* RFC 3686 6, TV 1 */
+		.encr = IPSP_ENCR_AES_CTR, .encr_key_bits = 128,
+		.integ = IPSP_INTEG_HMAC_SHA1_96,
+		.encr_key = "ae6852f8121067cc4bf7a5765577f39e" "00000030", .integ_key = SHA1_KEY_1,
+		.header_iv = "0000432100000001" "0000000000000000",
+		.clear = "53696e676c6520626c6f636b206d7367",
+		.sealed = "e4095d4fb7a7b3792d6175a3261311b8",
+	}, { /* RFC 3686 6, TV 4 */
+		.encr = IPSP_ENCR_AES_CTR, .encr_key_bits = 192,
+		.integ = IPSP_INTEG_HMAC_SHA1_96,
+		.encr_key = "16af5b145fc9f579c175f93e3bfb0eed863d06ccfdb78515" "00000048",
+		.integ_key = SHA1_KEY_1,
+		.header_iv = "0000432100000001" "36733c147d6d93cb",
+		.clear = "53696e676c6520626c6f636b206d7367",
+		.sealed = "4b55384fe259c9c84e7935a003cbe928",
+	}, { /* RFC 3686 6, TV 7 */
+		.encr = IPSP_ENCR_AES_CTR, .encr_key_bits = 256,
+		.integ = IPSP_INTEG_HMAC_SHA1_96,
+		.encr_key = "776beff2851db06f4c8a0542c8696f6c6a81af1eec96b4d37fc1d689e6c1c104"
+			    "00000060",
+		.integ_key = SHA1_KEY_1,
+		.header_iv = "0000432100000001" "db5672c97aa8f0b2",
+		.clear = "53696e676c6520626c6f636b206d7367",
+		.sealed = "145ad01dbf824ec7560863dc71e3e0c0",
+	}, { /* nothing is published with nonces of 11 octets: made with OpenSSL */
+		.encr = IPSP_ENCR_AES_CCM_8, .encr_key_bits = 128,
+		.encr_key = "000102030405060708090a0b0c0d0e0f" "a1a2a3", .integ_key = "",
+		.header_iv = "0000432100000001" "0001020304050607",
+		.clear = CCM_CLEAR,
+		.sealed = "7924a848247d433fc95391acf279541e45fcecd87965aaba7fc0604017ab78da"
+			  "debd249b5020fe165c19e818bb97c8b6",
+		.icv = "86d437fff31e8bb0",
+	}, { /* likewise */
+		.encr = IPSP_ENCR_AES_CCM_12, .encr_key_bits = 192,
+		.encr_key = "000102030405060708090a0b0c0d0e0f1011121314151617" "a1a2a3",
+		.integ_key = "",
+		.header_iv = "0000432100000001" "0001020304050607",
+		.clear = CCM_CLEAR,
+		.sealed = "0bee8aa62ba85c4a883fac5640ac44d0b31e57392e3c2a56e88aef3579583a37"
+			  "bd5652f1a8b42617fdd2424a0dd2f6f7",
+		.icv = "b320bef9200dce6c2771433b",
+	}, { /* likewise */
+		.encr = IPSP_ENCR_AES_CCM_16, .encr_key_bits = 256,
+		.encr_key = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+			    "a1a2a3",
+		.integ_key = "",
+		.header_iv = "0000432100000001" "0001020304050607",
+		.clear = CCM_CLEAR,
+		.sealed = "27f99a171b9d87b5d80605297d6bfb435a2dbd8c91394d2bf2dc349b78b32833"
+			  "e9dca6b6d76aee3af955573bcb93860b",
+		.icv = "e932a319f61446d74b83d1ed1f01862e",
+	}, { /* draft-mcgrew-gcm-test-01 4, with the ICV cut as RFC 4106 6 says */
+		.encr = IPSP_ENCR_AES_GCM_8, .encr_key_bits = 128,
+		.esn = true, .seq_hi = 0x87654321,
+		.encr_key = "4c80cdefbb5d10da906ac73c3613a634" "2e443b68", .integ_key = "",
+		.header_iv = "0000432100000000" "4956ed7e3b244cfe",
+		.clear = "45000048699a000080114db7c0a80102c0a801010a9bf15638d3010000010000"
+			 "00000000045f736970045f756470037369700963796265726369747902646b00"
+			 "0021000101020201",
+		.icv = "459018148f6cbe72",
+	}, { /* likewise */
+		.encr = IPSP_ENCR_AES_GCM_12, .encr_key_bits = 192,
+		.encr_key = "feffe9928665731c6d6a8f9467308308feffe9928665731c" "cafebabe",
+		.integ_key = "",
+		.header_iv = "0000a5f80000000a" "facedbaddecaf888",
+		.clear = "45000028a4ad4000400678800a01038f0a010612802306b8cb712602dd6bb03e"
+			 "501016d075680001",
+		.icv = "95457b9652037f5318027b5b",
 	}, { /* draft-mcgrew-gcm-test-01 4: 64-bit numbers */
 		.encr = IPSP_ENCR_AES_GCM_16, .encr_key_bits = 128,
 		.esn = true, .seq_hi = 0x87654321,

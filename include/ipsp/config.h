@@ -39,13 +39,25 @@ struct ipsp_spd_list {
 };
 
 enum ipsp_proto { IPSP_PROTO_ESP = 50, IPSP_PROTO_AH = 51 };
-enum ipsp_mode { IPSP_MODE_TUNNEL = 1, IPSP_MODE_TRANSPORT = 2 };
+enum ipsp_mode {
+	IPSP_MODE_TUNNEL = 1,
+	IPSP_MODE_TRANSPORT = 2,
+	/* Inbound only: each packet's next header says it; IP in ESP is tunnel mode. For SAs of
+	 * which nobody said more, as in secrets files; policy always knows its mode. */
+	IPSP_MODE_ANY = 3,
+};
 enum ipsp_df { IPSP_DF_COPY = 1, IPSP_DF_SET = 2, IPSP_DF_CLEAR = 3 };
 
 /** Ciphers: the ESP transform numbers of the IPsec DOI (IANA "ESP transform identifiers"). */
 enum ipsp_encr {
 	IPSP_ENCR_NULL = 11,
 	IPSP_ENCR_AES_CBC = 12,
+	IPSP_ENCR_AES_CTR = 13,
+	IPSP_ENCR_AES_CCM_8 = 14,
+	IPSP_ENCR_AES_CCM_12 = 15,
+	IPSP_ENCR_AES_CCM_16 = 16,
+	IPSP_ENCR_AES_GCM_8 = 18,
+	IPSP_ENCR_AES_GCM_12 = 19,
 	IPSP_ENCR_AES_GCM_16 = 20,
 };
 
@@ -54,6 +66,8 @@ enum ipsp_integ {
 	IPSP_INTEG_NONE = 0,
 	IPSP_INTEG_HMAC_SHA1_96 = 2,
 	IPSP_INTEG_HMAC_SHA2_256_128 = 5,
+	IPSP_INTEG_HMAC_SHA2_384_192 = 6,
+	IPSP_INTEG_HMAC_SHA2_512_256 = 7,
 };
 
 #define IPSP_KEY_MAX 64	/* octets: AES-256 with a salt, HMAC-SHA2-512 */
@@ -91,7 +105,7 @@ struct ipsp_sa_config {
 	uint16_t encr;			/* enum ipsp_encr */
 	uint16_t encr_key_bits;		/* without salt */
 	uint16_t integ;			/* enum ipsp_integ */
-	struct ipsp_key encr_key;	/* with the salt last, RFC 4106 8.1 */
+	struct ipsp_key encr_key;	/* with the salt last: RFC 3686 5.1, 4106 8.1, 4309 7.1 */
 	struct ipsp_key integ_key;
 };
 

@@ -103,7 +103,8 @@ static void id_0(struct ipsp_sa_config *c) { c->id = 0; }
 static void counter_0(struct ipsp_sa_config *c) { c->counter_id = 0; }
 static void spi_255(struct ipsp_sa_config *c) { c->spi = 255; }
 static void dir_0(struct ipsp_sa_config *c) { c->dir = 0; }
-static void mode_3(struct ipsp_sa_config *c) { c->mode = 3; }
+static void mode_4(struct ipsp_sa_config *c) { c->mode = 4; }
+static void any_out(struct ipsp_sa_config *c) { c->mode = IPSP_MODE_ANY; c->dir = IPSP_OUTBOUND; }
 static void df_0(struct ipsp_sa_config *c) { c->df = 0; }
 static void df_4(struct ipsp_sa_config *c) { c->df = 4; }
 static void proto_ah(struct ipsp_sa_config *c) { c->proto = IPSP_PROTO_AH; }
@@ -129,7 +130,8 @@ static const struct {
 } refused[] = {
 	{ "id 0", id_0, IPSP_EINVAL }, { "counter id 0", counter_0, IPSP_EINVAL },
 	{ "SPI 255", spi_255, IPSP_EINVAL }, { "direction", dir_0, IPSP_EINVAL },
-	{ "mode", mode_3, IPSP_EINVAL }, { "df 0", df_0, IPSP_EINVAL },
+	{ "mode", mode_4, IPSP_EINVAL }, { "df 0", df_0, IPSP_EINVAL },
+	{ "any mode outbound", any_out, IPSP_EINVAL },
 	{ "df 4", df_4, IPSP_EINVAL }, { "AH", proto_ah, IPSP_ENOTSUP },
 	{ "family 5", family_5, IPSP_EINVAL }, { "two families", families, IPSP_EINVAL },
 	{ "window 48", window_48, IPSP_EINVAL }, { "window 8192", window_8192, IPSP_EINVAL },
