@@ -24,7 +24,7 @@ MAY_INCLUDE = {
     "ipspd": {"include/ipsp", "mibs", "agentx", "xml", "policy", "spd", "sad", "engine",
               "engine/crypto", "engine/io", "chan"},
     "ipspctl": {"chan", "ipspd", "mibs"},
-    "ipsp-pcap": {"include/ipsp", "engine/crypto", "engine/io"},
+    "ipsp-pcap": {"include/ipsp", "engine/crypto"},
 }
 LINES_MAX = 1000    # 800 is the guide; beyond this a file holds two things
 DOCUMENTS = ["README.md", "docs/ARCHITECTURE.md"]

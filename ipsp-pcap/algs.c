@@ -1,0 +1,64 @@
+/*
+ * ipsp-pcap/algs.c - names of algorithms: those of tcpdump's -E, and those it does not have.
+ */
+#include <strings.h>
+
+#include "engine/crypto/analysis.h"
+#include "ipsp-pcap/algs.h"
+
+#define AES(name, encr, salt, combined) \
+	{ "aes128-" name, encr, 128, salt, combined, false }, \
+	{ "aes192-" name, encr, 192, salt, combined, false }, \
+	{ "aes256-" name, encr, 256, salt, combined, false }
+
+static const struct pc_cipher ciphers[] = {
+	{ "none", IPSP_ENCR_NULL, 0, 0, false, false },
+	{ "null", IPSP_ENCR_NULL, 0, 0, false, false },
+	{ "des", ANALYSIS_ENCR_DES_CBC, 64, 0, false, true },
+	{ "des-cbc", ANALYSIS_ENCR_DES_CBC, 64, 0, false, true },
+	{ "3des", ANALYSIS_ENCR_3DES_CBC, 192, 0, false, true },
+	{ "3des-cbc", ANALYSIS_ENCR_3DES_CBC, 192, 0, false, true },
+	{ "blowfish", ANALYSIS_ENCR_BLOWFISH_CBC, 128, 0, false, true },
+	{ "blowfish-cbc", ANALYSIS_ENCR_BLOWFISH_CBC, 128, 0, false, true },
+	{ "cast128", ANALYSIS_ENCR_CAST_CBC, 128, 0, false, true },
+	{ "cast128-cbc", ANALYSIS_ENCR_CAST_CBC, 128, 0, false, true },
+	{ "cast", ANALYSIS_ENCR_CAST_CBC, 128, 0, false, true },
+	{ "cast-cbc", ANALYSIS_ENCR_CAST_CBC, 128, 0, false, true },
+	{ "aes128", IPSP_ENCR_AES_CBC, 128, 0, false, false },
+	{ "aes192", IPSP_ENCR_AES_CBC, 192, 0, false, false },
+	{ "aes256", IPSP_ENCR_AES_CBC, 256, 0, false, false },
+	AES("cbc", IPSP_ENCR_AES_CBC, 0, false),
+	AES("ctr", IPSP_ENCR_AES_CTR, 4, false),
+	AES("ccm-8", IPSP_ENCR_AES_CCM_8, 3, true),
+	AES("ccm-12", IPSP_ENCR_AES_CCM_12, 3, true),
+	AES("ccm-16", IPSP_ENCR_AES_CCM_16, 3, true),
+	AES("gcm-8", IPSP_ENCR_AES_GCM_8, 4, true),
+	AES("gcm-12", IPSP_ENCR_AES_GCM_12, 4, true),
+	AES("gcm-16", IPSP_ENCR_AES_GCM_16, 4, true),
+};
+
+static const struct pc_integrity integrities[] = {
+	{ "hmac-md5-96", ANALYSIS_INTEG_HMAC_MD5_96, 16, 12, true },
+	{ "hmac-sha1-96", IPSP_INTEG_HMAC_SHA1_96, 20, 12, false },
+	{ "hmac-sha2-256-128", IPSP_INTEG_HMAC_SHA2_256_128, 32, 16, false },
+	{ "hmac-sha2-384-192", IPSP_INTEG_HMAC_SHA2_384_192, 48, 24, false },
+	{ "hmac-sha2-512-256", IPSP_INTEG_HMAC_SHA2_512_256, 64, 32, false },
+};
+
+const struct pc_cipher *pc_cipher_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(ciphers) / sizeof(ciphers[0]); i++) {
+		if (!strcasecmp(ciphers[i].name, name))
+			return &ciphers[i];
+	}
+	return NULL;
+}
+
+const struct pc_integrity *pc_integrity_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(integrities) / sizeof(integrities[0]); i++) {
+		if (!strcasecmp(integrities[i].name, name))
+			return &integrities[i];
+	}
+	return NULL;
+}
