@@ -75,6 +75,9 @@ drive()
 	T_FAILED=$((T_FAILED + $(grep -c '^FAILED: ' "$TB_DIR/driver.out" || :)))
 }
 
+# What tshark calls a packet of the LANs in the clear.
+t_clear='ip.addr == 10.1.0.0/16 || ip.addr == 10.2.0.0/16 || ipv6.addr == fd00:1::/32 || ipv6.addr == fd00:2::/32'
+
 # sniff SPACE IF NAME; unsniff SPACE NAME; seen SPACE NAME FILTER: how many packets tshark finds.
 sniff()
 {

@@ -4,6 +4,8 @@ socket made inside a network namespace, no retransmission (a SET sent twice woul
 import ctypes
 import os
 import socket
+import threading
+import time
 
 CLONE_NEWNET = 0x40000000
 INTEGER, OCTETS, NULL, OID = 0x02, 0x04, 0x05, 0x06
@@ -91,6 +93,7 @@ class Client:
         self.sock = sock
         self.community = community.encode()
         self.timeout = timeout
+        self.hopeless = threading.Event()   # set: the agent is known to be dead, do not wait
         self.request = int.from_bytes(os.urandom(3), "big")
 
     def ask(self, kind, varbinds, first=0, second=0):
@@ -100,17 +103,17 @@ class Client:
         pdu = _tlv(kind, _number(INTEGER, self.request) + _number(INTEGER, first) +
                    _number(INTEGER, second) + _tlv(0x30, bindings))
         message = _tlv(0x30, _number(INTEGER, 1) + _tlv(OCTETS, self.community) + pdu)
-        self.sock.settimeout(self.timeout)
-        try:
-            self.sock.sendto(message, ("127.0.0.1", 161))
-            while True:
+        end = time.monotonic() + self.timeout
+        self.sock.settimeout(0.05)
+        self.sock.sendto(message, ("127.0.0.1", 161))
+        while time.monotonic() < end and not self.hopeless.is_set():
+            try:
                 answer = self._parse(self.sock.recv(65536))
-                if answer[0] == self.request:
-                    return answer[1:]
-        except ConnectionRefusedError:
-            return None     # nobody has the port: the message was not read
-        except socket.timeout:
-            return None
+            except socket.timeout:
+                continue
+            if answer[0] == self.request:
+                return answer[1:]
+        return None
 
     @staticmethod
     def _parse(octets):
