@@ -23,7 +23,7 @@ const struct ax_timing ax_timing_default = {
 	.idle_ms = 15000,
 	.reply_ms = 10000,
 	.set_wait_ms = 800,
-	.set_hold_ms = 5000,
+	.set_hold_ms = 8000,
 };
 
 /** A request of ours that the master has not answered. */

@@ -27,7 +27,11 @@ struct ax_timing {
 	unsigned set_hold_ms;	/* between two phases of a SET */
 };
 
-/** What a daemon uses; below Net-SNMP's 1 s for a first answer where a manager waits. */
+/**
+ * What a daemon uses. set_wait_ms is below Net-SNMP's 1 s for a first answer. set_hold_ms is above the
+ * 6 s that its master gives another subagent that hangs (1 s, and 5 times again) before it sends us
+ * UndoSet or CleanupSet, and below the 10 s that the command line waits for its turn.
+ */
 extern const struct ax_timing ax_timing_default;
 
 struct ax_session;
