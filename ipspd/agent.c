@@ -210,10 +210,33 @@ static void committed(void *arg, uint64_t generation, const struct mib_change *c
 	plan_idle(a);
 }
 
+static void advise(void)
+{
+	ipspd_log(LOG_CRIT, "store", "no policy is served without it, and the guard stays; "
+		  "ipspd(8), DIAGNOSTICS, says what to do");
+}
+
 static bool said(const char *what, const struct mib_diag *d)
 {
-	ipspd_log(LOG_CRIT, "store", "%s: %s: %s", what, d->object, d->text);
+	ipspd_log(LOG_CRIT, "store", "%s: %s%s%s", what, d->object, d->object[0] ? ": " : "",
+		  d->text);
+	advise();
 	return false;
+}
+
+/*
+ * The guard holds policy that the database does not know: the file, or its log, was lost or is an
+ * old one. Serving it would open what was closed.
+ */
+static bool is_older_than_guard(const struct agent *a, const char *path, uint64_t generation)
+{
+	if (generation >= a->start.guard_generation)
+		return false;
+	ipspd_log(LOG_CRIT, "store", "database: %s has generation %" PRIu64 ", but generation %"
+		  PRIu64 " was in force: it or its log was lost, or an older one is in its place",
+		  path, generation, a->start.guard_generation);
+	advise();
+	return true;
 }
 
 static bool no_memory(enum mib_err err)
@@ -234,6 +257,9 @@ static bool open_store(struct agent *a)
 	    MIB_OK)
 		return said("key of the secrets", &d);
 	snprintf(path, sizeof(path), "%s/%s", a->start.statedir, DB_NAME);
+	/* Looked at first: opening would make an empty one. */
+	if (access(path, F_OK) < 0 && errno == ENOENT && is_older_than_guard(a, path, 0))
+		return false;
 	if (mib_db_open(path, a->seal, &a->db, &d) != MIB_OK)
 		return said("database", &d);
 	if (no_memory(mib_store_new(mib_db_journal(a->db), boottime_cs, &a->store)) ||
@@ -245,6 +271,8 @@ static bool open_store(struct agent *a)
 		return false;
 	if (mib_db_load(a->db, a->store, report_left_out, a, &d) != MIB_OK)
 		return said("database", &d);
+	if (is_older_than_guard(a, path, mib_store_generation(a->store)))
+		return false;
 	ipspd_log(LOG_INFO, "store", "generation %" PRIu64 " is loaded; %zu rows are not ready",
 		  mib_store_generation(a->store), mib_store_rows_not_ready(a->store));
 	return true;

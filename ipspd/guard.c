@@ -135,7 +135,8 @@ static bool closed_layer(struct guard_layer *out)
 	memcpy(lists, closed, sizeof(closed));
 	g->lists = lists;
 	g->n_lists = 2;
-	*out = (struct guard_layer){ .gen = g };
+	/* It stands for a policy, whichever: an empty database must not open it. */
+	*out = (struct guard_layer){ .gen = g, .generation = 1 };
 	return true;
 }
 
@@ -286,6 +287,17 @@ void guard_inherit(struct guard *g)
 {
 	for (size_t i = 0; i < g->n_layers; i++)
 		g->layers[i].serial = 0;
+}
+
+uint64_t guard_generation(const struct guard *g)
+{
+	uint64_t newest = 0;
+
+	for (size_t i = 0; i < g->n_layers; i++) {
+		if (g->layers[i].generation > newest)
+			newest = g->layers[i].generation;
+	}
+	return newest;
 }
 
 int guard_change(struct guard *g, uint32_t keep_serial, struct guard_layer *layers, size_t n,

@@ -73,6 +73,12 @@ int guard_check(struct guard *g, unsigned parts, struct guard_changes *found, co
 /** Our TUN, which is exempt and which steering leads to; 0 and "": there is none. Applies. */
 int guard_set_tun(struct guard *g, uint32_t ifindex, const char *name, const char **why);
 
+/**
+ * The newest generation that it holds: policy that was in force, or about to be. A database of an
+ * older one is not what this guard was made for. 0: no policy so far.
+ */
+uint64_t guard_generation(const struct guard *g);
+
 /** Marks all layers as inherited: a new agent counts its serials anew. */
 void guard_inherit(struct guard *g);
 

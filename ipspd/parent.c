@@ -177,7 +177,8 @@ static void agent_begin(struct parent *p, struct child *c)
 {
 	struct agent_start s = { .log_level = (uint8_t)log_level(),
 				 .first = !p->agent_was_started,
-				 .background = !p->options->foreground };
+				 .background = !p->options->foreground,
+				 .guard_generation = guard_generation(p->guard) };
 	int options_fd = open_options_file(p->options), import_fd = open_import_file(p);
 
 	snprintf(s.statedir, sizeof(s.statedir), "%s", p->options->statedir);

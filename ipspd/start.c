@@ -74,6 +74,7 @@ int agent_start_send(struct chan *c, const struct agent_start *s)
 	chan_put_u8(&w, s->log_level);
 	chan_put_u8(&w, s->first);
 	chan_put_u8(&w, s->background);
+	chan_put_u64(&w, s->guard_generation);
 	put_text(&w, s->statedir);
 	put_text(&w, s->master);
 	put_text(&w, s->import_name);
@@ -89,6 +90,7 @@ bool agent_start_read(struct chan_msg *m, struct agent_start *s)
 	s->log_level = chan_get_u8(&r);
 	s->first = chan_get_u8(&r) != 0;
 	s->background = chan_get_u8(&r) != 0;
+	s->guard_generation = chan_get_u64(&r);
 	if (!get_text(&r, s->statedir, sizeof(s->statedir)) ||
 	    !get_text(&r, s->master, sizeof(s->master)) ||
 	    !get_text(&r, s->import_name, sizeof(s->import_name)) ||

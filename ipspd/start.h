@@ -27,6 +27,7 @@ struct agent_start {
 	uint8_t log_level;
 	bool first;			/* the first agent of this parent: -i is for it alone */
 	bool background;		/* let go of stderr once it serves */
+	uint64_t guard_generation;	/* guard_generation(): what the database must have reached */
 	int fds[AGENT_FDS];
 };
 

@@ -224,7 +224,8 @@ static void disconnect_pair(void)
 
 START_TEST(test_agents_start_arrives_with_its_descriptors_in_their_places)
 {
-	struct agent_start s = { .log_level = LOG_WARNING, .first = true };
+	struct agent_start s = { .log_level = LOG_WARNING, .first = true,
+				 .guard_generation = 1ull << 40 };
 	int pipes[2];
 
 	connect_pair();
@@ -241,6 +242,7 @@ START_TEST(test_agents_start_arrives_with_its_descriptors_in_their_places)
 	ck_assert_str_eq(got_agent.master, "unix:/m");
 	ck_assert(got_agent.first);
 	ck_assert(!got_agent.background);
+	ck_assert_uint_eq(got_agent.guard_generation, 1ull << 40);
 	ck_assert_int_eq(got_agent.fds[AGENT_FD_OPTIONS], -1);
 	ck_assert_int_eq(write(got_agent.fds[AGENT_FD_IMPORT], "x", 1), 1);
 	char c;
