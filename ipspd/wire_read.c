@@ -398,12 +398,17 @@ static struct wire_gen *take(struct wire_builder *b)
 		.selectors = s, .n_selectors = b->selectors.n,
 		.sas = (struct ipsp_sa_config *)b->sas.items, .n_sas = b->sas.n,
 	};
+	/* Without any, s and e are null and must not be added to, not even 0. */
 	for (size_t i = 0; i < g->n_entries; i++) {
-		g->entries[i].selectors = g->entries[i].n_selectors ? s : NULL;
+		if (g->entries[i].n_selectors == 0)
+			continue;
+		g->entries[i].selectors = s;
 		s += g->entries[i].n_selectors;
 	}
 	for (size_t i = 0; i < g->n_lists; i++) {
-		g->lists[i].entries = g->lists[i].n_entries ? e : NULL;
+		if (g->lists[i].n_entries == 0)
+			continue;
+		g->lists[i].entries = e;
 		e += g->lists[i].n_entries;
 	}
 	b->lists = b->entries = b->selectors = b->sas = (struct array){ NULL, 0, 0 };

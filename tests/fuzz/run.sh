@@ -46,7 +46,7 @@ run_one()
 	fi
 	input=$(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1)
 	echo "$1: FAILED, reproduce with $dir/build/tests/fuzz/fuzz_$1 ${input:-(no input: $log)}"
-	grep -m 3 -E 'ERROR: |SUMMARY: |runtime error: ' "$log" || tail -n 5 "$log"
+	grep -m 3 -E 'ERROR: |SUMMARY: |runtime error: |must hold' "$log" || tail -n 5 "$log"
 	return 1
 }
 
