@@ -17,20 +17,6 @@
 
 #define TRIES_MAX 5000
 
-static const char rows[] =
-	"+ cred k Type=sharedSecret Credential=0x32*32 AdminStatus=enabled\n"
-	"+ esp e CipherTransformId=12 CipherKeyLength=256 IntegrityAlgorithmId=5\n"
-	"+ pre p,2 ESPSPI=300 ESPTransformName=e ESPEncSecretName=k ESPAuthSecretName=k\n"
-	"+ clfr 1 AddrType=ipv4 Protocol=6\n"
-	"+ filter f LogicType=or\n"
-	"+ subfilter f,1 Subfilter=diffServMultiFieldClfrAddrType.1\n"
-	"+ rule old Filter=spdCompFiltDescription.\"f\" Action=spdAcceptAction.0\n"
-	"+ rule sa Filter=spdTrueFilter.0 Action=ipsaSaPreActActionDescription.\"p\",2\n"
-	"+ rule spare Filter=spdTrueFilter.0 Action=spdDropAction.0\n"
-	"+ contents g,1 ComponentName=old\n"
-	"+ contents g,2 ComponentName=sa\n"
-	"+ endpoint 2,2 Name=g";
-
 static const struct {
 	const char *name;
 	const char *rows;
@@ -43,16 +29,7 @@ static const struct {
 	{ "a key in use is changed", "= cred k Credential=0x33*32" },
 	{ "a row is destroyed", "- rule spare" },
 	{ "rows of many tables are created, what names others first",
-	  "+ endpoint 1,3 Name=h\n"
-	  "+ contents h,2 ComponentName=deny\n"
-	  "+ contents h,1 ComponentName=new\n"
-	  "+ rule new Filter=diffServMultiFieldClfrAddrType.7 "
-	  "Action=ipsaSaPreActActionDescription.\"q\",1\n"
-	  "+ rule deny Filter=spdTrueFilter.0 Action=spdDropAction.0\n"
-	  "+ clfr 7 AddrType=ipv6 SrcAddr=2001:db8:: SrcPrefixLength=32\n"
-	  "+ pre q,1 ESPSPI=500 ESPTransformName=e2 ESPEncSecretName=k2 ESPAuthSecretName=k2\n"
-	  "+ esp e2 CipherTransformId=12 CipherKeyLength=256 IntegrityAlgorithmId=5\n"
-	  "+ cred k2 Type=sharedSecret Credential=0x34*32 AdminStatus=enabled" },
+	  world_many_tables },
 	{ "a policy goes, what is named first",
 	  "- cred k\n- esp e\n- pre p,2\n- clfr 1\n- filter f\n- subfilter f,1\n- rule old\n"
 	  "- rule sa\n- contents g,1\n- contents g,2\n- endpoint 2,2" },
@@ -73,7 +50,7 @@ static struct ax_buf pdu;
 
 static void setup(void)
 {
-	world_init(&w, rows);
+	world_init(&w, world_rows);
 }
 
 static void teardown(void)

@@ -20,6 +20,34 @@
 #define TRANSACTION 1
 #define SESSION 7
 
+const char world_rows[] =
+	"+ cred k Type=sharedSecret Credential=0x32*32 AdminStatus=enabled\n"
+	"+ esp e CipherTransformId=12 CipherKeyLength=256 IntegrityAlgorithmId=5\n"
+	"+ pre p,2 ESPSPI=300 ESPTransformName=e ESPEncSecretName=k ESPAuthSecretName=k\n"
+	"+ clfr 1 AddrType=ipv4 Protocol=6\n"
+	"+ filter f LogicType=or\n"
+	"+ subfilter f,1 Subfilter=diffServMultiFieldClfrAddrType.1\n"
+	"+ rule old Filter=spdCompFiltDescription.\"f\" Action=spdAcceptAction.0\n"
+	"+ rule sa Filter=spdTrueFilter.0 Action=ipsaSaPreActActionDescription.\"p\",2\n"
+	"+ rule spare Filter=spdTrueFilter.0 Action=spdDropAction.0\n"
+	"+ contents g,1 ComponentName=old\n"
+	"+ contents g,2 ComponentName=sa\n"
+	"+ endpoint 2,2 Name=g";
+
+const char world_many_tables[] =
+	"+ endpoint 1,3 Name=h\n"
+	"+ contents h,2 ComponentName=deny\n"
+	"+ contents h,1 ComponentName=new\n"
+	"+ rule new Filter=diffServMultiFieldClfrAddrType.7 "
+	"Action=ipsaSaPreActActionDescription.\"q\",1\n"
+	"+ rule deny Filter=spdTrueFilter.0 Action=spdDropAction.0\n"
+	"+ clfr 7 AddrType=ipv6 SrcAddr=2001:db8:: SrcPrefixLength=32\n"
+	"+ pre q,1 ESPSPI=500 ESPTransformName=e2 ESPEncSecretName=k2 ESPAuthSecretName=k2\n"
+	"+ esp e2 CipherTransformId=12 CipherKeyLength=256 IntegrityAlgorithmId=5\n"
+	"+ cred k2 Type=sharedSecret Credential=0x34*32 AdminStatus=enabled";
+
+const struct mib_binder *const *world_binders;
+
 static void on_answer(void *arg, const struct ax_header *request, uint16_t error, uint16_t index)
 {
 	struct world *w = arg;
@@ -63,6 +91,8 @@ void world_open(struct world *w)
 	ck_assert_msg(mib_db_open(w->path, w->seal, &w->db, &d) == MIB_OK, "%s", d.text);
 	ck_assert_int_eq(mib_store_new(mib_db_journal(w->db), fx_clock, &w->store), MIB_OK);
 	ck_assert_int_eq(pol_bind(w->store), MIB_OK);
+	for (size_t i = 0; world_binders && world_binders[i]; i++)
+		ck_assert_int_eq(mib_store_add_binder(w->store, world_binders[i]), MIB_OK);
 	ck_assert_msg(mib_db_load(w->db, w->store, NULL, NULL, &d) == MIB_OK, "%s", d.text);
 	/* No answer ever waits: times are for other tests. */
 	ck_assert_int_eq(ax_sets_new(w->base, w->store, 60000, 60000, &ops, w, &w->log, &w->sets),

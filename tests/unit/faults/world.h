@@ -26,6 +26,15 @@ struct world {
 	uint16_t error, index;
 };
 
+/** A policy with a rule, a compound filter and a manual SA in use; and a rule "spare" that is not. */
+extern const char world_rows[];
+
+/** A second policy in seven tables, what names others before what is named. */
+extern const char world_many_tables[];
+
+/** Binders beside those of policy/, for world_init and after; ends with NULL. NULL: none. */
+extern const struct mib_binder *const *world_binders;
+
 /** Begins with those rows (tests/unit/policy/rowtext.h). Aborts the test when it cannot. */
 void world_init(struct world *w, const char *rows);
 void world_fini(struct world *w);
