@@ -65,6 +65,8 @@ static void answer(struct agent *a, struct agent_parse *q, enum mib_err err,
 		let_go(a);
 	}
 	leave_line(a, q);
+	if (err != MIB_OK)
+		import_records_fini(&records);
 	q->done(q, err, &records, d);
 	import_records_fini(&records);
 	start_first(a);

@@ -1,8 +1,10 @@
 /*
  * tests/fuzz/fuzz_xml.c - files an operator might import, against a store that holds something.
  *
- * Through the parser, the records that it sends, and their reader. Whatever the file, the store stays sound: a refusal or a dry run leaves it octet for octet, and
- * what has come in goes out and in again unchanged.
+ * Through the parser, the records that it sends, and their reader. Whatever the file, the store
+ * stays sound: a refusal or a dry run leaves it octet for octet, and what has come in goes out and
+ * in again unchanged. What begins with an octet below the tab is no file, but records and messages
+ * of an import process that was taken over.
  */
 #include "config.h"
 
@@ -127,6 +129,41 @@ static void try(struct mib_store *s, int file, bool replace)
 	close(after);
 }
 
+/* Records as an import process might send them that its file has taken over. */
+static void hostile(struct mib_store *s, const uint8_t *data, size_t size)
+{
+	const struct xml_import_options o = { .who = "fuzz" };
+	struct import_records records = { 0 };
+	int before = export(s), after;
+	struct xml_summary sum;
+	struct xml_seal seal;
+	struct xml_diag d;
+	enum mib_err err;
+
+	must(import_records_add(&records, data, size));
+	(void)import_records_seal(&records, &seal);
+	err = import_records_apply(s, &records, &o, &sum, &d);
+	must(err == MIB_OK || d.diag.text[0] != '\0');
+	after = export(s);
+	must(err == MIB_OK || same_files(before, after));
+	import_records_fini(&records);
+	close(before);
+	close(after);
+}
+
+static void messages(const uint8_t *data, size_t size)
+{
+	struct chan_msg m = { .data = data, .len = size };
+	struct import_job job;
+	struct xml_diag d;
+	enum mib_err err;
+
+	if (import_job_read(&m, &job))
+		must(job.url[0] != '\0' && memchr(job.url, '\0', sizeof(job.url)) != NULL);
+	if (import_refused_read(&m, &err, &d))
+		must(err != MIB_OK && err != MIB_BUSY);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	int first = file_of(first_state, sizeof(first_state) - 1), file = file_of(data, size);
@@ -135,8 +172,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	must(mib_store_new(NULL, stopped_clock, &s) == MIB_OK);
 	must(import(s, first, false, false, &sum) == MIB_OK);
-	try(s, file, false);
-	try(s, file, true);
+	/* No file begins like a record: an octet below the space. */
+	if (size > 0 && data[0] < '\t') {
+		hostile(s, data, size);
+		messages(data, size);
+	} else {
+		try(s, file, false);
+		try(s, file, true);
+	}
 	mib_store_free(s);
 	close(first);
 	close(file);

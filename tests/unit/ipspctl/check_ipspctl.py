@@ -4,9 +4,13 @@
 What is asked (the request's JSON and file), what is shown, and the exit status: 0 done, 1 refused or
 no answer, 2 usage. The frame is written out here: version 1, zero, type, length, then the payload.
 """
+import hashlib
+import hmac
 import json
 import os
+import pty
 import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -14,12 +18,15 @@ import tempfile
 import threading
 import unittest
 
-REQUEST, ITEM, END, PART = 1, 2, 3, 4
+REQUEST, ITEM, END, PART, KEY = 1, 2, 3, 4, 5
 IPSPCTL = os.path.join(os.environ.get('TB_BUILD', '.'), 'ipspctl', 'ipspctl')
 
 
 def frame(kind, payload):
     return struct.pack('>BBHI', 1, 0, kind, len(payload)) + payload
+
+
+ASKED = object()    # among a daemon's frames: the client is to send a key now
 
 
 class Daemon:
@@ -28,6 +35,7 @@ class Daemon:
     def __init__(self, path, frames, write=None):
         self.request = None
         self.file = None
+        self.key = None
         self.frames = frames
         self.write = write
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -55,7 +63,21 @@ class Daemon:
                 for fd in fds:
                     os.close(fd)
             for f in self.frames:
-                peer.sendall(f)
+                if f is not ASKED:
+                    peer.sendall(f)
+                elif not self.take_key(peer):
+                    return
+
+    def take_key(self, peer):
+        """The answer to a question for a key: an empty message with a pipe."""
+        data, fds, _, _ = socket.recv_fds(peer, 70000, 4)
+        if not data:
+            return False
+        assert struct.unpack('>BBHI', data) == (1, 0, KEY, 0), data
+        assert stat.S_ISFIFO(os.fstat(fds[0]).st_mode)
+        self.key = os.read(fds[0], 4096)
+        os.close(fds[0])
+        return True
 
     def stop(self):
         self.listener.shutdown(socket.SHUT_RDWR)
@@ -111,6 +133,10 @@ class Usage(Case):
         ['set', 'T', 'i', 'c=v', 'no'], ['set', 'T', 'i', '=v'], ['create'],
         ['create', 'T', 'i', 'j'], ['delete'], ['delete', 'T', 'i', 'j'], ['import'],
         ['import', '--replace'], ['import', 'a', 'b'], ['import', 'a', '--nonsense'],
+        ['import', 'a', '--timeout'], ['import', 'a', '--timeout', 'x'], ['import', 'a', '--with-secrets'],
+        ['import', 'a', '--key-file', 'b', '--passphrase-file', 'c'],
+        ['import', 'a', '--key-file', 'b', '--without-secrets'], ['export', '--key-file', 'a'],
+        ['export', '--replace'], ['export', 'a', 'b'],
         ['import', 'a', '--merge', '--replace'], ['export', 'a', 'b'], ['export', '--nonsense'],
         ['wait', '--generation'], ['wait', '--generation', 'x'], ['wait', '--generation', ''],
         ['wait', '--timeout', '-1'], ['wait', '--timeout', '99999999999999999999'],
@@ -278,6 +304,120 @@ class Files(Case):
                                     stdout=full)
         self.assertEqual(done.returncode, 1)
         self.assertIn(b'standard output', done.stderr)
+
+
+SALT = bytes(range(16))
+
+
+def question(kind):
+    return item(seal={'kind': kind, 'salt': SALT.hex()})
+
+
+class Secrets(Case):
+    """Keys as python's hashlib makes them."""
+
+    def private(self, name, content):
+        path = self.path(name, content)
+        os.chmod(path, 0o600)
+        return path
+
+    def scrypt(self, passphrase):
+        return hashlib.scrypt(passphrase, salt=SALT, n=65536, r=8, p=1, maxmem=1 << 28, dklen=64)
+
+    def test_passphrase_of_a_file_becomes_a_key(self):
+        path = self.private('pass', b'correct horse\nsecond line\n')
+        for command in (['export', '--with-secrets'], ['import', self.path('a.xml', b'<data/>')]):
+            done, daemon = self.converse([*command, '--passphrase-file', path],
+                                         [question('passphrase'), ASKED, DONE])
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(daemon.key, self.scrypt(b'correct horse'))
+            self.assertNotIn(b'horse', json.dumps(daemon.request).encode())
+
+    def test_key_file_becomes_a_key(self):
+        content = bytes(range(0x40, 0x60))
+        path = self.private('key', content)
+        done, daemon = self.converse(['export', '--with-secrets', '--key-file', path],
+                                     [question('key-file'), ASKED, DONE])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(daemon.request, {'command': 'export', 'secrets': 'key-file'})
+        self.assertEqual(daemon.key,
+                         hmac.new(content, b'ipspd key file' + SALT, hashlib.sha512).digest())
+
+    def refused(self, words, kind, reason):
+        done, daemon = self.converse(words, [question(kind), ASKED])
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(reason, done.stderr)
+        self.assertNotIn(b'closed the connection', done.stderr)
+        self.assertIsNone(daemon.key)
+
+    def test_bad_keys_are_refused_here(self):
+        xml = self.path('a.xml', b'<data/>')
+        for content, reason in ((b'', b'empty'), (b'\n', b'empty'), (b'x' * 2000, b'too long')):
+            path = self.private('pass', content)
+            self.refused(['import', xml, '--passphrase-file', path], 'passphrase', reason)
+        path = self.private('key', b'x' * 33)
+        self.refused(['import', xml, '--key-file', path], 'key-file', b'32 octets')
+        self.refused(['import', xml, '--key-file', path], 'passphrase', b'not under a key file')
+        self.refused(['import', xml, '--passphrase-file', path], 'key-file', b'--key-file')
+        os.chmod(path, 0o640)
+        self.refused(['import', xml, '--key-file', path], 'key-file', b'0600')
+        self.refused(['import', xml, '--key-file', self.path('none')], 'key-file', b'No such file')
+
+    def on_terminal(self, words, typed):
+        """Runs it with a terminal of its own; what it shows, and the daemon's end."""
+        daemon = Daemon(self.socket, [question('passphrase'), ASKED, DONE])
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execv(IPSPCTL, [IPSPCTL, '-s', self.socket, *words])
+        shown = b''
+        for answer in typed:
+            while not shown.endswith(b': '):
+                shown += os.read(terminal, 1)
+            os.write(terminal, answer)
+            shown += os.read(terminal, 2)
+        try:
+            while piece := os.read(terminal, 4096):
+                shown += piece
+        except OSError:
+            pass    # the other end of a terminal is gone
+        _, status = os.waitpid(pid, 0)
+        os.close(terminal)
+        daemon.stop()
+        os.unlink(self.socket)
+        return os.waitstatus_to_exitcode(status), shown, daemon
+
+    def test_terminal_is_asked_without_echo(self):
+        status, shown, daemon = self.on_terminal(['import', self.path('a.xml', b'<data/>')],
+                                                 [b'correct horse\n'])
+        self.assertEqual(status, 0, shown)
+        self.assertEqual(daemon.key, self.scrypt(b'correct horse'))
+        self.assertNotIn(b'horse', shown)
+
+    def test_new_passphrase_is_asked_twice(self):
+        words = ['export', self.path('out.xml'), '--with-secrets']
+        status, shown, daemon = self.on_terminal(words, [b'one\n', b'one\n'])
+        self.assertEqual(status, 0, shown)
+        self.assertEqual(daemon.key, self.scrypt(b'one'))
+        status, shown, daemon = self.on_terminal(words, [b'one\n', b'two\n'])
+        self.assertEqual(status, 1)
+        self.assertIn(b'two different', shown)
+        self.assertIsNone(daemon.key)
+
+    def test_url_is_the_daemons_to_fetch(self):
+        for url in ('http://192.0.2.1/a', 'https://h/b', 'ftp://h/c'):
+            done, daemon = self.converse(['import', url, '--timeout', '5', '--without-secrets'])
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(daemon.request, {'command': 'import', 'url': url, 'timeout': 5,
+                                              'without-secrets': True})
+            self.assertIsNone(daemon.file)
+
+    def test_rows_that_are_not_ready_are_shown(self):
+        done, _ = self.converse(['import', 'http://h/a'], [
+            item(**{'not-ready': 'T."a": no secret\x1b'}),
+            item(**{'created': 1, 'changed': 0, 'destroyed': 0, 'rows-not-ready': 1,
+                    'generation': 4}), DONE])
+        self.assertEqual(done.stdout.decode().splitlines()[0], 'not ready: T."a": no secret\\x1b')
+        self.assertIn(b'1 rows are not ready', done.stdout)
 
 
 class Shown(Case):

@@ -143,6 +143,142 @@ START_TEST(test_export_fills_the_file)
 }
 END_TEST
 
+/* ---- the key of sealed secrets ---- */
+
+/* A pipe with so many octets. */
+static int pipe_of(size_t len)
+{
+	static const char octets[100] = "key";
+	int fds[2];
+
+	ck_assert_int_eq(pipe(fds), 0);
+	ck_assert_int_eq(write(fds[1], octets, len), (ssize_t)len);
+	close(fds[1]);
+	return fds[0];
+}
+
+/* Asks with a file and waits for the question; what it says is in *a. */
+static int begin_sealed(const char *json, int file, struct answer *a)
+{
+	struct json_object *seal = NULL;
+	int client = dial();
+
+	send_frame(client, CTL_REQUEST, json, strlen(json), file);
+	*a = answer_so_far(client);
+	ck_assert(!a->ended && !a->closed);
+	ck_assert_uint_eq(json_object_array_length(a->items), 1);
+	ck_assert(json_object_object_get_ex(item(a, 0), "seal", &seal));
+	ck_assert_str_eq(member(seal, "kind"), "passphrase");
+	ck_assert_uint_eq(strlen(member(seal, "salt")), 32);
+	forget(a);
+	return client;
+}
+
+static struct answer with_key(int client, int key)
+{
+	struct answer a;
+
+	send_frame(client, CTL_KEY, "", 0, key);
+	close(key);
+	a = answer_of(client);
+	close(client);
+	settle();
+	return a;
+}
+
+#define EXPORT_SEALED "{\"command\": \"export\", \"secrets\": \"passphrase\"}"
+#define IMPORT_SEALED "{\"command\": \"import\", \"secrets\": true}"
+
+START_TEST(test_secrets_are_sealed_under_the_key_that_comes)
+{
+	int file = memfd_create("test", MFD_CLOEXEC);
+	struct answer a;
+	int client;
+
+	must_do("{\"command\": \"create\", \"table\": \"ipsaCredentialTable\", \"index\": \"k\","
+		" \"values\": {\"ipsaCredType\": \"sharedSecret\","
+		" \"ipsaCredCredential\": \"0x736563726574\"}}");
+	client = begin_sealed(EXPORT_SEALED, file, &a);
+	a = with_key(client, pipe_of(64));
+	ck_assert_msg(a.ended && !a.error, "%s", member(a.error, "text"));
+	forget(&a);
+	client = begin_sealed(IMPORT_SEALED, file, &a);
+	a = with_key(client, pipe_of(64));
+	ck_assert_msg(a.ended && !a.error, "%s", member(a.error, "text"));
+	ck_assert_str_eq(member(item(&a, 0), "changed"), "0");
+	forget(&a);
+	a = ask_file("{\"command\": \"import\"}", file);
+	ck_assert_str_eq(member(a.error, "object"), "sealedSecrets");
+	forget(&a);
+	a = ask_file("{\"command\": \"import\", \"without-secrets\": true}", file);
+	ck_assert(a.ended && !a.error);
+	forget(&a);
+	close(file);
+}
+END_TEST
+
+START_TEST(test_key_of_another_length_or_kind_is_refused)
+{
+	int file = memfd_create("test", MFD_CLOEXEC);
+	struct answer a;
+
+	for (size_t len = 0; len < 100; len += 13) {
+		a = with_key(begin_sealed(EXPORT_SEALED, file, &a), pipe_of(len));
+		ck_assert_ptr_nonnull(strstr(member(a.error, "text"), "64 octets"));
+		forget(&a);
+	}
+	a = with_key(begin_sealed(EXPORT_SEALED, file, &a), file_of(RULE_FILE));
+	ck_assert_ptr_nonnull(strstr(member(a.error, "text"), "pipe"));
+	forget(&a);
+	ck_assert_int_eq(lseek(file, 0, SEEK_END), 0);
+	close(file);
+}
+END_TEST
+
+START_TEST(test_key_that_nobody_asked_for_closes_the_connection)
+{
+	int client = dial();
+	struct answer a = with_key(client, pipe_of(64));
+
+	ck_assert(a.closed);
+	forget(&a);
+}
+END_TEST
+
+START_TEST(test_client_that_leaves_instead_of_a_key_is_forgotten)
+{
+	int file = memfd_create("test", MFD_CLOEXEC);
+	struct answer a;
+
+	close(begin_sealed(EXPORT_SEALED, file, &a));
+	settle();
+	ck_assert_int_eq(lseek(file, 0, SEEK_END), 0);
+	close(file);
+}
+END_TEST
+
+static const struct {
+	const char *json, *text;
+} bad_imports[] = {
+	{ "{\"command\": \"import\", \"url\": \"file:///etc/passwd\"}", "http" },
+	{ "{\"command\": \"import\", \"url\": \"ftp://h/x\"}", "http" },
+	{ "{\"command\": \"import\", \"url\": \"HTTPS:/h\"}", "http" },
+	{ "{\"command\": \"import\", \"url\": \"http://h/\", \"timeout\": 0}", "seconds" },
+	{ "{\"command\": \"import\", \"url\": \"http://h/\", \"timeout\": 601}", "seconds" },
+	{ "{\"command\": \"import\", \"url\": \"http://h\\u0000/\"}", "valid" },
+	{ "{\"command\": \"export\", \"secrets\": \"rot13\"}", "anonymous" },
+};
+
+START_TEST(test_bad_words_of_files_are_refused)
+{
+	struct answer a = ask(bad_imports[_i].json);
+
+	ck_assert_msg(strstr(member(a.error, "text"), bad_imports[_i].text) != NULL, "%s: %s",
+		      bad_imports[_i].json, member(a.error, "text"));
+	forget(&a);
+}
+END_TEST
+
 START_TEST(test_file_that_could_stall_the_agent_is_refused)
 {
 	char path[] = "/var/tmp/check_control.XXXXXX";
@@ -506,6 +642,12 @@ int main(void)
 	tcase_add_test(c, test_rows_come_in_order_however_many);
 	tcase_add_test(c, test_bad_file_is_refused_with_its_line);
 	tcase_add_test(c, test_dry_run_and_replace_reach_the_importer);
+	tcase_add_test(c, test_secrets_are_sealed_under_the_key_that_comes);
+	tcase_add_test(c, test_key_of_another_length_or_kind_is_refused);
+	tcase_add_test(c, test_key_that_nobody_asked_for_closes_the_connection);
+	tcase_add_test(c, test_client_that_leaves_instead_of_a_key_is_forgotten);
+	tcase_add_loop_test(c, test_bad_words_of_files_are_refused, 0,
+			    (int)COUNT(bad_imports));
 	tcase_add_test(c, test_export_fills_the_file);
 	tcase_add_test(c, test_file_that_could_stall_the_agent_is_refused);
 	tcase_add_test(c, test_status_says_where_things_stand);

@@ -3,6 +3,7 @@
 
 #include <check.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,6 +101,11 @@ static void act_unlink(void)
 	unlink("/nonexistent");
 }
 
+static void act_thread(void)
+{
+	syscall(SYS_clone, CLONE_THREAD | CLONE_SIGHAND | CLONE_VM, NULL, NULL, NULL, 0);
+}
+
 static const struct {
 	const char *name;
 	enum ipspd_role role;
@@ -123,6 +129,22 @@ static const struct {
 	{ "engine signals", ROLE_ENGINE, act_kill },
 	{ "engine mounts", ROLE_ENGINE, act_mount },
 	{ "engine changes its user", ROLE_ENGINE, act_setuid },
+	{ "import executes a program", ROLE_IMPORT, act_exec },
+	{ "import makes a process", ROLE_IMPORT, act_fork },
+	{ "import makes a thread", ROLE_IMPORT, act_thread },
+	{ "import opens a TCP socket", ROLE_IMPORT, act_tcp },
+	{ "import unlinks a file", ROLE_IMPORT, act_unlink },
+	{ "import traces", ROLE_IMPORT, act_ptrace },
+	{ "import signals", ROLE_IMPORT, act_kill },
+	{ "import changes its user", ROLE_IMPORT, act_setuid },
+	{ "fetch executes a program", ROLE_FETCH, act_exec },
+	{ "fetch makes a process", ROLE_FETCH, act_fork },
+	{ "fetch opens a raw socket", ROLE_FETCH, act_raw_socket },
+	{ "fetch opens a packet socket", ROLE_FETCH, act_packet_socket },
+	{ "fetch unlinks a file", ROLE_FETCH, act_unlink },
+	{ "fetch traces", ROLE_FETCH, act_ptrace },
+	{ "fetch signals", ROLE_FETCH, act_kill },
+	{ "fetch changes its user", ROLE_FETCH, act_setuid },
 };
 
 START_TEST(test_forbidden_call_ends_the_process)
@@ -170,6 +192,38 @@ static void act_executable_memory(void)
 		_exit(1);
 }
 
+static bool opens(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* Not even what everyone may read. */
+static void act_no_files(void)
+{
+	if (opens("/etc/passwd", O_RDONLY) || opens("/dev/null", O_RDWR) || opens(".", O_RDONLY) ||
+	    opens("/etc/nsswitch.conf", O_RDONLY) || access("/", F_OK) == 0)
+		_exit(1);
+}
+
+static void act_resolver_files(void)
+{
+	if (!opens("/etc/nsswitch.conf", O_RDONLY) || opens("/etc/nsswitch.conf", O_RDWR))
+		_exit(1);
+	if (opens("/etc/passwd", O_RDONLY) || opens("/proc/self/maps", O_RDONLY) ||
+	    opens("/tmp", O_TMPFILE | O_RDWR) || opens("/tmp/check_sandbox", O_CREAT | O_RDWR))
+		_exit(2);
+}
+
+static void act_no_unix(void)
+{
+	if (socket(AF_UNIX, SOCK_STREAM, 0) >= 0)
+		_exit(1);
+}
+
 static const struct {
 	const char *name;
 	enum ipspd_role role;
@@ -181,6 +235,14 @@ static const struct {
 	{ "engine reads, writes, allocates", ROLE_ENGINE, act_ordinary },
 	{ "engine asks the kernel's routing", ROLE_ENGINE, act_engine_netlink },
 	{ "engine is refused executable memory", ROLE_ENGINE, act_executable_memory },
+	{ "import reads, writes, allocates", ROLE_IMPORT, act_ordinary },
+	{ "import finds no file", ROLE_IMPORT, act_no_files },
+	{ "import is refused executable memory", ROLE_IMPORT, act_executable_memory },
+	{ "fetch reads, writes, allocates", ROLE_FETCH, act_ordinary },
+	{ "fetch opens a TCP socket", ROLE_FETCH, act_tcp },
+	{ "fetch finds the resolver's files alone", ROLE_FETCH, act_resolver_files },
+	{ "fetch is refused sockets of this machine", ROLE_FETCH, act_no_unix },
+	{ "fetch is refused executable memory", ROLE_FETCH, act_executable_memory },
 };
 
 START_TEST(test_what_a_role_needs_is_allowed)
