@@ -249,6 +249,10 @@ static int go(struct run *run)
 {
 	bool good;
 
+	if (!pc_sandbox_hide()) {
+		complain("the process cannot be hidden from others");
+		return EXIT_BROKEN;
+	}
 	if (!load_secrets(run) || !open_files(run)) {
 		complain(run->diag.text);
 		return EXIT_WRONG;

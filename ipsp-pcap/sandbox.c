@@ -66,6 +66,11 @@ static bool allow_memory(scmp_filter_ctx filter)
 				      &not_exec) == 0;
 }
 
+bool pc_sandbox_hide(void)
+{
+	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
+}
+
 bool pc_sandbox_enter(void)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
@@ -73,8 +78,7 @@ bool pc_sandbox_enter(void)
 
 	if (!filter)
 		return false;
-	good = prctl(PR_SET_DUMPABLE, WITH_SANITIZERS, 0, 0, 0) == 0 &&
-	       allow(filter, calls, N_OF(calls)) && allow_memory(filter) &&
+	good = allow(filter, calls, N_OF(calls)) && allow_memory(filter) &&
 	       (!WITH_SANITIZERS || allow(filter, sanitizer_calls, N_OF(sanitizer_calls))) &&
 	       seccomp_load(filter) == 0;
 	seccomp_release(filter);

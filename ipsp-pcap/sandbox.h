@@ -6,7 +6,10 @@
 
 #include <stdbool.h>
 
-/** For the rest of the process's life: no files, no network, no programs, no core. */
+/** No core file and no other process's eyes from now on. Before the first secret is read. */
+bool pc_sandbox_hide(void);
+
+/** For the rest of the process's life: no files, no network, no programs. */
 bool pc_sandbox_enter(void);
 
 #endif

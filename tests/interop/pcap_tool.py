@@ -1,5 +1,6 @@
 """What the tests of ipsp-pcap share: captures written and read without any library, the tool, and
 scapy's SAs for each algorithm."""
+import atexit
 import json
 import logging
 import os
@@ -23,6 +24,7 @@ except ImportError as missing:
 
 PROGRAM = os.path.join(os.environ.get("TB_BUILD", "."), "ipsp-pcap/ipsp-pcap")
 DIR = tempfile.mkdtemp(prefix="ipsp-pcap-test-")
+atexit.register(shutil.rmtree, DIR, True)
 
 EN10MB, RAW, SLL, NULL = 1, 101, 113, 0
 KEY = bytes(range(0x10, 0xd0))
@@ -73,7 +75,6 @@ def check(name, good, detail=""):
 
 
 def finish():
-    shutil.rmtree(DIR)
     print("%d checks, %d failures" % (passed + len(failures), len(failures)))
     sys.exit(1 if failures else 0)
 

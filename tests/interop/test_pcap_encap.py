@@ -148,6 +148,25 @@ def judged_by_tshark():
     check("tcpdump opens IPv6", ": IP6 fd00:1::5.4003 > fd00:2::9.9: UDP, length 6" in got[2], got)
 
 
+def long_numbers():
+    """64-bit numbers over the end of 32 bits, and the same way back."""
+    for name, line in [("hmac", secret_line(0x6001, ENDS[4][1], AES, SHA1)),
+                       ("ccm", secret_line(0x6001, ENDS[4][1], cipher_named("aes256-ccm-16")))]:
+        clear = [octets(ip(4, *ENDS[4]) / payload(n)) for n in range(40)]
+        line += " esn seq=0x3ffffffe8"
+        encap(name, [line], clear)
+        sealed = [f.data for f in read_pcap(name + "-esp.pcap")[3]]
+        check(name + ": low halves", [parse(e)[ESP].seq for e in sealed] ==
+              [(0xffffffe9 + n) & 0xffffffff for n in range(40)])
+        counts, _ = run("decap", name, name + "-esp.pcap", name + "-back.pcap")
+        check(name + ": 64-bit numbers back",
+              [f.data for f in read_pcap(name + "-back.pcap")[3]] == clear, counts)
+        write_secrets("low", [line.replace(" esn", "").replace("0x3", "0x")])
+        counts, _ = run("decap", "low", name + "-esp.pcap", name + "-back.pcap")
+        check(name + ": the high half is under the ICV", counts.get("dropped") == {"icv": 40},
+              counts)
+
+
 def refusals():
     """What cannot be sealed is said with its line, before anything is written."""
     key = KEY[:16].hex()
@@ -177,5 +196,6 @@ all_algorithms()
 selectors()
 in_udp()
 judged_by_tshark()
+long_numbers()
 refusals()
 finish()
