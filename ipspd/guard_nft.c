@@ -4,6 +4,8 @@
  *   hook              layer of a generation      list of an interface      its boxes in order
  *   in, out  --jump-->  l0_in, l0_out  --goto-->   l0_in_3    --goto-->      l0_in_3_m
  *
+ * (_ah: the boxes for IPv6 packets with AH; _p: sorts out what is too short for its ports).
+ *
  * A chain that returns lets the packet go on to the next layer; drop is final. The hooks stand where
  * a packet looks as it does on the wire: before anything changes it inbound, after source NAT
  * outbound. A box is written exactly where nft can say it; fragments and headers that hide what a box
@@ -244,40 +246,57 @@ static void put_own_protocols(FILE *f, const struct guard_boxes *boxes)
 }
 
 /* IPv6 headers may hide the protocol from nft: sorts those packets out before any box is asked. */
-static void put_sorting(FILE *f, const char *name)
+static void put_sorting(FILE *f, const char *name, char next)
 {
 	static const char *const before_ah[] = { "ip6", "hbh", "rt", "dst", "frag" };
 
-	fprintf(f, "\t\tmeta nfproto ipv4 goto %s_m\n", name);
+	fprintf(f, "\t\tmeta nfproto ipv4 goto %s_%c\n", name, next);
 	for (size_t i = 0; i < sizeof(before_ah) / sizeof(before_ah[0]); i++)
 		fprintf(f, "\t\t%s nexthdr 51 goto %s_ah\n", before_ah[i], name);
 	/* True of every packet whose protocol can be found. */
-	fprintf(f, "\t\tmeta l4proto { 0-255 } goto %s_m\n\t\tcounter drop\n", name);
+	fprintf(f, "\t\tmeta l4proto { 0-255 } goto %s_%c\n\t\tcounter drop\n", name, next);
+}
+
+/*
+ * Drops what is too short for the ports its protocol has, and not a later fragment: a box that asks
+ * for ports would miss it, and the next one might pass it.
+ */
+static void put_ports_chain(FILE *f, const char *name)
+{
+	fprintf(f, "\tchain %s_p {\n", name);
+	fprintf(f, "\t\tip frag-off & 0x1fff != 0 goto %s_m\n", name);
+	fprintf(f, "\t\tfrag frag-off != 0 goto %s_m\n", name);
+	fprintf(f, "\t\tmeta l4proto != " HAVE_PORTS " goto %s_m\n", name);
+	/* True of every packet that has one. */
+	fprintf(f, "\t\tth dport { 0-65535 } goto %s_m\n\t\tcounter drop\n\t}\n", name);
 }
 
 static bool put_list(FILE *f, const struct ipsp_spd_list *l, const char *name, size_t max,
 		     bool log)
 {
 	struct guard_boxes boxes;
-	bool beyond = false;
+	bool beyond = false, ports = false;
 
 	if (!guard_boxes_make(l, max, &boxes))
 		return false;
 	for (size_t i = 0; i < boxes.n; i++) {
 		beyond |= boxes.items[i].s.family == 6 && asks_beyond_addresses(&boxes.items[i].s);
+		ports |= ipsp_selector_has_ports(&boxes.items[i].s);
 		if (!log)
 			boxes.items[i].log_id = 0;
 	}
 	put_boxes_chain(f, name, "m", &boxes, SEES_ALL);
 	if (beyond)
 		put_boxes_chain(f, name, "ah", &boxes, SEES_AH6);
+	if (ports)
+		put_ports_chain(f, name);
 	fprintf(f, "\tchain %s {\n", name);
 	if (l->dir == IPSP_INBOUND)
 		put_own_protocols(f, &boxes);
 	if (beyond)
-		put_sorting(f, name);
+		put_sorting(f, name, ports ? 'p' : 'm');
 	else
-		fprintf(f, "\t\tgoto %s_m\n", name);
+		fprintf(f, "\t\tgoto %s_%c\n", name, ports ? 'p' : 'm');
 	fputs("\t}\n", f);
 	guard_boxes_fini(&boxes);
 	return true;
