@@ -4,6 +4,7 @@
   udp SRC DST [PORT]     a clear UDP datagram
   frag SRC DST           the second fragment of one, which has no ports
   options SRC DST        IPv4 with options, IPv6 with a hop-by-hop header
+  storm SRC DST FILE     clear packets of all forms, again and again, until FILE is there
   replay PCAP FILTER     the first packet of a capture that the tshark filter finds, once more
   flip PCAP FILTER       the same with a new sequence number and one bit of the ICV changed
 
@@ -11,12 +12,15 @@ The frame goes to the link address that the neighbour table has for NEXT-HOP.
 """
 import ipaddress
 import logging
+import os
+import socket
 import subprocess
 import sys
+import time
 
 logging.getLogger("scapy").setLevel(logging.CRITICAL)
-from scapy.all import (Ether, IP, IPv6, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPOption_NOP,  # noqa: E402
-                       PadN, Raw, UDP, rdpcap, sendp)
+from scapy.all import (Ether, IP, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop,  # noqa: E402
+                       IPv6ExtHdrRouting, IPOption_NOP, PadN, Raw, UDP, rdpcap, sendp)
 
 
 def neighbour(interface, address):
@@ -41,6 +45,44 @@ def clear(src, dst, kind, port):
     return IPv6(src=src, dst=dst) / payload
 
 
+STORM = b"forged in the storm"
+
+
+def storm_forms(src, dst):
+    """Whole packets, fragments of all kinds, options and extension headers; each names itself."""
+    udp = UDP(sport=4807, dport=4807) / Raw(STORM)
+    if ipaddress.ip_address(src).version == 4:
+        head = IP(src=src, dst=dst)
+        return [head / udp, IP(src=src, dst=dst, options=[IPOption_NOP()] * 4) / udp,
+                IP(src=src, dst=dst, flags="MF", id=7) / udp, IP(src=src, dst=dst, frag=1, proto=17, id=7) / Raw(STORM),
+                IP(src=src, dst=dst, frag=100, proto=6, id=8) / Raw(STORM), IP(src=src, dst=dst, proto=51) / Raw(STORM),
+                IP(src=src, dst=dst, proto=253) / Raw(STORM)]
+    pad = [PadN(optdata=b"\0" * 4)]
+    head = IPv6(src=src, dst=dst)
+    return [head / udp, head / IPv6ExtHdrHopByHop(options=pad) / udp, head / IPv6ExtHdrDestOpt(options=pad) / udp,
+            head / IPv6ExtHdrRouting(segleft=0) / udp,
+            head / IPv6ExtHdrHopByHop(options=pad) / IPv6ExtHdrDestOpt(options=pad) / IPv6ExtHdrRouting(segleft=0) / udp,
+            head / IPv6ExtHdrFragment(offset=0, m=0, id=7) / udp, head / IPv6ExtHdrFragment(offset=0, m=1, id=8) / udp,
+            head / IPv6ExtHdrFragment(offset=1, nh=17, id=8) / Raw(STORM),
+            IPv6(src=src, dst=dst, nh=51) / Raw(b"\x11\4\0\0" + bytes(20)) / udp,
+            IPv6(src=src, dst=dst, nh=253) / Raw(STORM)]
+
+
+def storm(interface, mac, src, dst, until):
+    frames = [bytes(Ether(dst=mac) / packet) for packet in storm_forms(src, dst)]
+    out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    out.bind((interface, 0))
+    print("storm", flush=True)
+    while not os.path.exists(until):
+        for frame in frames:
+            try:
+                out.send(frame)
+            except OSError:     # the link is away for a moment
+                pass
+            # A pace, so that there is a processor left for those who judge.
+            time.sleep(0.01)
+
+
 def captured(pcap, wanted):
     numbers = subprocess.run(["tshark", "-r", pcap, "-Y", wanted, "-T", "fields", "-e", "frame.number"],
                              capture_output=True, text=True, check=True).stdout.split()
@@ -59,6 +101,9 @@ def damaged(packet):
 def main():
     interface, hop, kind, *rest = sys.argv[1:]
     mac = neighbour(interface, hop)
+    if kind == "storm":
+        storm(interface, mac, *rest)
+        return
     if kind in ("replay", "flip"):
         packet = captured(*rest)[Ether].payload
         if kind == "flip":
