@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""restart_driver.py kill|cold|snmpd: ends processes of both routers while managers SET rows on them.
+"""restart_driver.py kill|cold|master: ends processes of both routers while managers SET rows on them.
 
 Run by tests/net/test_restart_*.sh on a testbed whose policy is in force (TB_DIR, TB_TAG, TB_BUILD,
 TB_SRC). A manager for each router creates, changes and destroys rules, each with its filter and its
@@ -9,7 +9,7 @@ claims as tests/net/lib.sh does; exits 0 when all held.
 
   kill    RESTARTS kills (100) of agents, of engines and of parents each, at random moments
   cold    ROUNDS times (3) every process of both routers and both masters at once
-  snmpd   ROUNDS times (3) the masters are killed, stopped for a while, or not there at the start
+  master  ROUNDS times (2) the masters are killed, ended, and stopped for a while
 """
 import json
 import os
@@ -231,12 +231,12 @@ class Router:
                                *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               check=False)
 
-    def wait(self):
-        """Everything in force, the session open: the daemon may still be on its way up."""
+    def wait(self, *options):
+        """Everything in force: the daemon may still be on its way up."""
         end = time.monotonic() + LIMIT
         while True:
             self.keep_daemon()
-            done = self.ctl("wait", "--snmp", "--timeout", "30")
+            done = self.ctl("wait", *(options or ("--snmp", "--timeout", "30")))
             if done.returncode == 0 or time.monotonic() > end:
                 return done
             time.sleep(0.05)
@@ -423,12 +423,7 @@ def run_cold(routers, rng):
     """Numbers go on above the blocks that were reserved; rows are as answered."""
     for n in range(int(os.environ.get("ROUNDS", "3"))):
         when = "cold start %d" % (n + 1)
-        for r in routers:
-            r.manager.go_on()
-        before = [r.manager.answered for r in routers]
-        while any(r.manager.answered < b + 5 for r, b in zip(routers, before)):
-            time.sleep(0.01)
-        # From here on any moment is as good: mostly a SET is being answered.
+        at_work(routers)
         time.sleep(rng.random())
         kill_all(routers)
         blocks = {}
@@ -448,6 +443,60 @@ def run_cold(routers, rng):
                   "%s %s" % (numbers, blocks[r]))
 
 
+def at_work(routers):
+    """From here on, any moment is as good: mostly a SET is being answered."""
+    before = [r.manager.answered for r in routers]
+    for r in routers:
+        r.manager.go_on()
+    end = time.monotonic() + LIMIT
+    while any(r.manager.answered < b + 5 for r, b in zip(routers, before)) and \
+            time.monotonic() < end:
+        time.sleep(0.01)
+
+
+def end_master(router, number):
+    kill(router.snmpd_pid, number)
+    router.manager.client.hopeless.set()
+    if router.snmpd:
+        router.snmpd.wait()
+    end = time.monotonic() + LIMIT
+    while not router.snmpd and os.path.exists("/proc/%d" % router.snmpd_pid) and \
+            time.monotonic() < end:
+        time.sleep(0.01)
+
+
+def run_master(routers, rng):
+    """Masters come and go; other doors and packets do not care."""
+    for n in range(int(os.environ.get("ROUNDS", "2"))):
+        for number, what in ((signal.SIGKILL, "killed"), (signal.SIGTERM, "ended")):
+            at_work(routers)
+            time.sleep(rng.random())
+            for r in routers:
+                end_master(r, number)
+            done = routers[n % 2].ctl("wait", "--timeout", "30")
+            claim("without a master all is in force, round %d" % (n + 1), done.returncode == 0,
+                  done.stdout)
+            for r in routers:
+                r.start_snmpd()
+            for r in routers:
+                check(r, "master %s, round %d" % (what, n + 1))
+        at_work(routers)
+        time.sleep(rng.random())
+        for r in routers:
+            kill(r.snmpd_pid, signal.SIGSTOP)
+        for r in routers:
+            # A SET may stand between two phases: the command line waits for its turn.
+            done = r.ctl("create", "diffServMultiFieldClfrTable", str(900 + n),
+                         "diffServMultiFieldClfrAddrType=ipv4")
+            claim("%s: the command line has its turn beside a stopped master" % r.name,
+                  done.returncode == 0, done.stdout)
+        claim("packets cross beside stopped masters", ping("host-a", "10.2.0.2"))
+        for r in routers:
+            kill(r.snmpd_pid, signal.SIGCONT)
+        for r in routers:
+            check(r, "master stopped, round %d" % (n + 1))
+
+
 def main():
     seed = int(os.environ.get("RESTART_SEED") or random.SystemRandom().randrange(1 << 32))
     say("# RESTART_SEED=%d" % seed)
@@ -456,12 +505,16 @@ def main():
     started = time.monotonic()
     for r in routers:
         r.manager.start()
-    {"kill": run_kills, "cold": run_cold}[sys.argv[1]](routers, rng)
+    {"kill": run_kills, "cold": run_cold, "master": run_master}[sys.argv[1]](routers, rng)
     kill_all(routers)
     for r in routers:
         check_disk(r)
-        r.start_snmpd()
         r.start_daemon()
+    for r in routers:
+        done = r.wait("--timeout", "30")
+        claim(r.name + ": a daemon without a master brings everything into force",
+              done.returncode == 0, done.stdout)
+        r.start_snmpd()
     for r in routers:
         check(r, "at the end")
         m = r.manager
