@@ -141,6 +141,26 @@ static bool must_go(const struct mib_txn *t, const struct mib_staged *st)
 	       (st->excused || mib_row_check_active(&t->view, st->after, &at, NULL) != MIB_OK);
 }
 
+/* What refers to a row that went and stays active all the same keeps it: the whole is refused. */
+static enum mib_err check_kept(const struct mib_txn *t, struct mib_diag *d)
+{
+	struct mib_staged *st;
+
+	TAILQ_FOREACH(st, &t->order, order) {
+		enum mib_err err = MIB_OK;
+
+		if (st->before != NULL && st->before->active && st->after != NULL &&
+		    mib_row_lost(st->after))
+			err = mib_refs_check_leave(&t->view, st->before, d);
+		if (err != MIB_OK) {
+			if (d != NULL)
+				d->varbind = mib_staged_varbind(st, st->shelf->status);
+			return err;
+		}
+	}
+	return MIB_OK;
+}
+
 enum mib_err mib_txn_lose_excused(struct mib_txn *t, struct mib_diag *d)
 {
 	bool again = false;
@@ -166,5 +186,5 @@ enum mib_err mib_txn_lose_excused(struct mib_txn *t, struct mib_diag *d)
 				return err;
 		}
 	}
-	return MIB_OK;
+	return check_kept(t, d);
 }

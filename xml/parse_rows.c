@@ -4,9 +4,9 @@
  * Must not know a table. White space: significant in text (RFC 7950 9.4), tolerated around all
  * other values.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <stdio.h>
 
 #include "xml/names.h"
 #include "xml/parse_int.h"
