@@ -466,7 +466,7 @@ static struct ax_set *remember(struct ax_sets *sets, const struct ax_pdu *p)
 	set->list_len = p->list.len;
 	set->list = malloc(p->list.len ? p->list.len : 1);
 	set->late = evtimer_new(sets->base, on_late, set);
-	/* Here, where there is an answer for it: a SET without its timer could hold the store for ever. */
+	/* Here, where it has an answer: a SET without its timer could hold the store for ever. */
 	if (!set->list || !set->late || event_add(set->late, &sets->hold) < 0) {
 		if (set->late)
 			event_free(set->late);

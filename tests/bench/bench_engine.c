@@ -3,9 +3,9 @@
  *
  * engine.DIR.ALGORITHM.SIZE.{pps,gbps,raw_pps,vs_raw}; SIZE is the clear packet with its IP header.
  * Everything a packet meets is measured: its headers read, the SPD looked up, the SA found, numbers
- * and replay window, outer header, padding, crypto, and inbound the check against the policy. Raw is
- * the provider alone on texts of the same length in the same buffers, in turns with the engine, so
- * that both see the same machine. One thread, its processor time.
+ * and replay window, outer header, padding, crypto, and inbound the check against the policy. Raw
+ * is the provider alone on texts of the same length in the same buffers, in turns with the engine,
+ * so that both see the same machine. One thread, its processor time.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -166,7 +166,8 @@ static void stop(struct bench *b)
 static void lay_out_clear(struct bench *b, uint32_t size)
 {
 	static const uint8_t header[28] = {
-		0x45, 0, 0, 0, 0, 1, 0, 0, 64, 17, 0, 0, 10, 1, 0, 2, 10, 2, 0, 2, 0x13, 0x88, 0, 53,
+		0x45, 0, 0, 0, 0, 1, 0, 0, 64, 17, 0, 0, 10, 1, 0, 2, 10, 2, 0, 2,
+		0x13, 0x88, 0, 53,
 	};
 
 	for (uint32_t i = 0; i < CHUNK; i++) {

@@ -6,8 +6,8 @@
  * from nothing; spd.update.N.ms: the next one, with one entry changed.
  *
  * Entries are as in real filters (the distributions that ClassBench found): prefixes of many
- * lengths, specific ones first, most for one protocol and one destination port, some for ranges. Nine
- * flows in ten are drawn from an entry's own box, the rest at random.
+ * lengths, specific ones first, most for one protocol and one destination port, some for ranges.
+ * Nine flows in ten are drawn from an entry's own box, the rest at random.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -272,7 +272,9 @@ static void stage_sa(struct mib_txn *t, uint32_t number)
 
 static void measure_sas(struct bench *b)
 {
-	static const struct scale sa_scales[] = { { "100", 100 }, { "1k", 1000 }, { "10k", 10000 } };
+	static const struct scale sa_scales[] = {
+		{ "100", 100 }, { "1k", 1000 }, { "10k", 10000 },
+	};
 	const size_t n = bench_is_quick() ? 1 : sizeof(sa_scales) / sizeof(sa_scales[0]);
 	struct mib_txn *t = begin(b);
 	uint32_t made = 0;

@@ -1,6 +1,6 @@
 /*
- * tests/unit/faults/check_phases.c - a SET over seven tables that is refused at each VarBind, and by
- * each judge in turn; and in other orders.
+ * tests/unit/faults/check_phases.c - a SET over seven tables that is refused at each VarBind, and
+ * by each judge in turn; and in other orders.
  *
  * One VarBind that is wrong, wherever it stands, refuses all of them with its own error and its own
  * place (RFC 3416 4.2.5), and nothing has changed. So does each call of a binder.

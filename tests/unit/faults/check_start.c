@@ -60,7 +60,7 @@ static void teardown(void)
 	world_fini(&w);
 }
 
-/* As ipspd/agent.c opens the store. What there is of it after a failure is to be closed all the same. */
+/* As ipspd/agent.c opens the store. What there is of it after a failure is to be closed as well. */
 static enum mib_err start(struct mib_diag *d)
 {
 	enum mib_err err = mib_seal_open(w.dir, NULL, &w.seal, d);

@@ -2,8 +2,8 @@
  * tests/unit/faults/nomem.h - makes single allocations of a program fail.
  *
  * Linked into a test, nomem.c takes the place of malloc and its kin for the program and all its
- * libraries, and passes on to the C library or to AddressSanitizer. Nothing fails until armed. Check's
- * own assertions allocate too: none between nomem_arm and nomem_disarm.
+ * libraries, and passes on to the C library or to AddressSanitizer. Nothing fails until armed.
+ * Check's own assertions allocate too: none between nomem_arm and nomem_disarm.
  */
 #ifndef TESTS_UNIT_FAULTS_NOMEM_H
 #define TESTS_UNIT_FAULTS_NOMEM_H

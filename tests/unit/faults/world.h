@@ -1,6 +1,6 @@
 /*
- * tests/unit/faults/world.h - the agent's state as it really is: store, binders and database, behind
- * SNMP's SET phases; and its whole content as a text, to compare before and after.
+ * tests/unit/faults/world.h - the agent's state as it really is: store, binders and database,
+ * behind SNMP's SET phases; and its whole content as a text, to compare before and after.
  */
 #ifndef TESTS_UNIT_FAULTS_WORLD_H
 #define TESTS_UNIT_FAULTS_WORLD_H
@@ -26,7 +26,7 @@ struct world {
 	uint16_t error, index;
 };
 
-/** A policy with a rule, a compound filter and a manual SA in use; and a rule "spare" that is not. */
+/** A policy with a rule, a compound filter and a manual SA in use; and an unused rule "spare". */
 extern const char world_rows[];
 
 /** A second policy in seven tables, what names others before what is named. */
