@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/io/attach.h"
 #include "ipsp/config.h"
-#include "ipsp/reason.h"
 #include "ipspd/control_client.h"
 
 #define SELECTOR_TEXT_MAX 256
@@ -232,13 +232,14 @@ static void show_sad(struct control_client *c, const struct agent_stats *stats)
 
 static void show_stats(struct control_client *c, const struct agent_stats *stats)
 {
-	for (size_t i = 0; stats && i < IPSP_N_REASONS; i++) {
+	/* The core's reasons and the attachment's: those between are not used. */
+	for (unsigned i = 0; stats && i < AGENT_N_DROPS; i++) {
 		struct json_object *item;
 
 		if (stats->drops[i] == 0)
 			continue;
 		item = json_object_new_object();
-		add_text(item, "reason", ipsp_reason_key((enum ipsp_reason)i));
+		add_text(item, "reason", io_reason_key(i));
 		add_number(item, "packets", stats->drops[i]);
 		client_item(c, item);
 	}

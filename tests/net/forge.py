@@ -7,6 +7,9 @@
   storm SRC DST FILE     clear packets of all forms, again and again, until FILE is there
   replay PCAP FILTER     the first packet of a capture that the tshark filter finds, once more
   flip PCAP FILTER       the same with a new sequence number and one bit of the ICV changed
+  vlan SRC DST           a clear UDP datagram with an 802.1Q tag
+  other                  a frame that is neither IP nor ARP
+  arp SRC DST            an ARP request with octets behind it
 
 The frame goes to the link address that the neighbour table has for NEXT-HOP.
 """
@@ -19,14 +22,19 @@ import sys
 import time
 
 logging.getLogger("scapy").setLevel(logging.CRITICAL)
-from scapy.all import (Ether, IP, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop,  # noqa: E402
-                       IPv6ExtHdrRouting, IPOption_NOP, PadN, Raw, UDP, rdpcap, sendp)
+from scapy.all import (ARP, Dot1Q, Ether, IP, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment,  # noqa: E402
+                       IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, IPOption_NOP, PadN, Raw, UDP, rdpcap, sendp)
 
 
 def neighbour(interface, address):
-    subprocess.run(["ping", "-q", "-c1", "-W2", address], stdout=subprocess.DEVNULL, check=False)
-    out = subprocess.run(["ip", "neigh", "show", address, "dev", interface],
-                         capture_output=True, text=True, check=True).stdout.split()
+    def table():
+        return subprocess.run(["ip", "neigh", "show", address, "dev", interface],
+                              capture_output=True, text=True, check=True).stdout.split()
+
+    out = table()
+    if "PERMANENT" not in out:
+        subprocess.run(["ping", "-q", "-c1", "-W2", address], stdout=subprocess.DEVNULL, check=False)
+        out = table()
     return out[out.index("lladdr") + 1]
 
 
@@ -108,6 +116,14 @@ def main():
         packet = captured(*rest)[Ether].payload
         if kind == "flip":
             packet = damaged(packet)
+    elif kind == "vlan":
+        packet = Dot1Q(vlan=7) / clear(rest[0], rest[1], "udp", 7)
+    elif kind == "other":
+        sendp(Ether(dst=mac, type=0x88b5) / Raw(b"forged by the test"), iface=interface, verbose=False)
+        return
+    elif kind == "arp":
+        packet = ARP(op=1, psrc=rest[0], pdst=rest[1]) / Raw(b"forged by the test")
+        mac = "ff:ff:ff:ff:ff:ff"
     else:
         packet = clear(rest[0], rest[1], kind, int(rest[2]) if len(rest) > 2 else 7)
     sendp(Ether(dst=mac) / packet, iface=interface, verbose=False)

@@ -108,3 +108,19 @@ silent()
 {
 	not tb_in "$1" ping -q -c 2 -i 0.1 -W 1 "$2"
 }
+
+# pin SPACE IF ADDRESS OTHER-SPACE OTHER-IF: the address is that interface's, without asking.
+pin()
+{
+	t_mac=$(tb_in "$4" cat "/sys/class/net/$5/address")
+	tb_in "$1" ip neigh replace "$3" lladdr "$t_mac" dev "$2" nud permanent
+}
+
+# arp_crosses: host-a finds a neighbour that it did not know, 10.1.0.9, on the WAN's side of a bump in the wire.
+arp_crosses()
+{
+	tb_in wan ip addr replace 10.1.0.9/32 dev a
+	tb_in host-a ip neigh flush to 10.1.0.9
+	tb_in host-a ping -q -c 1 -W 0.3 10.1.0.9 || :
+	tb_in host-a ip neigh show to 10.1.0.9 | grep lladdr
+}

@@ -24,7 +24,21 @@ unsniff wan crossed
 claim "IPv4 went as ESP over IPv6" test "$(seen wan crossed 'ipv6 && esp.spi == 0x1000')" -ge 3
 claim "IPv6 went as ESP over IPv4" test "$(seen wan crossed 'ip && esp.spi == 0x1001')" -ge 3
 claim "nothing of the LANs went in the clear" equal 0 \
-	"$(seen wan crossed '(icmp || icmpv6) && (ip.addr == 10.0.0.0/8 || ipv6.addr == fd00::/8)')"
+	"$(seen wan crossed '(icmp || icmpv6) && (ip.addr == 10.1.0.0/16 && ip.addr == 10.2.0.0/16 ||
+		ipv6.addr == fd00:1::/32 && ipv6.addr == fd00:2::/32)')"
+
+# Transport mode is between the routers themselves; a bump in the wire does it for hosts.
+if [ $TB_ATTACH = pcap ]; then
+	tb_addr host-a lan 192.0.2.10/24 2001:db8:a::10/48
+	tb_addr host-b lan 198.51.100.10/24 2001:db8:b::10/48
+	end_a=host-a end_b=host-b
+	end4a=192.0.2.10 end4b=198.51.100.10 end6a=2001:db8:a::10 end6b=2001:db8:b::10
+	hex4a=C000020A hex4b=C633640A hex6a=20010DB8000A00000000000000000010 hex6b=20010DB8000B00000000000000000010
+else
+	end_a=router-a end_b=router-b
+	end4a=192.0.2.1 end4b=198.51.100.1 end6a=2001:db8:a::1 end6b=2001:db8:b::1
+	hex4a=C0000201 hex4b=C6336401 hex6a=$tb_wan6a hex6b=$tb_wan6b
+fi
 
 # transport ROUTER OUT-KEYS IN-KEYS OUT-SPI IN-SPI OUR4 THEIR4 OUR6 THEIR6: between the routers themselves.
 transport()
@@ -47,25 +61,25 @@ transport()
 	tb_ctl "$1" wait
 }
 claim "transport mode is configured on router-a" transport router-a ab ba 20480 24576 \
-	C0000201 C6336401 "$tb_wan6a" "$tb_wan6b"
+	$hex4a $hex4b $hex6a $hex6b
 claim "transport mode is configured on router-b" transport router-b ba ab 24576 20480 \
-	C6336401 C0000201 "$tb_wan6b" "$tb_wan6a"
+	$hex4b $hex4a $hex6b $hex6a
 sniff wan a transport
-claim "the routers reach each other over IPv4" pings router-a 198.51.100.1
-claim "... and the other way" pings router-b 192.0.2.1
-claim "the routers reach each other over IPv6" eval 'tb_in router-a ping -q -c 3 -i 0.1 -W 2 -I 2001:db8:a::1 2001:db8:b::1'
+claim "the ends reach each other over IPv4" tb_in $end_a ping -q -c 3 -i 0.1 -W 2 -I $end4a $end4b
+claim "... and the other way" tb_in $end_b ping -q -c 3 -i 0.1 -W 2 -I $end4b $end4a
+claim "the ends reach each other over IPv6" tb_in $end_a ping -q -c 3 -i 0.1 -W 2 -I $end6a $end6b
 claim "the tunnels work beside that" pings host-a 10.2.0.2
 unsniff wan transport
 claim "that was ESP in transport mode, IPv4" test "$(seen wan transport 'ip && esp.spi == 0x5000')" -ge 6
 claim "that was ESP in transport mode, IPv6" test "$(seen wan transport 'ipv6 && esp.spi == 0x5001')" -ge 3
-claim "no ping of the routers went in the clear" equal 0 "$(seen wan transport \
+claim "no ping of the ends went in the clear" equal 0 "$(seen wan transport \
 	'(icmp.type == 8 || icmp.type == 0 || icmpv6.type == 128 || icmpv6.type == 129) && !(ip.addr == 192.0.2.254)')"
 
 opened()
 {
 	tshark -r "$TB_DIR/wan/transport.pcap" -o esp.enable_encryption_decode:TRUE \
-		-o "uat:esp_sa:\"IPv4\",\"192.0.2.1\",\"198.51.100.1\",\"0x00005000\",\"AES-CBC [RFC3602]\",\"0x$tb_ab_enc\",\"HMAC-SHA-256-128 [RFC4868]\",\"0x$tb_ab_auth\"" \
+		-o "uat:esp_sa:\"IPv4\",\"$end4a\",\"$end4b\",\"0x00005000\",\"AES-CBC [RFC3602]\",\"0x$tb_ab_enc\",\"HMAC-SHA-256-128 [RFC4868]\",\"0x$tb_ab_auth\"" \
 		-Y 'esp.spi == 0x5000 && icmp.type == 8' -T fields -e ip.src 2>/dev/null | sort -u
 }
-claim "tshark finds one IP header only, the routers' own" equal 192.0.2.1 "$(opened)"
+claim "tshark finds one IP header only, the end's own" equal $end4a "$(opened)"
 conclude
