@@ -55,6 +55,19 @@ claim "a second parent on the same state is refused" says 'another ipspd runs on
 claim "... and leaves the first alone" tb_ctl router-a wait --snmp --timeout 10
 claim "packets cross" eval 'tb_until 20 pings host-a 10.2.0.2 1 && pings host-b fd00:1::2'
 
+# A process of an earlier parent that does not end, as its lock says: nothing is taken from it.
+kill -9 "$(tb_pid router-a ipspd)"
+tb_until 20 eval 'test -z "$(children)"'
+tb_start router-a holder flock -s "$TB_DIR/router-a/state/guard/processes" sleep 600
+tb_until 20 not flock -n -x "$TB_DIR/router-a/state/guard/processes" true
+claim "the guard is not removed under such a process" not tb_in router-a \
+	"$TB_BUILD/ipspctl/ipspctl" -S "$TB_DIR/router-a/state" guard remove
+claim "no parent starts beside it" says 'processes of an earlier ipspd' \
+	tb_in router-a "$TB_BUILD/sbin/ipspd" --guard-only -S "$TB_DIR/router-a/state"
+kill "$(ps -o pid= --ppid "$TB_LAST")"
+tb_ipspd router-a
+claim "... until it has ended" tb_ctl router-a wait --snmp --timeout 30
+
 # Orderly to the end: nothing is left but the guard.
 for t_n in router-a router-b; do
 	kill "$(tb_pid $t_n ipspd)"
