@@ -14,6 +14,7 @@
 #include <libxml/xmlwriter.h>
 
 #include "mibs/utf8.h"
+#include "xml/memory.h"
 #include "xml/names.h"
 
 /* A printed value: octets of 64 KiB in base64, and some. */
@@ -25,12 +26,13 @@ struct export {
 	xmlTextWriterPtr w;
 	char *text;		/* TEXT_MAX octets */
 	struct mib_file_seal *seal;	/* NULL: no secrets */
+	unsigned long lacks;	/* of memory, when it began */
 	bool failed;
 };
 
 static void check(struct export *e, int rc)
 {
-	if (rc < 0)
+	if (rc < 0 || xml_memory_lacks() != e->lacks)
 		e->failed = true;
 }
 
@@ -293,6 +295,7 @@ static int write_all(void *arg, const char *buf, int len)
 	struct export *e = arg;
 	int done = 0;
 
+	check(e, 0);
 	while (done < len && !e->failed) {
 		ssize_t n = write(e->fd, buf + done, (size_t)(len - done));
 
@@ -306,7 +309,7 @@ static int write_all(void *arg, const char *buf, int len)
 
 enum mib_err xml_export(struct mib_store *s, int fd, struct mib_file_seal *seal, struct mib_diag *d)
 {
-	struct export e = { .store = s, .fd = fd, .seal = seal };
+	struct export e = { .store = s, .fd = fd, .seal = seal, .lacks = xml_memory_lacks() };
 	enum mib_err err = MIB_RESOURCE_UNAVAILABLE;
 	xmlOutputBufferPtr out = xmlOutputBufferCreateIO(write_all, NULL, &e, NULL);
 

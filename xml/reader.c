@@ -12,6 +12,8 @@
 #include <libxml/parser.h>
 #include <libxml/parserInternals.h>
 
+#include "xml/memory.h"
+
 #define PIECE 4096	/* octets handed to the parser at a time */
 
 struct xml_reader {
@@ -22,6 +24,7 @@ struct xml_reader {
 	size_t octets;		/* of the file, so far */
 	unsigned newlines;	/* in them */
 	size_t quiet;		/* octets since the parser last told anything */
+	unsigned long lacks;	/* of memory, when it began */
 };
 
 static unsigned here(const struct xml_reader *r)
@@ -45,6 +48,14 @@ static void refuse(struct xml_reader *r, enum mib_err err, const char *why)
 		mib_diag_set(&r->diag->diag, NULL, NULL, 0, "%s", why);
 	}
 	stop(r, err);
+}
+
+/* Nothing is the matter so far; what the parser says without memory may be wrong. */
+static bool is_well(struct xml_reader *r)
+{
+	if (!r->err && xml_memory_lacks() != r->lacks)
+		refuse(r, MIB_RESOURCE_UNAVAILABLE, "out of memory");
+	return !r->err;
 }
 
 /* ---- what the parser tells ---- */
@@ -82,7 +93,7 @@ static void element_opened(void *arg, const xmlChar *name, const xmlChar *prefix
 	(void)n_defaulted;
 	(void)attributes;
 	r->quiet = 0;
-	if (r->err)
+	if (!is_well(r))
 		return;
 	/* One that asks for something, as NETCONF's operation="delete", must not be passed over. */
 	if (n_attributes > 0) {
@@ -104,7 +115,7 @@ static void element_closed(void *arg, const xmlChar *name, const xmlChar *prefix
 	(void)prefix;
 	(void)ns;
 	r->quiet = 0;
-	if (r->err)
+	if (!is_well(r))
 		return;
 	err = r->handler.close(r->handler.arg, here(r));
 	if (err)
@@ -117,7 +128,7 @@ static void text_read(void *arg, const xmlChar *text, int len)
 	enum mib_err err;
 
 	r->quiet = 0;
-	if (r->err)
+	if (!is_well(r))
 		return;
 	err = r->handler.text(r->handler.arg, (const char *)text, (size_t)len, here(r));
 	if (err)
@@ -143,7 +154,7 @@ static void parser_complains(void *arg, xmlErrorPtr e)
 {
 	struct xml_reader *r = arg;
 
-	if (r->err || e->level < XML_ERR_ERROR)
+	if (!is_well(r) || e->level < XML_ERR_ERROR)
 		return;
 	r->err = MIB_WRONG_ENCODING;
 	r->diag->line = e->line > 0 ? (unsigned)e->line : 1;
@@ -185,7 +196,7 @@ static void feed(struct xml_reader *r, const unsigned char *piece, size_t len)
 	} else {
 		r->quiet += len;
 		xmlParseChunk(r->parser, (const char *)piece, (int)len, 0);
-		if (r->quiet > XML_MARKUP_MAX)
+		if (is_well(r) && r->quiet > XML_MARKUP_MAX)
 			refuse(r, MIB_WRONG_LENGTH, "a tag or comment is too long");
 		r->octets += len;
 		r->newlines += count_newlines(piece, piece + len);
@@ -210,9 +221,17 @@ enum mib_err xml_reader_end(struct xml_reader *r)
 		return r->err;
 	xmlParseChunk(r->parser, NULL, 0, 1);
 	/* The parser's own word, should it have failed without saying why. */
-	if (!r->err && !r->parser->wellFormed)
+	if (is_well(r) && !r->parser->wellFormed)
 		refuse(r, MIB_RESOURCE_UNAVAILABLE, "the XML parser gave up");
 	return r->err;
+}
+
+void xml_reader_free(struct xml_reader *r)
+{
+	if (!r)
+		return;
+	xmlFreeParserCtxt(r->parser);
+	free(r);
 }
 
 enum mib_err xml_reader_new(const struct xml_handler *h, struct xml_diag *diag,
@@ -233,24 +252,20 @@ enum mib_err xml_reader_new(const struct xml_handler *h, struct xml_diag *diag,
 	};
 	struct xml_reader *r = calloc(1, sizeof(*r));
 
-	if (r)
+	if (r) {
+		/* A parser that finds no memory complains before it is there. */
+		r->handler = *h;
+		r->diag = diag;
+		r->lacks = xml_memory_lacks();
 		r->parser = xmlCreatePushParserCtxt(&sax, r, NULL, 0, NULL);
-	if (!r || !r->parser) {
-		free(r);
+	}
+	if (!r || !r->parser || !is_well(r)) {
+		xml_reader_free(r);
+		*diag = (struct xml_diag){ 0 };
 		mib_diag_set(&diag->diag, NULL, NULL, 0, "out of memory");
 		return MIB_RESOURCE_UNAVAILABLE;
 	}
-	r->handler = *h;
-	r->diag = diag;
 	xmlCtxtUseOptions(r->parser, XML_PARSE_NONET);
 	*out = r;
 	return MIB_OK;
-}
-
-void xml_reader_free(struct xml_reader *r)
-{
-	if (!r)
-		return;
-	xmlFreeParserCtxt(r->parser);
-	free(r);
 }

@@ -22,7 +22,7 @@ static struct mib_store *store;
 
 static void setup(void)
 {
-	store = store_new(NULL);
+	store = store_on(NULL);
 }
 
 static void teardown(void)
@@ -355,7 +355,7 @@ END_TEST
 
 START_TEST(test_same_state_gives_same_octets_however_it_came_to_be)
 {
-	struct mib_store *other = store_new(NULL);
+	struct mib_store *other = store_on(NULL);
 	char *a, *b, *again;
 
 	fill(store, false);
@@ -374,7 +374,7 @@ END_TEST
 
 START_TEST(test_everything_comes_back_octet_for_octet)
 {
-	struct mib_store *other = store_new(NULL);
+	struct mib_store *other = store_on(NULL);
 	struct outcome o;
 	char *a, *b;
 
@@ -408,7 +408,7 @@ START_TEST(test_row_that_waits_for_its_last_pointer_is_exported_as_in_use)
 		{ "diffServMultiFieldClfrStatus", "7", "destroy" },
 		{ NULL, NULL, NULL },
 	};
-	struct mib_store *other = store_new(NULL);
+	struct mib_store *other = store_on(NULL);
 	struct outcome o;
 	char *a, *b;
 

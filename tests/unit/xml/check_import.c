@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mibs/mem.h"
 #include "mibs/schema_gen.h"
 #include "tests/unit/xml/fixture.h"
 
@@ -19,7 +18,7 @@ static struct mib_store *store;
 static void setup(void)
 {
 	disk = (struct disk){ 0 };
-	store = store_new(&disk);
+	store = store_on(&disk);
 }
 
 static void teardown(void)
@@ -209,7 +208,7 @@ END_TEST
 
 START_TEST(test_import_into_a_store_with_the_secrets_gives_the_same_octets)
 {
-	struct mib_store *other = store_new(NULL);
+	struct mib_store *other = store_on(NULL);
 	struct outcome o;
 	char *a, *b;
 
@@ -311,7 +310,7 @@ START_TEST(test_replace_by_nothing_leaves_nothing)
 		{ "spdIngressPolicyGroupName", "", "wan-out" },
 		{ NULL, NULL, NULL },
 	};
-	struct mib_store *empty = store_new(NULL);
+	struct mib_store *empty = store_on(NULL);
 	struct outcome o;
 	char *a, *b;
 
@@ -453,39 +452,6 @@ START_TEST(test_broken_disk_changes_nothing)
 }
 END_TEST
 
-START_TEST(test_every_failing_allocation_changes_nothing)
-{
-	static const char text[] = DOC(RULES(GOOD("one") RULE("old",
-		"<spdRuleDefDescription>new</spdRuleDefDescription>" ACTIVE)));
-	unsigned long begun = mib_mem_count(), n;
-	struct outcome o;
-	char *before;
-
-	store_set(store, old_rule);
-	before = export_of(store);
-	begun = mib_mem_count();
-	o = import_text(store, text, DRY_RUN);
-	must_import(&o);
-	n = mib_mem_count() - begun;
-	ck_assert_uint_gt(n, 5);
-	for (unsigned long i = 1; i <= n; i++) {
-		char *after;
-
-		mib_mem_fail_at(i);
-		o = import_text(store, text, 0);
-		mib_mem_fail_at(0);
-		ck_assert_msg(o.err == MIB_RESOURCE_UNAVAILABLE, "allocation %lu: %s", i,
-			      mib_err_name(o.err));
-		after = export_of(store);
-		must_equal(before, after);
-		free(after);
-	}
-	o = import_text(store, text, 0);
-	must_import(&o);
-	free(before);
-}
-END_TEST
-
 START_TEST(test_staged_transaction_makes_an_import_wait)
 {
 	struct mib_txn *txn;
@@ -530,7 +496,6 @@ int main(void)
 	tcase_add_test(c, test_many_rows_are_one_transaction);
 	tcase_add_test(c, test_bad_last_row_undoes_the_good_ones);
 	tcase_add_test(c, test_broken_disk_changes_nothing);
-	tcase_add_test(c, test_every_failing_allocation_changes_nothing);
 	tcase_add_test(c, test_staged_transaction_makes_an_import_wait);
 	suite_add_tcase(s, c);
 	srunner_run_all(r, CK_NORMAL);

@@ -22,7 +22,7 @@ static struct mib_store *store;
 
 static void setup(void)
 {
-	store = store_new(NULL);
+	store = store_on(NULL);
 }
 
 static void teardown(void)

@@ -115,7 +115,7 @@ static void setup(void)
 	char *seed = read_seed("every-table.xml");
 	struct outcome o;
 
-	store = store_new(NULL);
+	store = store_on(NULL);
 	o = import_text(store, seed, 0);
 	must_import(&o);
 	free(seed);
@@ -145,7 +145,7 @@ END_TEST
 
 START_TEST(test_empty_store_and_a_tunnel_are_valid)
 {
-	struct mib_store *s = store_new(NULL);
+	struct mib_store *s = store_on(NULL);
 	char *text = export_of(s);
 
 	ck_assert(yanglint_takes("config", text));
@@ -167,7 +167,7 @@ START_TEST(test_index_need_not_exist_in_the_table_it_comes_from)
 		{ "ipiaIkeIdRowStatus", "7,3,nowhere", "createAndWait" },
 		{ NULL, NULL, NULL },
 	};
-	struct mib_store *s = store_new(NULL);
+	struct mib_store *s = store_on(NULL);
 	char *text;
 
 	store_set(s, rows);

@@ -15,23 +15,10 @@
 static struct mib_store *store, *empty;
 static struct mib_file_seal *seal, *stranger;
 
-static struct mib_file_seal *seal_of(uint8_t first)
-{
-	static const uint8_t salt[MIB_FILE_SEAL_SALT] = { 1, 2, 3 };
-	struct mib_file_seal *s;
-	struct mib_secret key;
-
-	ck_assert_int_eq(mib_secret_init(&key, MIB_FILE_SEAL_KEY), MIB_OK);
-	key.data[0] = first;
-	ck_assert_int_eq(mib_file_seal_new(MIB_FILE_SEAL_PASSPHRASE, salt, &key, &s), MIB_OK);
-	mib_secret_fini(&key);
-	return s;
-}
-
 static void setup(void)
 {
-	store = store_new(NULL);
-	empty = store_new(NULL);
+	store = store_on(NULL);
+	empty = store_on(NULL);
 	seal = seal_of(1);
 	stranger = seal_of(2);
 	store_set(store, secrets);

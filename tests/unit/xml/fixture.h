@@ -33,7 +33,7 @@ struct disk {
 };
 
 /** An empty store; disk may be NULL. Aborts the test when it cannot be had. */
-struct mib_store *store_new(struct disk *disk);
+struct mib_store *store_on(struct disk *disk);
 
 struct assignment {
 	const char *column, *index, *value;	/* as at the command line */
@@ -57,6 +57,9 @@ int file_of(const char *text, size_t len);
 /** The export as text; the caller frees it. */
 char *export_of(struct mib_store *s);
 
+/** A key for secrets in files: another one for each first octet. mib_file_seal_free. */
+struct mib_file_seal *seal_of(uint8_t first);
+
 struct outcome {
 	enum mib_err err;
 	struct xml_summary sum;
@@ -67,6 +70,7 @@ struct outcome {
 
 #define REPLACE 1u
 #define DRY_RUN 2u
+/** Parser and importer with nothing between them; without an assertion, for tests without memory. */
 struct outcome import_text(struct mib_store *s, const char *text, unsigned flags);
 struct outcome import_octets(struct mib_store *s, const char *text, size_t len, unsigned flags);
 
