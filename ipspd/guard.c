@@ -43,6 +43,7 @@ struct guard {
 	char tun_name[16];
 	struct guard_sum table;	/* as we left it in the kernel */
 	bool table_is_known;	/* nobody came between our change and our look at it */
+	struct nft_ctx *owner;	/* of the table's twin; NULL: there is none */
 };
 
 /* ---- the directory ---- */
@@ -188,7 +189,7 @@ static int apply_table(struct guard *g, const struct guard_view *v, const char *
 	g->table_is_known = false;
 	for (unsigned i = 0; i < LOOKS && !g->table_is_known; i++) {
 		bool looked = guard_look(&before, why) == 0;
-		int rc = guard_nft_apply(v, why);
+		int rc = guard_table_apply(v, why);
 
 		if (rc < 0)
 			return rc;
@@ -205,7 +206,8 @@ static bool make_view(const struct guard *g, const struct guard_layer *layers, s
 		      struct guard_view *v)
 {
 	*v = (struct guard_view){ .layers = layers, .n_layers = n, .tun_ifindex = g->tun_ifindex,
-				  .tun_name = g->tun_name, .log = true };
+				  .tun_name = g->tun_name, .log = true,
+				  .owner = g->owner };
 	return guard_steered(layers, n, &v->steered);
 }
 
@@ -283,6 +285,17 @@ int guard_set_tun(struct guard *g, uint32_t ifindex, const char *name, const cha
 	return guard_apply(g, why);
 }
 
+void guard_own(struct guard *g)
+{
+	const char *why = "";
+
+	if (!g->owner)
+		g->owner = guard_table_own(&why);
+	if (!g->owner)
+		ipspd_log(LOG_NOTICE, "guard", "no table of our own beside the guard's: what another "
+			  "program takes away is missing until it is put back (%s)", why);
+}
+
 void guard_inherit(struct guard *g)
 {
 	for (size_t i = 0; i < g->n_layers; i++)
@@ -341,7 +354,7 @@ int guard_change(struct guard *g, uint32_t keep_serial, struct guard_layer *laye
 
 char *guard_show(struct guard *g)
 {
-	char *nft = guard_nft_show(), *route = guard_route_show(), *text = NULL;
+	char *nft = guard_table_show(), *route = guard_route_show(), *text = NULL;
 	size_t size = 0;
 	FILE *f = nft && route ? open_memstream(&text, &size) : NULL;
 
@@ -405,6 +418,7 @@ void guard_free(struct guard *g)
 {
 	if (!g)
 		return;
+	guard_table_disown(g->owner);
 	layers_free(g->layers, g->n_layers);
 	if (g->lock_fd >= 0)
 		close(g->lock_fd);
@@ -426,7 +440,7 @@ static int remove_all(int dir_fd, const char **why)
 	rc = guard_route_remove(why);
 	if (rc == 0)
 		rc = guard_wire_apply(NULL, NULL, &removed, why);
-	return rc < 0 ? rc : guard_nft_remove(why);
+	return rc < 0 ? rc : guard_table_remove(why);
 }
 
 int guard_remove(const char *statedir, const char **why)

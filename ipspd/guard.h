@@ -57,6 +57,12 @@ int guard_hold(struct guard *g);
 /** Forgets it; what the kernel and the disk hold stays. */
 void guard_free(struct guard *g);
 
+/**
+ * From the next change until guard_free the kernel holds the table twice, and nobody but this process
+ * can touch the second one. Kernels before 5.12 cannot: logs that.
+ */
+void guard_own(struct guard *g);
+
 /** Brings the kernel to what g holds. @return 0 or -errno with *why (static or internal) */
 int guard_apply(struct guard *g, const char **why);
 

@@ -11,6 +11,8 @@
 #include "ipspd/guard.h"
 #include "ipspd/guard_pairs.h"
 
+struct nft_ctx;
+
 /** What both halves are made from. */
 struct guard_view {
 	const struct guard_layer *layers;
@@ -19,6 +21,7 @@ struct guard_view {
 	const char *tun_name;
 	struct guard_pairs steered;	/* what must go through the engine */
 	bool log;			/* entries with log do, in the newest layer */
+	struct nft_ctx *owner;		/* of the twin; NULL: there is none */
 };
 
 /** The table as the kernel has it. */
@@ -38,14 +41,22 @@ bool guard_steered(const struct guard_layer *layers, size_t n, struct guard_pair
 
 /** The whole ruleset as nft reads it, one transaction. Caller frees. NULL: no memory */
 char *guard_nft_text(const struct guard_view *v);
+
+/* ipspd/guard_table.c */
+
 /**
- * Replaces the table by that; without logging, and with a warning, where the kernel has none.
+ * Replaces the table, and the owner's twin of it; without logging, and with a warning, where the
+ * kernel has none.
  * @return 0; -EIO with *why (good until the next call)
  */
-int guard_nft_apply(const struct guard_view *v, const char **why);
+int guard_table_apply(const struct guard_view *v, const char **why);
+/** Makes an empty twin. @return its owner; NULL with *why: this kernel has no such tables */
+struct nft_ctx *guard_table_own(const char **why);
+/** The twin goes with it. NULL is fine. */
+void guard_table_disown(struct nft_ctx *owner);
 /** The table as the kernel has it. Caller frees. "" when there is none; NULL: no memory */
-char *guard_nft_show(void);
-int guard_nft_remove(const char **why);
+char *guard_table_show(void);
+int guard_table_remove(const char **why);
 
 /* ipspd/guard_look.c */
 

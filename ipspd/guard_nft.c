@@ -1,5 +1,6 @@
 /*
- * ipspd/guard_nft.c - the filtering half of the guard: one nftables table, replaced in one piece.
+ * ipspd/guard_nft.c - the filtering half of the guard: its nftables table, in nft's words, and the
+ * table's twin (ipspd/guard_table.c says what for and writes them).
  *
  *   hook              layer of a generation      list of an interface      its boxes in order
  *   in, out  --jump-->  l0_in, l0_out  --goto-->   l0_in_3    --goto-->      l0_in_3_m
@@ -17,21 +18,17 @@
 
 #include "ipspd/guard_kernel.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <nftables/libnftables.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ipspd/guard_boxes.h"
-#include "ipspd/log.h"
 #include "ipspd/marks.h"
 
 #define HAVE_PORTS "{ 6, 17, 33, 132, 136 }"	/* TCP, UDP, DCCP, SCTP, UDP-Lite */
 #define PROTO_AH 51
-#define TEXT_MAX 400
 
 /* How much of a packet a chain can see. */
 enum sight {
@@ -347,10 +344,11 @@ static size_t count_boxes(const struct guard_view *v)
 	return n;
 }
 
-static bool put_layer(FILE *f, const struct guard_view *v, size_t layer, size_t total)
+static bool put_layer(FILE *f, const struct guard_view *v, bool logs, size_t layer,
+		      size_t total)
 {
 	const struct wire_gen *g = v->layers[layer].gen;
-	bool log = v->log && layer + 1 == v->n_layers;
+	bool log = logs && layer + 1 == v->n_layers;
 
 	for (size_t i = 0; i < g->n_lists; i++) {
 		const struct ipsp_spd_list *l = &g->lists[i];
@@ -368,12 +366,12 @@ static bool put_layer(FILE *f, const struct guard_view *v, size_t layer, size_t 
 	return true;
 }
 
-static void put_hook(FILE *f, const struct guard_view *v, uint8_t dir)
+static void put_hook(FILE *f, const struct guard_view *v, int later, uint8_t dir)
 {
 	bool in = dir == IPSP_INBOUND;
 
 	fprintf(f, "\tchain %s {\n\t\ttype filter hook %s priority %d; policy accept;\n",
-		dir_name(dir), in ? "prerouting" : "postrouting", in ? -350 : 300);
+		dir_name(dir), in ? "prerouting" : "postrouting", (in ? -350 : 300) + later);
 	fprintf(f, "\t\t%sname \"lo\" accept\n", in ? "iif" : "oif");
 	if (v->tun_ifindex)
 		fprintf(f, "\t\t%s %" PRIu32 " accept\n", in ? "iif" : "oif", v->tun_ifindex);
@@ -388,10 +386,11 @@ static void put_hook(FILE *f, const struct guard_view *v, uint8_t dir)
  * A packet of this machine is first routed before it has a source address, so the ip rules that ask
  * for one miss it. Changing its mark makes the kernel ask them again.
  */
-static void put_reroute(FILE *f, const struct guard_view *v)
+static void put_reroute(FILE *f, const struct guard_view *v, int later)
 {
-	fprintf(f, "\tchain reroute {\n\t\ttype route hook output priority -140; policy accept;\n"
-		   "\t\tmeta mark & 0x%08x == 0x%08x accept\n", IPSPD_MARK_MASK, IPSPD_MARK_BYPASS);
+	fprintf(f, "\tchain reroute {\n\t\ttype route hook output priority %d; policy accept;\n"
+		   "\t\tmeta mark & 0x%08x == 0x%08x accept\n", -140 + later, IPSPD_MARK_MASK,
+		IPSPD_MARK_BYPASS);
 	fputs("\t\toifname \"lo\" accept\n", f);
 	for (size_t i = 0; i < v->steered.n; i++) {
 		const struct guard_pair *p = &v->steered.items[i];
@@ -408,111 +407,49 @@ static void put_reroute(FILE *f, const struct guard_view *v)
 	fputs("\t}\n", f);
 }
 
+/* ---- tables ---- */
+
+struct table {
+	const char *name;
+	const char *flags;	/* as nft writes them */
+	int later;		/* added to the priorities of its hooks */
+	bool log;
+};
+
+/* Added so that deleting cannot fail; the kernel sees one change. */
+static bool put_table(FILE *f, const struct guard_view *v, const struct table *t)
+{
+	size_t total = count_boxes(v);
+	bool good = true;
+
+	fprintf(f, "add table inet %s { %s }\ndelete table inet %s\ntable inet %s {\n\t%s\n",
+		t->name, t->flags, t->name, t->name, t->flags);
+	for (size_t i = 0; good && i < v->n_layers; i++)
+		good = put_layer(f, v, t->log, i, total);
+	put_hook(f, v, t->later, IPSP_INBOUND);
+	put_hook(f, v, t->later, IPSP_OUTBOUND);
+	put_reroute(f, v, t->later);
+	fputs("}\n", f);
+	return good;
+}
+
 char *guard_nft_text(const struct guard_view *v)
 {
+	/* The twin comes behind, so that it is the table that counts and logs. */
+	const struct table table = { .name = IPSPD_NFT_TABLE, .flags = "", .log = v->log };
+	const struct table twin = { .name = IPSPD_NFT_TWIN, .flags = "flags owner;", .later = 1 };
 	char *text = NULL;
 	size_t size = 0;
 	FILE *f = open_memstream(&text, &size);
 
 	if (!f)
 		return NULL;
-	size_t total = count_boxes(v);
-	bool good = true;
-	/* Added so that deleting cannot fail; the kernel sees one change. */
-	fputs("add table inet " IPSPD_NFT_TABLE "\ndelete table inet " IPSPD_NFT_TABLE "\n"
-	      "table inet " IPSPD_NFT_TABLE " {\n", f);
-	for (size_t i = 0; good && i < v->n_layers; i++)
-		good = put_layer(f, v, i, total);
-	put_hook(f, v, IPSP_INBOUND);
-	put_hook(f, v, IPSP_OUTBOUND);
-	put_reroute(f, v);
-	fputs("}\n", f);
+	bool good = put_table(f, v, &table) && (!v->owner || put_table(f, v, &twin));
+
 	good = ferror(f) == 0 && good;
 	if (fclose(f) != 0 || !good) {
 		free(text);
 		return NULL;
 	}
 	return text;
-}
-
-/* ---- the kernel ---- */
-
-static struct nft_ctx *open_nft(void)
-{
-	struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
-
-	if (nft && (nft_ctx_buffer_error(nft) != 0 || nft_ctx_buffer_output(nft) != 0)) {
-		nft_ctx_free(nft);
-		return NULL;
-	}
-	return nft;
-}
-
-static int run(const char *text, const char **why)
-{
-	static char said[TEXT_MAX];	/* what nft said last */
-	struct nft_ctx *nft = open_nft();
-	int rc = 0;
-
-	if (!nft) {
-		*why = "nftables: no memory";
-		return -ENOMEM;
-	}
-	if (nft_run_cmd_from_buffer(nft, text) != 0) {
-		snprintf(said, sizeof(said), "nftables: %s", nft_ctx_get_error_buffer(nft));
-		*why = said;
-		rc = -EIO;
-	}
-	nft_ctx_free(nft);
-	return rc;
-}
-
-static int write_table(const struct guard_view *v, const char **why)
-{
-	char *text = guard_nft_text(v);
-
-	if (!text) {
-		*why = "nftables: no memory";
-		return -ENOMEM;
-	}
-	int rc = run(text, why);
-	free(text);
-	return rc;
-}
-
-int guard_nft_apply(const struct guard_view *v, const char **why)
-{
-	struct guard_view silent = *v;
-	int rc = write_table(v, why);
-
-	if (rc == 0 || rc == -ENOMEM || !v->log)
-		return rc;
-	silent.log = false;
-	rc = write_table(&silent, why);
-	if (rc == 0)
-		ipspd_log(LOG_WARNING, "guard", "this kernel logs no packets (nfnetlink_log): "
-			  "entries with log hold, and are silent");
-	return rc;
-}
-
-char *guard_nft_show(void)
-{
-	struct nft_ctx *nft = open_nft();
-	char *text = NULL;
-
-	if (!nft)
-		return NULL;
-	nft_ctx_output_set_flags(nft, NFT_CTX_OUTPUT_NUMERIC_PROTO);
-	if (nft_run_cmd_from_buffer(nft, "list table inet " IPSPD_NFT_TABLE) == 0)
-		text = strdup(nft_ctx_get_output_buffer(nft));
-	else
-		text = strdup("");
-	nft_ctx_free(nft);
-	return text;
-}
-
-int guard_nft_remove(const char **why)
-{
-	return run("add table inet " IPSPD_NFT_TABLE "\ndelete table inet " IPSPD_NFT_TABLE "\n",
-		   why);
 }

@@ -26,6 +26,7 @@
 #define IPSPD_RULE_PREF_STEER 26992	/* what must go through the engine */
 
 #define IPSPD_NFT_TABLE "ipspd_guard"
+#define IPSPD_NFT_TWIN "ipspd_guard_live"	/* owned by the parent while it lives */
 
 /* Where the table's rules log packets to (nfnetlink_log): one group, of which the engine reads the
  * first octets of each. Every rule logs at most so many a second, after at most so many at once. */

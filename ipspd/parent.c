@@ -405,6 +405,8 @@ static bool open_guard(struct parent *p, const struct passwd *pw)
 		why = "its directory \"guard\" is not root's alone; it may have been tampered with";
 	if (rc < 0)
 		return fail(p->options->statedir, rc, why);
+	if (!p->options->guard_only)
+		guard_own(p->guard);
 	rc = guard_apply(p->guard, &why);
 	return rc == 0 || fail("guard", rc, why);
 }

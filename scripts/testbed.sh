@@ -28,6 +28,7 @@ tb_init()
 	TB_TAG=ipsp$$
 	TB_PIDS=
 	TB_SPACES=
+	TB_MOUNTS=	# what a caller has mounted in TB_DIR
 	trap tb_cleanup EXIT
 	trap 'exit 129' HUP
 	trap 'exit 130' INT
@@ -49,6 +50,7 @@ tb_cleanup()
 		done
 		ip netns del "$tb_ns" 2>/dev/null || :
 	done
+	for tb_mount in $TB_MOUNTS; do umount -l "$tb_mount" 2>/dev/null || :; done
 	if [ -n "${TB_KEEP_FILES:-}" ] || [ "$tb_status" != 0 ] && [ -n "${TB_LOG_TO:-}" ]; then
 		cp -r "$TB_DIR" "${TB_LOG_TO:-${TMPDIR:-/tmp}}/" 2>/dev/null || :
 	fi

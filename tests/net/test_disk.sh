@@ -10,8 +10,8 @@ state=$TB_DIR/router-a/state
 log=$TB_DIR/router-a/ipspd.log
 mkdir "$state"
 mount -t tmpfs -o size=4m,mode=0700 ipspd-test "$state"
-# The testbed's own clean-up ends with the directory: off with what is mounted in it, before.
-trap 'umount -l "$state" 2>/dev/null; umount -l "$state" 2>/dev/null; tb_cleanup' EXIT
+# What may be mounted there, one over the other, when the test ends.
+TB_MOUNTS="$state $state"
 claim "without policy the WAN carries it in the clear" pings host-a 10.2.0.2
 tb_snmpd router-a
 tb_ipspd router-a

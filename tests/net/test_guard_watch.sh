@@ -58,6 +58,26 @@ damage "the TUN gets another name" "rules of TUN other, which was ipspd0" "
 	ip link set ipspd0 down; ip link set ipspd0 name other; ip link set other up"
 claim "traffic flows through it" eval 'tb_until 20 pings host-a 10.2.0.2 1 && pings host-a 10.2.0.2'
 
+# Between the flush and the putting back the table's twin holds, which nobody else can touch: a
+# parent that is stopped makes that as long as we like.
+parent=$(tb_pid router-a ipspd)
+kill -STOP "$parent"
+claim "the ruleset is flushed while the parent cannot see it" router nft flush ruleset
+claim "... the table is gone" not router nft list table inet ipspd_guard
+claim "... its twin cannot be deleted" not router nft delete table inet ipspd_guard_live
+sniff wan a flushed
+sniff host-a lan flushed
+claim "... packets are forged" eval '
+	tb_in wan /usr/bin/python3 "$TB_SRC/tests/net/forge.py" a 192.0.2.1 udp 10.2.0.2 10.1.0.2 4807 &&
+	tb_in wan /usr/bin/python3 "$TB_SRC/tests/net/forge.py" a 2001:db8:a::1 udp fd00:2::2 fd00:1::2 4807'
+claim "... protected traffic flows" eval 'pings host-a 10.2.0.2 && pings host-a fd00:2::2'
+unsniff wan flushed
+unsniff host-a flushed
+kill -CONT "$parent"
+claim "... no forged packet comes in" equal 0 "$(seen host-a flushed 'udp.port == 4807 && !icmp && !icmpv6')"
+claim "... no clear packet goes out" equal 0 "$(seen wan flushed 'ip.src == 10.1.0.0/16 || ipv6.src == fd00:1::/32')"
+claim "the table is back" tb_until 20 whole
+
 # Another program that will not have it: as fast as it can, as often as it can.
 before=$(count)
 lines=$(log_lines "" || :)
