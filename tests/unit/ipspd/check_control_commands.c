@@ -483,15 +483,18 @@ END_TEST
 
 START_TEST(test_stats_are_the_reasons_that_occurred)
 {
-	uint64_t drops[IPSP_N_REASONS] = { 0 };
+	uint64_t drops[AGENT_N_DROPS] = { 0 };
 	const struct agent_stats stats = { .drops = drops };
 	struct answer a;
 
 	drops[2] = 5;
+	drops[IO_REASON_BASE + IO_REASON_NO_ROUTE] = 7;
 	a = ask_engine("{\"command\": \"stats\"}", &stats);
-	ck_assert_uint_eq(json_object_array_length(a.items), 1);
+	ck_assert_uint_eq(json_object_array_length(a.items), 2);
 	ck_assert_str_eq(member(item(&a, 0), "reason"), ipsp_reason_key(2));
 	ck_assert_str_eq(member(item(&a, 0), "packets"), "5");
+	ck_assert_str_eq(member(item(&a, 1), "reason"), "no-route");
+	ck_assert_str_eq(member(item(&a, 1), "packets"), "7");
 	forget(&a);
 	a = ask_engine("{\"command\": \"stats\"}", NULL);
 	ck_assert_ptr_nonnull(strstr(member(a.error, "text"), "engine"));
