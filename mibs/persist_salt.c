@@ -5,10 +5,9 @@
 #include "config.h"
 
 #include "mibs/persist_db.h"
+#include "mibs/seal_int.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/random.h>
 
 /** @return MIB_OK; MIB_NO_SUCH_INSTANCE: there is none yet; MIB_RESOURCE_UNAVAILABLE with *d */
 static enum mib_err salt_get(struct mib_db *db, uint8_t salt[MIB_FILE_SEAL_SALT],
@@ -68,14 +67,10 @@ enum mib_err mib_db_file_salt(struct mib_db *db, uint8_t salt[MIB_FILE_SEAL_SALT
 {
 	uint8_t made[MIB_FILE_SEAL_SALT];
 	enum mib_err err = salt_get(db, salt, d);
-	ssize_t n;
 
 	if (err != MIB_NO_SUCH_INSTANCE)
 		return err;
-	do {
-		n = getrandom(made, sizeof(made), 0);
-	} while (n < 0 && errno == EINTR);
-	if (n != sizeof(made))
+	if (!mib_seal_random(made, sizeof(made)))
 		return db_fail(db, MIB_RESOURCE_UNAVAILABLE, d, "no random numbers for a salt");
 	err = salt_put(db, made, d);
 	if (!err)
