@@ -80,11 +80,12 @@ static void client_free(struct control_client *c)
 	if (c->abort)
 		c->abort(c);
 	request_over(c);
+	event_free(c->dropper);
 	chan_free(c->chan);
 	free(c);
 }
 
-/* A part of the answer is lost: the client must not take the rest for the whole. */
+/* A part of the answer is lost, maybe for lack of memory: the client must not take the rest for the whole. */
 static void drop(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
@@ -94,19 +95,15 @@ static void drop(evutil_socket_t fd, short what, void *arg)
 
 static void drop_soon(struct control_client *c)
 {
-	struct timeval at_once = { 0 };
-
-	stop_timer(c);
-	c->timer = evtimer_new(agent_base(c->agent), drop, c);
-	if (c->timer)
-		evtimer_add(c->timer, &at_once);
+	event_active(c->dropper, EV_TIMEOUT, 0);
 }
 
 /* Objects of any size: all pieces but the last say that more comes. */
 static void send_json(struct control_client *c, enum control_message type, struct json_object *o)
 {
 	size_t len = 0;
-	const char *text = json_object_to_json_string_length(o, JSON_C_TO_STRING_PLAIN, &len);
+	const bool whole = !control_json_lacked() && !c->lost;
+	const char *text = whole ? control_json_print(o, &len) : NULL;
 
 	for (; text && len > CHAN_PAYLOAD_MAX && !c->lost; len -= CHAN_PAYLOAD_MAX) {
 		c->lost = chan_send(c->chan, CTL_PART, text, CHAN_PAYLOAD_MAX, NULL, 0) < 0;
@@ -115,25 +112,19 @@ static void send_json(struct control_client *c, enum control_message type, struc
 	if (!text || c->lost || chan_send(c->chan, (uint16_t)type, text, len, NULL, 0) < 0)
 		c->lost = true;
 	json_object_put(o);
+	if (c->lost)
+		drop_soon(c);
 }
 
 static void send_end(struct control_client *c, struct json_object *end)
 {
 	request_over(c);
-	if (!c->lost)
-		send_json(c, CTL_END, end);
-	else
-		json_object_put(end);
-	if (c->lost)
-		drop_soon(c);
+	send_json(c, CTL_END, end);
 }
 
 void client_item(struct control_client *c, struct json_object *item)
 {
-	if (c->lost)
-		json_object_put(item);
-	else
-		send_json(c, CTL_ITEM, item);
+	send_json(c, CTL_ITEM, item);
 }
 
 void client_end(struct control_client *c)
@@ -147,13 +138,13 @@ static void end_with_error(struct control_client *c, const char *code, unsigned 
 	struct json_object *end = json_object_new_object();
 	struct json_object *error = json_object_new_object();
 
-	json_object_object_add(error, "code", json_object_new_string(code));
+	control_json_add(error, "code", json_object_new_string(code));
 	if (line)
-		json_object_object_add(error, "line", json_object_new_int64(line));
+		control_json_add(error, "line", json_object_new_int64(line));
 	if (object[0])
-		json_object_object_add(error, "object", control_json_text(object));
-	json_object_object_add(error, "text", control_json_text(text));
-	json_object_object_add(end, "error", error);
+		control_json_add(error, "object", control_json_text(object));
+	control_json_add(error, "text", control_json_text(text));
+	control_json_add(end, "error", error);
 	send_end(c, end);
 }
 
@@ -189,7 +180,7 @@ void client_lines(struct control_client *c, const char *text)
 		struct json_object *item = json_object_new_object();
 		char *line = strndup(text, len);
 
-		json_object_object_add(item, "text", control_json_text(line ? line : ""));
+		control_json_add(item, "text", line ? control_json_text(line) : NULL);
 		free(line);
 		client_item(c, item);
 		text += len + (text[len] == '\n');
@@ -231,11 +222,10 @@ void client_wait_for_store(struct control_client *c)
 	/* Whoever is let in and finds the store taken again goes on waiting for the rest. */
 	if (!c->timer) {
 		c->timer = evtimer_new(agent_base(c->agent), store_wait_over, c);
-		if (!c->timer) {
+		if (!c->timer || evtimer_add(c->timer, &deadline) < 0) {
 			client_no_memory(c);
 			return;
 		}
-		evtimer_add(c->timer, &deadline);
 	}
 	c->waiter.free = store_is_free;
 	c->in_line = true;
@@ -266,10 +256,8 @@ void client_stream(struct control_client *c, bool (*step)(struct control_client 
 
 	c->stream_step = step;
 	c->timer = evtimer_new(agent_base(c->agent), stream_on, c);
-	if (!c->timer)
+	if (!c->timer || evtimer_add(c->timer, &at_once) < 0)
 		client_no_memory(c);
-	else
-		evtimer_add(c->timer, &at_once);
 }
 
 /* ---- requests ---- */
@@ -329,7 +317,12 @@ static void welcome(struct control *control, int fd)
 	struct control_client *c = calloc(1, sizeof(*c));
 	struct chan_handler handler = { request_arrived, connection_closed, c };
 
-	if (!c || chan_new(agent_base(control->agent), fd, &handler, &c->chan) < 0) {
+	if (c)
+		c->dropper = evtimer_new(agent_base(control->agent), drop, c);
+	if (!c || !c->dropper ||
+	    chan_new(agent_base(control->agent), fd, &handler, &c->chan) < 0) {
+		if (c && c->dropper)
+			event_free(c->dropper);
 		free(c);
 		close(fd);
 		return;

@@ -69,6 +69,7 @@ struct control_client {
 	int fd;
 	struct mib_waiter waiter;	/* in the store's line */
 	bool in_line;
+	struct event *dropper;		/* ends the connection, once an answer is lost */
 	struct event *timer;		/* a deadline, or the next step of a long answer */
 	/** The connection is gone: forget what was begun. */
 	void (*abort)(struct control_client *c);

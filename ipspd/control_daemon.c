@@ -16,7 +16,7 @@
 
 static void add_number(struct json_object *o, const char *key, uint64_t n)
 {
-	json_object_object_add(o, key, json_object_new_uint64(n));
+	control_json_add(o, key, json_object_new_uint64(n));
 }
 
 /* ---- status ---- */
@@ -43,7 +43,7 @@ static struct json_object *problems(const struct pol_generation *g)
 
 		mib_index_print(p->table, p->index.ids, p->index.len, index, sizeof(index));
 		snprintf(text, sizeof(text), "%s.%s: %s", p->table->name, index, p->reason);
-		json_object_array_add(list, control_json_text(text));
+		control_json_append(list, control_json_text(text));
 	}
 	return list;
 }
@@ -55,20 +55,20 @@ static void status(struct control_client *c, struct json_object *request, int fd
 
 	(void)request;
 	(void)fd;
-	json_object_object_add(item, "version", json_object_new_string(PACKAGE_VERSION));
+	control_json_add(item, "version", json_object_new_string(PACKAGE_VERSION));
 	add_number(item, "committed", mib_store_generation(s));
 	add_number(item, "applied", agent_applied_generation(c->agent));
-	json_object_object_add(item, "engine", json_object_new_string(engine_state(c->agent)));
-	json_object_object_add(item, "snmp", json_object_new_string(agent_snmp_open(c->agent) ?
+	control_json_add(item, "engine", json_object_new_string(engine_state(c->agent)));
+	control_json_add(item, "snmp", json_object_new_string(agent_snmp_open(c->agent) ?
 									    "session open" :
 									    "no session"));
 	add_number(item, "rows-not-ready", mib_store_rows_not_ready(s));
 	add_number(item, "refused-requests", mib_store_refusals(s));
 	add_number(item, "guard-restorations", agent_guard_restored(c->agent));
 	if (agent_apply_problem(c->agent)[0])
-		json_object_object_add(item, "problem",
+		control_json_add(item, "problem",
 				       control_json_text(agent_apply_problem(c->agent)));
-	json_object_object_add(item, "not-in-force", problems(agent_policy(c->agent)));
+	control_json_add(item, "not-in-force", problems(agent_policy(c->agent)));
 	client_item(c, item);
 	client_end(c);
 }
@@ -130,11 +130,10 @@ static void wait_for(struct control_client *c, struct json_object *request, int 
 		return;
 	}
 	c->timer = evtimer_new(agent_base(c->agent), waited_too_long, c);
-	if (!c->timer) {
+	if (!c->timer || evtimer_add(c->timer, &deadline) < 0) {
 		client_no_memory(c);
 		return;
 	}
-	evtimer_add(c->timer, &deadline);
 	c->watcher.changed = something_changed;
 	c->abort = stop_waiting;
 	agent_watch(c->agent, &c->watcher);

@@ -62,7 +62,7 @@ static void ask_for_key(struct control_client *c, enum mib_file_seal_kind kind,
 	char hex[2 * MIB_FILE_SEAL_SALT + 1];
 
 	c->timer = evtimer_new(agent_base(c->agent), no_key, c);
-	if (!c->timer) {
+	if (!c->timer || evtimer_add(c->timer, &limit) < 0) {
 		client_no_memory(c);
 		return;
 	}
@@ -70,14 +70,13 @@ static void ask_for_key(struct control_client *c, enum mib_file_seal_kind kind,
 		snprintf(hex + 2 * i, 3, "%02x", salt[i]);
 	item = json_object_new_object();
 	seal = json_object_new_object();
-	json_object_object_add(seal, "kind", json_object_new_string(
+	control_json_add(seal, "kind", json_object_new_string(
 		kind == MIB_FILE_SEAL_KEYFILE ? "key-file" : "passphrase"));
-	json_object_object_add(seal, "salt", json_object_new_string(hex));
-	json_object_object_add(item, "seal", seal);
+	control_json_add(seal, "salt", json_object_new_string(hex));
+	control_json_add(item, "seal", seal);
 	c->seal_kind = kind;
 	memcpy(c->seal_salt, salt, sizeof(c->seal_salt));
 	c->key_arrived = arrived;
-	evtimer_add(c->timer, &limit);
 	client_item(c, item);
 }
 
@@ -122,7 +121,7 @@ static void add_line(struct control_client *c, const char *kind, const char *lin
 {
 	struct json_object *item = json_object_new_object();
 
-	json_object_object_add(item, kind, control_json_text(line));
+	control_json_add(item, kind, control_json_text(line));
 	client_item(c, item);
 }
 
@@ -138,7 +137,7 @@ static void not_ready(void *arg, const char *line)
 
 static void add_count(struct json_object *item, const char *name, uint64_t n)
 {
-	json_object_object_add(item, name, json_object_new_uint64(n));
+	control_json_add(item, name, json_object_new_uint64(n));
 }
 
 static void import_answer(struct control_client *c, const struct xml_summary *sum)

@@ -28,10 +28,10 @@ void control_announce(struct control *c, const char *kind, const char *text)
 			continue;
 		}
 		item = json_object_new_object();
-		json_object_object_add(item, "kind", json_object_new_string(kind));
-		json_object_object_add(item, "text", control_json_text(text));
+		control_json_add(item, "kind", json_object_new_string(kind));
+		control_json_add(item, "text", control_json_text(text));
 		if (m->monitor_lost)
-			json_object_object_add(item, "lost",
+			control_json_add(item, "lost",
 					       json_object_new_uint64(m->monitor_lost));
 		m->monitor_lost = 0;
 		client_item(m, item);

@@ -23,7 +23,7 @@ static void add_value(struct json_object *values, const struct mib_column *col,
 
 	if (mib_value_print(col, v, false, text, sizeof(text)) >= sizeof(text))
 		memcpy(text + sizeof(text) - 4, "...", 4);
-	json_object_object_add(values, col->name, control_json_text(text));
+	control_json_add(values, col->name, control_json_text(text));
 }
 
 static void add_columns(struct control_client *c, struct json_object *values,
@@ -31,12 +31,15 @@ static void add_columns(struct control_client *c, struct json_object *values,
 {
 	for (size_t i = 0; i < t->n_columns; i++) {
 		struct mib_value v;
+		enum mib_err err;
 
 		if (t->columns[i].access < MIB_ACC_READ)
 			continue;
-		if (mib_read(agent_store(c->agent), &t->columns[i], index->ids, index->len, &v) ==
-		    MIB_OK)
+		err = mib_read(agent_store(c->agent), &t->columns[i], index->ids, index->len, &v);
+		if (err == MIB_OK)
 			add_value(values, &t->columns[i], &v);
+		else if (err == MIB_RESOURCE_UNAVAILABLE)
+			control_json_lacks();
 	}
 }
 
@@ -52,9 +55,9 @@ static struct json_object *row_item(struct control_client *c, const struct mib_t
 	for (size_t i = 0; i < mib_n_tables; i++)
 		if (mib_tables[i]->augments == t)
 			add_columns(c, values, mib_tables[i], index);
-	json_object_object_add(item, "table", json_object_new_string(t->name));
-	json_object_object_add(item, "index", control_json_text(text));
-	json_object_object_add(item, "values", values);
+	control_json_add(item, "table", json_object_new_string(t->name));
+	control_json_add(item, "index", control_json_text(text));
+	control_json_add(item, "values", values);
 	return item;
 }
 
@@ -226,7 +229,7 @@ void client_finish(struct control_client *c, struct mib_txn *txn, enum mib_err e
 		return;
 	}
 	item = json_object_new_object();
-	json_object_object_add(item, "generation", json_object_new_int64((int64_t)
+	control_json_add(item, "generation", json_object_new_int64((int64_t)
 				       mib_store_generation(agent_store(c->agent))));
 	client_item(c, item);
 	client_end(c);
@@ -234,13 +237,12 @@ void client_finish(struct control_client *c, struct mib_txn *txn, enum mib_err e
 
 bool client_begin(struct control_client *c, struct mib_txn **txn)
 {
-	struct mib_diag d = { 0 };
 	enum mib_err err = mib_txn_begin(agent_store(c->agent), MIB_DOOR_CONTROL, c->who, txn);
 
 	if (err == MIB_BUSY)
 		client_wait_for_store(c);
 	else if (err)
-		client_refuse(c, err, &d);
+		client_no_memory(c);
 	return err == MIB_OK;
 }
 

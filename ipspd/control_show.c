@@ -17,12 +17,12 @@
 
 static void add_number(struct json_object *o, const char *key, uint64_t n)
 {
-	json_object_object_add(o, key, json_object_new_uint64(n));
+	control_json_add(o, key, json_object_new_uint64(n));
 }
 
 static void add_text(struct json_object *o, const char *key, const char *text)
 {
-	json_object_object_add(o, key, control_json_text(text));
+	control_json_add(o, key, control_json_text(text));
 }
 
 static const char *direction(uint8_t dir)
@@ -114,7 +114,7 @@ static struct json_object *entry_item(const struct pol_generation *g,
 	add_number(item, "order", nr);
 	add_text(item, "action", actions[e->action]);
 	add_text(item, "rule", origin_name(g, e->id));
-	json_object_object_add(item, "log", json_object_new_boolean(e->log));
+	control_json_add(item, "log", json_object_new_boolean(e->log));
 	if (e->action == IPSP_PROTECT && e->sa_id)
 		add_text(item, "sa", origin_name(g, e->sa_id));
 	if (count) {
@@ -122,8 +122,8 @@ static struct json_object *entry_item(const struct pol_generation *g,
 		add_number(item, "bytes", count->bytes);
 	}
 	for (size_t i = 0; i < e->n_selectors; i++)
-		json_object_array_add(selectors, selector(&e->selectors[i]));
-	json_object_object_add(item, "selectors", selectors);
+		control_json_append(selectors, selector(&e->selectors[i]));
+	control_json_add(item, "selectors", selectors);
 	return item;
 }
 

@@ -4,9 +4,12 @@
  * The program's definitions come before those of its libraries, for all of them. These run before
  * AddressSanitizer is ready, so they are not instrumented themselves.
  */
+#include "config.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <gcrypt.h>
+#include <link.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -34,6 +37,7 @@ static struct {
 	enum nomem_scope scope;
 	enum nomem_kind kind;
 	unsigned long nth, asked;
+	uintptr_t spared, spared_end;	/* a function */
 } state;
 
 static inline __attribute__((always_inline, no_sanitize("address", "undefined")))
@@ -43,6 +47,8 @@ bool refused(const void *caller)
 		return false;
 	if (state.scope == NOMEM_OURS && ((uintptr_t)caller < (uintptr_t)__executable_start ||
 					  (uintptr_t)caller >= (uintptr_t)etext))
+		return false;
+	if ((uintptr_t)caller >= state.spared && (uintptr_t)caller < state.spared_end)
 		return false;
 	state.asked++;
 	if (state.nth == 0 || state.asked < state.nth ||
@@ -148,6 +154,17 @@ unsigned long nomem_disarm(void)
 {
 	state.armed = false;
 	return state.asked;
+}
+
+void nomem_spare(const void *function)
+{
+	const ElfW(Sym) *symbol;
+	Dl_info where;
+
+	if (!dladdr1(function, &where, (void **)&symbol, RTLD_DL_SYMENT) || !symbol)
+		abort();
+	state.spared = (uintptr_t)where.dli_saddr;
+	state.spared_end = state.spared + symbol->st_size;
 }
 
 bool nomem_happened(void)

@@ -27,6 +27,12 @@ void nomem_arm(enum nomem_scope scope, enum nomem_kind kind, unsigned long nth);
 /** Nothing fails any more. @return how many allocations were asked for since nomem_arm */
 unsigned long nomem_disarm(void);
 
+/**
+ * What that function of a library asks for itself never fails, for a library that would crash: from
+ * now on, whatever is armed. One function.
+ */
+void nomem_spare(const void *function);
+
 /** Has one failed since nomem_arm? */
 bool nomem_happened(void);
 

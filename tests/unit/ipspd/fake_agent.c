@@ -209,21 +209,26 @@ static void read_file(evutil_socket_t fd, short what, void *arg)
 	struct xml_diag d = { 0 };
 	struct import_writer *w = calloc(1, sizeof(*w));
 	struct xml_sink sink;
-	struct xml_parse *p;
-	enum mib_err err;
+	struct xml_parse *p = NULL;
+	enum mib_err err = MIB_RESOURCE_UNAVAILABLE;
 
 	(void)fd;
 	(void)what;
-	must(w != NULL);
-	w->flush = keep;
-	w->arg = &records;
-	w->diag = &d;
-	sink = import_writer_sink(w);
-	must(xml_parse_new(&sink, &d, &p) == MIB_OK);
-	err = xml_parse_fd(p, q->fd);
+	if (w) {
+		w->flush = keep;
+		w->arg = &records;
+		w->diag = &d;
+		sink = import_writer_sink(w);
+		err = xml_parse_new(&sink, &d, &p);
+	}
+	if (!err)
+		err = xml_parse_fd(p, q->fd);
 	xml_parse_free(p);
-	must(err || import_writer_end(w));
+	if (!err && !import_writer_end(w))
+		err = MIB_RESOURCE_UNAVAILABLE;
 	free(w);
+	if (err && !d.diag.text[0])
+		mib_diag_set(&d.diag, NULL, NULL, 0, "out of memory");
 	event_free(q->timer);
 	q->timer = NULL;
 	q->done(q, err, &records, &d);
@@ -234,8 +239,14 @@ void agent_parse_start(struct agent *a, struct agent_parse *q)
 {
 	const struct timeval at_once = { 0, 0 };
 
+	struct xml_diag d = { 0 };
+
 	q->timer = evtimer_new(a->base, read_file, q);
-	must(q->timer && evtimer_add(q->timer, &at_once) == 0);
+	if (q->timer && evtimer_add(q->timer, &at_once) == 0)
+		return;
+	agent_forget_parse(a, q);
+	mib_diag_set(&d.diag, NULL, NULL, 0, "out of memory");
+	q->done(q, MIB_RESOURCE_UNAVAILABLE, NULL, &d);
 }
 
 void agent_forget_parse(struct agent *a, struct agent_parse *q)
