@@ -85,7 +85,10 @@ static void client_free(struct control_client *c)
 	free(c);
 }
 
-/* A part of the answer is lost, maybe for lack of memory: the client must not take the rest for the whole. */
+/*
+ * A part of the answer is lost, maybe for lack of memory: the client must not take the rest for the
+ * whole.
+ */
 static void drop(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;

@@ -11,8 +11,8 @@
 #include <json-c/json.h>
 
 /**
- * One JSON object, and nothing behind it; depth is bounded, text is UTF-8, and no member stands in it
- * twice. NULL: it is not, or there is no memory for it.
+ * One JSON object, and nothing behind it; depth is bounded, text is UTF-8, and no member stands in
+ * it twice. NULL: it is not, or there is no memory for it.
  */
 struct json_object *control_json_parse(const uint8_t *data, size_t len);
 
