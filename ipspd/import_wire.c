@@ -46,7 +46,8 @@ bool import_job_read(struct chan_msg *m, struct import_job *j)
 
 	j->seconds = chan_get_u32(&r);
 	if (!get_text(&r, j->url, sizeof(j->url)) || !chan_reader_done(&r) ||
-	    m->n_fds != (j->url[0] ? 0 : 1))
+	    m->n_fds != (j->url[0] ? 0 : 1) || j->seconds == 0 ||
+	    j->seconds > IMPORT_SECONDS_MAX)
 		return false;
 	j->fd = -1;
 	if (m->n_fds == 1) {

@@ -31,7 +31,7 @@ enum import_message {
 #define IMPORT_RECORDS_MAX XML_FILE_MAX	/* octets of records the agent takes */
 
 struct import_job {
-	uint32_t seconds;
+	uint32_t seconds;		/* 1 .. IMPORT_SECONDS_MAX */
 	char url[IMPORT_URL_MAX];	/* empty: fd */
 	int fd;				/* -1: url */
 };

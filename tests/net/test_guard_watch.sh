@@ -47,6 +47,12 @@ damage "all rules are flushed" "[0-9] ip rules that were gone" "ip rule flush; i
 damage "a foreign rule stands at our place" "1 ip rules that are not ours" "ip rule add pref 26992 to 10.2.0.0/16 lookup main"
 damage "a narrower rule takes a rule's place" "1 ip rules that are not ours" "
 	ip rule add pref 26992 from 10.1.0.0/16 to 10.2.0.0/16 iif lo lookup 26992; ip rule del pref 26992 from 10.1.0.0/16 to 10.2.0.0/16"
+# A new daemon, so that each case still has its line: a parent soon writes one a second only.
+kill "$(tb_pid router-a ipspd)"
+tb_reap "$(tb_pid router-a ipspd)"
+tb_ipspd router-a
+claim "a new daemon finds the guard of the old one" eval 'tb_ctl router-a wait --snmp --timeout 30 && tb_until 20 whole'
+
 damage "routes are flushed" "2 routes that were gone" "ip route flush table 26992"
 damage "IPv6 routes are flushed" "2 routes that were gone" "ip -6 route flush table 26992"
 damage "a route leads past the engine" "1 routes that are not ours" "ip route add 10.2.0.0/16 via 192.0.2.254 table 26992"
