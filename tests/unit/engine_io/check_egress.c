@@ -8,6 +8,7 @@
 #include <check.h>
 #include <errno.h>
 #include <net/if.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -181,13 +182,17 @@ START_TEST(test_egress_follows_a_change_of_routing)
 	ck_assert_int_eq(ask(src, changes[_i].dst, &route), 0);
 	ck_assert_uint_eq(route.ifindex, if_nametoindex("wan"));
 	netns_run("%s", changes[_i].command);
-	egress_refresh(e);
-	const int err = ask(src, changes[_i].dst, &route);
+	/* The kernel may notice a lost carrier later than the command ends; it says when. */
+	struct pollfd said = { .fd = egress_fd(e), .events = POLLIN };
+	bool good;
 
-	ck_assert_msg(err == changes[_i].err, "%s: %d", changes[_i].name, err);
-	if (!err)
-		ck_assert_msg(route.ifindex == if_nametoindex(changes[_i].interface), "%s",
-			      changes[_i].name);
+	do {
+		egress_refresh(e);
+		good = ask(src, changes[_i].dst, &route) == changes[_i].err &&
+		       (changes[_i].err ||
+			route.ifindex == if_nametoindex(changes[_i].interface));
+	} while (!good && poll(&said, 1, 10000) > 0);
+	ck_assert_msg(good, "%s", changes[_i].name);
 }
 END_TEST
 
