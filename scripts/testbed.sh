@@ -213,8 +213,17 @@ tb_ipspd()
 	tb_start "$tb_r" ipspd "$TB_BUILD/sbin/ipspd" -f -c /dev/null -S "$TB_DIR/$tb_r/state" \
 		-s "$TB_DIR/$tb_r/control" -k "$TB_DIR/$tb_r/pfkey" -x "unix:$TB_DIR/$tb_r/agentx" \
 		-a "$(tb_attachment)" "$@"
-	# The socket may be there from an earlier run: an answer is what counts.
-	tb_until 30 tb_ctl "$tb_r" show status
+	# The socket may be there from an earlier run, and so may for a moment an agent whose parent was
+	# killed: an answer counts when the agent is this daemon's.
+	tb_daemon=$TB_LAST
+	tb_until 30 tb_answers "$tb_r" "$tb_daemon"
+}
+
+# tb_answers ROUTER PROCESS: is it that daemon whose agent answers?
+tb_answers()
+{
+	tb_ctl "$1" show status &&
+		[ "$(ps -o ppid= -p "$(tb_process "$1" agent)" | tr -d ' ')" = "$2" ]
 }
 
 tb_attachment()
