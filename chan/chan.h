@@ -80,6 +80,8 @@ void chan_put_u64(struct chan_writer *w, uint64_t v);
 void chan_put_raw(struct chan_writer *w, const void *data, size_t len);
 /** len (32 bits), then the octets. */
 void chan_put_octets(struct chan_writer *w, const void *data, size_t len);
+/** chan_put_octets of a C string, without its NUL. */
+void chan_put_text(struct chan_writer *w, const char *text);
 
 /** Reads; running short is remembered and gives zeros, so check once at the end. */
 struct chan_reader {
@@ -97,6 +99,11 @@ uint64_t chan_get_u64(struct chan_reader *r);
 void chan_get_raw(struct chan_reader *r, void *out, size_t len);
 /** Borrowed from the payload; NULL and *len 0 on short read. */
 const uint8_t *chan_get_octets(struct chan_reader *r, size_t *len);
+/**
+ * What chan_put_text wrote, as a C string.
+ * @return false: longer than size - 1, with a NUL inside, or a short read
+ */
+bool chan_get_text(struct chan_reader *r, char *out, size_t size);
 /** All read, nothing left, nothing short? */
 bool chan_reader_done(const struct chan_reader *r);
 

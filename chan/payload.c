@@ -70,6 +70,11 @@ void chan_put_octets(struct chan_writer *w, const void *data, size_t len)
 	chan_put_raw(w, data, len);
 }
 
+void chan_put_text(struct chan_writer *w, const char *text)
+{
+	chan_put_octets(w, text, strlen(text));
+}
+
 static const uint8_t *consume(struct chan_reader *r, size_t n)
 {
 	if (r->short_read || n > r->len - r->at) {
@@ -128,6 +133,18 @@ const uint8_t *chan_get_octets(struct chan_reader *r, size_t *len)
 
 	*len = at ? n : 0;
 	return at;
+}
+
+bool chan_get_text(struct chan_reader *r, char *out, size_t size)
+{
+	size_t len;
+	const uint8_t *at = chan_get_octets(r, &len);
+
+	if (!at || len >= size || memchr(at, '\0', len))
+		return false;
+	memcpy(out, at, len);
+	out[len] = '\0';
+	return true;
 }
 
 bool chan_reader_done(const struct chan_reader *r)

@@ -12,31 +12,13 @@ enum record { REC_ROW = 1, REC_VALUE, REC_ROW_END, REC_SEAL, REC_SECRET, REC_SEA
 
 /* ---- messages ---- */
 
-static void put_text(struct chan_writer *w, const char *text)
-{
-	chan_put_octets(w, text, strlen(text));
-}
-
-/* Without a NUL inside. @return false: too long */
-static bool get_text(struct chan_reader *r, char *out, size_t size)
-{
-	size_t len;
-	const uint8_t *at = chan_get_octets(r, &len);
-
-	if (!at || len >= size || memchr(at, '\0', len))
-		return false;
-	memcpy(out, at, len);
-	out[len] = '\0';
-	return true;
-}
-
 int import_job_send(struct chan *c, const struct import_job *j)
 {
 	uint8_t buf[IMPORT_URL_MAX + 16];
 	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
 
 	chan_put_u32(&w, j->seconds);
-	put_text(&w, j->url);
+	chan_put_text(&w, j->url);
 	return chan_send(c, IMPORT_JOB, buf, w.len, &j->fd, j->fd >= 0 ? 1 : 0);
 }
 
@@ -45,7 +27,7 @@ bool import_job_read(struct chan_msg *m, struct import_job *j)
 	struct chan_reader r = { .data = m->data, .len = m->len };
 
 	j->seconds = chan_get_u32(&r);
-	if (!get_text(&r, j->url, sizeof(j->url)) || !chan_reader_done(&r) ||
+	if (!chan_get_text(&r, j->url, sizeof(j->url)) || !chan_reader_done(&r) ||
 	    m->n_fds != (j->url[0] ? 0 : 1) || j->seconds == 0 ||
 	    j->seconds > IMPORT_SECONDS_MAX)
 		return false;
@@ -64,8 +46,8 @@ int import_refused_send(struct chan *c, enum mib_err err, const struct xml_diag 
 
 	chan_put_u32(&w, (uint32_t)err);
 	chan_put_u32(&w, d->line);
-	put_text(&w, d->diag.object);
-	put_text(&w, d->diag.text);
+	chan_put_text(&w, d->diag.object);
+	chan_put_text(&w, d->diag.text);
 	return chan_send(c, IMPORT_REFUSED, buf, w.len, NULL, 0);
 }
 
@@ -75,8 +57,8 @@ bool import_refused_read(const struct chan_msg *m, enum mib_err *err, struct xml
 	uint32_t said = chan_get_u32(&r);
 
 	*d = (struct xml_diag){ .line = chan_get_u32(&r) };
-	if (!get_text(&r, d->diag.object, sizeof(d->diag.object)) ||
-	    !get_text(&r, d->diag.text, sizeof(d->diag.text)) || !chan_reader_done(&r))
+	if (!chan_get_text(&r, d->diag.object, sizeof(d->diag.object)) ||
+	    !chan_get_text(&r, d->diag.text, sizeof(d->diag.text)) || !chan_reader_done(&r))
 		return false;
 	*err = (enum mib_err)said;
 	return said != MIB_OK && said < MIB_BUSY;

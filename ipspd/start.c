@@ -12,24 +12,6 @@
 #define FDS_MAX 16	/* each descriptor has a bit in the number that says which are there */
 _Static_assert((int)AGENT_FDS <= FDS_MAX && (int)ENGINE_FDS <= FDS_MAX, "sixteen bits");
 
-static void put_text(struct chan_writer *w, const char *text)
-{
-	chan_put_octets(w, text, strlen(text));
-}
-
-/* @return false: too long, or with a NUL inside */
-static bool get_text(struct chan_reader *r, char *out, size_t size)
-{
-	size_t len;
-	const uint8_t *at = chan_get_octets(r, &len);
-
-	if (!at || len >= size || memchr(at, '\0', len))
-		return false;
-	memcpy(out, at, len);
-	out[len] = '\0';
-	return true;
-}
-
 /* Which of n descriptors are there, as bits; those that are, packed into out. */
 static uint16_t pack_fds(const int *fds, size_t n, int *out, size_t *n_out)
 {
@@ -75,10 +57,10 @@ int agent_start_send(struct chan *c, const struct agent_start *s)
 	chan_put_u8(&w, s->first);
 	chan_put_u8(&w, s->background);
 	chan_put_u64(&w, s->guard_generation);
-	put_text(&w, s->statedir);
-	put_text(&w, s->master);
-	put_text(&w, s->import_name);
-	put_text(&w, s->control_path);
+	chan_put_text(&w, s->statedir);
+	chan_put_text(&w, s->master);
+	chan_put_text(&w, s->import_name);
+	chan_put_text(&w, s->control_path);
 	return chan_send(c, MSG_START, buf, w.len, fds, n_fds);
 }
 
@@ -91,10 +73,10 @@ bool agent_start_read(struct chan_msg *m, struct agent_start *s)
 	s->first = chan_get_u8(&r) != 0;
 	s->background = chan_get_u8(&r) != 0;
 	s->guard_generation = chan_get_u64(&r);
-	if (!get_text(&r, s->statedir, sizeof(s->statedir)) ||
-	    !get_text(&r, s->master, sizeof(s->master)) ||
-	    !get_text(&r, s->import_name, sizeof(s->import_name)) ||
-	    !get_text(&r, s->control_path, sizeof(s->control_path)))
+	if (!chan_get_text(&r, s->statedir, sizeof(s->statedir)) ||
+	    !chan_get_text(&r, s->master, sizeof(s->master)) ||
+	    !chan_get_text(&r, s->import_name, sizeof(s->import_name)) ||
+	    !chan_get_text(&r, s->control_path, sizeof(s->control_path)))
 		return false;
 	if (!chan_reader_done(&r) || s->log_level > LOG_DEBUG || !fds_fit(m, mask, AGENT_FDS))
 		return false;
@@ -115,7 +97,7 @@ int engine_start_send(struct chan *c, const struct engine_start *s)
 	chan_put_u32(&w, s->tun_mtu);
 	chan_put_u32(&w, s->red_ifindex);
 	chan_put_u32(&w, s->black_ifindex);
-	put_text(&w, s->tun_name);
+	chan_put_text(&w, s->tun_name);
 	return chan_send(c, MSG_START, buf, w.len, fds, n_fds);
 }
 
@@ -129,7 +111,7 @@ bool engine_start_read(struct chan_msg *m, struct engine_start *s)
 	s->tun_mtu = chan_get_u32(&r);
 	s->red_ifindex = chan_get_u32(&r);
 	s->black_ifindex = chan_get_u32(&r);
-	if (!get_text(&r, s->tun_name, sizeof(s->tun_name)))
+	if (!chan_get_text(&r, s->tun_name, sizeof(s->tun_name)))
 		return false;
 	if (!chan_reader_done(&r) || s->log_level > LOG_DEBUG || !fds_fit(m, mask, ENGINE_FDS))
 		return false;
@@ -145,7 +127,7 @@ int agent_options_send(struct chan *c, const struct agent_options *o)
 	chan_put_u8(&w, o->log_level);
 	chan_put_u8(&w, (uint8_t)o->n_attach);
 	for (size_t i = 0; i < o->n_attach; i++)
-		put_text(&w, o->attach[i]);
+		chan_put_text(&w, o->attach[i]);
 	return chan_send(c, MSG_OPTIONS, buf, w.len, NULL, 0);
 }
 
@@ -159,7 +141,7 @@ bool agent_options_read(const struct chan_msg *m, struct agent_options *o)
 	if (o->log_level > LOG_DEBUG || o->n_attach > START_ATTACH_MAX)
 		return false;
 	for (size_t i = 0; i < o->n_attach; i++) {
-		if (!get_text(&r, o->attach[i], sizeof(o->attach[i])) ||
+		if (!chan_get_text(&r, o->attach[i], sizeof(o->attach[i])) ||
 		    attach_parse(o->attach[i], &unused) != NULL)
 			return false;
 	}
