@@ -37,7 +37,7 @@ enum ipspd_message {
 	/* agent to engine; LIST, ENTRY and SELECTORS also to the parent for the guard */
 	MSG_GEN_BEGIN,		/* u64 generation */
 	MSG_GEN_LIST,		/* u32 ifindex, u8 dir */
-	MSG_GEN_ENTRY,		/* u64 id, u8 action, u8 log, u64 sa_id, u32 how many selectors */
+	MSG_GEN_ENTRY,		/* u64 id, u8 action, u8 flags, u64 sa_id, u32 how many selectors */
 	MSG_GEN_SELECTORS,	/* u16 count, then so many of that entry's; ipspd/wire.h */
 	MSG_GEN_SA,		/* one struct ipsp_sa_config; all of them before the first list */
 	MSG_GEN_COMMIT,		/* u64 generation, u32 lists, u32 entries, u32 SAs */
@@ -64,6 +64,8 @@ enum ipspd_message {
 	MSG_IMPORT_STOP,	/* agent to parent: u32 serial: it is not wanted any more */
 	MSG_IMPORT,		/* to agent: u32 serial, fd: its end of a channel (ipspd/import_wire.h);
 				 * without: it cannot be started */
+	MSG_GEN_ACTION,		/* to engine, behind an entry that logs or does several things: u64
+				 * action id, u16 how many, so many struct ipsp_step */
 };
 
 /*

@@ -61,21 +61,47 @@ static int put_selectors(const struct ipsp_selector *s, uint32_t n, wire_emit em
 	return 0;
 }
 
-static int put_entry(const struct ipsp_spd_entry *e, wire_emit emit, void *arg)
+static void put_step(struct chan_writer *w, const struct ipsp_step *s)
+{
+	chan_put_u8(w, s->kind);
+	chan_put_u8(w, (uint8_t)(s->log | s->may_decide << 1));
+	chan_put_u16(w, s->end);
+	chan_put_u64(w, s->action_id);
+	chan_put_u64(w, s->sa_id);
+}
+
+static int put_action(const struct ipsp_spd_entry *e, wire_emit emit, void *arg)
+{
+	uint8_t buf[10 + IPSP_STEPS_MAX * WIRE_STEP];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	chan_put_u64(&w, e->action_id);
+	chan_put_u16(&w, (uint16_t)e->n_steps);
+	for (uint32_t i = 0; i < e->n_steps; i++)
+		put_step(&w, &e->steps[i]);
+	return w.overflow ? -EMSGSIZE : emit(arg, MSG_GEN_ACTION, buf, w.len);
+}
+
+/* The guard decides by the entry's own action, and tells nobody which rows it came from. */
+static int put_entry(const struct ipsp_spd_entry *e, bool whole, wire_emit emit, void *arg)
 {
 	uint8_t buf[32];
 	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+	const bool action = whole && (e->n_steps > 0 || e->log);
 
 	chan_put_u64(&w, e->id);
 	chan_put_u8(&w, e->action);
-	chan_put_u8(&w, e->log);
+	chan_put_u8(&w, (uint8_t)((e->log ? WIRE_ENTRY_LOG : 0) |
+				  (action ? WIRE_ENTRY_ACTION : 0)));
 	chan_put_u64(&w, e->sa_id);
 	chan_put_u32(&w, e->n_selectors);
 	int rc = emit(arg, MSG_GEN_ENTRY, buf, w.len);
+	if (rc >= 0 && action)
+		rc = put_action(e, emit, arg);
 	return rc < 0 ? rc : put_selectors(e->selectors, e->n_selectors, emit, arg);
 }
 
-static int put_list(const struct ipsp_spd_list *l, wire_emit emit, void *arg)
+static int put_list(const struct ipsp_spd_list *l, bool whole, wire_emit emit, void *arg)
 {
 	uint8_t buf[8];
 	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
@@ -84,13 +110,13 @@ static int put_list(const struct ipsp_spd_list *l, wire_emit emit, void *arg)
 	chan_put_u8(&w, l->dir);
 	int rc = emit(arg, MSG_GEN_LIST, buf, w.len);
 	for (uint32_t i = 0; rc >= 0 && i < l->n_entries; i++)
-		rc = put_entry(&l->entries[i], emit, arg);
+		rc = put_entry(&l->entries[i], whole, emit, arg);
 	return rc;
 }
 
 static bool within_bounds(const struct ipsp_spd_list *lists, size_t n, size_t *n_entries)
 {
-	size_t entries = 0, selectors = 0;
+	size_t entries = 0, selectors = 0, steps = 0;
 
 	if (n > WIRE_LISTS_MAX)
 		return false;
@@ -100,7 +126,8 @@ static bool within_bounds(const struct ipsp_spd_list *lists, size_t n, size_t *n
 			return false;
 		for (uint32_t j = 0; j < lists[i].n_entries; j++) {
 			selectors += lists[i].entries[j].n_selectors;
-			if (selectors > WIRE_SELECTORS_MAX)
+			steps += lists[i].entries[j].n_steps;
+			if (selectors > WIRE_SELECTORS_MAX || steps > WIRE_STEPS_MAX)
 				return false;
 		}
 	}
@@ -116,7 +143,7 @@ int wire_put_lists(const struct ipsp_spd_list *lists, size_t n, wire_emit emit, 
 	if (!within_bounds(lists, n, &n_entries))
 		return -E2BIG;
 	for (size_t i = 0; rc >= 0 && i < n; i++)
-		rc = put_list(&lists[i], emit, arg);
+		rc = put_list(&lists[i], false, emit, arg);
 	return rc < 0 ? rc : 0;
 }
 
@@ -136,6 +163,11 @@ static int put_sa(const struct ipsp_sa_config *sa, wire_emit emit, void *arg)
 	chan_put_u8(&w, sa->proto);
 	chan_put_u8(&w, sa->mode);
 	chan_put_u8(&w, sa->df);
+	chan_put_u8(&w, sa->ecn);
+	chan_put_u8(&w, sa->dscp_set);
+	chan_put_u8(&w, sa->dscp);
+	chan_put_u8(&w, sa->outer_ttl);
+	chan_put_u16(&w, sa->tfc_pad);
 	chan_put_u8(&w, sa->esn);
 	chan_put_u8(&w, sa->replay);
 	chan_put_u32(&w, sa->spi);
@@ -170,8 +202,8 @@ int wire_put_generation(uint64_t generation, const struct ipsp_spd_list *lists, 
 	int rc = emit(arg, MSG_GEN_BEGIN, buf, w.len);
 	for (size_t i = 0; rc >= 0 && i < n_sas; i++)
 		rc = put_sa(&sas[i], emit, arg);
-	if (rc >= 0)
-		rc = wire_put_lists(lists, n_lists, emit, arg);
+	for (size_t i = 0; rc >= 0 && i < n_lists; i++)
+		rc = put_list(&lists[i], true, emit, arg);
 	if (rc < 0)
 		return rc;
 	chan_put_u32(&w, (uint32_t)n_lists);

@@ -2,8 +2,7 @@
  * ipspd/wire.h - generations as messages: SPD lists and manual SAs, in and out of octets.
  *
  * The agent writes them (to the engine with SAs, to the parent's guard without), the engine and the
- * parent read them. The reader believes nothing: every selector is checked (ipsp_selector_valid),
- * SA ids are unique, counts are what was promised, sizes are bounded. The parent also keeps its guard
+ * parent read them. The reader believes nothing: every selector and program is checked, SA ids are unique, counts are what was promised, sizes are bounded. The parent also keeps its guard
  * on disk in this form.
  */
 #ifndef IPSPD_WIRE_H
@@ -18,11 +17,16 @@
 #define WIRE_ENTRIES_MAX (1u << 18)
 #define WIRE_SELECTORS_MAX (1u << 19)	/* all of a generation; fits the queue of a channel */
 #define WIRE_SAS_MAX (1u << 16)
+#define WIRE_STEPS_MAX (1u << 19)	/* of all programs of a generation */
 
 /** Takes one message's type and payload, borrowed. @return 0, or a negative number that ends it */
 typedef int (*wire_emit)(void *arg, uint16_t type, const uint8_t *data, size_t len);
 
-/** Emits GEN_LIST, GEN_ENTRY and GEN_SELECTORS. @return 0; -E2BIG: over a bound; what emit said */
+/**
+ * Emits GEN_LIST, GEN_ENTRY and GEN_SELECTORS, as the guard wants them: what entries with several
+ * actions may come to, not the actions.
+ * @return 0; -E2BIG: over a bound; what emit said
+ */
 int wire_put_lists(const struct ipsp_spd_list *lists, size_t n, wire_emit emit, void *arg);
 
 /** Emits a whole generation: GEN_BEGIN .. GEN_COMMIT. Buffers that held keys are wiped. */
@@ -38,6 +42,8 @@ struct wire_gen {
 	size_t n_entries;
 	struct ipsp_selector *selectors;
 	size_t n_selectors;
+	struct ipsp_step *steps;
+	size_t n_steps;
 	struct ipsp_sa_config *sas;	/* ids unique; every sa_id an entry names is here, or 0 */
 	size_t n_sas;
 };
@@ -51,7 +57,7 @@ struct wire_builder *wire_builder_new(uint64_t number);
 void wire_builder_free(struct wire_builder *b);
 
 /**
- * Adds one GEN_LIST, GEN_ENTRY, GEN_SELECTORS or GEN_SA.
+ * Adds one GEN_LIST, GEN_ENTRY, GEN_ACTION, GEN_SELECTORS or GEN_SA.
  * @return 0; -EINVAL: malformed, or not allowed here; -E2BIG: over a bound; -ENOMEM. After an error
  *         the builder is good for nothing but wire_builder_free.
  */

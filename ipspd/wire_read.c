@@ -3,8 +3,8 @@
  *
  * While it grows, lists and entries know their parts by number, since arrays move; the pointers are
  * set once at the end. Order on the wire: SAs, then each list with its entries, each entry with its
- * selectors. Must not be changed to accept less than a whole generation: an entry cut short would
- * match less than policy says.
+ * action in full, if that was sent, and its selectors. Must not be changed to accept less than a
+ * whole generation: an entry cut short would match less than policy says.
  */
 #include "config.h"
 
@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "chan/chan.h"
+#include "ipsp/program.h"
 #include "ipspd/messages.h"
 
 /* A growing array; doubled when full, up to a bound. */
@@ -28,10 +29,12 @@ struct array {
 struct wire_builder {
 	uint64_t number;
 	struct array lists;		/* struct ipsp_spd_list, entries NULL */
-	struct array entries;		/* struct ipsp_spd_entry, selectors NULL */
+	struct array entries;		/* struct ipsp_spd_entry, selectors and steps NULL */
 	struct array selectors;		/* struct ipsp_selector */
+	struct array steps;		/* struct ipsp_step */
 	struct array sas;		/* struct ipsp_sa_config */
 	uint32_t missing;		/* selectors that the last entry still lacks */
+	bool wants_action;		/* the last entry still lacks its GEN_ACTION */
 	const char *why;
 };
 
@@ -90,6 +93,7 @@ void wire_builder_free(struct wire_builder *b)
 	array_free(&b->lists, sizeof(struct ipsp_spd_list));
 	array_free(&b->entries, sizeof(struct ipsp_spd_entry));
 	array_free(&b->selectors, sizeof(struct ipsp_selector));
+	array_free(&b->steps, sizeof(struct ipsp_step));
 	array_free(&b->sas, sizeof(struct ipsp_sa_config));
 	free(b);
 }
@@ -103,6 +107,7 @@ void wire_gen_free(struct wire_gen *g)
 	free(g->lists);
 	free(g->entries);
 	free(g->selectors);
+	free(g->steps);
 	free(g->sas);
 	free(g);
 }
@@ -138,8 +143,8 @@ static int add_list(struct wire_builder *b, struct chan_reader *r)
 
 	if (!chan_reader_done(r))
 		return refuse(b, "list of the wrong size");
-	if (b->missing)
-		return refuse(b, "list before the last entry's selectors");
+	if (b->missing || b->wants_action)
+		return refuse(b, "list before the last entry's selectors or action");
 	if (l.dir != IPSP_INBOUND && l.dir != IPSP_OUTBOUND)
 		return refuse(b, "list of no direction");
 	const struct ipsp_spd_list *known = (const struct ipsp_spd_list *)b->lists.items;
@@ -155,21 +160,64 @@ static int add_list(struct wire_builder *b, struct chan_reader *r)
 	return 0;
 }
 
+static bool get_step(struct chan_reader *r, struct ipsp_step *s)
+{
+	s->kind = chan_get_u8(r);
+	uint8_t flags = chan_get_u8(r);
+	s->log = flags & 1;
+	s->may_decide = flags >> 1 & 1;
+	s->end = chan_get_u16(r);
+	s->action_id = chan_get_u64(r);
+	s->sa_id = chan_get_u64(r);
+	return flags <= 3;
+}
+
+/* What the entry before it does in full. */
+static int add_action(struct wire_builder *b, struct chan_reader *r)
+{
+	struct ipsp_step steps[IPSP_STEPS_MAX];
+	uint64_t action_id = chan_get_u64(r);
+	uint16_t n = chan_get_u16(r);
+	bool good = n <= IPSP_STEPS_MAX;
+	int rc;
+
+	for (uint16_t i = 0; good && i < n; i++)
+		good = get_step(r, &steps[i]);
+	if (!good || !chan_reader_done(r))
+		return refuse(b, "action of the wrong form");
+	if (!b->wants_action)
+		return refuse(b, "action that no entry wants");
+	struct ipsp_spd_entry *e = (struct ipsp_spd_entry *)b->entries.items + b->entries.n - 1;
+	if (n > 0 && (e->sa_id != 0 || !ipsp_steps_valid(steps, n)))
+		return refuse(b, "program that is not valid");
+	for (uint16_t i = 0; i < n; i++) {
+		struct ipsp_step *to = (struct ipsp_step *)array_add(&b->steps, sizeof(*to),
+								     WIRE_STEPS_MAX, &rc);
+		if (!to)
+			return no_room(b, rc);
+		*to = steps[i];
+	}
+	e->action_id = action_id;
+	e->n_steps = n;
+	b->wants_action = false;
+	return 0;
+}
+
 static int add_entry(struct wire_builder *b, struct chan_reader *r)
 {
 	struct ipsp_spd_entry e = { .id = chan_get_u64(r), .action = chan_get_u8(r) };
-	uint8_t log = chan_get_u8(r);
+	uint8_t flags = chan_get_u8(r);
 	int rc;
 
-	e.log = log == 1;
+	e.log = flags & WIRE_ENTRY_LOG;
 	e.sa_id = chan_get_u64(r);
 	e.n_selectors = chan_get_u32(r);
-	if (!chan_reader_done(r) || !is_bool(log))
+	if (!chan_reader_done(r) || flags > (WIRE_ENTRY_LOG | WIRE_ENTRY_ACTION))
 		return refuse(b, "entry of the wrong form");
 	if (b->lists.n == 0)
 		return refuse(b, "entry outside any list");
-	if (b->missing)
-		return refuse(b, "entry before the last one's selectors");
+	if (b->missing || b->wants_action)
+		return refuse(b, "entry before the last one's selectors or action");
 	if (e.id == 0)
 		return refuse(b, "entry with id 0");
 	if (e.action > IPSP_PROTECT)
@@ -184,6 +232,7 @@ static int add_entry(struct wire_builder *b, struct chan_reader *r)
 		return no_room(b, rc);
 	*to = e;
 	b->missing = e.n_selectors;
+	b->wants_action = flags & WIRE_ENTRY_ACTION;
 	((struct ipsp_spd_list *)b->lists.items)[b->lists.n - 1].n_entries++;
 	return 0;
 }
@@ -218,7 +267,7 @@ static int add_selectors(struct wire_builder *b, struct chan_reader *r)
 	uint16_t count = chan_get_u16(r);
 	int rc;
 
-	if (count == 0 || count > b->missing)
+	if (count == 0 || count > b->missing || b->wants_action)
 		return refuse(b, "selectors that no entry wants");
 	for (uint16_t i = 0; i < count; i++) {
 		struct ipsp_selector s = { .family = 0 };
@@ -273,7 +322,8 @@ static bool sa_is_valid(const struct ipsp_sa_config *sa)
 		return false;
 	if (sa->mode != IPSP_MODE_TUNNEL && sa->mode != IPSP_MODE_TRANSPORT)
 		return false;
-	if (sa->df > IPSP_DF_CLEAR)
+	if (sa->df > IPSP_DF_CLEAR || sa->ecn > IPSP_ECN_NONE || sa->dscp > IPSP_DSCP_MAX ||
+	    sa->tfc_pad > IPSP_TFC_PAD_MAX)
 		return false;
 	if (sa->spi == 0)	/* RFC 4303 2.1: never on the wire */
 		return false;
@@ -292,6 +342,12 @@ static bool get_sa(struct chan_reader *r, struct ipsp_sa_config *sa)
 	sa->proto = chan_get_u8(r);
 	sa->mode = chan_get_u8(r);
 	sa->df = chan_get_u8(r);
+	sa->ecn = chan_get_u8(r);
+	uint8_t dscp_set = chan_get_u8(r);
+	sa->dscp_set = dscp_set == 1;
+	sa->dscp = chan_get_u8(r);
+	sa->outer_ttl = chan_get_u8(r);
+	sa->tfc_pad = chan_get_u16(r);
 	uint8_t esn = chan_get_u8(r);
 	uint8_t replay = chan_get_u8(r);
 	sa->esn = esn == 1;
@@ -308,7 +364,8 @@ static bool get_sa(struct chan_reader *r, struct ipsp_sa_config *sa)
 	sa->integ = chan_get_u16(r);
 	good = get_key(r, &sa->encr_key) && good;
 	good = get_key(r, &sa->integ_key) && good;
-	return good && is_bool(esn) && is_bool(replay) && chan_reader_done(r);
+	return good && is_bool(dscp_set) && is_bool(esn) && is_bool(replay) &&
+	       chan_reader_done(r);
 }
 
 static int add_sa(struct wire_builder *b, struct chan_reader *r)
@@ -334,6 +391,7 @@ static const struct {
 } parts[] = {
 	{ MSG_GEN_LIST, add_list },
 	{ MSG_GEN_ENTRY, add_entry },
+	{ MSG_GEN_ACTION, add_action },
 	{ MSG_GEN_SELECTORS, add_selectors },
 	{ MSG_GEN_SA, add_sa },
 };
@@ -358,10 +416,17 @@ static int cmp_u64(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
+/* 0 names none. */
+static bool is_known(uint64_t sa_id, const uint64_t *ids, size_t n)
+{
+	return sa_id == 0 || (n > 0 && bsearch(&sa_id, ids, n, sizeof(*ids), cmp_u64) != NULL);
+}
+
 static int check_sas(struct wire_builder *b)
 {
 	const struct ipsp_sa_config *sas = (const struct ipsp_sa_config *)b->sas.items;
 	const struct ipsp_spd_entry *entries = (const struct ipsp_spd_entry *)b->entries.items;
+	const struct ipsp_step *steps = (const struct ipsp_step *)b->steps.items;
 	uint64_t *ids = (uint64_t *)calloc(b->sas.n + 1, sizeof(*ids));
 	int rc = 0;
 
@@ -375,9 +440,12 @@ static int check_sas(struct wire_builder *b)
 			rc = refuse(b, "two SAs of one id");
 	}
 	for (size_t i = 0; rc == 0 && i < b->entries.n; i++) {
-		if (entries[i].sa_id != 0 &&
-		    !bsearch(&entries[i].sa_id, ids, b->sas.n, sizeof(*ids), cmp_u64))
+		if (!is_known(entries[i].sa_id, ids, b->sas.n))
 			rc = refuse(b, "entry names an SA that is not there");
+	}
+	for (size_t i = 0; rc == 0 && i < b->steps.n; i++) {
+		if (!is_known(steps[i].sa_id, ids, b->sas.n))
+			rc = refuse(b, "program names an SA that is not there");
 	}
 	free(ids);
 	return rc;
@@ -388,6 +456,7 @@ static struct wire_gen *take(struct wire_builder *b)
 	struct wire_gen *g = (struct wire_gen *)calloc(1, sizeof(*g));
 	struct ipsp_selector *s = (struct ipsp_selector *)b->selectors.items;
 	struct ipsp_spd_entry *e = (struct ipsp_spd_entry *)b->entries.items;
+	struct ipsp_step *steps = (struct ipsp_step *)b->steps.items;
 
 	if (!g)
 		return NULL;
@@ -396,14 +465,19 @@ static struct wire_gen *take(struct wire_builder *b)
 		.lists = (struct ipsp_spd_list *)b->lists.items, .n_lists = b->lists.n,
 		.entries = e, .n_entries = b->entries.n,
 		.selectors = s, .n_selectors = b->selectors.n,
+		.steps = steps, .n_steps = b->steps.n,
 		.sas = (struct ipsp_sa_config *)b->sas.items, .n_sas = b->sas.n,
 	};
-	/* Without any, s and e are null and must not be added to, not even 0. */
+	/* Without any, they are null and must not be added to, not even 0. */
 	for (size_t i = 0; i < g->n_entries; i++) {
-		if (g->entries[i].n_selectors == 0)
-			continue;
-		g->entries[i].selectors = s;
-		s += g->entries[i].n_selectors;
+		if (g->entries[i].n_selectors > 0) {
+			g->entries[i].selectors = s;
+			s += g->entries[i].n_selectors;
+		}
+		if (g->entries[i].n_steps > 0) {
+			g->entries[i].steps = steps;
+			steps += g->entries[i].n_steps;
+		}
 	}
 	for (size_t i = 0; i < g->n_lists; i++) {
 		if (g->lists[i].n_entries == 0)
@@ -411,13 +485,13 @@ static struct wire_gen *take(struct wire_builder *b)
 		g->lists[i].entries = e;
 		e += g->lists[i].n_entries;
 	}
-	b->lists = b->entries = b->selectors = b->sas = (struct array){ NULL, 0, 0 };
+	b->lists = b->entries = b->selectors = b->steps = b->sas = (struct array){ NULL, 0, 0 };
 	return g;
 }
 
 int wire_builder_finish_lists(struct wire_builder *b, struct wire_gen **out)
 {
-	int rc = b->missing || b->sas.n > 0 ? -EINVAL : 0;
+	int rc = b->missing || b->wants_action || b->sas.n > 0 ? -EINVAL : 0;
 
 	if (rc == 0) {
 		struct wire_gen *g = take(b);
@@ -442,7 +516,7 @@ int wire_builder_finish(struct wire_builder *b, const uint8_t *commit, size_t le
 	int rc = -EINVAL;
 
 	if (chan_reader_done(&r) && number == b->number && lists == b->lists.n &&
-	    entries == b->entries.n && sas == b->sas.n && b->missing == 0)
+	    entries == b->entries.n && sas == b->sas.n && b->missing == 0 && !b->wants_action)
 		rc = check_sas(b);
 	if (rc == 0) {
 		struct wire_gen *g = take(b);

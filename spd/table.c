@@ -1,6 +1,7 @@
 /*
  * spd/table.c - one list as a table: copied, checked, counted; and compared with the next one.
  */
+#include "ipsp/program.h"
 #include "spd/table.h"
 
 static void box_set(struct ipsp_spd_box *box, const struct ipsp_selector *s, uint32_t order)
@@ -42,6 +43,17 @@ static bool box_is(const struct ipsp_spd_box *box, const struct ipsp_selector *s
 	       b.dscp_lo == box->dscp_lo && b.dscp_hi == box->dscp_hi && b.family == box->family;
 }
 
+static bool steps_equal(const struct ipsp_step *a, const struct ipsp_step *b, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (a[i].kind != b[i].kind || a[i].log != b[i].log ||
+		    a[i].may_decide != b[i].may_decide || a[i].end != b[i].end ||
+		    a[i].action_id != b[i].action_id || a[i].sa_id != b[i].sa_id)
+			return false;
+	}
+	return true;
+}
+
 bool ipsp_spd_table_is(const struct ipsp_spd_table *table, const struct ipsp_spd_list *list)
 {
 	uint32_t n = 0;
@@ -53,7 +65,9 @@ bool ipsp_spd_table_is(const struct ipsp_spd_table *table, const struct ipsp_spd
 		const struct ipsp_spd_rule *r = &table->rules[i];
 
 		if (r->id != e->id || r->action != e->action || r->log != e->log ||
-		    r->sa_id != e->sa_id || table->n_selectors[i] != e->n_selectors)
+		    r->sa_id != e->sa_id || r->action_id != e->action_id ||
+		    table->n_selectors[i] != e->n_selectors || r->n_steps != e->n_steps ||
+		    !steps_equal(r->steps, e->steps, e->n_steps))
 			return false;
 		for (uint32_t j = 0; j < e->n_selectors; j++, n++) {
 			if (!box_is(&table->boxes[table->place[n]], &e->selectors[j], i))
@@ -63,9 +77,10 @@ bool ipsp_spd_table_is(const struct ipsp_spd_table *table, const struct ipsp_spd
 	return true;
 }
 
-static enum ipsp_err list_check(const struct ipsp_spd_list *list, uint32_t *n_boxes)
+static enum ipsp_err list_check(const struct ipsp_spd_list *list, uint32_t *n_boxes,
+				uint32_t *n_steps)
 {
-	uint64_t n = 0;
+	uint64_t n = 0, steps = 0;
 
 	if ((list->dir != IPSP_INBOUND && list->dir != IPSP_OUTBOUND) ||
 	    list->n_entries == UINT32_MAX)
@@ -75,15 +90,19 @@ static enum ipsp_err list_check(const struct ipsp_spd_list *list, uint32_t *n_bo
 
 		if (e->id == 0 || e->action > IPSP_PROTECT)
 			return IPSP_EINVAL;
+		if (e->n_steps > 0 && !ipsp_steps_valid(e->steps, e->n_steps))
+			return IPSP_EINVAL;
+		steps += e->n_steps;
 		for (uint32_t j = 0; j < e->n_selectors; j++) {
 			if (!ipsp_selector_valid(&e->selectors[j]))
 				return IPSP_EINVAL;
 		}
 		n += e->n_selectors;
 	}
-	if (n >= UINT32_MAX / 4)
+	if (n >= UINT32_MAX / 4 || steps >= UINT32_MAX / 4)
 		return IPSP_EINVAL;
 	*n_boxes = (uint32_t)n;
+	*n_steps = (uint32_t)steps;
 	return IPSP_OK;
 }
 
@@ -97,6 +116,7 @@ static void table_free(struct ipsp_spd_db *db, struct ipsp_spd_table *t)
 	}
 	ipsp_spd_index_free(p, t);
 	ipsp_free_array(p, t->rules, t->n_rules, sizeof(*t->rules));
+	ipsp_free_array(p, t->steps, t->n_steps, sizeof(*t->steps));
 	ipsp_free_array(p, t->n_selectors, t->n_rules, sizeof(*t->n_selectors));
 	ipsp_free_array(p, t->boxes, t->n_boxes, sizeof(*t->boxes));
 	ipsp_free_array(p, t->place, t->n_boxes, sizeof(*t->place));
@@ -106,6 +126,7 @@ static void table_free(struct ipsp_spd_db *db, struct ipsp_spd_table *t)
 static enum ipsp_err table_fill(struct ipsp_spd_db *db, struct ipsp_spd_table *t,
 				const struct ipsp_spd_list *list)
 {
+	struct ipsp_step *steps = t->steps;
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < list->n_entries; i++) {
@@ -113,9 +134,14 @@ static enum ipsp_err table_fill(struct ipsp_spd_db *db, struct ipsp_spd_table *t
 		struct ipsp_spd_rule *r = &t->rules[i];
 
 		r->id = e->id;
+		r->action_id = e->action_id;
 		r->sa_id = e->sa_id;
 		r->action = e->action;
 		r->log = e->log;
+		r->n_steps = (uint16_t)e->n_steps;
+		r->steps = steps;
+		for (uint32_t j = 0; j < e->n_steps; j++)
+			*steps++ = e->steps[j];
 		r->hits = ipsp_spd_hits_ref(db, e->id);
 		if (!r->hits)
 			return IPSP_ENOMEM;
@@ -130,8 +156,8 @@ enum ipsp_err ipsp_spd_table_new(struct ipsp_spd_db *db, const struct ipsp_spd_l
 				 struct ipsp_spd_table **out)
 {
 	const struct ipsp_platform *p = db->platform;
-	uint32_t n_boxes;
-	enum ipsp_err err = list_check(list, &n_boxes);
+	uint32_t n_boxes, n_steps;
+	enum ipsp_err err = list_check(list, &n_boxes, &n_steps);
 
 	if (err != IPSP_OK)
 		return err;
@@ -144,11 +170,13 @@ enum ipsp_err ipsp_spd_table_new(struct ipsp_spd_db *db, const struct ipsp_spd_l
 	t->refs = 1;
 	t->n_rules = list->n_entries;
 	t->n_boxes = n_boxes;
+	t->n_steps = n_steps;
 	t->rules = ipsp_alloc_array(p, t->n_rules, sizeof(*t->rules));
+	t->steps = ipsp_alloc_array(p, n_steps, sizeof(*t->steps));
 	t->n_selectors = ipsp_alloc_array(p, t->n_rules, sizeof(*t->n_selectors));
 	t->boxes = ipsp_alloc_array(p, t->n_boxes, sizeof(*t->boxes));
 	t->place = ipsp_alloc_array(p, t->n_boxes, sizeof(*t->place));
-	err = t->rules && t->n_selectors && t->boxes && t->place ? IPSP_OK : IPSP_ENOMEM;
+	err = t->rules && t->steps && t->n_selectors && t->boxes && t->place ? IPSP_OK : IPSP_ENOMEM;
 	if (err == IPSP_OK)
 		err = p->random(p->ctx, (uint8_t *)&t->seed, sizeof(t->seed));
 	if (err == IPSP_OK)

@@ -56,7 +56,9 @@ struct ipsp_spd_table {
 	uint32_t refs;
 	uint32_t n_rules;
 	uint32_t n_boxes;
+	uint32_t n_steps;
 	struct ipsp_spd_rule *rules;	/* in list order */
+	struct ipsp_step *steps;	/* of all rules, one after the other */
 	uint32_t *n_selectors;		/* of each rule */
 	struct ipsp_spd_box *boxes;	/* by family, tuple, key, order */
 	uint32_t *place;		/* where the list's n-th selector stands in boxes */

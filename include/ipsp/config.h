@@ -17,15 +17,50 @@ enum ipsp_action {
 	IPSP_PROTECT = 2,
 };
 
+/** Levels of compound actions inside one another: 16 of policy, one around them. */
+#define IPSP_STEP_DEPTH_MAX 17
+
+/** Steps of a program: actions, and compound actions around them. */
+#define IPSP_STEPS_MAX 256
+
+/** What one step of a program is. The first three are enum ipsp_action. */
+enum ipsp_step_kind {
+	IPSP_STEP_DISCARD = IPSP_DISCARD,	/* always succeeds */
+	IPSP_STEP_BYPASS = IPSP_BYPASS,		/* always succeeds */
+	IPSP_STEP_PROTECT = IPSP_PROTECT,	/* succeeds while its SA is usable */
+	IPSP_STEP_FAIL,				/* an action that cannot be done: fails */
+	/* compound actions: what follows up to end is inside */
+	IPSP_STEP_ALL,				/* runs all; succeeds */
+	IPSP_STEP_UNTIL_SUCCESS,		/* runs until one succeeds, and then has succeeded */
+	IPSP_STEP_UNTIL_FAILURE,		/* runs until one fails, and then has failed */
+};
+
+/** One action of an entry that runs several, or a compound action around them. */
+struct ipsp_step {
+	uint8_t kind;			/* enum ipsp_step_kind */
+	bool log;			/* an action: report packets for which it succeeded */
+	bool may_decide;		/* PROTECT: some packet may go through this SA */
+	uint16_t end;			/* compound: the step behind its last one; else 0 */
+	uint64_t action_id;		/* of the action's row, as in struct ipsp_spd_entry */
+	uint64_t sa_id;			/* PROTECT: the SA; 0: none in force */
+};
+
 /**
  * One SPD entry: any of its boxes matches. Boxes are exact; what selectors cannot express is the
  * residual predicate's (none is defined yet: the compiler turns such rules into DISCARD).
+ *
+ * An entry with steps does for each packet what its program comes to (ipsp/program.h), with the SAs
+ * as they are at that moment. For those who cannot know, its action says what may be: BYPASS only if
+ * that is all the program can come to, DISCARD likewise, else PROTECT.
  */
 struct ipsp_spd_entry {
 	uint64_t id;			/* stable; not 0 */
 	uint8_t action;			/* enum ipsp_action */
-	bool log;			/* report its packets (rate-limited) */
+	bool log;			/* report its packets (rate-limited); steps: some of them say so */
+	uint64_t action_id;		/* stable: of the row of its action; 0: none did anything */
 	uint64_t sa_id;			/* PROTECT: the manual SA; 0: none in force, so drop */
+	uint32_t n_steps;		/* 0: one action, said above; first of them: the outer compound */
+	const struct ipsp_step *steps;
 	uint32_t n_selectors;
 	const struct ipsp_selector *selectors;
 };
@@ -47,6 +82,15 @@ enum ipsp_mode {
 	IPSP_MODE_ANY = 3,
 };
 enum ipsp_df { IPSP_DF_COPY = 1, IPSP_DF_SET = 2, IPSP_DF_CLEAR = 3 };
+
+/** Explicit congestion notification of a tunnel: RFC 6040 4. */
+enum ipsp_ecn {
+	IPSP_ECN_NORMAL = 0,		/* outer is copied from inner; combined when it comes out */
+	IPSP_ECN_COMPATIBILITY = 1,	/* outer is Not-ECT; combined when it comes out */
+	IPSP_ECN_NONE = 2,		/* outer is Not-ECT, and ignored when it comes out */
+};
+
+#define IPSP_TFC_PAD_MAX 9000	/* octets */
 
 /** Ciphers: the ESP transform numbers of the IPsec DOI (IANA "ESP transform identifiers"). */
 enum ipsp_encr {
@@ -92,6 +136,11 @@ struct ipsp_sa_config {
 	uint8_t proto;			/* enum ipsp_proto */
 	uint8_t mode;			/* enum ipsp_mode */
 	uint8_t df;			/* enum ipsp_df, tunnel mode */
+	uint8_t ecn;			/* enum ipsp_ecn, tunnel mode */
+	bool dscp_set;			/* outbound tunnel: outer DSCP is dscp; else copied */
+	uint8_t dscp;			/* 0..63 */
+	uint8_t outer_ttl;		/* outbound tunnel: TTL or hop limit; 0: the engine's own */
+	uint16_t tfc_pad;		/* outbound tunnel: shorter packets become that long, RFC 4303 2.7 */
 	bool esn;			/* 64-bit sequence numbers on the wire's terms */
 	bool replay;			/* inbound: keep a window */
 	uint32_t spi;			/* host order */

@@ -41,9 +41,12 @@ struct ipsp_spd_hits {
 /** An entry as lookup gives it. Internal to the snapshot: valid as long as that is. */
 struct ipsp_spd_rule {
 	uint64_t id;
+	uint64_t action_id;
 	uint64_t sa_id;
 	uint8_t action;		/* enum ipsp_action */
 	bool log;
+	uint16_t n_steps;	/* 0: one action */
+	const struct ipsp_step *steps;
 	struct ipsp_spd_hits *hits;
 };
 
@@ -73,8 +76,8 @@ void ipsp_spd_db_free(struct ipsp_spd_db *db);
  * Makes the next snapshot.
  * @param prev    the one it follows, or NULL
  * @param update  copied; prev is not changed
- * @return IPSP_OK; IPSP_EINVAL: a selector that is not valid, an id of 0, an unknown action or
- *	   direction, one key twice; IPSP_ENOMEM
+ * @return IPSP_OK; IPSP_EINVAL: a selector or program that is not valid, an id of 0, an unknown action
+ *	   or direction, one key twice; IPSP_ENOMEM
  */
 IPSP_MUST_CHECK enum ipsp_err ipsp_spd_build(struct ipsp_spd_db *db, const struct ipsp_spd *prev,
 					     const struct ipsp_spd_update *update,

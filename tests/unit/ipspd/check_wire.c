@@ -35,6 +35,15 @@ static int keep(void *arg, uint16_t type, const uint8_t *data, size_t len)
 
 static struct ipsp_selector boxes[3];
 static struct ipsp_spd_entry entries[3];
+/* Until success: the SA, then all of two accepts that are logged. */
+static const struct ipsp_step program[] = {
+	{ .kind = IPSP_STEP_UNTIL_SUCCESS, .end = 5, .action_id = 70 },
+	{ .kind = IPSP_STEP_PROTECT, .log = true, .may_decide = true, .action_id = 71, .sa_id = 99 },
+	{ .kind = IPSP_STEP_ALL, .end = 5, .action_id = 72 },
+	{ .kind = IPSP_STEP_BYPASS, .log = true, .action_id = 73 },
+	{ .kind = IPSP_STEP_FAIL, .action_id = 74 },
+};
+#define PROGRAM_STEPS (sizeof(program) / sizeof(program[0]))
 static struct ipsp_spd_list lists[2];
 static struct ipsp_sa_config sas[2];
 
@@ -53,9 +62,11 @@ static void setup(void)
 	boxes[1].flow_hi = 70000;
 	ipsp_selector_any(4, &boxes[2]);
 	entries[0] = (struct ipsp_spd_entry){ .id = 0x1122334455667788, .action = IPSP_PROTECT,
-					      .log = true, .sa_id = 99, .n_selectors = 2,
+					      .log = true, .action_id = 70, .n_steps = PROGRAM_STEPS,
+					      .steps = program, .n_selectors = 2,
 					      .selectors = &boxes[0] };
-	entries[1] = (struct ipsp_spd_entry){ .id = 2, .action = IPSP_BYPASS, .n_selectors = 1,
+	entries[1] = (struct ipsp_spd_entry){ .id = 2, .action = IPSP_PROTECT, .log = true,
+					      .action_id = 75, .sa_id = 99, .n_selectors = 1,
 					      .selectors = &boxes[2] };
 	entries[2] = (struct ipsp_spd_entry){ .id = 3, .action = IPSP_DISCARD };
 	lists[0] = (struct ipsp_spd_list){ .ifindex = 7, .dir = IPSP_OUTBOUND, .n_entries = 2,
@@ -64,7 +75,8 @@ static void setup(void)
 					   .entries = &entries[2] };
 	sas[0] = (struct ipsp_sa_config){
 		.id = 99, .counter_id = 1234, .dir = IPSP_OUTBOUND, .proto = IPSP_PROTO_ESP,
-		.mode = IPSP_MODE_TUNNEL, .df = IPSP_DF_CLEAR, .esn = true, .replay = false,
+		.mode = IPSP_MODE_TUNNEL, .df = IPSP_DF_CLEAR, .ecn = IPSP_ECN_COMPATIBILITY,
+		.dscp_set = true, .dscp = 46, .outer_ttl = 33, .tfc_pad = 1400, .esn = true, .replay = false,
 		.spi = 0xdeadbeef, .seq_floor = UINT64_C(1) << 40, .life_s = 3600,
 		.life_bytes = UINT64_MAX, .encr = IPSP_ENCR_AES_CBC, .encr_key_bits = 256,
 		.integ = IPSP_INTEG_HMAC_SHA2_256_128,
@@ -135,6 +147,10 @@ START_TEST(test_a_generation_arrives_as_it_was)
 			ck_assert_uint_eq(a->action, b->action);
 			ck_assert_uint_eq(a->log, b->log);
 			ck_assert_uint_eq(a->sa_id, b->sa_id);
+			ck_assert_uint_eq(a->action_id, b->action_id);
+			ck_assert_uint_eq(a->n_steps, b->n_steps);
+			if (a->n_steps)
+				ck_assert_mem_eq(a->steps, b->steps, a->n_steps * sizeof(*a->steps));
 			ck_assert_uint_eq(a->n_selectors, b->n_selectors);
 			if (a->n_selectors)
 				ck_assert_mem_eq(a->selectors, b->selectors,
@@ -219,9 +235,17 @@ static const struct {
 	{ "list of direction 0", MSG_GEN_LIST, 0, 4, 0 },
 	{ "list of direction 3", MSG_GEN_LIST, 0, 4, 3 },
 	{ "entry with action 3", MSG_GEN_ENTRY, 1, 8, 3 },
-	{ "entry with log 2", MSG_GEN_ENTRY, 1, 9, 2 },
-	{ "bypass that names an SA", MSG_GEN_ENTRY, 1, 17, 99 },
-	{ "protect with an SA that is not there", MSG_GEN_ENTRY, 0, 17, 98 },
+	{ "entry with flag 4", MSG_GEN_ENTRY, 1, 9, 7 },
+	{ "entry without the action that follows", MSG_GEN_ENTRY, 1, 9, 1 },
+	{ "bypass that names an SA", MSG_GEN_ENTRY, 2, 17, 99 },
+	{ "protect with an SA that is not there", MSG_GEN_ENTRY, 1, 17, 98 },
+	{ "program of an entry with an SA", MSG_GEN_ENTRY, 0, 17, 99 },
+	{ "program that begins with an action", MSG_GEN_ACTION, 0, 10, IPSP_STEP_BYPASS },
+	{ "program whose part ends behind it", MSG_GEN_ACTION, 0, 53, 6 },
+	{ "program with an SA that is not there", MSG_GEN_ACTION, 0, 49, 98 },
+	{ "step with flag 4", MSG_GEN_ACTION, 0, 31, 7 },
+	{ "program with fewer steps than it says", MSG_GEN_ACTION, 0, 9, 6 },
+	{ "program with more steps than there may be", MSG_GEN_ACTION, 0, 8, 0xff },
 	{ "more selectors than come", MSG_GEN_ENTRY, 0, 21, 3 },
 	{ "fewer selectors than come", MSG_GEN_ENTRY, 0, 21, 1 },
 	{ "selectors beyond all bounds", MSG_GEN_ENTRY, 0, 18, 0xff },
@@ -230,15 +254,18 @@ static const struct {
 	{ "selector of family 0", MSG_GEN_SELECTORS, 0, 2, 0 },
 	{ "selector with its protocols turned round", MSG_GEN_SELECTORS, 0, 4, 1 },
 	{ "selector with DSCP 64", MSG_GEN_SELECTORS, 0, 6, 64 },
-	{ "SA with SPI 0", MSG_GEN_SA, 1, 24, 0 },
+	{ "SA with SPI 0", MSG_GEN_SA, 1, 30, 0 },
 	{ "SA of direction 0", MSG_GEN_SA, 0, 16, 0 },
 	{ "SA of no protocol of ours", MSG_GEN_SA, 0, 17, 6 },
 	{ "SA of mode 3", MSG_GEN_SA, 0, 18, 3 },
 	{ "SA with DF 4", MSG_GEN_SA, 0, 19, 4 },
-	{ "SA with a boolean of 2", MSG_GEN_SA, 0, 20, 2 },
-	{ "SA with a window of 65", MSG_GEN_SA, 1, 29, 65 },
-	{ "SA with ends of two families", MSG_GEN_SA, 0, 54, 4 },
-	{ "a key longer than any", MSG_GEN_SA, 0, 97, IPSP_KEY_MAX + 1 },
+	{ "SA with ECN 3", MSG_GEN_SA, 0, 20, 3 },
+	{ "SA with a DSCP of 64", MSG_GEN_SA, 0, 22, 64 },
+	{ "SA with too much padding", MSG_GEN_SA, 0, 24, 0x80 },
+	{ "SA with a boolean of 2", MSG_GEN_SA, 0, 26, 2 },
+	{ "SA with a window of 65", MSG_GEN_SA, 1, 35, 65 },
+	{ "SA with ends of two families", MSG_GEN_SA, 0, 60, 4 },
+	{ "a key longer than any", MSG_GEN_SA, 0, 103, IPSP_KEY_MAX + 1 },
 	{ "two SAs of one id", MSG_GEN_SA, 1, 7, 99 },
 	{ "commit of another generation", MSG_GEN_COMMIT, 0, 7, 42 },
 	{ "commit with another number of lists", MSG_GEN_COMMIT, 0, 11, 3 },
@@ -257,7 +284,7 @@ START_TEST(test_what_no_sender_of_ours_sends_is_refused)
 	r->data[spoilt[_i].at] = spoilt[_i].value;
 	/* SPI 256 is in two octets. */
 	if (strcmp(spoilt[_i].name, "SA with SPI 0") == 0)
-		r->data[25] = 0;
+		r->data[31] = 0;
 	ck_assert_msg(feed(&g) < 0, "%s", spoilt[_i].name);
 }
 END_TEST

@@ -105,6 +105,14 @@ START_TEST(test_a_difference_keeps_what_it_does_not_name)
 }
 END_TEST
 
+static const struct ipsp_step some_steps[] = {
+	{ .kind = IPSP_STEP_ALL, .end = 2 }, { .kind = IPSP_STEP_BYPASS },
+};
+
+static void change_action_id(struct ipsp_spd_entry *e, struct ipsp_selector *s)
+{ (void)s; e->action_id++; }
+static void change_steps(struct ipsp_spd_entry *e, struct ipsp_selector *s)
+{ (void)s; e->n_steps = 2; e->steps = some_steps; }
 static void change_id(struct ipsp_spd_entry *e, struct ipsp_selector *s) { (void)s; e->id++; }
 static void change_action(struct ipsp_spd_entry *e, struct ipsp_selector *s)
 { (void)s; e->action = IPSP_DISCARD; }
@@ -133,6 +141,7 @@ static const struct {
 	const char *what;
 	void (*change)(struct ipsp_spd_entry *e, struct ipsp_selector *s);
 } changes[] = {
+	{ "action id", change_action_id }, { "steps", change_steps },
 	{ "id", change_id }, { "action", change_action }, { "log", change_log },
 	{ "SA", change_sa }, { "number of selectors", change_count }, { "protocol", change_proto },
 	{ "dscp", change_dscp }, { "flow label", change_flow }, { "source port", change_sport },
