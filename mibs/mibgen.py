@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Generates C descriptors and YANG modules from MIB modules.
+"""Generates C descriptors, YANG modules and configuration of managers from MIB modules.
 
 usage: mibgen.py [--path DIR]... [--output DIR] [--serve MODULE=NODE]... [--yang DIR]
-                 [--deviations NAME=MODULE] [--check] FILE..
+                 [--deviations NAME=MODULE] [--snmpd TEMPLATE=FILE] [--prometheus MODULE=FILE]
+                 [--check] FILE..
 
   FILE                 a module to serve
   --path DIR           where imported modules are found, as DIR/MODULE.txt; may be repeated
@@ -12,6 +13,8 @@ usage: mibgen.py [--path DIR]... [--output DIR] [--serve MODULE=NODE]... [--yang
                        has textual conventions for them
   --deviations NAME=MODULE  write a YANG module NAME too, which says what is configuration; its
                        namespace is the OID of MODULE
+  --snmpd TEMPLATE=FILE     write the template with snmpd's views filled in
+  --prometheus MODULE=FILE  write what prometheus-snmp-exporter needs to scrape MODULE
   --check              read and check only
 
 Exit: 0 done; 1 a module has a fault, which is named with file and line on stderr.
@@ -21,6 +24,8 @@ import os
 import sys
 
 import emit_c
+import emit_prometheus
+import emit_vacm
 import emit_yang
 from smi_model import load
 from smi_reader import SmiError
@@ -60,6 +65,21 @@ def yang_files(model, deviations):
     return files
 
 
+def manager_files(model, serve, snmpd, prometheus):
+    """{path: text}"""
+    files = {}
+    if snmpd:
+        template, _, path = snmpd.partition("=")
+        with open(template, encoding="ascii") as f:
+            files[path] = emit_vacm.fill(f.read(), model, serve)
+    if prometheus:
+        module, _, path = prometheus.partition("=")
+        if model.modules.get(module) not in model.served:
+            sys.exit("mibgen.py: --prometheus %s: no such module" % prometheus)
+        files[path] = emit_prometheus.module_text(model, module)
+    return files
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ap.add_argument("files", nargs="+", metavar="FILE")
@@ -68,6 +88,8 @@ def main():
     ap.add_argument("--serve", action="append", default=[], metavar="MODULE=NODE")
     ap.add_argument("--yang", metavar="DIR")
     ap.add_argument("--deviations", metavar="NAME=MODULE")
+    ap.add_argument("--snmpd", metavar="TEMPLATE=FILE")
+    ap.add_argument("--prometheus", metavar="MODULE=FILE")
     ap.add_argument("--check", action="store_true")
     args = ap.parse_args()
     try:
@@ -78,6 +100,7 @@ def main():
         if args.yang:
             files.update((os.path.join(args.yang, name), text)
                          for name, text in yang_files(model, args.deviations).items())
+        files.update(manager_files(model, serve, args.snmpd, args.prometheus))
         for path in [] if args.check else files:
             os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
             write(path, files[path])
