@@ -216,7 +216,7 @@ struct ipsp_sad *ipsp_engine_sad(struct ipsp_engine *engine)
 	return engine->sad;
 }
 
-const struct ipsp_spd_db *ipsp_engine_spd_db(const struct ipsp_engine *engine)
+struct ipsp_spd_db *ipsp_engine_spd_db(const struct ipsp_engine *engine)
 {
 	return engine->spd_db;
 }

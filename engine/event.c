@@ -59,12 +59,14 @@ void ipsp_packet_unruled(struct ipsp_worker *worker, enum ipsp_dir dir, struct i
 				 IPSP_REASON_POLICY_FRAGMENT);
 		break;
 	default:
-		if ((packet->flags & IPSP_PKT_PASSING) && is_neighbour_discovery(packet, flow))
+		if ((packet->flags & IPSP_PKT_PASSING) && is_neighbour_discovery(packet, flow)) {
 			ipsp_packet_done(worker, dir, packet, IPSP_VERDICT_BYPASS,
 					 IPSP_REASON_NONE);
-		else
-			ipsp_packet_done(worker, dir, packet, IPSP_VERDICT_DROP,
-					 IPSP_REASON_POLICY_DEFAULT);
+			break;
+		}
+		ipsp_packet_done(worker, dir, packet, IPSP_VERDICT_DROP,
+				 IPSP_REASON_POLICY_DEFAULT);
+		ipsp_spd_hit(match->end, flow->total_len);
 		break;
 	}
 }
@@ -74,7 +76,7 @@ void ipsp_rule_hit(struct ipsp_worker *worker, enum ipsp_dir dir, const struct i
 {
 	const struct ipsp_engine_events *events = &worker->engine->config.events;
 
-	ipsp_spd_hit(rule, flow->total_len);
+	ipsp_spd_hit(rule->hits, flow->total_len);
 	if (!rule->log || !events->log || !limiter_allows(worker->engine, &worker->log, now_s))
 		return;
 	const struct ipsp_log_event event = {

@@ -78,6 +78,8 @@ static void check_inner(struct batch *b, const struct job *job, const struct ips
 		job_drop(b, job, reason);
 	if (match.result == IPSP_SPD_RULE)
 		ipsp_rule_hit(b->worker, IPSP_INBOUND, packet, match.rule, inner, b->now_s);
+	else if (match.result == IPSP_SPD_DEFAULT)
+		ipsp_spd_hit(match.end, inner->total_len);
 }
 
 static enum ipsp_reason accept_number(const struct ipsp_sa *sa, uint64_t seq)

@@ -119,8 +119,8 @@ static void engine_message(void *arg, struct chan_msg *m)
 	case MSG_RESERVE:
 		good = reserve_message(a, m);
 		break;
-	case MSG_STATS_ENTRY:
-	case MSG_STATS_SA:
+	case MSG_STATS_ENTRIES:
+	case MSG_STATS_SAS:
 	case MSG_STATS_DROP:
 	case MSG_STATS_END:
 		good = stats_message(a, m);
@@ -417,13 +417,13 @@ static void parent_message(void *arg, struct chan_msg *m)
 		good = apply_guard_done(a, m);
 		break;
 	case MSG_GUARD_TEXT:
-		good = stats_guard_text(a, m);
+		good = guard_text_came(a, m);
 		break;
 	case MSG_IMPORT:
 		good = import_came(a, m);
 		break;
 	case MSG_GUARD_RESTORED:
-		good = stats_guard_restored(a, m);
+		good = guard_restored_came(a, m);
 		break;
 	case MSG_RELOAD:
 		reload(a, m);
@@ -492,6 +492,7 @@ static void fini(struct agent *a)
 	a->engine = NULL;
 	apply_fini(a);
 	stats_fini(a);
+	guard_questions_fini(a);
 	reserve_fini(a);
 	close_store(a);
 	if (a->idle)

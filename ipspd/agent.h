@@ -11,10 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine/io/attach.h"
 #include "ipsp/types.h"
 #include "ipspd/import_wire.h"
 #include "ipspd/report.h"
+#include "ipspd/totals.h"
 #include "mibs/store.h"
 #include "policy/status.h"
 
@@ -74,38 +74,33 @@ void agent_forget_event_listener(struct agent *a, struct agent_event_listener *l
 
 /* ---- questions to engine and parent ---- */
 
-/** The engine's counters at one moment. */
-struct agent_stats {
-	uint64_t generation;			/* in force in the engine */
-	struct wire_entry_stats *entries;	/* by id */
-	size_t n_entries;
-	struct wire_sa_stats *sas;		/* by id */
-	size_t n_sas;
-	uint64_t *drops;			/* AGENT_N_DROPS of them, by reason number */
-};
+/**
+ * What engines and guard have counted since the agent runs: at most AGENT_POLL_S old, at most
+ * AGENT_FRESH_S while somebody asks (agent_totals_wanted). Never NULL; internal, do not free.
+ */
+const struct totals *agent_totals(const struct agent *a);
 
-/** Reason numbers: the core's (ipsp/reason.h), then the attachments' (engine/io/attach.h). */
-#define AGENT_N_DROPS (IO_REASON_BASE + IO_N_REASONS)
+#define AGENT_POLL_S 5
+#define AGENT_FRESH_S 1
 
-/** The entry's or SA's counters, or NULL. */
-const struct wire_entry_stats *agent_stats_entry(const struct agent_stats *s, uint64_t id);
-const struct wire_sa_stats *agent_stats_sa(const struct agent_stats *s, uint64_t id);
+/** Somebody reads them now, and will go on: asks engine and parent when it is time to. */
+void agent_totals_wanted(struct agent *a);
 
 /**
  * One question, to be forgotten by agent_forget_question when the asker goes first. Caller's memory,
  * out of the list when its callback runs.
  */
 struct agent_question {
-	/** Counters; NULL: the engine is down or went away. Borrowed until the callback returns. */
-	void (*stats)(struct agent_question *q, const struct agent_stats *s);
+	/** agent_totals is no older than the question, as far as engine and parent have answered. */
+	void (*counted)(struct agent_question *q);
 	/** What the kernel's guard holds, as text for people; NULL: the parent failed to say. */
 	void (*guard)(struct agent_question *q, const char *text);
 	uint32_t serial;	/* internal */
 	struct agent_question *next;
 };
 
-/** Asks the engine for its counters: q->stats is called from the event loop, never from within. */
-void agent_stats_get(struct agent *a, struct agent_question *q);
+/** Asks for new counters: q->counted is called from the event loop, never from within. */
+void agent_count(struct agent *a, struct agent_question *q);
 
 /** Asks the parent what the guard holds: q->guard is called from the event loop. */
 void agent_guard_show(struct agent *a, struct agent_question *q);

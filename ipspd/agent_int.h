@@ -5,7 +5,8 @@
  *	agent_apply.c		policy into force: guard, engine, guard
  *	agent_problems.c	what is not in force, in the log
  *	agent_reserve.c		sequence numbers of manual SAs
- *	agent_stats.c		questions to engine and parent
+ *	agent_stats.c		counters, asked of engine and parent
+ *	agent_guard.c		what the parent says of the guard
  *	agent_sources.c		observed objects of IPSPD-MIB
  *	agent_import.c		files, read by a process of their own
  */
@@ -63,20 +64,30 @@ struct reservations {
 
 /* ---- agent_stats.c ---- */
 
-struct questions {
-	struct agent_question *engine;	/* wait for counters */
-	struct agent_question *guard;	/* wait for the guard's text */
-	uint32_t serial;
-	struct agent_stats coming;	/* counters as they arrive for the oldest serial asked */
-	uint32_t coming_serial;
-	bool asked;			/* a STATS_GET is unanswered */
-	size_t room_entries, room_sas;
-	char *text;			/* of the guard as it arrives */
-	size_t text_len;
-	uint64_t guard_restored;	/* how often the parent put it back */
-	uint64_t drops[AGENT_N_DROPS];	/* as last told, over all engines */
-	uint64_t drops_before[AGENT_N_DROPS];	/* of engines that are gone */
+struct counting {
+	struct totals *totals;
+	struct agent_question *questions;	/* wait for counters */
 	struct event *poll;
+	uint32_t serial;		/* of the newest question to engine and parent */
+	bool engine_asked, guard_asked;	/* have not answered it */
+	int64_t asked_ms;		/* when it went out, by a clock that never goes back */
+	/* the engine's answer as it comes */
+	bool cut;			/* there was no room for all of it */
+	struct wire_entry_stats *entries;
+	size_t n_entries, room_entries;
+	struct wire_sa_stats *sas;
+	size_t n_sas, room_sas;
+	uint64_t drops[TOTALS_N_DROPS];
+};
+
+/* ---- agent_guard.c ---- */
+
+struct guard_questions {
+	struct agent_question *questions;	/* wait for the guard's text */
+	uint32_t serial;
+	char *text;			/* as it arrives */
+	size_t text_len;
+	uint64_t restored;		/* how often the parent put it back */
 };
 
 /* ---- agent_import.c ---- */
@@ -116,7 +127,8 @@ struct agent {
 
 	struct apply apply;
 	struct reservations reservations;
-	struct questions questions;
+	struct counting counting;
+	struct guard_questions guard;
 	struct imports imports;
 	struct agent_watcher *watchers;
 	struct agent_event_listener *event_listeners;
@@ -161,12 +173,15 @@ int stats_init(struct agent *a);
 void stats_fini(struct agent *a);
 /** STATS_*. @return false: malformed */
 bool stats_message(struct agent *a, const struct chan_msg *m);
-/** GUARD_TEXT. @return false: malformed */
-bool stats_guard_text(struct agent *a, const struct chan_msg *m);
-/** GUARD_RESTORED. @return false: malformed */
-bool stats_guard_restored(struct agent *a, const struct chan_msg *m);
 void stats_engine_up(struct agent *a);
 void stats_engine_down(struct agent *a);
+
+/* agent_guard.c */
+void guard_questions_fini(struct agent *a);
+/** GUARD_TEXT. @return false: malformed */
+bool guard_text_came(struct agent *a, const struct chan_msg *m);
+/** GUARD_RESTORED. @return false: malformed */
+bool guard_restored_came(struct agent *a, const struct chan_msg *m);
 
 /* agent_import.c */
 /** IMPORT. @return false: malformed */

@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#include "engine/io/attach.h"
 #include "ipspd/agent_int.h"
 #include "mibs/schema_gen.h"
 
@@ -47,7 +46,7 @@ static enum mib_err read_system(void *arg, const struct mib_column *col, const u
 static bool is_reason(uint32_t number)
 {
 	return (number >= 1 && number < IPSP_N_REASONS) ||
-	       (number >= IO_REASON_BASE && number < AGENT_N_DROPS);
+	       (number >= IO_REASON_BASE && number < TOTALS_N_DROPS);
 }
 
 static bool next_drop(void *arg, const struct mib_oid *after, struct mib_oid *out)
@@ -55,9 +54,9 @@ static bool next_drop(void *arg, const struct mib_oid *after, struct mib_oid *ou
 	uint32_t from = after && after->len > 0 ? after->ids[0] : 0;
 
 	(void)arg;
-	if (after && after->len > 0 && from >= AGENT_N_DROPS)
+	if (after && after->len > 0 && from >= TOTALS_N_DROPS)
 		return false;
-	for (uint32_t n = from + 1; n < AGENT_N_DROPS; n++) {
+	for (uint32_t n = from + 1; n < TOTALS_N_DROPS; n++) {
 		if (is_reason(n)) {
 			*out = (struct mib_oid){ .len = 1, .ids = { n } };
 			return true;
@@ -69,7 +68,7 @@ static bool next_drop(void *arg, const struct mib_oid *after, struct mib_oid *ou
 static enum mib_err read_drop(void *arg, const struct mib_column *col, const uint32_t *index,
 			      size_t index_len, struct mib_value *out)
 {
-	const struct agent *a = (const struct agent *)arg;
+	struct agent *a = (struct agent *)arg;
 
 	if (index_len != 1 || !is_reason(index[0]))
 		return MIB_NO_SUCH_INSTANCE;
@@ -80,7 +79,8 @@ static enum mib_err read_drop(void *arg, const struct mib_column *col, const uin
 		return MIB_OK;
 	}
 	if (col->pos == MIB_C_ipspdDropPackets) {
-		*out = mib_value_counter64(a->questions.drops[index[0]]);
+		agent_totals_wanted(a);
+		*out = mib_value_counter64(totals_drops(a->counting.totals, index[0]));
 		return MIB_OK;
 	}
 	return MIB_NO_SUCH_INSTANCE;

@@ -1,8 +1,9 @@
 /*
- * ipspd/agent_stats.c - questions to engine and parent, and those who wait for the answers.
+ * ipspd/agent_stats.c - counters: asked of engine and parent, added to the totals, and those who wait.
  *
- * One STATS_GET is on its way at a time; who asks meanwhile gets the next answer, so that it is never
- * older than the question.
+ * One question is on its way at a time; who asks meanwhile gets the next answer, so that it is never
+ * older than the question. Both are asked every AGENT_POLL_S seconds, so that little is lost with an
+ * engine that dies, and every AGENT_FRESH_S while totals are read: however many varbinds that are.
  */
 #include "config.h"
 
@@ -10,168 +11,180 @@
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "ipspd/agent_int.h"
 #include "ipspd/log.h"
 #include "ipspd/messages.h"
 
-#define POLL_S 5		/* for the drop counters that SNMP reads */
 #define STATS_MAX (1u << 19)	/* entries, or SAs, of an answer */
-#define GUARD_TEXT_MAX (16u << 20)
 
-/* ---- counters ---- */
-
-static void coming_clear(struct questions *q)
+static int64_t clock_ms(clockid_t clock)
 {
-	q->coming.n_entries = 0;
-	q->coming.n_sas = 0;
-	memset(q->coming.drops, 0, AGENT_N_DROPS * sizeof(*q->coming.drops));
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-static void ask_engine(struct agent *a)
+static int64_t now_s(void)
 {
-	struct questions *q = &a->questions;
+	return clock_ms(CLOCK_REALTIME) / 1000;
+}
+
+/* ---- asking ---- */
+
+static bool is_asked(const struct counting *c)
+{
+	return c->engine_asked || c->guard_asked;
+}
+
+static void ask(struct agent *a)
+{
+	struct counting *c = &a->counting;
 	uint8_t buf[4];
 	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
 
-	if (q->asked || !a->engine)
+	if (is_asked(c))
 		return;
-	q->coming_serial = ++q->serial;
-	coming_clear(q);
-	chan_put_u32(&w, q->coming_serial);
-	q->asked = chan_send(a->engine, MSG_STATS_GET, buf, w.len, NULL, 0) == 0;
+	c->asked_ms = clock_ms(CLOCK_MONOTONIC);
+	c->n_entries = 0;
+	c->n_sas = 0;
+	c->cut = false;
+	memset(c->drops, 0, sizeof(c->drops));
+	chan_put_u32(&w, ++c->serial);
+	c->engine_asked = a->engine &&
+			  chan_send(a->engine, MSG_STATS_GET, buf, w.len, NULL, 0) == 0;
 }
 
-/* Answers all whose question is not younger than the answer; NULL: nobody will answer. */
-static void answer(struct agent *a, const struct agent_stats *s, uint32_t serial)
+/* Answers all whose question is not younger than the answer. */
+static void answer(struct agent *a)
 {
-	struct questions *q = &a->questions;
-	struct agent_question **at = &q->engine;
+	struct counting *c = &a->counting;
+	struct agent_question **at = &c->questions;
 
 	while (*at) {
 		struct agent_question *one = *at;
 
-		if (s && (int32_t)(one->serial - serial) > 0) {
+		if ((int32_t)(one->serial - c->serial) > 0) {
 			at = &one->next;
 			continue;
 		}
 		*at = one->next;
-		one->stats(one, s);
-		at = &q->engine;	/* the callback may have changed the list */
+		one->counted(one);
+		at = &c->questions;	/* the callback may have changed the list */
 	}
 }
 
-static int cmp_entries(const void *x, const void *y)
+/* Somebody has answered, or never will. */
+static void settle(struct agent *a)
 {
-	const struct wire_entry_stats *a = (const struct wire_entry_stats *)x;
-	const struct wire_entry_stats *b = (const struct wire_entry_stats *)y;
+	const struct timeval now = { 0, 0 };
 
-	return a->id < b->id ? -1 : a->id > b->id;
+	if (is_asked(&a->counting))
+		return;
+	answer(a);
+	if (!a->counting.questions)
+		return;
+	ask(a);
+	if (!is_asked(&a->counting))
+		evtimer_add(a->counting.poll, &now);
 }
 
-static int cmp_sas(const void *x, const void *y)
-{
-	const struct wire_sa_stats *a = (const struct wire_sa_stats *)x;
-	const struct wire_sa_stats *b = (const struct wire_sa_stats *)y;
+/* ---- the engine's answer ---- */
 
-	return a->id < b->id ? -1 : a->id > b->id;
+static void all_came(struct agent *a)
+{
+	struct counting *c = &a->counting;
+	const struct totals_report r = {
+		.entries = c->entries, .n_entries = c->n_entries,
+		.sas = c->sas, .n_sas = c->n_sas,
+		.drops = c->drops,
+	};
+
+	/* Half an answer would be taken for counters that began anew. */
+	if (c->cut || !totals_take(c->totals, &r, now_s()))
+		ipspd_log(LOG_ERR, "agent", "counters are not up to date: no memory");
+	c->engine_asked = false;
+	settle(a);
 }
 
-const struct wire_entry_stats *agent_stats_entry(const struct agent_stats *s, uint64_t id)
+/* Room for n more in an array of the coming answer. */
+static void *room_for(void *items, size_t have, size_t n, size_t *room, size_t size)
 {
-	struct wire_entry_stats key = { .id = id };
+	size_t more = *room ? *room : 1024;
 
-	return s->n_entries ? (const struct wire_entry_stats *)bsearch(
-				      &key, s->entries, s->n_entries, sizeof(key), cmp_entries) :
-			      NULL;
+	if (n > STATS_MAX - have)
+		return NULL;
+	while (more < have + n)
+		more *= 2;
+	if (more == *room)
+		return items;
+	void *grown = reallocarray(items, more, size);
+
+	if (grown)
+		*room = more;
+	return grown;
 }
 
-const struct wire_sa_stats *agent_stats_sa(const struct agent_stats *s, uint64_t id)
+/* Is it of the answer that is awaited? */
+static bool is_awaited(const struct counting *c, uint32_t serial)
 {
-	struct wire_sa_stats key = { .id = id };
-
-	return s->n_sas ? (const struct wire_sa_stats *)bsearch(&key, s->sas, s->n_sas,
-								sizeof(key), cmp_sas) : NULL;
+	return c->engine_asked && serial == c->serial;
 }
 
-static void all_came(struct agent *a, uint64_t generation)
+static bool take_entries(struct counting *c, const struct chan_msg *m)
 {
-	struct questions *q = &a->questions;
-	struct agent_stats *s = &q->coming;
+	struct wire_entry_stats got[REPORT_ENTRIES_MAX], *v;
+	uint32_t serial;
+	size_t n;
 
-	s->generation = generation;
-	if (s->n_entries)
-		qsort(s->entries, s->n_entries, sizeof(*s->entries), cmp_entries);
-	if (s->n_sas)
-		qsort(s->sas, s->n_sas, sizeof(*s->sas), cmp_sas);
-	for (size_t i = 0; i < AGENT_N_DROPS; i++)
-		q->drops[i] = q->drops_before[i] + s->drops[i];
-	q->asked = false;
-	answer(a, s, q->coming_serial);
-	if (q->engine)
-		ask_engine(a);
-}
-
-/* Room for one more in an array of the coming answer. */
-static bool room_for(void **items, size_t n, size_t *room, size_t size)
-{
-	if (n < *room)
+	if (!report_entries_read(m, &serial, got, &n))
+		return false;
+	if (n == 0 || !is_awaited(c, serial))
 		return true;
-	if (n >= STATS_MAX)
-		return false;
-	size_t more = *room ? *room * 2 : 64;
-	void *grown = reallocarray(*items, more, size);
-
-	if (!grown)
-		return false;
-	*items = grown;
-	*room = more;
+	v = (struct wire_entry_stats *)room_for(c->entries, c->n_entries, n, &c->room_entries,
+						sizeof(*v));
+	c->cut |= !v;
+	if (c->cut)
+		return true;
+	c->entries = v;
+	memcpy(v + c->n_entries, got, n * sizeof(*v));
+	c->n_entries += n;
 	return true;
 }
 
-static bool take_entry(struct questions *q, const struct chan_msg *m)
+static bool take_sas(struct counting *c, const struct chan_msg *m)
 {
-	struct wire_entry_stats e;
+	struct wire_sa_stats got[REPORT_SAS_MAX], *v;
 	uint32_t serial;
-	void *items = q->coming.entries;
+	size_t n;
 
-	if (!report_entry_read(m, &serial, &e))
+	if (!report_sas_read(m, &serial, got, &n))
 		return false;
-	if (serial == q->coming_serial && q->asked &&
-	    room_for(&items, q->coming.n_entries, &q->room_entries, sizeof(e))) {
-		q->coming.entries = (struct wire_entry_stats *)items;
-		q->coming.entries[q->coming.n_entries++] = e;
-	}
+	if (n == 0 || !is_awaited(c, serial))
+		return true;
+	v = (struct wire_sa_stats *)room_for(c->sas, c->n_sas, n, &c->room_sas, sizeof(*v));
+	c->cut |= !v;
+	if (c->cut)
+		return true;
+	c->sas = v;
+	memcpy(v + c->n_sas, got, n * sizeof(*v));
+	c->n_sas += n;
 	return true;
 }
 
-static bool take_sa(struct questions *q, const struct chan_msg *m)
-{
-	struct wire_sa_stats s;
-	uint32_t serial;
-	void *items = q->coming.sas;
-
-	if (!report_sa_read(m, &serial, &s))
-		return false;
-	if (serial == q->coming_serial && q->asked &&
-	    room_for(&items, q->coming.n_sas, &q->room_sas, sizeof(s))) {
-		q->coming.sas = (struct wire_sa_stats *)items;
-		q->coming.sas[q->coming.n_sas++] = s;
-	}
-	return true;
-}
-
-static bool take_drop(struct questions *q, const struct chan_msg *m)
+static bool take_drop(struct counting *c, const struct chan_msg *m)
 {
 	struct chan_reader r = { .data = m->data, .len = m->len };
 	uint32_t serial = chan_get_u32(&r);
 	uint16_t reason = chan_get_u16(&r);
 	uint64_t packets = chan_get_u64(&r);
 
-	if (!chan_reader_done(&r) || reason >= AGENT_N_DROPS)
+	if (!chan_reader_done(&r) || reason >= TOTALS_N_DROPS)
 		return false;
-	if (serial == q->coming_serial && q->asked)
-		q->coming.drops[reason] = packets;
+	if (is_awaited(c, serial))
+		c->drops[reason] = packets;
 	return true;
 }
 
@@ -179,156 +192,81 @@ static bool take_end(struct agent *a, const struct chan_msg *m)
 {
 	struct chan_reader r = { .data = m->data, .len = m->len };
 	uint32_t serial = chan_get_u32(&r);
-	uint64_t generation = chan_get_u64(&r);
 
+	(void)chan_get_u64(&r);		/* the generation in force */
 	if (!chan_reader_done(&r))
 		return false;
-	if (serial == a->questions.coming_serial && a->questions.asked)
-		all_came(a, generation);
+	if (is_awaited(&a->counting, serial))
+		all_came(a);
 	return true;
 }
 
 bool stats_message(struct agent *a, const struct chan_msg *m)
 {
 	switch (m->type) {
-	case MSG_STATS_ENTRY:
-		return take_entry(&a->questions, m);
-	case MSG_STATS_SA:
-		return take_sa(&a->questions, m);
+	case MSG_STATS_ENTRIES:
+		return take_entries(&a->counting, m);
+	case MSG_STATS_SAS:
+		return take_sas(&a->counting, m);
 	case MSG_STATS_DROP:
-		return take_drop(&a->questions, m);
+		return take_drop(&a->counting, m);
 	default:
 		return take_end(a, m);
 	}
 }
 
-void agent_stats_get(struct agent *a, struct agent_question *question)
-{
-	struct questions *q = &a->questions;
-
-	question->serial = q->serial + 1;
-	question->next = q->engine;
-	q->engine = question;
-	ask_engine(a);
-	if (!a->engine) {
-		/* Answered from the loop all the same. */
-		const struct timeval now = { 0, 0 };
-
-		evtimer_add(q->poll, &now);
-	}
-}
-
 void stats_engine_up(struct agent *a)
 {
-	struct questions *q = &a->questions;
-
 	/* This engine's counters begin at what it kept: nothing, or, after a restart of ours, all. */
-	q->asked = false;
-	ask_engine(a);
+	ask(a);
 }
 
 void stats_engine_down(struct agent *a)
 {
-	struct questions *q = &a->questions;
+	totals_engine_gone(a->counting.totals);
+	a->counting.engine_asked = false;
+	settle(a);
+}
 
-	memcpy(q->drops_before, q->drops, sizeof(q->drops));
-	q->asked = false;
-	answer(a, NULL, 0);
+/* ---- those who ask ---- */
+
+const struct totals *agent_totals(const struct agent *a)
+{
+	return a->counting.totals;
+}
+
+void agent_totals_wanted(struct agent *a)
+{
+	const struct counting *c = &a->counting;
+
+	if (!is_asked(c) && clock_ms(CLOCK_MONOTONIC) - c->asked_ms >= AGENT_FRESH_S * 1000)
+		ask(a);
+}
+
+void agent_count(struct agent *a, struct agent_question *question)
+{
+	struct counting *c = &a->counting;
+	const struct timeval now = { 0, 0 };
+
+	question->serial = c->serial + 1;
+	question->next = c->questions;
+	c->questions = question;
+	ask(a);
+	/* With nobody to ask it is answered from the loop all the same. */
+	if (!is_asked(c))
+		evtimer_add(c->poll, &now);
 }
 
 static void on_poll(evutil_socket_t fd, short what, void *arg)
 {
-	const struct timeval delay = { .tv_sec = POLL_S };
+	const struct timeval delay = { .tv_sec = AGENT_POLL_S };
 	struct agent *a = (struct agent *)arg;
 
 	(void)fd;
 	(void)what;
-	if (a->engine)
-		ask_engine(a);
-	else
-		answer(a, NULL, 0);
-	evtimer_add(a->questions.poll, &delay);
-}
-
-/* ---- the guard ---- */
-
-void agent_guard_show(struct agent *a, struct agent_question *question)
-{
-	struct questions *q = &a->questions;
-	uint8_t buf[4];
-	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
-
-	question->serial = ++q->serial;
-	question->next = q->guard;
-	q->guard = question;
-	chan_put_u32(&w, question->serial);
-	if (chan_send(a->parent, MSG_GUARD_SHOW, buf, w.len, NULL, 0) < 0)
-		ipspd_log(LOG_ERR, "guard", "the parent cannot be asked");
-}
-
-static bool text_add(struct questions *q, const uint8_t *text, size_t len)
-{
-	if (len > GUARD_TEXT_MAX - q->text_len)
-		return false;
-	char *grown = (char *)realloc(q->text, q->text_len + len + 1);
-
-	if (!grown)
-		return false;
-	memcpy(grown + q->text_len, text, len);
-	q->text = grown;
-	q->text_len += len;
-	q->text[q->text_len] = '\0';
-	return true;
-}
-
-static void guard_answer(struct questions *q, uint32_t serial)
-{
-	for (struct agent_question **at = &q->guard; *at; at = &(*at)->next) {
-		struct agent_question *one = *at;
-
-		if (one->serial != serial)
-			continue;
-		*at = one->next;
-		one->guard(one, q->text);
-		break;
-	}
-	free(q->text);
-	q->text = NULL;
-	q->text_len = 0;
-}
-
-bool stats_guard_text(struct agent *a, const struct chan_msg *m)
-{
-	struct chan_reader r = { .data = m->data, .len = m->len };
-	struct questions *q = &a->questions;
-	uint32_t serial = chan_get_u32(&r);
-	uint8_t more = chan_get_u8(&r);
-	size_t len;
-	const uint8_t *text = chan_get_octets(&r, &len);
-
-	if (!chan_reader_done(&r) || more > 1)
-		return false;
-	if (!text_add(q, text, len))
-		return false;
-	if (!more)
-		guard_answer(q, serial);
-	return true;
-}
-
-bool stats_guard_restored(struct agent *a, const struct chan_msg *m)
-{
-	struct chan_reader r = { .data = m->data, .len = m->len };
-	uint64_t restored = chan_get_u64(&r);
-
-	if (!chan_reader_done(&r))
-		return false;
-	a->questions.guard_restored = restored;
-	return true;
-}
-
-uint64_t agent_guard_restored(const struct agent *a)
-{
-	return a->questions.guard_restored;
+	ask(a);
+	settle(a);
+	evtimer_add(a->counting.poll, &delay);
 }
 
 /* ---- life ---- */
@@ -345,31 +283,30 @@ static void forget(struct agent_question **list, struct agent_question *q)
 
 void agent_forget_question(struct agent *a, struct agent_question *q)
 {
-	forget(&a->questions.engine, q);
-	forget(&a->questions.guard, q);
+	forget(&a->counting.questions, q);
+	forget(&a->guard.questions, q);
 }
 
 int stats_init(struct agent *a)
 {
-	const struct timeval delay = { .tv_sec = POLL_S };
-	struct questions *q = &a->questions;
+	const struct timeval delay = { .tv_sec = AGENT_POLL_S };
+	struct counting *c = &a->counting;
 
-	q->coming.drops = (uint64_t *)calloc(AGENT_N_DROPS, sizeof(*q->coming.drops));
-	q->poll = evtimer_new(a->base, on_poll, a);
-	if (!q->coming.drops || !q->poll)
+	c->totals = totals_new();
+	c->poll = evtimer_new(a->base, on_poll, a);
+	if (!c->totals || !c->poll)
 		return -ENOMEM;
-	evtimer_add(q->poll, &delay);
+	evtimer_add(c->poll, &delay);
 	return 0;
 }
 
 void stats_fini(struct agent *a)
 {
-	struct questions *q = &a->questions;
+	struct counting *c = &a->counting;
 
-	if (q->poll)
-		event_free(q->poll);
-	free(q->coming.entries);
-	free(q->coming.sas);
-	free(q->coming.drops);
-	free(q->text);
+	if (c->poll)
+		event_free(c->poll);
+	free(c->entries);
+	free(c->sas);
+	totals_free(c->totals);
 }

@@ -1,8 +1,8 @@
 /*
  * ipspd/control_show.c - what policy, SAs and counters look like: spd, sad, stats.
  *
- * The agent knows names and rows, the engine knows counters; an answer joins both. With the engine
- * down the policy is shown without counters.
+ * The policy as compiled, with the totals that the MIB's tables show too: fresh ones, so far as engine
+ * and guard answer.
  */
 #include "config.h"
 
@@ -99,13 +99,18 @@ static struct json_object *selector(const struct ipsp_selector *s)
 
 /* ---- spd ---- */
 
+static void add_count(struct json_object *item, const struct totals_count *count)
+{
+	add_number(item, "packets", count->packets);
+	add_number(item, "bytes", count->bytes);
+}
+
 static struct json_object *entry_item(const struct pol_generation *g,
 				      const struct ipsp_spd_list *list, size_t nr,
-				      const struct agent_stats *stats)
+				      const struct totals *totals)
 {
 	static const char *const actions[] = { "discard", "bypass", "protect" };
 	const struct ipsp_spd_entry *e = &list->entries[nr];
-	const struct wire_entry_stats *count = stats ? agent_stats_entry(stats, e->id) : NULL;
 	struct json_object *item = json_object_new_object();
 	struct json_object *selectors = json_object_new_array();
 
@@ -117,10 +122,7 @@ static struct json_object *entry_item(const struct pol_generation *g,
 	control_json_add(item, "log", json_object_new_boolean(e->log));
 	if (e->action == IPSP_PROTECT && e->sa_id)
 		add_text(item, "sa", origin_name(g, e->sa_id));
-	if (count) {
-		add_number(item, "packets", count->packets);
-		add_number(item, "bytes", count->bytes);
-	}
+	add_count(item, totals_entry(totals, list->ifindex, list->dir, e->id));
 	for (size_t i = 0; i < e->n_selectors; i++)
 		control_json_append(selectors, selector(&e->selectors[i]));
 	control_json_add(item, "selectors", selectors);
@@ -128,7 +130,7 @@ static struct json_object *entry_item(const struct pol_generation *g,
 }
 
 /* What stands behind the last entry of every list. */
-static struct json_object *end_item(const struct ipsp_spd_list *list)
+static struct json_object *end_item(const struct ipsp_spd_list *list, const struct totals *totals)
 {
 	struct json_object *item = json_object_new_object();
 
@@ -137,28 +139,28 @@ static struct json_object *end_item(const struct ipsp_spd_list *list)
 	add_number(item, "order", list->n_entries);
 	add_text(item, "action", "discard");
 	add_text(item, "rule", "(no rule)");
+	add_count(item, totals_entry(totals, list->ifindex, list->dir, 0));
 	return item;
 }
 
-static void show_spd(struct control_client *c, const struct agent_stats *stats)
+static void show_spd(struct control_client *c)
 {
+	const struct totals *totals = agent_totals(c->agent);
 	const struct pol_generation *g = agent_policy(c->agent);
 
 	for (size_t i = 0; g && i < g->n_lists; i++) {
 		for (size_t k = 0; k < g->lists[i].n_entries; k++)
-			client_item(c, entry_item(g, &g->lists[i], k, stats));
-		client_item(c, end_item(&g->lists[i]));
+			client_item(c, entry_item(g, &g->lists[i], k, totals));
+		client_item(c, end_item(&g->lists[i], totals));
 	}
 }
 
 /* ---- sad ---- */
 
-static const char *sa_state(const struct wire_sa_stats *s)
+static const char *sa_state(const struct totals_sa *s)
 {
-	static const char *const states[] = { "unknown", "larval", "mature", "dying", "dead" };
-
-	return s && s->state < sizeof(states) / sizeof(states[0]) ? states[s->state] :
-								    "not in force";
+	return s->is_there ? ipsp_sa_state_text((enum ipsp_sa_state)(s->now.state - 1)) :
+			     "not in force";
 }
 
 static const char *cipher(const struct ipsp_sa_config *sa, char buf[32])
@@ -190,9 +192,9 @@ static const char *integrity(const struct ipsp_sa_config *sa)
 }
 
 static struct json_object *sa_item(const struct pol_generation *g, const struct ipsp_sa_config *sa,
-				   const struct agent_stats *stats)
+				   const struct totals *totals)
 {
-	const struct wire_sa_stats *s = stats ? agent_stats_sa(stats, sa->id) : NULL;
+	const struct totals_sa *s = totals_sa(totals, sa->id);
 	bool in = sa->dir == IPSP_INBOUND;
 	struct json_object *item = json_object_new_object();
 	char text[IPSP_ADDR_TEXT], name[32];
@@ -208,74 +210,67 @@ static struct json_object *sa_item(const struct pol_generation *g, const struct 
 	add_text(item, "integrity", integrity(sa));
 	add_number(item, "window", sa->replay ? sa->replay_window_pkts : 0);
 	add_text(item, "state", sa_state(s));
-	if (s) {
-		add_number(item, "sequence", s->seq);
-		add_number(item, "packets", s->packets);
-		add_number(item, "bytes", s->bytes);
-		add_number(item, "icv-errors", s->auth_errors);
-		add_number(item, "replays", s->replay_errors);
-		add_number(item, "other-errors", s->other_errors);
-		add_number(item, "age", s->age_s);
+	add_number(item, "packets", s->packets);
+	add_number(item, "bytes", s->bytes);
+	add_number(item, "icv-errors", s->auth_errors);
+	add_number(item, "replays", s->replay_errors);
+	add_number(item, "other-errors", s->other_errors);
+	if (s->is_there) {
+		add_number(item, "sequence", s->now.seq);
+		add_number(item, "age", s->now.age_s);
 	}
 	return item;
 }
 
-static void show_sad(struct control_client *c, const struct agent_stats *stats)
+static void show_sad(struct control_client *c)
 {
 	const struct pol_generation *g = agent_policy(c->agent);
 
 	for (size_t i = 0; g && i < g->n_sas; i++)
-		client_item(c, sa_item(g, &g->sas[i], stats));
+		client_item(c, sa_item(g, &g->sas[i], agent_totals(c->agent)));
 }
 
 /* ---- stats ---- */
 
-static void show_stats(struct control_client *c, const struct agent_stats *stats)
+static void show_stats(struct control_client *c)
 {
 	/* The core's reasons and the attachment's: those between are not used. */
-	for (unsigned i = 0; stats && i < AGENT_N_DROPS; i++) {
+	for (unsigned i = 0; i < TOTALS_N_DROPS; i++) {
+		uint64_t packets = totals_drops(agent_totals(c->agent), i);
 		struct json_object *item;
 
-		if (stats->drops[i] == 0)
+		if (packets == 0)
 			continue;
 		item = json_object_new_object();
 		add_text(item, "reason", io_reason_key(i));
-		add_number(item, "packets", stats->drops[i]);
+		add_number(item, "packets", packets);
 		client_item(c, item);
 	}
 }
 
-/* ---- asking the engine ---- */
+/* ---- when the totals are fresh ---- */
 
 static struct control_client *asker(struct agent_question *q)
 {
 	return (struct control_client *)((char *)q - offsetof(struct control_client, question));
 }
 
-static void spd_counted(struct agent_question *q, const struct agent_stats *s)
+static void spd_counted(struct agent_question *q)
 {
-	show_spd(asker(q), s);
+	show_spd(asker(q));
 	client_end(asker(q));
 }
 
-static void sad_counted(struct agent_question *q, const struct agent_stats *s)
+static void sad_counted(struct agent_question *q)
 {
-	show_sad(asker(q), s);
+	show_sad(asker(q));
 	client_end(asker(q));
 }
 
-static void stats_counted(struct agent_question *q, const struct agent_stats *s)
+static void stats_counted(struct agent_question *q)
 {
-	struct control_client *c = asker(q);
-	struct mib_diag d = { 0 };
-
-	if (s) {
-		show_stats(c, s);
-		client_end(c);
-		return;
-	}
-	mib_diag_set(&d, NULL, NULL, 0, "the engine is down; it is being started again");
-	client_refuse(c, MIB_RESOURCE_UNAVAILABLE, &d);
+	show_stats(asker(q));
+	client_end(asker(q));
 }
 
 static void forget_question(struct control_client *c)
@@ -283,12 +278,11 @@ static void forget_question(struct control_client *c)
 	agent_forget_question(c->agent, &c->question);
 }
 
-static void ask(struct control_client *c,
-		void (*answer)(struct agent_question *q, const struct agent_stats *s))
+static void ask(struct control_client *c, void (*answer)(struct agent_question *q))
 {
-	c->question = (struct agent_question){ .stats = answer };
+	c->question = (struct agent_question){ .counted = answer };
 	c->abort = forget_question;
-	agent_stats_get(c->agent, &c->question);
+	agent_count(c->agent, &c->question);
 }
 
 static void spd(struct control_client *c, struct json_object *request, int fd)

@@ -17,6 +17,9 @@ struct stats_answer {
 	uint32_t serial;
 	uint64_t now_s;
 	int err;	/* of the first message that could not be sent */
+	size_t n_entries, n_sas;	/* that wait for a message to be full */
+	struct wire_entry_stats entries[REPORT_ENTRIES_MAX];
+	struct wire_sa_stats sas[REPORT_SAS_MAX];
 };
 
 static uint64_t relaxed(const _Atomic uint64_t *value)
@@ -24,25 +27,51 @@ static uint64_t relaxed(const _Atomic uint64_t *value)
 	return atomic_load_explicit(value, memory_order_relaxed);
 }
 
+static void send_entries(struct stats_answer *a)
+{
+	if (!a->err && a->n_entries)
+		a->err = report_entries_send(a->role->agent, a->serial, a->entries, a->n_entries);
+	a->n_entries = 0;
+}
+
+static void send_sas(struct stats_answer *a)
+{
+	if (!a->err && a->n_sas)
+		a->err = report_sas_send(a->role->agent, a->serial, a->sas, a->n_sas);
+	a->n_sas = 0;
+}
+
 static void answer_entry(void *arg, const struct ipsp_spd_hits *hits)
 {
 	struct stats_answer *a = arg;
-	const struct wire_entry_stats s = {
+	const uint64_t packets = relaxed(&hits->packets);
+
+	if (packets == 0)
+		return;
+	a->entries[a->n_entries++] = (struct wire_entry_stats){
 		.id = hits->id,
-		.packets = relaxed(&hits->packets),
+		.ifindex = hits->ifindex,
+		.dir = hits->dir,
+		.packets = packets,
 		.bytes = relaxed(&hits->bytes),
 	};
+	if (a->n_entries == REPORT_ENTRIES_MAX)
+		send_entries(a);
+}
 
-	if (!a->err)
-		a->err = report_entry_send(a->role->agent, a->serial, &s);
+static uint64_t since(uint64_t then_s, uint64_t now_s)
+{
+	return now_s > then_s ? now_s - then_s : 0;
 }
 
 static void answer_sa(void *arg, struct ipsp_sa *sa)
 {
 	struct stats_answer *a = arg;
-	const uint64_t born_s = sa->counter->born_s;
-	const struct wire_sa_stats s = {
+	const uint64_t used_s = relaxed(&sa->last_used_s);
+
+	a->sas[a->n_sas++] = (struct wire_sa_stats){
 		.id = sa->id,
+		.counter_id = sa->counter_id,
 		.spi = sa->spi,
 		.dir = sa->dir,
 		/* The core counts its states from 0, the message from 1. */
@@ -53,11 +82,11 @@ static void answer_sa(void *arg, struct ipsp_sa *sa)
 		.auth_errors = relaxed(&sa->drops_icv),
 		.replay_errors = relaxed(&sa->drops_replay),
 		.other_errors = relaxed(&sa->drops_other),
-		.age_s = a->now_s > born_s ? a->now_s - born_s : 0,
+		.age_s = since(sa->counter->born_s, a->now_s),
+		.idle_s = used_s ? since(used_s, a->now_s) : REPORT_NEVER_USED,
 	};
-
-	if (!a->err)
-		a->err = report_sa_send(a->role->agent, a->serial, &s);
+	if (a->n_sas == REPORT_SAS_MAX)
+		send_sas(a);
 }
 
 static void answer_drop(struct stats_answer *a, unsigned reason, uint64_t packets)
@@ -87,7 +116,9 @@ void engine_stats_message(struct engine_role *role, const struct chan_msg *m)
 		return;
 	}
 	ipsp_spd_hits_each(ipsp_engine_spd_db(role->engine), answer_entry, &a);
+	send_entries(&a);
 	ipsp_sad_each(ipsp_engine_sad(role->engine), answer_sa, &a);
+	send_sas(&a);
 	ipsp_engine_stats(role->engine, &stats);
 	for (unsigned i = IPSP_REASON_NONE + 1; i < IPSP_N_REASONS; i++)
 		answer_drop(&a, i, stats.reasons[0][i] + stats.reasons[1][i]);
@@ -97,7 +128,9 @@ void engine_stats_message(struct engine_role *role, const struct chan_msg *m)
 	chan_put_u64(&w, ipsp_engine_generation(role->engine));
 	if (!a.err)
 		a.err = chan_send(role->agent, MSG_STATS_END, buf, w.len, NULL, 0);
-	if (a.err)
+	if (!a.err)
+		ipsp_spd_hits_forget(ipsp_engine_spd_db(role->engine));
+	else
 		ipspd_log(LOG_WARNING, "engine", "statistics %u cut short: error %d", a.serial,
 			  -a.err);
 }

@@ -48,8 +48,9 @@ enum ipspd_message {
 	MSG_SA_REFUSED,		/* u64 generation, u64 sa id, u8 enum ipsp_err: not in force */
 	MSG_RESERVE,		/* u64 counter_id, u64 next number: a new block is wanted */
 	MSG_EVENT,		/* struct wire_event: logged packet or SA event; ipspd/report.h */
-	MSG_STATS_ENTRY,	/* u32 serial, struct wire_entry_stats */
-	MSG_STATS_SA,		/* u32 serial, struct wire_sa_stats */
+	MSG_STATS_ENTRIES,	/* u32 serial, u16 count, then so many struct wire_entry_stats that
+				 * counted anything */
+	MSG_STATS_SAS,		/* u32 serial, u16 count, then so many struct wire_sa_stats */
 	MSG_STATS_DROP,		/* u32 serial, u16 reason number, u64 packets */
 	MSG_STATS_END,		/* u32 serial, u64 generation in force */
 	/* any child to parent */

@@ -3,69 +3,118 @@
 
 #include "ipspd/report.h"
 
+#include <errno.h>
+
+#include "ipsp/types.h"
 #include "ipspd/messages.h"
 
 #define REPORT_MAX (64 + REPORT_PACKET_MAX)
 
-int report_entry_send(struct chan *c, uint32_t serial, const struct wire_entry_stats *s)
+#define ENTRY_SIZE (8 + 4 + 1 + 8 + 8)
+#define SA_SIZE (8 + 8 + 4 + 1 + 1 + 8 * 8)
+#define COUNTED (4 + 2)		/* before them: serial, how many */
+
+_Static_assert(COUNTED + REPORT_ENTRIES_MAX * ENTRY_SIZE <= CHAN_PAYLOAD_MAX, "fits a message");
+_Static_assert(COUNTED + REPORT_SAS_MAX * SA_SIZE <= CHAN_PAYLOAD_MAX, "fits a message");
+
+int report_entries_send(struct chan *c, uint32_t serial, const struct wire_entry_stats *s, size_t n)
 {
-	uint8_t buf[REPORT_MAX];
+	uint8_t buf[COUNTED + REPORT_ENTRIES_MAX * ENTRY_SIZE];
 	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
 
+	if (n > REPORT_ENTRIES_MAX)
+		return -EMSGSIZE;
 	chan_put_u32(&w, serial);
-	chan_put_u64(&w, s->id);
-	chan_put_u64(&w, s->packets);
-	chan_put_u64(&w, s->bytes);
-	return chan_send(c, MSG_STATS_ENTRY, buf, w.len, NULL, 0);
+	chan_put_u16(&w, (uint16_t)n);
+	for (size_t i = 0; i < n; i++) {
+		chan_put_u64(&w, s[i].id);
+		chan_put_u32(&w, s[i].ifindex);
+		chan_put_u8(&w, s[i].dir);
+		chan_put_u64(&w, s[i].packets);
+		chan_put_u64(&w, s[i].bytes);
+	}
+	return chan_send(c, MSG_STATS_ENTRIES, buf, w.len, NULL, 0);
 }
 
-bool report_entry_read(const struct chan_msg *m, uint32_t *serial, struct wire_entry_stats *s)
+/* @return false: more than most, or not as many as there are octets for */
+static bool read_counted(struct chan_reader *r, size_t most, size_t size, uint32_t *serial,
+			 size_t *n)
+{
+	*serial = chan_get_u32(r);
+	*n = chan_get_u16(r);
+	return !r->short_read && *n <= most && r->len - r->at == *n * size;
+}
+
+bool report_entries_read(const struct chan_msg *m, uint32_t *serial,
+			 struct wire_entry_stats s[REPORT_ENTRIES_MAX], size_t *n)
 {
 	struct chan_reader r = { .data = m->data, .len = m->len };
 
-	*serial = chan_get_u32(&r);
-	s->id = chan_get_u64(&r);
-	s->packets = chan_get_u64(&r);
-	s->bytes = chan_get_u64(&r);
+	if (!read_counted(&r, REPORT_ENTRIES_MAX, ENTRY_SIZE, serial, n))
+		return false;
+	for (size_t i = 0; i < *n; i++) {
+		s[i].id = chan_get_u64(&r);
+		s[i].ifindex = chan_get_u32(&r);
+		s[i].dir = chan_get_u8(&r);
+		s[i].packets = chan_get_u64(&r);
+		s[i].bytes = chan_get_u64(&r);
+		if (s[i].dir != IPSP_INBOUND && s[i].dir != IPSP_OUTBOUND)
+			return false;
+	}
 	return chan_reader_done(&r);
 }
 
-int report_sa_send(struct chan *c, uint32_t serial, const struct wire_sa_stats *s)
+int report_sas_send(struct chan *c, uint32_t serial, const struct wire_sa_stats *s, size_t n)
 {
-	uint8_t buf[REPORT_MAX];
+	uint8_t buf[COUNTED + REPORT_SAS_MAX * SA_SIZE];
 	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
 
+	if (n > REPORT_SAS_MAX)
+		return -EMSGSIZE;
 	chan_put_u32(&w, serial);
-	chan_put_u64(&w, s->id);
-	chan_put_u32(&w, s->spi);
-	chan_put_u8(&w, s->dir);
-	chan_put_u8(&w, s->state);
-	chan_put_u64(&w, s->packets);
-	chan_put_u64(&w, s->bytes);
-	chan_put_u64(&w, s->seq);
-	chan_put_u64(&w, s->auth_errors);
-	chan_put_u64(&w, s->replay_errors);
-	chan_put_u64(&w, s->other_errors);
-	chan_put_u64(&w, s->age_s);
-	return chan_send(c, MSG_STATS_SA, buf, w.len, NULL, 0);
+	chan_put_u16(&w, (uint16_t)n);
+	for (size_t i = 0; i < n; i++) {
+		chan_put_u64(&w, s[i].id);
+		chan_put_u64(&w, s[i].counter_id);
+		chan_put_u32(&w, s[i].spi);
+		chan_put_u8(&w, s[i].dir);
+		chan_put_u8(&w, s[i].state);
+		chan_put_u64(&w, s[i].packets);
+		chan_put_u64(&w, s[i].bytes);
+		chan_put_u64(&w, s[i].seq);
+		chan_put_u64(&w, s[i].auth_errors);
+		chan_put_u64(&w, s[i].replay_errors);
+		chan_put_u64(&w, s[i].other_errors);
+		chan_put_u64(&w, s[i].age_s);
+		chan_put_u64(&w, s[i].idle_s);
+	}
+	return chan_send(c, MSG_STATS_SAS, buf, w.len, NULL, 0);
 }
 
-bool report_sa_read(const struct chan_msg *m, uint32_t *serial, struct wire_sa_stats *s)
+bool report_sas_read(const struct chan_msg *m, uint32_t *serial,
+		     struct wire_sa_stats s[REPORT_SAS_MAX], size_t *n)
 {
 	struct chan_reader r = { .data = m->data, .len = m->len };
 
-	*serial = chan_get_u32(&r);
-	s->id = chan_get_u64(&r);
-	s->spi = chan_get_u32(&r);
-	s->dir = chan_get_u8(&r);
-	s->state = chan_get_u8(&r);
-	s->packets = chan_get_u64(&r);
-	s->bytes = chan_get_u64(&r);
-	s->seq = chan_get_u64(&r);
-	s->auth_errors = chan_get_u64(&r);
-	s->replay_errors = chan_get_u64(&r);
-	s->other_errors = chan_get_u64(&r);
-	s->age_s = chan_get_u64(&r);
+	if (!read_counted(&r, REPORT_SAS_MAX, SA_SIZE, serial, n))
+		return false;
+	for (size_t i = 0; i < *n; i++) {
+		s[i].id = chan_get_u64(&r);
+		s[i].counter_id = chan_get_u64(&r);
+		s[i].spi = chan_get_u32(&r);
+		s[i].dir = chan_get_u8(&r);
+		s[i].state = chan_get_u8(&r);
+		s[i].packets = chan_get_u64(&r);
+		s[i].bytes = chan_get_u64(&r);
+		s[i].seq = chan_get_u64(&r);
+		s[i].auth_errors = chan_get_u64(&r);
+		s[i].replay_errors = chan_get_u64(&r);
+		s[i].other_errors = chan_get_u64(&r);
+		s[i].age_s = chan_get_u64(&r);
+		s[i].idle_s = chan_get_u64(&r);
+		if (s[i].id == 0 || s[i].state < 1 || s[i].state > 4)
+			return false;
+	}
 	return chan_reader_done(&r);
 }
 

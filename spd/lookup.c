@@ -144,7 +144,7 @@ bool ipsp_spd_iter_init(struct ipsp_spd_iter *it, const struct ipsp_spd *spd, ui
 struct ipsp_spd_match ipsp_spd_lookup(const struct ipsp_spd *spd, uint32_t ifindex,
 				      enum ipsp_dir dir, const struct ipsp_flow *flow)
 {
-	struct ipsp_spd_match match = { IPSP_SPD_NO_POLICY, NULL };
+	struct ipsp_spd_match match = { IPSP_SPD_NO_POLICY, NULL, NULL };
 	struct ipsp_spd_iter it;
 	bool sure = false;
 
@@ -152,5 +152,7 @@ struct ipsp_spd_match ipsp_spd_lookup(const struct ipsp_spd *spd, uint32_t ifind
 		return match;
 	match.rule = ipsp_spd_iter_next(&it, &sure);
 	match.result = !match.rule ? IPSP_SPD_DEFAULT : sure ? IPSP_SPD_RULE : IPSP_SPD_FRAGMENT;
+	if (!match.rule)
+		match.end = it.table->end;
 	return match;
 }

@@ -114,6 +114,8 @@ static void table_free(struct ipsp_spd_db *db, struct ipsp_spd_table *t)
 		if (t->rules[i].hits)
 			ipsp_spd_hits_unref(db, t->rules[i].hits);
 	}
+	if (t->end)
+		ipsp_spd_hits_unref(db, t->end);
 	ipsp_spd_index_free(p, t);
 	ipsp_free_array(p, t->rules, t->n_rules, sizeof(*t->rules));
 	ipsp_free_array(p, t->steps, t->n_steps, sizeof(*t->steps));
@@ -129,6 +131,9 @@ static enum ipsp_err table_fill(struct ipsp_spd_db *db, struct ipsp_spd_table *t
 	struct ipsp_step *steps = t->steps;
 	uint32_t n = 0;
 
+	t->end = ipsp_spd_hits_ref(db, &t->key, 0);
+	if (!t->end)
+		return IPSP_ENOMEM;
 	for (uint32_t i = 0; i < list->n_entries; i++) {
 		const struct ipsp_spd_entry *e = &list->entries[i];
 		struct ipsp_spd_rule *r = &t->rules[i];
@@ -142,7 +147,7 @@ static enum ipsp_err table_fill(struct ipsp_spd_db *db, struct ipsp_spd_table *t
 		r->steps = steps;
 		for (uint32_t j = 0; j < e->n_steps; j++)
 			*steps++ = e->steps[j];
-		r->hits = ipsp_spd_hits_ref(db, e->id);
+		r->hits = ipsp_spd_hits_ref(db, &t->key, e->id);
 		if (!r->hits)
 			return IPSP_ENOMEM;
 		t->n_selectors[i] = e->n_selectors;

@@ -59,6 +59,7 @@ struct ipsp_spd_table {
 	uint32_t n_steps;
 	struct ipsp_spd_rule *rules;	/* in list order */
 	struct ipsp_step *steps;	/* of all rules, one after the other */
+	struct ipsp_spd_hits *end;	/* of packets that no rule matches */
 	uint32_t *n_selectors;		/* of each rule */
 	struct ipsp_spd_box *boxes;	/* by family, tuple, key, order */
 	uint32_t *place;		/* where the list's n-th selector stands in boxes */
@@ -74,8 +75,9 @@ struct ipsp_spd_db {
 	uint32_t n_hits;
 };
 
-/** The counters of an entry id, with one more reference; NULL: no memory. */
-struct ipsp_spd_hits *ipsp_spd_hits_ref(struct ipsp_spd_db *db, uint64_t id);
+/** The counters of an entry id in a list, with one more reference; NULL: no memory. */
+struct ipsp_spd_hits *ipsp_spd_hits_ref(struct ipsp_spd_db *db, const struct ipsp_spd_key *list,
+					uint64_t id);
 void ipsp_spd_hits_unref(struct ipsp_spd_db *db, struct ipsp_spd_hits *hits);
 
 /** A table with one reference. IPSP_EINVAL, IPSP_ENOMEM. */

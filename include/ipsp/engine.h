@@ -159,7 +159,7 @@ void ipsp_engine_tick(struct ipsp_engine *engine, uint64_t now_s);
 struct ipsp_sad *ipsp_engine_sad(struct ipsp_engine *engine);
 
 /** Hit counters by entry id: for ipsp_spd_hits_each. */
-const struct ipsp_spd_db *ipsp_engine_spd_db(const struct ipsp_engine *engine);
+struct ipsp_spd_db *ipsp_engine_spd_db(const struct ipsp_engine *engine);
 
 /** Totals over all workers. Control thread. */
 struct ipsp_engine_stats {

@@ -6,8 +6,9 @@
  * space search); candidates of all tuples are merged by entry order.
  *
  * Snapshots are built and freed on the control path and read by any number of threads. Lists that
- * did not change are shared between snapshots. Hit counters belong to entry ids, so they go on
- * from one snapshot to the next as long as some snapshot holds the id.
+ * did not change are shared between snapshots. Hit counters belong to an entry id in the list of one
+ * interface and direction, so they go on from one snapshot to the next; those that counted anything
+ * stay until somebody has read them (ipsp_spd_hits_forget), also if no snapshot holds their id.
  *
  * A fragment may hide what an entry asks for. With its ports hidden, only entries that take every
  * port of its protocol match surely; any other that fits else is in doubt (IPSP_PORT_NONE alone
@@ -29,9 +30,11 @@ struct ipsp_spd_db;	/* what snapshots share: hit counters */
 struct ipsp_spd_table;	/* the list of one interface and direction, ready for lookup */
 struct ipsp_spd_box;
 
-/** Hits of an entry id: read with atomic_load_explicit(..., memory_order_relaxed). */
+/** Hits of an entry id in one list: read with atomic_load_explicit(..., memory_order_relaxed). */
 struct ipsp_spd_hits {
-	uint64_t id;
+	uint64_t id;			/* 0: the end of the list, where packets drop */
+	uint32_t ifindex;		/* of the list */
+	uint8_t dir;			/* enum ipsp_dir, of the list */
 	_Atomic uint64_t packets;
 	_Atomic uint64_t bytes;		/* of clear packets: inner ones where there is ESP */
 	struct ipsp_spd_hits *next;	/* internal */
@@ -91,9 +94,15 @@ uint64_t ipsp_spd_generation(const struct ipsp_spd *spd);
 /** Lists built anew for this snapshot; the others are shared with the one before. */
 uint32_t ipsp_spd_built(const struct ipsp_spd *spd);
 
-/** Calls each(arg, hits) for every entry id once, in no order. Same thread as ipsp_spd_build. */
+/**
+ * Calls each(arg, hits) once for every entry id of every list, and for the end of every list, in no
+ * order. Same thread as ipsp_spd_build.
+ */
 void ipsp_spd_hits_each(const struct ipsp_spd_db *db,
 			void (*each)(void *arg, const struct ipsp_spd_hits *hits), void *arg);
+
+/** Frees counters that no snapshot holds: whoever wants them has read them. Same thread. */
+void ipsp_spd_hits_forget(struct ipsp_spd_db *db);
 
 enum ipsp_spd_result {
 	IPSP_SPD_NO_POLICY,	/* the interface has no list in this direction: untouched */
@@ -105,6 +114,7 @@ enum ipsp_spd_result {
 struct ipsp_spd_match {
 	enum ipsp_spd_result result;
 	const struct ipsp_spd_rule *rule;	/* IPSP_SPD_RULE; IPSP_SPD_FRAGMENT: the doubtful */
+	struct ipsp_spd_hits *end;		/* IPSP_SPD_DEFAULT: counts what drops there */
 };
 
 /** Is there a list for packets of this interface and direction (its own or the default's)? */
@@ -114,8 +124,8 @@ bool ipsp_spd_has_policy(const struct ipsp_spd *spd, uint32_t ifindex, enum ipsp
 struct ipsp_spd_match ipsp_spd_lookup(const struct ipsp_spd *spd, uint32_t ifindex,
 				      enum ipsp_dir dir, const struct ipsp_flow *flow);
 
-/** Counts a packet for a rule. */
-void ipsp_spd_hit(const struct ipsp_spd_rule *rule, uint32_t bytes);
+/** Counts a packet for a rule, or for the end of a list. */
+void ipsp_spd_hit(struct ipsp_spd_hits *hits, uint32_t bytes);
 
 /** Tuples of one family in one list; what would need more is hashed by shorter prefixes. */
 #define IPSP_SPD_TUPLES_MAX 64

@@ -25,16 +25,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void read_others(const uint8_t *data, size_t len)
 {
 	struct chan_msg m = { .data = data, .len = len };
-	struct wire_entry_stats entry;
-	struct wire_sa_stats sa;
+	static struct wire_entry_stats entries[REPORT_ENTRIES_MAX];
+	static struct wire_sa_stats sas[REPORT_SAS_MAX];
 	struct wire_event event;
 	struct agent_start agent;
 	struct engine_start engine;
 	struct agent_options options;
 	uint32_t serial;
+	size_t n;
 
-	(void)report_entry_read(&m, &serial, &entry);
-	(void)report_sa_read(&m, &serial, &sa);
+	if (report_entries_read(&m, &serial, entries, &n) && n > REPORT_ENTRIES_MAX)
+		abort();
+	if (report_sas_read(&m, &serial, sas, &n) && n > REPORT_SAS_MAX)
+		abort();
 	if (report_event_read(&m, &event) && event.packet_len > REPORT_PACKET_MAX)
 		abort();
 	if (agent_start_read(&m, &agent) && memchr(agent.statedir, 0, START_PATH_MAX) == NULL)

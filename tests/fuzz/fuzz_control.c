@@ -115,7 +115,7 @@ static void converse(struct agent *a, const struct sockaddr_un *at, socklen_t at
 		say(c, data, len);
 		turns(a);
 		if (nr % 2 == 0)
-			(void)fake_agent_answer(a, NULL, "one\ntwo");
+			(void)fake_agent_answer(a, "one\ntwo");
 		turns(a);
 		len += end != NULL;
 		data += len;

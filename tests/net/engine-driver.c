@@ -187,12 +187,36 @@ static void reserve(uint64_t counter_id, uint64_t next)
 	send_reserved(counter_id, reserved[i].ceiling);
 }
 
+static void print_entries(const struct chan_msg *m)
+{
+	struct wire_entry_stats said[REPORT_ENTRIES_MAX];
+	uint32_t serial;
+	size_t n;
+
+	if (!report_entries_read(m, &serial, said, &n))
+		return;
+	for (size_t i = 0; i < n; i++)
+		printf("entry %" PRIu64 " %" PRIu64 "\n", said[i].id, said[i].packets);
+}
+
+static void print_sas(const struct chan_msg *m)
+{
+	struct wire_sa_stats said[REPORT_SAS_MAX];
+	uint32_t serial;
+	size_t n;
+
+	if (!report_sas_read(m, &serial, said, &n))
+		return;
+	for (size_t i = 0; i < n; i++)
+		printf("sa %" PRIu64 " spi 0x%x state %u packets %" PRIu64 " seq %" PRIu64
+		       " auth %" PRIu64 " replay %" PRIu64 "\n", said[i].id, said[i].spi,
+		       said[i].state, said[i].packets, said[i].seq, said[i].auth_errors,
+		       said[i].replay_errors);
+}
+
 static void on_agent_message(void *arg, struct chan_msg *m)
 {
 	struct chan_reader r = { .data = m->data, .len = m->len };
-	struct wire_entry_stats entry;
-	struct wire_sa_stats sa;
-	uint32_t serial;
 
 	(void)arg;
 	switch (m->type) {
@@ -216,15 +240,11 @@ static void on_agent_message(void *arg, struct chan_msg *m)
 	case MSG_EVENT:
 		print_event(m);
 		break;
-	case MSG_STATS_ENTRY:
-		if (report_entry_read(m, &serial, &entry))
-			printf("entry %" PRIu64 " %" PRIu64 "\n", entry.id, entry.packets);
+	case MSG_STATS_ENTRIES:
+		print_entries(m);
 		break;
-	case MSG_STATS_SA:
-		if (report_sa_read(m, &serial, &sa))
-			printf("sa %" PRIu64 " spi 0x%x state %u packets %" PRIu64 " seq %" PRIu64
-			       " auth %" PRIu64 " replay %" PRIu64 "\n", sa.id, sa.spi, sa.state,
-			       sa.packets, sa.seq, sa.auth_errors, sa.replay_errors);
+	case MSG_STATS_SAS:
+		print_sas(m);
 		break;
 	case MSG_STATS_DROP:
 		print_drop(m);

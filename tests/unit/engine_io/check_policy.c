@@ -164,14 +164,14 @@ START_TEST(test_policy_malformed_requests_change_nothing)
 }
 END_TEST
 
-START_TEST(test_policy_statistics_name_entries_SAs_and_end_with_the_generation)
+START_TEST(test_policy_statistics_name_SAs_and_end_with_the_generation)
 {
 	static const uint8_t serial_octets[] = { 0, 0, 0, 42 };
 	struct role_message m;
 	struct chan_msg as_received;
-	struct wire_entry_stats entry;
-	struct wire_sa_stats sa;
+	struct wire_sa_stats sas[REPORT_SAS_MAX];
 	uint32_t serial;
+	size_t n;
 
 	in_force(7);
 	struct ipsp_counter *const c = ipsp_counters_find(&role.counters, 1001);
@@ -180,21 +180,20 @@ START_TEST(test_policy_statistics_name_entries_SAs_and_end_with_the_generation)
 	atomic_store(&c->bytes, 500);
 	c->replay.top = 9;
 	role_policy(&role, MSG_STATS_GET, serial_octets, sizeof(serial_octets));
-	role_expect(MSG_STATS_ENTRY, &m);
+	role_expect(MSG_STATS_SAS, &m);
 	as_received = (struct chan_msg) { .type = m.type, .data = m.data, .len = m.len };
-	ck_assert(report_entry_read(&as_received, &serial, &entry));
+	ck_assert(report_sas_read(&as_received, &serial, sas, &n));
 	ck_assert_uint_eq(serial, 42);
-	ck_assert_uint_eq(entry.id, 11);
-	role_expect(MSG_STATS_SA, &m);
-	as_received = (struct chan_msg) { .type = m.type, .data = m.data, .len = m.len };
-	ck_assert(report_sa_read(&as_received, &serial, &sa));
-	ck_assert_uint_eq(sa.id, 1);
-	ck_assert_uint_eq(sa.spi, 0xb01);
-	ck_assert_uint_eq(sa.dir, IPSP_INBOUND);
-	ck_assert_uint_eq(sa.state, 2);
-	ck_assert_uint_eq(sa.packets, 5);
-	ck_assert_uint_eq(sa.bytes, 500);
-	ck_assert_uint_eq(sa.seq, 9);
+	ck_assert_uint_eq(n, 1);
+	ck_assert_uint_eq(sas[0].id, 1);
+	ck_assert_uint_eq(sas[0].counter_id, 1001);
+	ck_assert_uint_eq(sas[0].spi, 0xb01);
+	ck_assert_uint_eq(sas[0].dir, IPSP_INBOUND);
+	ck_assert_uint_eq(sas[0].state, 2);
+	ck_assert_uint_eq(sas[0].packets, 5);
+	ck_assert_uint_eq(sas[0].bytes, 500);
+	ck_assert_uint_eq(sas[0].seq, 9);
+	ck_assert_uint_eq(sas[0].idle_s, REPORT_NEVER_USED);
 	struct chan_reader r = role_expect(MSG_STATS_END, &m);
 
 	ck_assert_uint_eq(chan_get_u32(&r), 42);
@@ -294,7 +293,7 @@ int main(void)
 	tcase_add_loop_test(t, test_policy_refused_SA_is_named_and_the_rest_applied, 0,
 			    sizeof(refusals) / sizeof(refusals[0]));
 	tcase_add_loop_test(t, test_policy_malformed_requests_change_nothing, 0, 3);
-	tcase_add_test(t, test_policy_statistics_name_entries_SAs_and_end_with_the_generation);
+	tcase_add_test(t, test_policy_statistics_name_SAs_and_end_with_the_generation);
 	tcase_add_loop_test(t, test_policy_logged_packet_is_told_with_what_its_headers_say, 0,
 			    sizeof(logged) / sizeof(logged[0]));
 	tcase_add_test(t, test_policy_random_octets_are_never_given_out_twice);

@@ -108,7 +108,7 @@ static void run(size_t nr, enum nomem_scope scope, enum nomem_kind kind, unsigne
 		agent.engine = AGENT_ENGINE_IN_FORCE;
 		fake_agent_changed(&agent);
 	}
-	while (fake_agent_answer(&agent, NULL, "table inet ipspd {\n\tchain a\n}\n"))
+	while (fake_agent_answer(&agent, "table inet ipspd {\n\tchain a\n}\n"))
 		;
 	settle();
 	nomem_disarm();

@@ -28,12 +28,15 @@ void fake_agent_init(struct agent *a)
 	must(a->base != NULL);
 	must(mib_store_new(NULL, stopped_clock, &a->store) == MIB_OK);
 	must(pol_bind(a->store) == MIB_OK);
+	a->totals = totals_new();
+	must(a->totals != NULL);
 }
 
 void fake_agent_fini(struct agent *a)
 {
 	must(!a->watchers && !a->listeners && !a->questions);
 	mib_store_free(a->store);
+	totals_free(a->totals);
 	event_base_free(a->base);
 }
 
@@ -45,7 +48,7 @@ void fake_agent_changed(struct agent *a)
 	}
 }
 
-bool fake_agent_answer(struct agent *a, const struct agent_stats *s, const char *text)
+bool fake_agent_answer(struct agent *a, const char *text)
 {
 	struct agent_question **at = &a->questions, *q;
 
@@ -55,8 +58,8 @@ bool fake_agent_answer(struct agent *a, const struct agent_stats *s, const char 
 		at = &(*at)->next;
 	q = *at;
 	*at = NULL;
-	if (q->stats)
-		q->stats(q, s);
+	if (q->counted)
+		q->counted(q);
 	else
 		q->guard(q, text);
 	return true;
@@ -143,20 +146,9 @@ void agent_forget_event_listener(struct agent *a, struct agent_event_listener *l
 	}
 }
 
-const struct wire_entry_stats *agent_stats_entry(const struct agent_stats *s, uint64_t id)
+const struct totals *agent_totals(const struct agent *a)
 {
-	for (size_t i = 0; i < s->n_entries; i++)
-		if (s->entries[i].id == id)
-			return &s->entries[i];
-	return NULL;
-}
-
-const struct wire_sa_stats *agent_stats_sa(const struct agent_stats *s, uint64_t id)
-{
-	for (size_t i = 0; i < s->n_sas; i++)
-		if (s->sas[i].id == id)
-			return &s->sas[i];
-	return NULL;
+	return a->totals;
 }
 
 static void ask(struct agent *a, struct agent_question *q)
@@ -165,7 +157,7 @@ static void ask(struct agent *a, struct agent_question *q)
 	a->questions = q;
 }
 
-void agent_stats_get(struct agent *a, struct agent_question *q)
+void agent_count(struct agent *a, struct agent_question *q)
 {
 	ask(a, q);
 }

@@ -8,6 +8,7 @@ struct agent {
 	struct event_base *base;
 	struct mib_store *store;
 	struct pol_generation *policy;
+	struct totals *totals;
 	enum agent_engine_state engine;
 	uint64_t applied;
 	uint64_t in_engine;		/* of the engine that runs now */
@@ -30,8 +31,8 @@ void fake_agent_fini(struct agent *a);
 /** Tells the watchers. */
 void fake_agent_changed(struct agent *a);
 
-/** Answers the oldest question; s or text may be NULL. false: there is none. */
-bool fake_agent_answer(struct agent *a, const struct agent_stats *s, const char *text);
+/** Answers the oldest question, by a->totals or by text, which may be NULL. false: there is none. */
+bool fake_agent_answer(struct agent *a, const char *text);
 
 void fake_agent_event(struct agent *a, const struct wire_event *e);
 

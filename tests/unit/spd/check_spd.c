@@ -267,6 +267,7 @@ START_TEST(test_every_allocation_that_fails_leaves_all_as_it_was)
 END_TEST
 
 struct seen {
+	uint32_t ifindex;
 	uint64_t id, packets, bytes;
 	unsigned times;
 };
@@ -275,16 +276,16 @@ static void see(void *arg, const struct ipsp_spd_hits *hits)
 {
 	struct seen *s = arg;
 
-	if (hits->id != s->id)
+	if (hits->id != s->id || hits->ifindex != s->ifindex || hits->dir != IPSP_OUTBOUND)
 		return;
 	s->times++;
 	s->packets = hits->packets;
 	s->bytes = hits->bytes;
 }
 
-static struct seen seen(uint64_t id)
+static struct seen seen(uint32_t ifindex, uint64_t id)
 {
-	struct seen s = { .id = id };
+	struct seen s = { .ifindex = ifindex, .id = id };
 
 	ipsp_spd_hits_each(db, see, &s);
 	return s;
@@ -294,10 +295,10 @@ static void hit(const struct ipsp_spd *spd, uint32_t ifindex, uint32_t bytes)
 {
 	struct ipsp_spd_match m = ipsp_spd_lookup(spd, ifindex, IPSP_OUTBOUND, &packet4);
 
-	ipsp_spd_hit(m.rule, bytes);
+	ipsp_spd_hit(m.rule ? m.rule->hits : m.end, bytes);
 }
 
-START_TEST(test_counters_belong_to_the_id_and_outlive_generations)
+START_TEST(test_counters_belong_to_the_id_in_its_list_and_outlive_generations)
 {
 	struct one o[2];
 	struct ipsp_spd_list lists[2];
@@ -314,11 +315,53 @@ START_TEST(test_counters_belong_to_the_id_and_outlive_generations)
 	next = build(spd, true, 1, &o[0].list);
 	ipsp_spd_free(spd);
 	hit(next, 1, 1000);
-	ck_assert_uint_eq(seen(42).times, 1);
-	ck_assert_uint_eq(seen(42).packets, 3);
-	ck_assert_uint_eq(seen(42).bytes, 1111);
+	ck_assert_uint_eq(seen(1, 42).times, 1);
+	ck_assert_uint_eq(seen(1, 42).packets, 2);
+	ck_assert_uint_eq(seen(1, 42).bytes, 1100);
+	ck_assert_uint_eq(seen(2, 42).packets, 1);
+	ck_assert_uint_eq(seen(2, 42).bytes, 11);
 	ipsp_spd_free(next);
-	ck_assert_uint_eq(seen(42).times, 0);
+}
+END_TEST
+
+START_TEST(test_counters_of_what_is_gone_wait_to_be_read)
+{
+	struct one o;
+	struct ipsp_spd *spd, *empty, *back;
+
+	one_init(&o, 1, IPSP_OUTBOUND, 42);
+	spd = build(NULL, true, 1, &o.list);
+	hit(spd, 1, 100);
+	empty = build(spd, true, 0, NULL);
+	ipsp_spd_free(spd);
+	ck_assert_uint_eq(seen(1, 42).packets, 1);
+	back = build(empty, true, 1, &o.list);
+	hit(back, 1, 100);
+	ipsp_spd_hits_forget(db);
+	ck_assert_uint_eq(seen(1, 42).packets, 2);
+	ipsp_spd_free(back);
+	ipsp_spd_hits_forget(db);
+	ck_assert_uint_eq(seen(1, 42).times, 0);
+	ipsp_spd_free(empty);
+}
+END_TEST
+
+START_TEST(test_the_end_of_each_list_counts_for_itself)
+{
+	struct ipsp_spd_list lists[] = {
+		{ .ifindex = 1, .dir = IPSP_OUTBOUND },
+		{ .ifindex = 0, .dir = IPSP_OUTBOUND },
+	};
+	struct ipsp_spd *spd = build(NULL, true, 2, lists);
+
+	hit(spd, 1, 10);
+	hit(spd, 7, 20);
+	hit(spd, 8, 30);
+	ck_assert_uint_eq(seen(1, 0).packets, 1);
+	ck_assert_uint_eq(seen(1, 0).bytes, 10);
+	ck_assert_uint_eq(seen(0, 0).packets, 2);
+	ck_assert_uint_eq(seen(0, 0).bytes, 50);
+	ipsp_spd_free(spd);
 }
 END_TEST
 
@@ -336,9 +379,9 @@ START_TEST(test_counters_of_many_ids_stay_apart)
 	entries[N - 1].selectors = &any4;
 	spd = build(NULL, true, 1, &list);
 	hit(spd, 1, 5);
-	ck_assert_uint_eq(seen((uint64_t)N << 32).packets, 1);
-	ck_assert_uint_eq(seen((uint64_t)(N - 1) << 32).times, 1);
-	ck_assert_uint_eq(seen((uint64_t)(N - 1) << 32).packets, 0);
+	ck_assert_uint_eq(seen(1, (uint64_t)N << 32).packets, 1);
+	ck_assert_uint_eq(seen(1, (uint64_t)(N - 1) << 32).times, 1);
+	ck_assert_uint_eq(seen(1, (uint64_t)(N - 1) << 32).packets, 0);
 	ipsp_spd_free(spd);
 }
 END_TEST
@@ -373,7 +416,9 @@ int main(void)
 			    sizeof(spoilers) / sizeof(spoilers[0]));
 	tcase_add_test(tc, test_one_interface_and_direction_twice_is_refused);
 	tcase_add_test(tc, test_every_allocation_that_fails_leaves_all_as_it_was);
-	tcase_add_test(tc, test_counters_belong_to_the_id_and_outlive_generations);
+	tcase_add_test(tc, test_counters_belong_to_the_id_in_its_list_and_outlive_generations);
+	tcase_add_test(tc, test_counters_of_what_is_gone_wait_to_be_read);
+	tcase_add_test(tc, test_the_end_of_each_list_counts_for_itself);
 	tcase_add_test(tc, test_counters_of_many_ids_stay_apart);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_ENV);
