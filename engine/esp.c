@@ -38,6 +38,7 @@ static enum ipsp_reason plan_transport(const struct ipsp_sa *sa, const struct ip
 	if (flow->frag != IPSP_FRAG_NONE)
 		return IPSP_REASON_TRANSPORT_FRAGMENT;
 	plan->headers_len = flow->esp_offset;
+	plan->tfc_len = 0;
 	plan->payload_len = flow->total_len - flow->esp_offset;
 	plan->grow = esp_front(sa);
 	plan->next_header = packet->data[flow->esp_nh_offset];
@@ -57,7 +58,8 @@ static enum ipsp_reason plan_tunnel(const struct ipsp_platform *platform, const 
 	if (plan->src.family != plan->dst.family)
 		return IPSP_REASON_TUNNEL_LOCAL;
 	plan->headers_len = ipsp_outer_len(plan->dst.family);
-	plan->payload_len = flow->total_len;
+	plan->tfc_len = sa->tfc_pad > flow->total_len ? sa->tfc_pad - flow->total_len : 0;
+	plan->payload_len = flow->total_len + plan->tfc_len;
 	plan->grow = plan->headers_len + esp_front(sa);
 	plan->next_header = flow->family == 4 ? NH_IPV4 : NH_IPV6;
 	return IPSP_REASON_NONE;
@@ -87,7 +89,7 @@ enum ipsp_reason ipsp_esp_plan(const struct ipsp_platform *platform, const struc
 	size_t tail = packet->room_len - head - flow->total_len;
 
 	if (plan->grow > head ||
-	    plan->text_len - plan->payload_len + sa->shape.icv_len > tail)
+	    plan->tfc_len + plan->text_len - plan->payload_len + sa->shape.icv_len > tail)
 		return IPSP_REASON_NO_ROOM;
 	return IPSP_REASON_NONE;
 }
@@ -105,6 +107,22 @@ static bool outer_df(const struct ipsp_sa *sa, const struct ipsp_flow *flow)
 	}
 }
 
+/* RFC 4301 5.1.2.1 (5) for the DSCP; RFC 6040 4.1 for ECN. */
+static uint8_t outer_tos(const struct ipsp_sa *sa, const struct ipsp_flow *flow)
+{
+	const uint8_t dscp = sa->dscp_set ? sa->dscp : flow->dscp;
+	const uint8_t ecn = sa->ecn == IPSP_ECN_NORMAL ? flow->ecn : 0;
+
+	return (uint8_t)(dscp << 2 | ecn);
+}
+
+static uint8_t outer_ttl(const struct ipsp_engine *engine, const struct ipsp_sa *sa)
+{
+	if (sa->outer_ttl)
+		return sa->outer_ttl;
+	return engine->config.outer_ttl ? engine->config.outer_ttl : DEFAULT_TTL;
+}
+
 static void layout_outer(struct ipsp_engine *engine, const struct ipsp_sa *sa,
 			 const struct ipsp_flow *flow, const struct ipsp_esp_plan *plan, uint8_t *p)
 {
@@ -114,8 +132,8 @@ static void layout_outer(struct ipsp_engine *engine, const struct ipsp_sa *sa,
 		.total_len = plan->total_len,
 		.ipv4_id = (uint16_t)atomic_fetch_add_explicit(&engine->ipv4_id, 1,
 								memory_order_relaxed),
-		.tos = (uint8_t)(flow->dscp << 2 | flow->ecn),
-		.ttl = engine->config.outer_ttl ? engine->config.outer_ttl : DEFAULT_TTL,
+		.tos = outer_tos(sa, flow),
+		.ttl = outer_ttl(engine, sa),
 		.df = outer_df(sa, flow),
 	};
 
@@ -126,7 +144,7 @@ void ipsp_esp_layout(struct ipsp_engine *engine, const struct ipsp_sa *sa,
 		     const struct ipsp_flow *flow, const struct ipsp_esp_plan *plan, uint64_t seq,
 		     const uint8_t *iv, struct ipsp_packet *packet, struct ipsp_crypto_op *op)
 {
-	uint8_t *payload_end = packet->data + flow->total_len;
+	uint8_t *payload_end = packet->data + flow->total_len + plan->tfc_len;
 	uint32_t pad_len = plan->text_len - plan->payload_len - IPSP_ESP_TRAILER;
 	uint8_t *p = packet->data - plan->grow;
 	uint8_t *esp = p + plan->headers_len;
@@ -144,6 +162,7 @@ void ipsp_esp_layout(struct ipsp_engine *engine, const struct ipsp_sa *sa,
 		put_be64(esp + IPSP_ESP_HEADER, seq);
 	else if (sa->shape.iv_len > 0)
 		memcpy(esp + IPSP_ESP_HEADER, iv, sa->shape.iv_len);
+	memset(payload_end - plan->tfc_len, 0, plan->tfc_len);
 	for (uint32_t i = 0; i < pad_len; i++)
 		payload_end[i] = (uint8_t)(i + 1);
 	payload_end[pad_len] = (uint8_t)pad_len;
@@ -200,19 +219,21 @@ static bool padding_valid(const uint8_t *text, uint32_t text_len, uint32_t *payl
 }
 
 /* What follows the inner packet in the payload is TFC padding: RFC 4303 2.7. */
-static enum ipsp_reason unwrap_tunnel(const struct ipsp_flow *outer, uint8_t *text,
-				      uint32_t payload_len, uint8_t next_header,
+static enum ipsp_reason unwrap_tunnel(const struct ipsp_sa *sa, const struct ipsp_flow *outer,
+				      uint8_t *text, uint32_t payload_len, uint8_t next_header,
 				      struct ipsp_packet *packet, struct ipsp_flow *inner)
 {
 	const struct ipsp_span span = { text, payload_len };
-	uint8_t ecn;
+	uint8_t ecn = 0;
 
 	if (next_header != NH_IPV4 && next_header != NH_IPV6)
 		return IPSP_REASON_NEXT_HEADER;
 	if (ipsp_flow_parse(span, inner) != IPSP_REASON_NONE ||
 	    inner->family != (next_header == NH_IPV4 ? 4 : 6))
 		return IPSP_REASON_INNER;
-	if (!ipsp_ecn_combine(outer->ecn, inner->ecn, &ecn))
+	if (sa->ecn == IPSP_ECN_NONE)
+		ecn = inner->ecn;
+	else if (!ipsp_ecn_combine(outer->ecn, inner->ecn, &ecn))
 		return IPSP_REASON_ECN;
 	if (packet->flags & IPSP_PKT_DECREMENT_TTL) {
 		if (!ipsp_ttl_decrement(text, inner->family))
@@ -261,6 +282,6 @@ enum ipsp_reason ipsp_esp_unwrap(const struct ipsp_sa *sa, const struct ipsp_flo
 		return IPSP_REASON_DUMMY;
 	if (sa->mode == IPSP_MODE_TUNNEL ||
 	    (sa->mode == IPSP_MODE_ANY && (next_header == NH_IPV4 || next_header == NH_IPV6)))
-		return unwrap_tunnel(flow, text, payload_len, next_header, packet, inner);
+		return unwrap_tunnel(sa, flow, text, payload_len, next_header, packet, inner);
 	return unwrap_transport(sa, flow, text, payload_len, next_header, packet, inner);
 }

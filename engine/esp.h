@@ -15,7 +15,8 @@
 struct ipsp_esp_plan {
 	struct ipsp_addr src, dst;	/* tunnel mode: of the outer header */
 	uint32_t headers_len;		/* octets before the ESP header */
-	uint32_t payload_len;		/* clear octets, without padding */
+	uint32_t tfc_len;		/* zeros behind the clear packet: RFC 4303 2.7 */
+	uint32_t payload_len;		/* clear octets and those zeros, without padding */
 	uint32_t text_len;		/* what is encrypted */
 	uint32_t total_len;		/* of the ESP packet with its headers */
 	uint32_t grow;			/* octets in front of the clear packet */

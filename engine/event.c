@@ -71,16 +71,17 @@ void ipsp_packet_unruled(struct ipsp_worker *worker, enum ipsp_dir dir, struct i
 	}
 }
 
-void ipsp_rule_hit(struct ipsp_worker *worker, enum ipsp_dir dir, const struct ipsp_packet *packet,
-		   const struct ipsp_spd_rule *rule, const struct ipsp_flow *flow, uint64_t now_s)
+static void report(struct ipsp_worker *worker, enum ipsp_dir dir, const struct ipsp_packet *packet,
+		   const struct ipsp_spd_rule *rule, uint64_t action_id,
+		   const struct ipsp_flow *flow, uint64_t now_s)
 {
 	const struct ipsp_engine_events *events = &worker->engine->config.events;
 
-	ipsp_spd_hit(rule->hits, flow->total_len);
-	if (!rule->log || !events->log || !limiter_allows(worker->engine, &worker->log, now_s))
+	if (!events->log || !limiter_allows(worker->engine, &worker->log, now_s))
 		return;
 	const struct ipsp_log_event event = {
 		.entry_id = rule->id,
+		.action_id = action_id,
 		.dir = (uint8_t)dir,
 		.verdict = packet->verdict,
 		.reason = packet->reason,
@@ -93,6 +94,21 @@ void ipsp_rule_hit(struct ipsp_worker *worker, enum ipsp_dir dir, const struct i
 
 	worker->log.suppressed = 0;
 	events->log(events->ctx, &event);
+}
+
+void ipsp_rule_hit(struct ipsp_worker *worker, enum ipsp_dir dir, const struct ipsp_packet *packet,
+		   const struct ipsp_spd_rule *rule, const struct ipsp_outcome *outcome,
+		   const struct ipsp_flow *flow, uint64_t now_s)
+{
+	ipsp_spd_hit(rule->hits, flow->total_len);
+	if (!rule->log)
+		return;
+	if (rule->n_steps == 0)
+		report(worker, dir, packet, rule, rule->action_id, flow, now_s);
+	for (uint32_t i = 0; i < rule->n_steps; i++) {
+		if (rule->steps[i].log && ipsp_step_ran(outcome, i))
+			report(worker, dir, packet, rule, rule->steps[i].action_id, flow, now_s);
+	}
 }
 
 void ipsp_audit(struct ipsp_worker *worker, const struct ipsp_packet *packet,

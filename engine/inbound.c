@@ -47,15 +47,12 @@ static void job_drop(struct batch *b, const struct job *job, enum ipsp_reason re
 }
 
 /* RFC 4301 5.2 step 4: the entry that stands for the inner packet must ask for this very SA. */
-static enum ipsp_reason judge_inner(const struct ipsp_sa *sa, const struct ipsp_spd_match *match)
+static enum ipsp_reason judge_inner(const struct batch *b, const struct ipsp_spd_match *match,
+				    struct ipsp_outcome *outcome)
 {
 	switch (match->result) {
 	case IPSP_SPD_RULE:
-		if (match->rule->action == IPSP_DISCARD)
-			return IPSP_REASON_POLICY_DISCARD;
-		if (match->rule->action == IPSP_PROTECT && match->rule->sa_id == sa->id)
-			return IPSP_REASON_NONE;
-		return IPSP_REASON_POLICY_MISMATCH;
+		return ipsp_rule_judge_sa(b->worker, match->rule, b->sa, b->now_s, outcome);
 	case IPSP_SPD_FRAGMENT:
 		return IPSP_REASON_POLICY_FRAGMENT;
 	case IPSP_SPD_DEFAULT:
@@ -69,7 +66,8 @@ static void check_inner(struct batch *b, const struct job *job, const struct ips
 {
 	struct ipsp_packet *packet = job->packet;
 	struct ipsp_spd_match match = ipsp_spd_lookup(b->spd, packet->ifindex, IPSP_INBOUND, inner);
-	enum ipsp_reason reason = judge_inner(b->sa, &match);
+	struct ipsp_outcome outcome;
+	enum ipsp_reason reason = judge_inner(b, &match, &outcome);
 
 	packet->entry_id = match.rule ? match.rule->id : 0;
 	if (reason == IPSP_REASON_NONE)
@@ -77,7 +75,8 @@ static void check_inner(struct batch *b, const struct job *job, const struct ips
 	else
 		job_drop(b, job, reason);
 	if (match.result == IPSP_SPD_RULE)
-		ipsp_rule_hit(b->worker, IPSP_INBOUND, packet, match.rule, inner, b->now_s);
+		ipsp_rule_hit(b->worker, IPSP_INBOUND, packet, match.rule, &outcome, inner,
+			      b->now_s);
 	else if (match.result == IPSP_SPD_DEFAULT)
 		ipsp_spd_hit(match.end, inner->total_len);
 }
@@ -185,13 +184,18 @@ static void esp_in(struct batch *b, struct ipsp_packet *packet, const struct ips
 	job->packet = packet;
 	job->flow = *flow;
 	b->n++;
+	if (ipsp_sa_near_end(sa))
+		batch_flush(b);
 }
 
 static void clear_by_rule(struct batch *b, struct ipsp_packet *packet,
 			  const struct ipsp_spd_rule *rule, const struct ipsp_flow *flow)
 {
+	struct ipsp_outcome outcome;
+
+	ipsp_rule_decide(b->worker, IPSP_INBOUND, rule, b->now_s, &outcome);
 	packet->entry_id = rule->id;
-	switch (rule->action) {
+	switch (outcome.action) {
 	case IPSP_BYPASS:
 		done(b->worker, packet, IPSP_VERDICT_BYPASS, IPSP_REASON_NONE);
 		break;
@@ -199,10 +203,10 @@ static void clear_by_rule(struct batch *b, struct ipsp_packet *packet,
 		done(b->worker, packet, IPSP_VERDICT_DROP, IPSP_REASON_POLICY_CLEAR);
 		break;
 	default:
-		done(b->worker, packet, IPSP_VERDICT_DROP, IPSP_REASON_POLICY_DISCARD);
+		done(b->worker, packet, IPSP_VERDICT_DROP, ipsp_outcome_reason(&outcome));
 		break;
 	}
-	ipsp_rule_hit(b->worker, IPSP_INBOUND, packet, rule, flow, b->now_s);
+	ipsp_rule_hit(b->worker, IPSP_INBOUND, packet, rule, &outcome, flow, b->now_s);
 }
 
 static void clear_in(struct batch *b, struct ipsp_packet *packet, const struct ipsp_flow *flow)

@@ -6,6 +6,7 @@
 
 #include "ipsp/engine.h"
 #include "ipsp/platform.h"
+#include "ipsp/program.h"
 
 /** Packets of one SA that go to the crypto provider at once. */
 #define IPSP_BATCH 32u
@@ -61,10 +62,33 @@ void ipsp_packet_done(struct ipsp_worker *worker, enum ipsp_dir dir, struct ipsp
 void ipsp_packet_unruled(struct ipsp_worker *worker, enum ipsp_dir dir, struct ipsp_packet *packet,
 			 const struct ipsp_flow *flow, const struct ipsp_spd_match *match);
 
-/** Counts a rule's hit and reports it if the entry says log. Call after ipsp_packet_done. */
+/** What a rule does with a packet now. ran is written for rules with steps only. */
+void ipsp_rule_decide(const struct ipsp_worker *worker, enum ipsp_dir dir,
+		      const struct ipsp_spd_rule *rule, uint64_t now_s, struct ipsp_outcome *out);
+
+/**
+ * Is a packet that came under an SA what its rule asks for? RFC 4301 5.2 step 4: any SA is right
+ * that the rule may choose, as the peer may not have chosen by the same state as ours.
+ * @param out  as from ipsp_rule_decide; if it is right, of its SA
+ * @return IPSP_REASON_NONE; POLICY_DISCARD, ACTION_FAILED, POLICY_MISMATCH
+ */
+enum ipsp_reason ipsp_rule_judge_sa(const struct ipsp_worker *worker,
+				    const struct ipsp_spd_rule *rule, const struct ipsp_sa *sa,
+				    uint64_t now_s, struct ipsp_outcome *out);
+
+/** Why DISCARD? */
+static inline enum ipsp_reason ipsp_outcome_reason(const struct ipsp_outcome *o)
+{
+	return o->failed ? IPSP_REASON_ACTION_FAILED : IPSP_REASON_POLICY_DISCARD;
+}
+
+/**
+ * Counts a rule's hit and reports what it says to log. Call after ipsp_packet_done.
+ * @param outcome  rules with steps: what they came to; not read of others
+ */
 void ipsp_rule_hit(struct ipsp_worker *worker, enum ipsp_dir dir, const struct ipsp_packet *packet,
-		   const struct ipsp_spd_rule *rule, const struct ipsp_flow *flow,
-		   uint64_t now_s);
+		   const struct ipsp_spd_rule *rule, const struct ipsp_outcome *outcome,
+		   const struct ipsp_flow *flow, uint64_t now_s);
 
 /** Reports a refusal that RFC 4301 and 4303 call auditable. flow: the packet as received. */
 void ipsp_audit(struct ipsp_worker *worker, const struct ipsp_packet *packet,
@@ -78,6 +102,17 @@ void ipsp_sa_count_use(const struct ipsp_sa *sa, uint32_t bytes, uint64_t now_s)
 
 /** Is data .. data + len inside the packet's room? */
 bool ipsp_packet_valid(const struct ipsp_packet *packet);
+
+/**
+ * May a whole batch take the SA past its lifetime in bytes? Then its packets go one by one, as each
+ * must be counted before the next is asked for.
+ */
+static inline bool ipsp_sa_near_end(const struct ipsp_sa *sa)
+{
+	return sa->life_bytes &&
+	       atomic_load_explicit(&sa->counter->bytes, memory_order_relaxed) +
+			       (uint64_t)IPSP_BATCH * 65536 >= sa->life_bytes;
+}
 
 static inline void ipsp_count(_Atomic uint64_t *counter, uint64_t n)
 {

@@ -11,6 +11,7 @@
 struct job {
 	struct ipsp_packet *packet;
 	const struct ipsp_spd_rule *rule;
+	struct ipsp_outcome outcome;	/* of a rule with steps */
 	struct ipsp_flow flow;
 	struct ipsp_esp_plan plan;
 };
@@ -35,7 +36,8 @@ static void job_drop(struct batch *b, const struct job *job, enum ipsp_reason re
 {
 	done(b->worker, job->packet, IPSP_VERDICT_DROP, reason);
 	ipsp_sa_count_drop(b->sa, reason);
-	ipsp_rule_hit(b->worker, IPSP_OUTBOUND, job->packet, job->rule, &job->flow, b->now_s);
+	ipsp_rule_hit(b->worker, IPSP_OUTBOUND, job->packet, job->rule, &job->outcome, &job->flow,
+		      b->now_s);
 	if (reason == IPSP_REASON_SEQ_EXHAUSTED)
 		ipsp_audit(b->worker, job->packet, &job->flow, b->sa->spi, 0, b->now_s);
 }
@@ -94,8 +96,8 @@ static void batch_flush(struct batch *b)
 		}
 		ipsp_sa_count_use(b->sa, job->plan.text_len, b->now_s);
 		done(b->worker, job->packet, IPSP_VERDICT_ESP_OUT, IPSP_REASON_NONE);
-		ipsp_rule_hit(b->worker, IPSP_OUTBOUND, job->packet, job->rule, &job->flow,
-			      b->now_s);
+		ipsp_rule_hit(b->worker, IPSP_OUTBOUND, job->packet, job->rule, &job->outcome,
+			      &job->flow, b->now_s);
 	}
 	b->n = 0;
 }
@@ -134,14 +136,14 @@ static enum ipsp_reason prepare(struct batch *b, const struct ipsp_sa *sa, struc
 }
 
 static void protect(struct batch *b, struct ipsp_packet *packet, const struct ipsp_spd_rule *rule,
-		    const struct ipsp_flow *flow)
+		    const struct ipsp_outcome *outcome, const struct ipsp_flow *flow)
 {
-	const struct ipsp_sa *sa = ipsp_sad_find(b->worker->engine->sad, rule->sa_id);
+	const struct ipsp_sa *sa = ipsp_sad_find(b->worker->engine->sad, outcome->sa_id);
 	enum ipsp_reason reason;
 
 	if (!sa || sa->dir != IPSP_OUTBOUND) {
 		done(b->worker, packet, IPSP_VERDICT_DROP, IPSP_REASON_POLICY_NO_SA);
-		ipsp_rule_hit(b->worker, IPSP_OUTBOUND, packet, rule, flow, b->now_s);
+		ipsp_rule_hit(b->worker, IPSP_OUTBOUND, packet, rule, outcome, flow, b->now_s);
 		return;
 	}
 	if (sa != b->sa || b->n == IPSP_BATCH)
@@ -153,29 +155,36 @@ static void protect(struct batch *b, struct ipsp_packet *packet, const struct ip
 	job->packet = packet;
 	job->rule = rule;
 	job->flow = *flow;
+	if (rule->n_steps > 0)
+		job->outcome = *outcome;
 	reason = prepare(b, sa, job);
 	if (reason == IPSP_REASON_NONE)
 		b->n++;
 	else
 		job_drop(b, job, reason);
+	if (ipsp_sa_near_end(sa))
+		batch_flush(b);
 }
 
 static void by_rule(struct batch *b, struct ipsp_packet *packet, const struct ipsp_spd_rule *rule,
 		    const struct ipsp_flow *flow)
 {
+	struct ipsp_outcome outcome;
+
+	ipsp_rule_decide(b->worker, IPSP_OUTBOUND, rule, b->now_s, &outcome);
 	packet->entry_id = rule->id;
-	switch (rule->action) {
+	switch (outcome.action) {
 	case IPSP_PROTECT:
-		protect(b, packet, rule, flow);
+		protect(b, packet, rule, &outcome, flow);
 		return;
 	case IPSP_BYPASS:
 		done(b->worker, packet, IPSP_VERDICT_BYPASS, IPSP_REASON_NONE);
 		break;
 	default:
-		done(b->worker, packet, IPSP_VERDICT_DROP, IPSP_REASON_POLICY_DISCARD);
+		done(b->worker, packet, IPSP_VERDICT_DROP, ipsp_outcome_reason(&outcome));
 		break;
 	}
-	ipsp_rule_hit(b->worker, IPSP_OUTBOUND, packet, rule, flow, b->now_s);
+	ipsp_rule_hit(b->worker, IPSP_OUTBOUND, packet, rule, &outcome, flow, b->now_s);
 }
 
 static void classify(struct batch *b, const struct ipsp_spd *spd, struct ipsp_packet *packet)

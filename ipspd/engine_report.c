@@ -222,6 +222,7 @@ static void on_log(void *ctx, const struct ipsp_log_event *event)
 	struct wire_event e = {
 		.kind = WIRE_EVENT_PACKET,
 		.id = event->entry_id,
+		.action_id = event->action_id,
 		.ifindex = event->ifindex,
 		.dir = event->dir,
 		.action = actions[event->verdict],

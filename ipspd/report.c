@@ -126,6 +126,7 @@ int report_event_send(struct chan *c, const struct wire_event *e)
 
 	chan_put_u8(&w, e->kind);
 	chan_put_u64(&w, e->id);
+	chan_put_u64(&w, e->action_id);
 	chan_put_u32(&w, e->ifindex);
 	chan_put_u8(&w, e->dir);
 	chan_put_u8(&w, e->action);
@@ -142,6 +143,7 @@ bool report_event_read(const struct chan_msg *m, struct wire_event *e)
 
 	e->kind = chan_get_u8(&r);
 	e->id = chan_get_u64(&r);
+	e->action_id = chan_get_u64(&r);
 	e->ifindex = chan_get_u32(&r);
 	e->dir = chan_get_u8(&r);
 	e->action = chan_get_u8(&r);

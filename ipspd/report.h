@@ -51,6 +51,7 @@ enum wire_event_kind {
 struct wire_event {
 	uint8_t kind;			/* enum wire_event_kind */
 	uint64_t id;			/* of the entry or SA */
+	uint64_t action_id;		/* packet: of the action that logs; 0: the entry's, from the guard */
 	uint32_t ifindex;
 	uint8_t dir;			/* enum ipsp_dir */
 	uint8_t action;			/* enum ipsp_action */

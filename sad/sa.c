@@ -61,7 +61,8 @@ static bool mode_valid(const struct ipsp_sa_config *cfg)
 	if (cfg->mode == IPSP_MODE_ANY)
 		return cfg->dir == IPSP_INBOUND;
 	return cfg->mode == IPSP_MODE_TUNNEL && cfg->df >= IPSP_DF_COPY &&
-	       cfg->df <= IPSP_DF_CLEAR;
+	       cfg->df <= IPSP_DF_CLEAR && cfg->ecn <= IPSP_ECN_NONE &&
+	       cfg->dscp <= IPSP_DSCP_MAX && cfg->tfc_pad <= IPSP_TFC_PAD_MAX;
 }
 
 enum ipsp_err ipsp_sa_config_check(const struct ipsp_platform *platform,
@@ -93,6 +94,11 @@ enum ipsp_err ipsp_sa_init(const struct ipsp_platform *platform, const struct ip
 	sa->proto = cfg->proto;
 	sa->mode = cfg->mode;
 	sa->df = cfg->df;
+	sa->ecn = cfg->ecn;
+	sa->dscp_set = cfg->dscp_set;
+	sa->dscp = cfg->dscp;
+	sa->outer_ttl = cfg->outer_ttl;
+	sa->tfc_pad = cfg->tfc_pad;
 	sa->esn = cfg->esn;
 	sa->replay = cfg->replay;
 	sa->encr = cfg->encr;
@@ -115,7 +121,9 @@ bool ipsp_sa_is(const struct ipsp_sa *sa, const struct ipsp_sa_config *cfg)
 	/* Floor and ceiling are left out: they only speak of numbers that are behind it. */
 	return sa->id == cfg->id && sa->counter_id == cfg->counter_id && sa->spi == cfg->spi &&
 	       sa->dir == cfg->dir && sa->proto == cfg->proto && sa->mode == cfg->mode &&
-	       sa->df == cfg->df && sa->esn == cfg->esn && sa->replay == cfg->replay &&
+	       sa->df == cfg->df && sa->ecn == cfg->ecn && sa->dscp_set == cfg->dscp_set &&
+	       sa->dscp == cfg->dscp && sa->outer_ttl == cfg->outer_ttl &&
+	       sa->tfc_pad == cfg->tfc_pad && sa->esn == cfg->esn && sa->replay == cfg->replay &&
 	       sa->encr == cfg->encr && sa->encr_key_bits == cfg->encr_key_bits &&
 	       sa->integ == cfg->integ && sa->replay_window_pkts == cfg->replay_window_pkts &&
 	       sa->life_s == cfg->life_s && sa->life_bytes == cfg->life_bytes &&

@@ -22,7 +22,7 @@ struct ipsp_platform;
 struct ipsp_engine;
 struct ipsp_worker;
 
-/** Room before and behind a packet that any outbound processing fits into. */
+/** Room before and behind a packet that any outbound processing fits into, but tfc_pad. */
 #define IPSP_HEADROOM 64	/* IPv6 header, ESP header, IV */
 #define IPSP_TAILROOM 64	/* padding, trailer, ICV */
 
@@ -71,6 +71,7 @@ struct ipsp_packet {
 /** A packet that an entry with log decided, rate-limited. Borrowed for the call. */
 struct ipsp_log_event {
 	uint64_t entry_id;
+	uint64_t action_id;	/* of the action that says so: one event each, if several do */
 	uint8_t dir;		/* enum ipsp_dir */
 	uint8_t verdict;	/* enum ipsp_verdict */
 	uint8_t reason;		/* enum ipsp_reason */

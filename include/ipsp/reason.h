@@ -18,6 +18,7 @@
 	X(POLICY_NO_SA, "policy-no-sa", "PROTECT, but no SA is in force") \
 	X(POLICY_CLEAR, "policy-clear", "clear packet where policy says PROTECT") \
 	X(POLICY_MISMATCH, "policy-mismatch", "not the SA that policy demands for this packet") \
+	X(ACTION_FAILED, "action-failed", "what an SPD entry is to do could not be done") \
 	/* the packet's own headers */ \
 	X(VERSION, "ip-version", "neither IPv4 nor IPv6") \
 	X(TRUNCATED, "ip-truncated", "shorter than its headers say") \

@@ -35,8 +35,10 @@ struct ipsp_sa {
 	uint64_t id;
 	uint64_t counter_id;
 	uint32_t spi;
-	uint8_t dir, proto, mode, df;
-	bool esn, replay;
+	uint8_t dir, proto, mode, df, ecn;
+	uint8_t dscp, outer_ttl;
+	bool dscp_set, esn, replay;
+	uint16_t tfc_pad;
 	uint16_t encr, encr_key_bits, integ;
 	uint32_t replay_window_pkts;
 	uint64_t seq_floor;
@@ -79,7 +81,7 @@ void ipsp_sad_free(struct ipsp_sad *sad);
  * @param now_s     seconds of a clock that does not run back while the region lives
  * @param replaced  out: the SA that lost its place, or NULL: ipsp_sa_free it once unseen
  * @return IPSP_OK; otherwise nothing changed: IPSP_EINVAL: an id, SPI below 256, mode, direction,
- *	   address family, window or DF that cannot be, or 64-bit numbers without a window
+ *	   address family, window, DF, ECN, DSCP or padding that cannot be, or 64-bit numbers without a window
  *	   (RFC 4303 3.4.3); IPSP_EEXIST: another inbound SA has that SPI and address;
  *	   IPSP_ENOTSUP: proto other than ESP, or an algorithm not offered; IPSP_EKEYLEN;
  *	   IPSP_ENOMEM; IPSP_ENOSPC: no free counter slot; IPSP_ECRYPTO
