@@ -271,7 +271,7 @@ static bool open_store(struct agent *a)
 		return false;
 	if (mib_db_load(a->db, a->store, report_left_out, a, &d) != MIB_OK)
 		return said("database", &d);
-	if (is_older_than_guard(a, path, mib_store_generation(a->store)))
+	if (is_older_than_guard(a, path, mib_store_generation_on_disk(a->store)))
 		return false;
 	ipspd_log(LOG_INFO, "store", "generation %" PRIu64 " is loaded; %zu rows are not ready",
 		  mib_store_generation(a->store), mib_store_rows_not_ready(a->store));

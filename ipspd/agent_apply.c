@@ -82,7 +82,8 @@ static void change_guard(struct agent *a, uint32_t keep, const struct pol_genera
 	tell(a, a->parent, s.name, MSG_GUARD_BEGIN, &w);
 	if (g) {
 		w.len = 0;
-		chan_put_u64(&w, g->number);
+		/* Volatile rows may make generations that no database knows; it must not lack them. */
+		chan_put_u64(&w, g->on_disk);
 		tell(a, a->parent, s.name, MSG_GUARD_LAYER, &w);
 		sent(&s, wire_put_lists(g->lists, g->n_lists, emit, &s));
 	}
@@ -314,6 +315,7 @@ static void on_compile(evutil_socket_t fd, short what, void *arg)
 		evtimer_add(a->apply.compile, &delay);
 		return;
 	}
+	g->on_disk = mib_store_generation_on_disk(a->store);
 	pol_generation_free(a->apply.wanted);
 	a->apply.wanted = g;
 	happen(a, EV_COMPILED);

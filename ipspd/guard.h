@@ -25,7 +25,7 @@
 /** One policy that packets must pass. A packet must pass every layer. */
 struct guard_layer {
 	uint32_t serial;	/* who brought it: MSG_GUARD_BEGIN's, 0 for one of an earlier agent */
-	uint64_t generation;
+	uint64_t generation;	/* the newest on disk whose rows it has */
 	struct wire_gen *gen;	/* owned */
 };
 
@@ -80,8 +80,8 @@ int guard_check(struct guard *g, unsigned parts, struct guard_changes *found, co
 int guard_set_tun(struct guard *g, uint32_t ifindex, const char *name, const char **why);
 
 /**
- * The newest generation that it holds: policy that was in force, or about to be. A database of an
- * older one is not what this guard was made for. 0: no policy so far.
+ * The newest generation of the database that it holds: policy that was in force, or about to be. A
+ * database that has not reached it is not what this guard was made for. 0: no policy so far.
  */
 uint64_t guard_generation(const struct guard *g);
 

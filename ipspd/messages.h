@@ -30,7 +30,7 @@ enum ipspd_message {
 	/* agent to parent */
 	MSG_OPTIONS,		/* ipspd/start.h */
 	MSG_GUARD_BEGIN,	/* u32 serial, u32 keep: layers with this serial stay, see below */
-	MSG_GUARD_LAYER,	/* u64 generation: a layer begins; GEN_LIST, _ENTRY, _SELECTORS follow */
+	MSG_GUARD_LAYER,	/* u64 generation on disk: a layer begins; its GEN_LIST .. follow */
 	MSG_GUARD_COMMIT,	/* u32 serial */
 	MSG_GUARD_SHOW,		/* u32 serial: what does the kernel hold now? */
 	MSG_GUARD_TEXT,		/* to agent: u32 serial, u8 1 when more follows, text */

@@ -208,15 +208,6 @@ static enum mib_err change_write(struct mib_db *db, const struct mib_change *c, 
 	return err;
 }
 
-static enum mib_err generation_write(struct mib_db *db, uint64_t generation, struct mib_diag *d)
-{
-	sqlite3_stmt *st = db->stmts[DB_GENERATION_PUT];
-
-	if (sqlite3_bind_int64(st, 1, (int64_t)generation) || db_run(st))
-		return db_fail_sql(db, MIB_COMMIT_FAILED, d, "cannot write");
-	return MIB_OK;
-}
-
 /** struct mib_journal's write. */
 static enum mib_err journal_write(void *arg, uint64_t generation, const struct mib_change *changes,
 				  size_t n, struct mib_diag *d)
@@ -224,16 +215,20 @@ static enum mib_err journal_write(void *arg, uint64_t generation, const struct m
 	struct mib_db *db = arg;
 	enum mib_err err = MIB_OK;
 
+	if (n == 0)
+		return db_generation_take(db, generation, d);
 	if (db_begin(db))
 		err = db_fail_sql(db, MIB_COMMIT_FAILED, d, "cannot write");
 	for (size_t i = 0; i < n && !err; i++)
 		err = change_write(db, &changes[i], d);
 	if (!err)
-		err = generation_write(db, generation, d);
+		err = db_generation_write(db, generation, d);
 	if (!err && db_commit(db))
 		err = db_fail_sql(db, MIB_COMMIT_FAILED, d, "cannot write");
 	if (err)
 		db_abort(db);
+	else
+		db->generation = db->on_disk = generation;
 	return err;
 }
 
@@ -419,35 +414,13 @@ static enum mib_err load_report_unknown(const struct load *l, struct mib_diag *d
 	return err;
 }
 
-static enum mib_err load_generation(struct load *l, uint64_t *out, struct mib_diag *d)
-{
-	sqlite3_stmt *st;
-	int rc = sqlite3_prepare_v2(l->db->sql, "SELECT value FROM meta WHERE key = 'generation'",
-				    -1, &st, NULL);
-
-	if (!rc)
-		rc = sqlite3_step(st);
-	if (rc == SQLITE_ROW)
-		*out = (uint64_t)sqlite3_column_int64(st, 0);
-	sqlite3_finalize(st);
-	if (rc == SQLITE_DONE)
-		return db_fail(l->db, MIB_RESOURCE_UNAVAILABLE, d,
-			       "the database is corrupt: it has no generation");
-	return rc == SQLITE_ROW ? MIB_OK :
-				  db_fail_sql(l->db, MIB_RESOURCE_UNAVAILABLE, d,
-					      "cannot read the database");
-}
-
 enum mib_err mib_db_load(struct mib_db *db, struct mib_store *s,
 			 void (*report)(void *arg, const struct mib_diag *d), void *arg,
 			 struct mib_diag *d)
 {
 	struct load l = { .db = db, .store = s, .report = report, .arg = arg };
-	uint64_t generation = 0;
-	enum mib_err err = load_generation(&l, &generation, d);
+	enum mib_err err;
 
-	if (err)
-		return err;
 	if (sqlite3_prepare_v2(db->sql, load_text, -1, &l.st, NULL))
 		return db_fail_sql(db, MIB_RESOURCE_UNAVAILABLE, d, "cannot read the database");
 	err = load_cells(&l, d);
@@ -456,7 +429,7 @@ enum mib_err mib_db_load(struct mib_db *db, struct mib_store *s,
 		err = load_report_unknown(&l, d);
 	if (!err)
 		err = db_modules_report(db, report, arg, d);
-	if (!err && mib_store_load_end(s, generation, report, arg))
+	if (!err && mib_store_load_end(s, db->generation, db->on_disk, report, arg))
 		err = db_fail(db, MIB_RESOURCE_UNAVAILABLE, d, "out of memory while loading");
 	return err;
 }

@@ -23,6 +23,8 @@ struct mib_db;
 
 /** mib_db_idle moves the log into the database when it has so many pages of 4096 octets (1 MiB). */
 #define MIB_DB_IDLE_PAGES 256
+/** So many generations that leave nothing on disk cost one sync; a crash may skip as many. */
+#define MIB_DB_GENERATIONS 1024
 /** A commit that makes the log longer than that (16 MiB) moves it itself, however busy we are. */
 #define MIB_DB_WAL_MAX_PAGES 4096
 

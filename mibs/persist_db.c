@@ -68,6 +68,8 @@ static const char *const db_stmt_text[DB_N_STMTS] = {
 	[DB_CELL_DROP] = "DELETE FROM cell WHERE tbl = ?1 AND idx = ?2 AND col = ?3",
 	[DB_ROW_DROP] = "DELETE FROM cell WHERE tbl = ?1 AND idx = ?2",
 	[DB_GENERATION_PUT] = "UPDATE meta SET value = ?1 WHERE key = 'generation'",
+	[DB_GENERATION_RESERVE] = "INSERT INTO meta VALUES('reserved', ?1)"
+				  " ON CONFLICT(key) DO UPDATE SET value = excluded.value",
 	[DB_SETTLE] = "UPDATE meta SET value = value + 1 WHERE key = 'settled'",
 	[DB_RESERVE_GET] = "SELECT reserved FROM reserve WHERE id = ?1",
 	[DB_RESERVE_PUT] = ("INSERT INTO reserve(id, reserved) VALUES(?1, ?2)"
@@ -515,6 +517,8 @@ enum mib_err mib_db_open(const char *path, struct mib_seal *seal, struct mib_db 
 		err = db_update(db, is_empty, check_missing, d);
 	if (!err)
 		err = db_prepare(db, d);
+	if (!err)
+		err = db_generation_load(db, d);
 	if (!err && is_new)
 		err = db_sync_directory(db, d);
 	if (err) {
@@ -534,5 +538,6 @@ void mib_db_close(struct mib_db *db)
 		return;
 	if (db->is_doubtful)
 		(void)db_settle(db);
+	db_generation_give_back(db);
 	db_free(db);
 }

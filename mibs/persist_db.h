@@ -2,7 +2,8 @@
  * mibs/persist_db.h - what the parts of mibs/persist.h share: the connection, its statements, its
  * transactions, and which ids the names of the schema have in this database. For persist*.c only.
  *
- *     meta     generation, key_check, settled, file_salt
+ *     meta     generation (of the last commit that wrote), reserved (none above it was given),
+ *              key_check, settled, file_salt
  *     module   the highest revision of each MIB module that wrote here
  *     tbl, col names <-> ids; a col is also told apart by how its values are stored (kind)
  *     cell     one value: (row's base table, index, col) -> value, sealed or not
@@ -27,6 +28,7 @@ enum db_stmt {
 	DB_CELL_DROP,
 	DB_ROW_DROP,
 	DB_GENERATION_PUT,
+	DB_GENERATION_RESERVE,
 	DB_SETTLE,
 	DB_RESERVE_GET,
 	DB_RESERVE_PUT,
@@ -57,6 +59,9 @@ struct mib_db {
 	struct mib_journal journal;
 	struct db_table *tables;	/* in the order of mib_tables, without augmenting ones */
 	size_t n_tables;
+	uint64_t generation;		/* the last one given */
+	uint64_t on_disk;		/* the last one that came with rows */
+	uint64_t reserved;		/* none above it was given without being written */
 	int wal_pages;
 	/*
 	 * A commit failed after its end may have reached the log. Memory says it did not happen;
@@ -90,6 +95,20 @@ void db_abort(struct mib_db *db);
 
 /** Writes an empty transaction over what a failed commit may have left. @return SQLite's code */
 int db_settle(struct mib_db *db);
+
+/* ---- persist_generation.c ---- */
+
+/** Reads which generations were given. */
+enum mib_err db_generation_load(struct mib_db *db, struct mib_diag *d);
+
+/** Within a transaction: its rows make that generation. */
+enum mib_err db_generation_write(struct mib_db *db, uint64_t generation, struct mib_diag *d);
+
+/** A commit that writes no rows takes that generation; durable when it returns. */
+enum mib_err db_generation_take(struct mib_db *db, uint64_t generation, struct mib_diag *d);
+
+/** At an orderly end: what is reserved and was not used is free again. */
+void db_generation_give_back(struct mib_db *db);
 
 /* ---- persist_names.c ---- */
 

@@ -308,6 +308,11 @@ uint64_t mib_store_generation(const struct mib_store *s)
 	return s->generation;
 }
 
+uint64_t mib_store_generation_on_disk(const struct mib_store *s)
+{
+	return s->on_disk;
+}
+
 uint64_t mib_store_refusals(const struct mib_store *s)
 {
 	return s->refusals;

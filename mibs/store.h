@@ -305,7 +305,7 @@ struct mib_source {
 
 /**
  * Makes a set of changes durable, in one piece, or refuses; mibs/persist.h has the SQLite one.
- * Volatile rows are not passed, and n may be 0: the generation alone is to be kept then.
+ * Volatile rows are not passed, and n may be 0: that the generation was given must not be lost then.
  * @return MIB_OK or MIB_COMMIT_FAILED with *d.
  */
 struct mib_journal {
@@ -333,6 +333,12 @@ MIB_MUST_CHECK enum mib_err mib_store_add_source(struct mib_store *s, const stru
 
 /** Generation of the last commit; 0 before the first. Survives restarts through the journal. */
 uint64_t mib_store_generation(const struct mib_store *s);
+
+/**
+ * Generation of the last commit that left something on disk, never above the other: what a
+ * database that knows all of this policy's rows that are kept has at least.
+ */
+uint64_t mib_store_generation_on_disk(const struct mib_store *s);
 
 /** Requests refused since start, for ipspdRefusedRequests. The store counts its own refusals. */
 uint64_t mib_store_refusals(const struct mib_store *s);
@@ -368,10 +374,13 @@ MIB_MUST_CHECK enum mib_err mib_store_load_lost(struct mib_store *s, const struc
 /**
  * Ends loading: settles which rows can be active. Rows whose targets are gone become notReady, and
  * are lost (mib_row_lost).
- * @param report  called for each such row with the reason; may be NULL
+ * @param generation  the last one given
+ * @param on_disk     the last one that came with rows
+ * @param report      called for each such row with the reason; may be NULL
  * @return MIB_OK; MIB_RESOURCE_UNAVAILABLE: no memory; free the store, it is not what was on disk
  */
 MIB_MUST_CHECK enum mib_err mib_store_load_end(struct mib_store *s, uint64_t generation,
+					       uint64_t on_disk,
 					       void (*report)(void *arg, const struct mib_diag *d),
 					       void *arg);
 

@@ -27,6 +27,7 @@ struct mib_store {
 	uint64_t (*boottime_cs)(void);
 	uint64_t master_start_cs;
 	uint64_t generation;
+	uint64_t on_disk;		/* the last generation that the journal has rows of */
 	uint64_t refusals;
 	struct mib_txn *txn;		/* the one that is staged */
 	const struct mib_listener **listeners;

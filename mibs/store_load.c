@@ -222,7 +222,7 @@ static void drop_unpointed(struct mib_store *s)
 	}
 }
 
-enum mib_err mib_store_load_end(struct mib_store *s, uint64_t generation,
+enum mib_err mib_store_load_end(struct mib_store *s, uint64_t generation, uint64_t on_disk,
 				void (*report)(void *arg, const struct mib_diag *d), void *arg)
 {
 	const struct reporter rep = { report, arg };
@@ -244,5 +244,6 @@ enum mib_err mib_store_load_end(struct mib_store *s, uint64_t generation,
 	}
 	drop_unpointed(s);
 	s->generation = generation;
+	s->on_disk = on_disk;
 	return MIB_OK;
 }

@@ -37,6 +37,8 @@ static void announce(struct mib_txn *t, uint64_t now_cs)
 			shelf->special->committed(&s->view, &t->changes[i], now_cs);
 	}
 	s->generation++;
+	if (t->n_durable > 0)
+		s->on_disk = s->generation;
 	for (size_t i = 0; i < s->n_listeners; i++)
 		s->listeners[i]->committed(s->listeners[i]->arg, s->generation, t->changes,
 					   t->n_changes);
@@ -48,7 +50,7 @@ static enum mib_err journal_write(const struct mib_txn *t, struct mib_diag *d)
 
 	if (j == NULL)
 		return MIB_OK;
-	/* Also when all rows are volatile: the generation itself must outlive us. */
+	/* Also when all rows are volatile: their generation must not be given again. */
 	return j->write(j->arg, t->store->generation + 1, t->durable, t->n_durable, d);
 }
 

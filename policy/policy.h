@@ -40,6 +40,7 @@ struct pol_problem {
  */
 struct pol_generation {
 	uint64_t number;
+	uint64_t on_disk;		/* for who brings it into force: see mibs/store.h; 0 so far */
 	struct ipsp_spd_list *lists;	/* ordered by (ifindex, dir) */
 	size_t n_lists;
 	struct ipsp_sa_config *sas;

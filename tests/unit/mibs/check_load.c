@@ -90,7 +90,7 @@ START_TEST(test_a_whole_policy_comes_back_in_force_whatever_the_order)
 	while (n-- > 0)
 		load_row(&fx_policy[n], strcmp(fx_policy[n].index, "long") != 0 ? MIB_RS_ACTIVE :
 					MIB_RS_NOT_IN_SERVICE);
-	ck_assert_int_eq(mib_store_load_end(store, 77, report, reports), MIB_OK);
+	ck_assert_int_eq(mib_store_load_end(store, 77, 77, report, reports), MIB_OK);
 	ck_assert_str_eq(reports, "");
 	ck_assert_uint_eq(mib_store_generation(store), 77);
 	/* Restored rows have not changed since the system started: LastChanged is zero. */
@@ -119,7 +119,7 @@ START_TEST(test_rows_whose_targets_are_gone_are_out_of_force_and_reported)
 	load_row(&contents, MIB_RS_ACTIVE);
 	load_row(&rule, MIB_RS_ACTIVE);
 	load_row(&good, MIB_RS_ACTIVE);
-	ck_assert_int_eq(mib_store_load_end(store, 1, report, reports), MIB_OK);
+	ck_assert_int_eq(mib_store_load_end(store, 1, 1, report, reports), MIB_OK);
 	/* The rule's own target is gone; the others follow, one after the other. */
 	ck_assert_int_eq(fx_status(store, "spdRuleDefinitionTable", "a"), MIB_RS_NOT_READY);
 	ck_assert_int_eq(fx_status(store, "spdGroupContentsTable", "g,1"), MIB_RS_NOT_READY);
@@ -143,7 +143,7 @@ static void load_lost_rule(void)
 		"spdRuleDefFilter=spdTimeFiltPeriod.\"gone\" spdRuleDefAction=spdDropAction.0" };
 
 	load_row(&rule, MIB_RS_ACTIVE);
-	ck_assert_int_eq(mib_store_load_end(store, 1, report, reports), MIB_OK);
+	ck_assert_int_eq(mib_store_load_end(store, 1, 1, report, reports), MIB_OK);
 	ck_assert(is_lost("spdRuleDefinitionTable", "a"));
 	ck_assert(!mib_row_lost_values(row_of("spdRuleDefinitionTable", "a")));
 }
@@ -165,7 +165,7 @@ START_TEST(test_a_row_that_was_not_active_is_not_lost)
 		"spdRuleDefFilter=spdTimeFiltPeriod.\"gone\" spdRuleDefAction=spdDropAction.0" };
 
 	load_row(&rule, MIB_RS_NOT_IN_SERVICE);
-	ck_assert_int_eq(mib_store_load_end(store, 1, report, reports), MIB_OK);
+	ck_assert_int_eq(mib_store_load_end(store, 1, 1, report, reports), MIB_OK);
 	ck_assert_int_eq(fx_status(store, "spdRuleDefinitionTable", "a"), MIB_RS_NOT_READY);
 	ck_assert(!is_lost("spdRuleDefinitionTable", "a"));
 }
@@ -268,7 +268,7 @@ START_TEST(test_a_row_that_lost_a_value_is_not_active_without_it)
 	if (how == UNREADABLE || how == STATUS_UNREADABLE)
 		ck_assert_int_eq(mib_store_load_lost(store, how == UNREADABLE ? negated : status,
 						     index, 2, NULL), MIB_OK);
-	ck_assert_int_eq(mib_store_load_end(store, 1, report, reports), MIB_OK);
+	ck_assert_int_eq(mib_store_load_end(store, 1, 1, report, reports), MIB_OK);
 	ck_assert_int_eq(fx_status(store, "spdRuleDefinitionTable", "a"), MIB_RS_NOT_IN_SERVICE);
 	ck_assert_msg(is_lost("spdRuleDefinitionTable", "a") == damages[_i].lost, "%s",
 		      damages[_i].name);
@@ -298,7 +298,7 @@ START_TEST(test_cells_that_do_not_fit_are_refused_alone)
 	ck_assert_int_eq(mib_store_load_cell(store, MIB_COL(spdRuleDefinitionTable,
 							    spdRuleDefDescription), index, 2, &text,
 					     &d), MIB_OK);
-	ck_assert_int_eq(mib_store_load_end(store, 1, NULL, NULL), MIB_OK);
+	ck_assert_int_eq(mib_store_load_end(store, 1, 1, NULL, NULL), MIB_OK);
 	ck_assert_str_eq(fx_get(store, "spdRuleDefDescription", "a"), "x");
 	ck_assert_int_eq(mib_store_load_cell(store, MIB_COL(spdRuleDefinitionTable,
 							    spdRuleDefDescription), index, 2, &text,
@@ -318,7 +318,7 @@ START_TEST(test_scalars_are_loaded_too)
 	load_row(&scalars, 0);
 	load_row(&contents, MIB_RS_ACTIVE);
 	load_row(&rule, MIB_RS_ACTIVE);
-	ck_assert_int_eq(mib_store_load_end(store, 1, report, reports), MIB_OK);
+	ck_assert_int_eq(mib_store_load_end(store, 1, 1, report, reports), MIB_OK);
 	ck_assert_str_eq(reports, "");
 	ck_assert_str_eq(fx_get(store, "spdIngressPolicyGroupName", "0"), "g");
 	/* And its reference counts. */
@@ -339,7 +339,7 @@ START_TEST(test_a_doomed_classifier_stays_doomed_over_a_restart)
 	load_row(&clfr, MIB_RS_DESTROY);
 	load_row(&left, MIB_RS_DESTROY);
 	load_row(&rule, MIB_RS_ACTIVE);
-	ck_assert_int_eq(mib_store_load_end(store, 1, report, reports), MIB_OK);
+	ck_assert_int_eq(mib_store_load_end(store, 1, 1, report, reports), MIB_OK);
 	ck_assert_str_eq(reports, "");
 	ck_assert_int_eq(fx_status(store, "diffServMultiFieldClfrTable", "5"), MIB_RS_NOT_IN_SERVICE);
 	ck_assert_int_eq(fx_status(store, "diffServMultiFieldClfrTable", "6"), 0);
@@ -360,7 +360,7 @@ START_TEST(test_cycles_on_disk_are_not_in_force)
 
 	load_row(&rows[0], MIB_RS_ACTIVE);
 	load_row(&rows[1], MIB_RS_ACTIVE);
-	ck_assert_int_eq(mib_store_load_end(store, 1, report, reports), MIB_OK);
+	ck_assert_int_eq(mib_store_load_end(store, 1, 1, report, reports), MIB_OK);
 	ck_assert(fx_status(store, "spdGroupContentsTable", "x,1") != MIB_RS_ACTIVE);
 	ck_assert(fx_status(store, "spdGroupContentsTable", "y,1") != MIB_RS_ACTIVE);
 }

@@ -229,6 +229,34 @@ START_TEST(test_a_destroyed_row_stays_away)
 }
 END_TEST
 
+static size_t log_len(void)
+{
+	size_t len = 0;
+
+	free(fake_slurp(&fix, "state.db-wal", &len));
+	return len;
+}
+
+START_TEST(test_generations_without_rows_write_once_a_block)
+{
+	const struct mib_journal *j = mib_db_journal(fix.db);
+	uint64_t generation = 0;
+
+	for (int block = 0; block < 2; block++) {
+		const size_t before = log_len();
+
+		ck_assert_int_eq(j->write(j->arg, ++generation, NULL, 0, &diag), MIB_OK);
+
+		const size_t after = log_len();
+
+		ck_assert_uint_gt(after, before);
+		for (int i = 1; i < MIB_DB_GENERATIONS; i++)
+			ck_assert_int_eq(j->write(j->arg, ++generation, NULL, 0, &diag), MIB_OK);
+		ck_assert_uint_eq(log_len(), after);
+	}
+}
+END_TEST
+
 START_TEST(test_the_generation_comes_back_at_any_size)
 {
 	static const uint64_t generations[] = { 1, 1ull << 63, UINT64_MAX };
@@ -622,6 +650,7 @@ static Suite *persist_suite(void)
 	tcase_add_test(rows, test_times_of_change_are_not_kept);
 	tcase_add_test(rows, test_a_column_taken_back_stays_away);
 	tcase_add_test(rows, test_a_destroyed_row_stays_away);
+	tcase_add_test(rows, test_generations_without_rows_write_once_a_block);
 	tcase_add_test(rows, test_the_generation_comes_back_at_any_size);
 	tcase_add_loop_test(rows, test_storage_type_decides_what_is_kept, 0, COUNT(storage));
 	tcase_add_test(rows, test_no_file_has_a_secret_in_the_clear);

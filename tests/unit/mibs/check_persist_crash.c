@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -370,6 +371,105 @@ START_TEST(test_a_power_cut_right_after_a_reservation_loses_nothing)
 }
 END_TEST
 
+/* ---- generations that leave nothing on disk ---- */
+
+/** In the order they are given; those without rows are of volatile rows' commits. */
+static const struct {
+	uint64_t generation;
+	bool has_rows;
+} commits[] = {
+	{ 8, false }, { 9, false }, { 10, true }, { 11, false },
+	{ 8 + MIB_DB_GENERATIONS - 1, false }, { 8 + MIB_DB_GENERATIONS, false },
+	{ 9 + MIB_DB_GENERATIONS, true }, { 9 + 3 * MIB_DB_GENERATIONS, true },
+	{ 10 + 3 * MIB_DB_GENERATIONS, false },
+};
+
+/** What the child was answered; shared with it. */
+static struct {
+	uint64_t generation;
+	uint64_t on_disk;
+} *answered;
+
+static bool give_generation(struct fake_db *f, size_t i)
+{
+	const struct mib_journal *j = mib_db_journal(f->db);
+	struct mib_store *s = state_before();
+	const struct mib_change change = { &fake_table, fake_find(s, 1), fake_find(s, 1) };
+	const bool good = j->write(j->arg, commits[i].generation, &change, commits[i].has_rows,
+				   NULL) == MIB_OK;
+
+	if (good) {
+		answered->generation = commits[i].generation;
+		if (commits[i].has_rows)
+			answered->on_disk = commits[i].generation;
+	}
+	fake_store_free(s);
+	return good;
+}
+
+/** What is refused is asked for once more, as the next commit would. */
+static int work_generations(struct fake_db *f, enum fault fault, unsigned int nth)
+{
+	if (fake_db_open(f, NULL))
+		return ENDED_BADLY;
+	fault_arm(fault, nth);
+	for (size_t i = 0; i < sizeof(commits) / sizeof(commits[0]); i++) {
+		if (!give_generation(f, i) && !give_generation(f, i))
+			return ENDED_REFUSED;
+	}
+	fake_db_close(f);
+	return ENDED_OK;
+}
+
+static const struct {
+	const char *name;
+	enum fault fault;
+} interruptions[] = {
+	{ "SIGKILL", FAULT_KILL },
+	{ "power cut", FAULT_POWER },
+	{ "power cut, disk reordered", FAULT_POWER_SOME },
+	{ "I/O error", FAULT_IO },
+	{ "no disk any more", FAULT_IO_FROM },
+};
+
+START_TEST(test_a_generation_that_was_answered_is_never_given_again)
+{
+	struct mib_diag d = { .varbind = 0 };
+	struct fake_db f;
+	bool struck = true;
+	unsigned int nth;
+
+	answered = mmap(NULL, sizeof(*answered), PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ck_assert(answered != MAP_FAILED);
+	for (nth = 1; struck; nth++) {
+		ck_assert_uint_lt(nth, STEPS_MAX);
+		make_before(&f);
+		answered->generation = answered->on_disk = GENERATION_BEFORE;
+		ck_assert_int_ne(run_child(&f, work_generations, interruptions[_i].fault, nth,
+					   &struck), ENDED_BADLY);
+		ck_assert_msg(fake_db_open(&f, &d) == MIB_OK, "%s", d.text);
+
+		struct mib_store *s = fake_load(&f, NULL, NULL);
+
+		ck_assert_msg(fake_store_generation(s) >= answered->generation,
+			      "%s at step %u: back to %llu", interruptions[_i].name, nth,
+			      (unsigned long long)fake_store_generation(s));
+		ck_assert_uint_le(fake_store_on_disk(s), fake_store_generation(s));
+		ck_assert_msg(fake_store_on_disk(s) >= answered->on_disk,
+			      "%s at step %u: rows of %llu are lost", interruptions[_i].name, nth,
+			      (unsigned long long)answered->on_disk);
+		/* An orderly end leaves no gap. */
+		if (!struck)
+			ck_assert_uint_eq(fake_store_generation(s), answered->generation);
+		fake_store_free(s);
+		fake_db_fini(&f);
+	}
+	ck_assert_uint_gt(nth, 10);
+	munmap(answered, sizeof(*answered));
+}
+END_TEST
+
 /* ---- errors ---- */
 
 static const struct {
@@ -520,6 +620,8 @@ static Suite *crash_suite(void)
 	tcase_add_test(faults, test_sigkill_right_after_the_answer_loses_nothing);
 	tcase_add_test(faults, test_a_power_cut_right_after_the_answer_loses_nothing);
 	tcase_add_test(faults, test_a_power_cut_right_after_a_reservation_loses_nothing);
+	tcase_add_loop_test(faults, test_a_generation_that_was_answered_is_never_given_again, 0,
+			    COUNT(interruptions));
 	tcase_add_loop_test(faults,
 			    test_an_error_at_any_step_refuses_the_commit_and_the_next_succeeds, 0,
 			    COUNT(errors));

@@ -135,6 +135,7 @@ struct mib_store {
 	struct mib_row *rows[FAKE_ROWS_MAX];
 	size_t n_rows;
 	uint64_t generation;
+	uint64_t on_disk;
 	unsigned int fail_load;
 };
 
@@ -315,6 +316,11 @@ struct mib_row *fake_store_row(const struct mib_store *s, size_t i)
 	return s->rows[i];
 }
 
+uint64_t fake_store_on_disk(const struct mib_store *s)
+{
+	return s->on_disk;
+}
+
 uint64_t fake_store_generation(const struct mib_store *s)
 {
 	return s->generation;
@@ -397,12 +403,13 @@ enum mib_err mib_store_load_lost(struct mib_store *s, const struct mib_column *c
 	return MIB_OK;
 }
 
-enum mib_err mib_store_load_end(struct mib_store *s, uint64_t generation,
+enum mib_err mib_store_load_end(struct mib_store *s, uint64_t generation, uint64_t on_disk,
 				void (*report)(void *arg, const struct mib_diag *d), void *arg)
 {
 	(void)report;
 	(void)arg;
 	s->generation = generation;
+	s->on_disk = on_disk;
 	return MIB_OK;
 }
 

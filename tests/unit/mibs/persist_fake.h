@@ -55,6 +55,7 @@ size_t fake_store_rows(const struct mib_store *s);
 /** Rows in the order in which their first cell was loaded. */
 struct mib_row *fake_store_row(const struct mib_store *s, size_t i);
 uint64_t fake_store_generation(const struct mib_store *s);
+uint64_t fake_store_on_disk(const struct mib_store *s);
 /** The nth cell loaded from now on, from 1, meets a lack of memory. */
 void fake_store_fail_load(struct mib_store *s, unsigned int nth);
 /** Same rows, same values? */

@@ -252,7 +252,8 @@ struct mib_store *store_restart(struct mib_store *s, const struct loss *loss)
 			r = mib_view_next(mib_store_view(s), t, NULL, &at);
 		}
 	}
-	ck_assert_int_eq(mib_store_load_end(to, mib_store_generation(s), NULL, NULL), MIB_OK);
+	ck_assert_int_eq(mib_store_load_end(to, mib_store_generation(s),
+					    mib_store_generation_on_disk(s), NULL, NULL), MIB_OK);
 	mib_store_free(s);
 	return to;
 }
