@@ -299,6 +299,23 @@ void ipsp_worker_leave(struct ipsp_worker *worker)
 	atomic_store(&worker->seen, 0);
 }
 
+void ipsp_worker_set_wall_clock(struct ipsp_worker *worker, uint64_t wall_s)
+{
+	worker->wall_s = wall_s;
+}
+
+struct ipsp_spd_match ipsp_packet_match(const struct ipsp_worker *worker,
+					const struct ipsp_spd *spd, enum ipsp_dir dir,
+					const struct ipsp_packet *packet,
+					const struct ipsp_flow *flow, uint64_t sa_id)
+{
+	const struct ipsp_spd_seen seen = {
+		.packet = { packet->data, packet->len }, .wall_s = worker->wall_s, .sa_id = sa_id,
+	};
+
+	return ipsp_spd_lookup(spd, packet->ifindex, dir, flow, &seen);
+}
+
 bool ipsp_packet_valid(const struct ipsp_packet *packet)
 {
 	uintptr_t room = (uintptr_t)packet->room;

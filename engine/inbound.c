@@ -65,7 +65,8 @@ static enum ipsp_reason judge_inner(const struct batch *b, const struct ipsp_spd
 static void check_inner(struct batch *b, const struct job *job, const struct ipsp_flow *inner)
 {
 	struct ipsp_packet *packet = job->packet;
-	struct ipsp_spd_match match = ipsp_spd_lookup(b->spd, packet->ifindex, IPSP_INBOUND, inner);
+	struct ipsp_spd_match match = ipsp_packet_match(b->worker, b->spd, IPSP_INBOUND, packet,
+							inner, b->sa->id);
 	struct ipsp_outcome outcome;
 	enum ipsp_reason reason = judge_inner(b, &match, &outcome);
 
@@ -211,7 +212,8 @@ static void clear_by_rule(struct batch *b, struct ipsp_packet *packet,
 
 static void clear_in(struct batch *b, struct ipsp_packet *packet, const struct ipsp_flow *flow)
 {
-	struct ipsp_spd_match match = ipsp_spd_lookup(b->spd, packet->ifindex, IPSP_INBOUND, flow);
+	struct ipsp_spd_match match = ipsp_packet_match(b->worker, b->spd, IPSP_INBOUND, packet,
+							flow, 0);
 
 	if (match.result == IPSP_SPD_RULE)
 		clear_by_rule(b, packet, match.rule, flow);

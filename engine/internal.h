@@ -22,6 +22,7 @@ struct ipsp_worker {
 	struct ipsp_engine *engine;
 	/* The epoch in which its packet call began; 0: not in one. */
 	_Atomic uint64_t seen;
+	uint64_t wall_s;	/* as its thread told it last */
 	/* Written by this worker only. */
 	_Atomic uint64_t verdicts[2][4];
 	_Atomic uint64_t reasons[2][IPSP_N_REASONS];
@@ -53,6 +54,12 @@ struct ipsp_engine {
 /** A packet call begins and ends: between them, what the worker can see is not freed. */
 const struct ipsp_spd *ipsp_worker_enter(struct ipsp_worker *worker);
 void ipsp_worker_leave(struct ipsp_worker *worker);
+
+/** The rule that stands for a packet, by its own octets and the worker's wall clock. */
+struct ipsp_spd_match ipsp_packet_match(const struct ipsp_worker *worker,
+					const struct ipsp_spd *spd, enum ipsp_dir dir,
+					const struct ipsp_packet *packet,
+					const struct ipsp_flow *flow, uint64_t sa_id);
 
 /** Writes a packet's outcome and counts it. */
 void ipsp_packet_done(struct ipsp_worker *worker, enum ipsp_dir dir, struct ipsp_packet *packet,

@@ -209,7 +209,7 @@ static void classify(struct batch *b, const struct ipsp_spd *spd, struct ipsp_pa
 		done(b->worker, packet, IPSP_VERDICT_DROP, reason);
 		return;
 	}
-	match = ipsp_spd_lookup(spd, packet->ifindex, IPSP_OUTBOUND, &flow);
+	match = ipsp_packet_match(b->worker, spd, IPSP_OUTBOUND, packet, &flow, 0);
 	if (match.result == IPSP_SPD_RULE)
 		by_rule(b, packet, match.rule, &flow);
 	else

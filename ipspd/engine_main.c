@@ -40,6 +40,7 @@ static void on_agent_message(void *arg, struct chan_msg *m)
 	case MSG_GEN_LIST:
 	case MSG_GEN_ENTRY:
 	case MSG_GEN_ACTION:
+	case MSG_GEN_PREDICATE:
 	case MSG_GEN_SELECTORS:
 	case MSG_GEN_SA:
 	case MSG_GEN_COMMIT:

@@ -35,6 +35,9 @@ static bool flatten(const struct ipsp_spd_list *l, struct guard_boxes *out)
 	for (uint32_t i = 0; i < l->n_entries; i++) {
 		const struct ipsp_spd_entry *e = &l->entries[i];
 
+		/* What may pass some packets of its boxes only is no reason to pass all. */
+		if (e->action == IPSP_BYPASS && (e->predicate || e->from_s || e->until_s))
+			continue;
 		for (uint32_t j = 0; j < e->n_selectors; j++)
 			out->items[out->n++] = (struct guard_box){
 				.pass = e->action == IPSP_BYPASS,

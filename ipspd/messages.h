@@ -34,11 +34,13 @@ enum ipspd_message {
 	MSG_GUARD_COMMIT,	/* u32 serial */
 	MSG_GUARD_SHOW,		/* u32 serial: what does the kernel hold now? */
 	MSG_GUARD_TEXT,		/* to agent: u32 serial, u8 1 when more follows, text */
-	/* agent to engine; LIST, ENTRY and SELECTORS also to the parent for the guard */
+	/* agent to engine; LIST, ENTRY, PREDICATE and SELECTORS also to the parent for the guard */
 	MSG_GEN_BEGIN,		/* u64 generation */
 	MSG_GEN_LIST,		/* u32 ifindex, u8 dir */
-	MSG_GEN_ENTRY,		/* u64 id, u8 action, u8 flags, u64 sa_id, u32 how many selectors */
-	MSG_GEN_SELECTORS,	/* u16 count, then so many of that entry's; ipspd/wire.h */
+	MSG_GEN_ENTRY,		/* u64 id, u8 action, u8 flags, u64 sa_id, u64 from_s, u64 until_s,
+				 * u32 how many selectors; of its predicate u32 nodes, u32 octets,
+				 * u32 ids, u32 selectors, all 0: it has none */
+	MSG_GEN_SELECTORS,	/* u16 count, then so many of that entry's, last its predicate's */
 	MSG_GEN_SA,		/* one struct ipsp_sa_config; all of them before the first list */
 	MSG_GEN_COMMIT,		/* u64 generation, u32 lists, u32 entries, u32 SAs */
 	MSG_RESERVED,		/* u64 counter_id, u64 ceiling: durable; numbers up to it may be used */
@@ -63,6 +65,7 @@ enum ipspd_message {
 	MSG_GEN_REFUSED,	/* engine to agent: u64 generation, u8 enum ipsp_err: nothing changed */
 	MSG_IMPORT_START,	/* agent to parent: u32 serial, u8 1: it may use the network, u32 seconds */
 	MSG_IMPORT_STOP,	/* agent to parent: u32 serial: it is not wanted any more */
+	MSG_GEN_PREDICATE,	/* after its entry: u8 which array, u32 count, so many more of it */
 	MSG_IMPORT,		/* to agent: u32 serial, fd: its end of a channel (ipspd/import_wire.h);
 				 * without: it cannot be started */
 	MSG_GEN_ACTION,		/* to engine, behind an entry that logs or does several things: u64

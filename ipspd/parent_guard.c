@@ -162,6 +162,7 @@ bool parent_guard_message(struct parent *p, const struct chan_msg *m)
 		return show(p, m);
 	case MSG_GEN_LIST:
 	case MSG_GEN_ENTRY:
+	case MSG_GEN_PREDICATE:
 	case MSG_GEN_SELECTORS:
 		return part(p, m);
 	default:

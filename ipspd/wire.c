@@ -82,10 +82,70 @@ static int put_action(const struct ipsp_spd_entry *e, wire_emit emit, void *arg)
 	return w.overflow ? -EMSGSIZE : emit(arg, MSG_GEN_ACTION, buf, w.len);
 }
 
+static void put_node(struct chan_writer *w, const struct ipsp_pred_node *n)
+{
+	chan_put_u8(w, n->op);
+	chan_put_u8(w, n->arg);
+	chan_put_u8(w, n->level);
+	chan_put_u8(w, n->authority);
+	chan_put_u16(w, n->offset);
+	chan_put_u32(w, n->first);
+	chan_put_u32(w, n->count);
+}
+
+/* Items [first, first + n) of one array. */
+static void put_items(struct chan_writer *w, const struct ipsp_predicate *p, enum wire_part part,
+		      uint32_t first, uint32_t n)
+{
+	chan_put_u8(w, (uint8_t)part);
+	chan_put_u32(w, n);
+	if (part == WIRE_PART_OCTETS)
+		chan_put_raw(w, p->octets + first, n);
+	for (uint32_t i = first; part == WIRE_PART_NODES && i < first + n; i++)
+		put_node(w, &p->nodes[i]);
+	for (uint32_t i = first; part == WIRE_PART_IDS && i < first + n; i++)
+		chan_put_u64(w, p->ids[i]);
+}
+
+static int put_part(const struct ipsp_predicate *p, enum wire_part part, uint32_t n,
+		    uint32_t item_size, wire_emit emit, void *arg)
+{
+	uint8_t buf[WIRE_PART_MAX + 8];
+	const uint32_t most = WIRE_PART_MAX / item_size;
+
+	for (uint32_t done = 0; done < n;) {
+		struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+		uint32_t now = n - done < most ? n - done : most;
+
+		put_items(&w, p, part, done, now);
+		if (w.overflow)
+			return -EMSGSIZE;
+		int rc = emit(arg, MSG_GEN_PREDICATE, buf, w.len);
+		if (rc < 0)
+			return rc;
+		done += now;
+	}
+	return 0;
+}
+
+/* All but its selectors, which come behind the entry's own. */
+static int put_predicate(const struct ipsp_predicate *p, wire_emit emit, void *arg)
+{
+	int rc = put_part(p, WIRE_PART_NODES, p->n_nodes, WIRE_NODE_SIZE, emit, arg);
+
+	if (rc >= 0)
+		rc = put_part(p, WIRE_PART_OCTETS, p->n_octets, 1, emit, arg);
+	if (rc >= 0)
+		rc = put_part(p, WIRE_PART_IDS, p->n_ids, sizeof(*p->ids), emit, arg);
+	return rc;
+}
+
 /* The guard decides by the entry's own action, and tells nobody which rows it came from. */
 static int put_entry(const struct ipsp_spd_entry *e, bool whole, wire_emit emit, void *arg)
 {
-	uint8_t buf[32];
+	static const struct ipsp_predicate none;
+	const struct ipsp_predicate *p = e->predicate ? e->predicate : &none;
+	uint8_t buf[64];
 	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
 	const bool action = whole && (e->n_steps > 0 || e->log);
 
@@ -94,11 +154,21 @@ static int put_entry(const struct ipsp_spd_entry *e, bool whole, wire_emit emit,
 	chan_put_u8(&w, (uint8_t)((e->log ? WIRE_ENTRY_LOG : 0) |
 				  (action ? WIRE_ENTRY_ACTION : 0)));
 	chan_put_u64(&w, e->sa_id);
+	chan_put_u64(&w, e->from_s);
+	chan_put_u64(&w, e->until_s);
 	chan_put_u32(&w, e->n_selectors);
-	int rc = emit(arg, MSG_GEN_ENTRY, buf, w.len);
+	chan_put_u32(&w, p->n_nodes);
+	chan_put_u32(&w, p->n_octets);
+	chan_put_u32(&w, p->n_ids);
+	chan_put_u32(&w, p->n_selectors);
+	int rc = w.overflow ? -EMSGSIZE : emit(arg, MSG_GEN_ENTRY, buf, w.len);
 	if (rc >= 0 && action)
 		rc = put_action(e, emit, arg);
-	return rc < 0 ? rc : put_selectors(e->selectors, e->n_selectors, emit, arg);
+	if (rc >= 0)
+		rc = put_predicate(p, emit, arg);
+	if (rc >= 0)
+		rc = put_selectors(e->selectors, e->n_selectors, emit, arg);
+	return rc < 0 ? rc : put_selectors(p->selectors, p->n_selectors, emit, arg);
 }
 
 static int put_list(const struct ipsp_spd_list *l, bool whole, wire_emit emit, void *arg)
@@ -116,7 +186,7 @@ static int put_list(const struct ipsp_spd_list *l, bool whole, wire_emit emit, v
 
 static bool within_bounds(const struct ipsp_spd_list *lists, size_t n, size_t *n_entries)
 {
-	size_t entries = 0, selectors = 0, steps = 0;
+	size_t entries = 0, selectors = 0, steps = 0, nodes = 0, octets = 0, ids = 0;
 
 	if (n > WIRE_LISTS_MAX)
 		return false;
@@ -125,9 +195,19 @@ static bool within_bounds(const struct ipsp_spd_list *lists, size_t n, size_t *n
 		if (entries > WIRE_ENTRIES_MAX)
 			return false;
 		for (uint32_t j = 0; j < lists[i].n_entries; j++) {
-			selectors += lists[i].entries[j].n_selectors;
-			steps += lists[i].entries[j].n_steps;
-			if (selectors > WIRE_SELECTORS_MAX || steps > WIRE_STEPS_MAX)
+			const struct ipsp_spd_entry *e = &lists[i].entries[j];
+
+			selectors += e->n_selectors;
+			steps += e->n_steps;
+			if (e->predicate) {
+				selectors += e->predicate->n_selectors;
+				nodes += e->predicate->n_nodes;
+				octets += e->predicate->n_octets;
+				ids += e->predicate->n_ids;
+			}
+			if (selectors > WIRE_SELECTORS_MAX || steps > WIRE_STEPS_MAX ||
+			    nodes > WIRE_NODES_MAX || octets > WIRE_OCTETS_MAX ||
+			    ids > WIRE_IDS_MAX)
 				return false;
 		}
 	}

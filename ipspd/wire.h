@@ -2,7 +2,8 @@
  * ipspd/wire.h - generations as messages: SPD lists and manual SAs, in and out of octets.
  *
  * The agent writes them (to the engine with SAs, to the parent's guard without), the engine and the
- * parent read them. The reader believes nothing: every selector and program is checked, SA ids are unique, counts are what was promised, sizes are bounded. The parent also keeps its guard
+ * parent read them. The reader believes nothing: every selector, predicate and program is checked, SA
+ * ids are unique, counts are what was promised, sizes are bounded. The parent also keeps its guard
  * on disk in this form.
  */
 #ifndef IPSPD_WIRE_H
@@ -18,13 +19,17 @@
 #define WIRE_SELECTORS_MAX (1u << 19)	/* all of a generation; fits the queue of a channel */
 #define WIRE_SAS_MAX (1u << 16)
 #define WIRE_STEPS_MAX (1u << 19)	/* of all programs of a generation */
+/* Of all predicates of a generation. */
+#define WIRE_NODES_MAX (1u << 20)
+#define WIRE_OCTETS_MAX (1u << 24)
+#define WIRE_IDS_MAX (1u << 20)
 
 /** Takes one message's type and payload, borrowed. @return 0, or a negative number that ends it */
 typedef int (*wire_emit)(void *arg, uint16_t type, const uint8_t *data, size_t len);
 
 /**
- * Emits GEN_LIST, GEN_ENTRY and GEN_SELECTORS, as the guard wants them: what entries with several
- * actions may come to, not the actions.
+ * Emits GEN_LIST, GEN_ENTRY, GEN_PREDICATE and GEN_SELECTORS, as the guard wants them: what entries
+ * with several actions may come to, not the actions.
  * @return 0; -E2BIG: over a bound; what emit said
  */
 int wire_put_lists(const struct ipsp_spd_list *lists, size_t n, wire_emit emit, void *arg);
@@ -40,10 +45,15 @@ struct wire_gen {
 	size_t n_lists;
 	struct ipsp_spd_entry *entries;	/* of all lists; the lists point into it */
 	size_t n_entries;
-	struct ipsp_selector *selectors;
+	struct ipsp_selector *selectors;	/* of entries and predicates */
 	size_t n_selectors;
 	struct ipsp_step *steps;
 	size_t n_steps;
+	struct ipsp_predicate *predicates;	/* entries point into it, it into what follows */
+	size_t n_predicates;
+	struct ipsp_pred_node *nodes;
+	uint8_t *octets;
+	uint64_t *ids;
 	struct ipsp_sa_config *sas;	/* ids unique; every sa_id an entry names is here, or 0 */
 	size_t n_sas;
 };
@@ -57,7 +67,7 @@ struct wire_builder *wire_builder_new(uint64_t number);
 void wire_builder_free(struct wire_builder *b);
 
 /**
- * Adds one GEN_LIST, GEN_ENTRY, GEN_ACTION, GEN_SELECTORS or GEN_SA.
+ * Adds one GEN_LIST, GEN_ENTRY, GEN_ACTION, GEN_PREDICATE, GEN_SELECTORS or GEN_SA.
  * @return 0; -EINVAL: malformed, or not allowed here; -E2BIG: over a bound; -ENOMEM. After an error
  *         the builder is good for nothing but wire_builder_free.
  */
@@ -68,7 +78,7 @@ const char *wire_builder_why(const struct wire_builder *b);
 
 /**
  * Ends a list of layers for the guard: no SAs, sa_id not looked at. Frees b, also on failure.
- * @return 0 with *out; -EINVAL: an entry lacks selectors; -ENOMEM
+ * @return 0 with *out; -EINVAL: an entry lacks selectors, or its predicate is not valid; -ENOMEM
  */
 int wire_builder_finish_lists(struct wire_builder *b, struct wire_gen **out);
 

@@ -30,11 +30,17 @@ struct wire_builder {
 	uint64_t number;
 	struct array lists;		/* struct ipsp_spd_list, entries NULL */
 	struct array entries;		/* struct ipsp_spd_entry, selectors and steps NULL */
-	struct array selectors;		/* struct ipsp_selector */
+	struct array selectors;		/* struct ipsp_selector: each entry's, its predicate's */
 	struct array steps;		/* struct ipsp_step */
+	struct array predicates;	/* struct ipsp_predicate, arrays NULL */
+	struct array nodes;		/* struct ipsp_pred_node, of all predicates */
+	struct array octets;
+	struct array ids;		/* uint64_t */
 	struct array sas;		/* struct ipsp_sa_config */
-	uint32_t missing;		/* selectors that the last entry still lacks */
-	bool wants_action;		/* the last entry still lacks its GEN_ACTION */
+	/* What the last entry still lacks. */
+	uint32_t missing;		/* selectors, its predicate's with them */
+	uint32_t missing_nodes, missing_octets, missing_ids;
+	bool wants_action;		/* its GEN_ACTION */
 	const char *why;
 };
 
@@ -94,6 +100,10 @@ void wire_builder_free(struct wire_builder *b)
 	array_free(&b->entries, sizeof(struct ipsp_spd_entry));
 	array_free(&b->selectors, sizeof(struct ipsp_selector));
 	array_free(&b->steps, sizeof(struct ipsp_step));
+	array_free(&b->predicates, sizeof(struct ipsp_predicate));
+	array_free(&b->nodes, sizeof(struct ipsp_pred_node));
+	array_free(&b->octets, 1);
+	array_free(&b->ids, sizeof(uint64_t));
 	array_free(&b->sas, sizeof(struct ipsp_sa_config));
 	free(b);
 }
@@ -108,6 +118,10 @@ void wire_gen_free(struct wire_gen *g)
 	free(g->entries);
 	free(g->selectors);
 	free(g->steps);
+	free(g->predicates);
+	free(g->nodes);
+	free(g->octets);
+	free(g->ids);
 	free(g->sas);
 	free(g);
 }
@@ -136,6 +150,13 @@ static bool is_bool(uint8_t v)
 	return v <= 1;
 }
 
+/* Does the last entry lack any of its parts? */
+static bool is_incomplete(const struct wire_builder *b)
+{
+	return b->missing || b->missing_nodes || b->missing_octets || b->missing_ids ||
+	       b->wants_action;
+}
+
 static int add_list(struct wire_builder *b, struct chan_reader *r)
 {
 	struct ipsp_spd_list l = { .ifindex = chan_get_u32(r), .dir = chan_get_u8(r) };
@@ -143,8 +164,8 @@ static int add_list(struct wire_builder *b, struct chan_reader *r)
 
 	if (!chan_reader_done(r))
 		return refuse(b, "list of the wrong size");
-	if (b->missing || b->wants_action)
-		return refuse(b, "list before the last entry's selectors or action");
+	if (is_incomplete(b))
+		return refuse(b, "list before the last entry's parts");
 	if (l.dir != IPSP_INBOUND && l.dir != IPSP_OUTBOUND)
 		return refuse(b, "list of no direction");
 	const struct ipsp_spd_list *known = (const struct ipsp_spd_list *)b->lists.items;
@@ -203,35 +224,72 @@ static int add_action(struct wire_builder *b, struct chan_reader *r)
 	return 0;
 }
 
+/* Room for what it promises. @return 0, also when there is none; or what ends it */
+static int begin_predicate(struct wire_builder *b, const struct ipsp_predicate *p)
+{
+	int rc;
+
+	if (p->n_nodes == 0)
+		return p->n_octets || p->n_ids || p->n_selectors ?
+			       refuse(b, "parts of a predicate that is not there") : 0;
+	if (p->n_nodes > IPSP_PRED_NODES_MAX || p->n_octets > IPSP_PRED_OCTETS_MAX ||
+	    p->n_ids > IPSP_PRED_IDS_MAX || p->n_selectors > IPSP_PRED_SELECTORS_MAX)
+		return no_room(b, -E2BIG);
+	struct ipsp_predicate *to = (struct ipsp_predicate *)array_add(
+		&b->predicates, sizeof(*p), WIRE_ENTRIES_MAX, &rc);
+	if (!to)
+		return no_room(b, rc);
+	*to = *p;
+	b->missing_nodes = p->n_nodes;
+	b->missing_octets = p->n_octets;
+	b->missing_ids = p->n_ids;
+	return 0;
+}
+
 static int add_entry(struct wire_builder *b, struct chan_reader *r)
 {
 	struct ipsp_spd_entry e = { .id = chan_get_u64(r), .action = chan_get_u8(r) };
+	struct ipsp_predicate p = { 0 };
 	uint8_t flags = chan_get_u8(r);
 	int rc;
 
 	e.log = flags & WIRE_ENTRY_LOG;
 	e.sa_id = chan_get_u64(r);
+	e.from_s = chan_get_u64(r);
+	e.until_s = chan_get_u64(r);
 	e.n_selectors = chan_get_u32(r);
+	p.n_nodes = chan_get_u32(r);
+	p.n_octets = chan_get_u32(r);
+	p.n_ids = chan_get_u32(r);
+	p.n_selectors = chan_get_u32(r);
 	if (!chan_reader_done(r) || flags > (WIRE_ENTRY_LOG | WIRE_ENTRY_ACTION))
 		return refuse(b, "entry of the wrong form");
 	if (b->lists.n == 0)
 		return refuse(b, "entry outside any list");
-	if (b->missing || b->wants_action)
-		return refuse(b, "entry before the last one's selectors or action");
+	if (is_incomplete(b))
+		return refuse(b, "entry before the last one's parts");
 	if (e.id == 0)
 		return refuse(b, "entry with id 0");
 	if (e.action > IPSP_PROTECT)
 		return refuse(b, "entry with no such action");
 	if (e.sa_id != 0 && e.action != IPSP_PROTECT)
 		return refuse(b, "SA named by an entry that does not protect");
+	if (e.until_s != 0 && e.until_s <= e.from_s)
+		return refuse(b, "entry whose time is over before it begins");
+	rc = begin_predicate(b, &p);
+	if (rc < 0)
+		return rc;
 	if (e.n_selectors > WIRE_SELECTORS_MAX - b->selectors.n)
 		return no_room(b, -E2BIG);
+	/* Which one is known at the end, when arrays move no more. */
+	static const struct ipsp_predicate has_one;
+	e.predicate = p.n_nodes > 0 ? &has_one : NULL;
 	struct ipsp_spd_entry *to =
 		(struct ipsp_spd_entry *)array_add(&b->entries, sizeof(e), WIRE_ENTRIES_MAX, &rc);
 	if (!to)
 		return no_room(b, rc);
 	*to = e;
-	b->missing = e.n_selectors;
+	b->missing = e.n_selectors + p.n_selectors;
 	b->wants_action = flags & WIRE_ENTRY_ACTION;
 	((struct ipsp_spd_list *)b->lists.items)[b->lists.n - 1].n_entries++;
 	return 0;
@@ -286,6 +344,77 @@ static int add_selectors(struct wire_builder *b, struct chan_reader *r)
 	if (!chan_reader_done(r))
 		return refuse(b, "octets after the selectors");
 	b->missing -= count;
+	return 0;
+}
+
+static int add_node(struct wire_builder *b, struct chan_reader *r)
+{
+	int rc;
+	struct ipsp_pred_node *n = (struct ipsp_pred_node *)array_add(&b->nodes, sizeof(*n),
+								      WIRE_NODES_MAX, &rc);
+
+	if (!n)
+		return rc;
+	n->op = chan_get_u8(r);
+	n->arg = chan_get_u8(r);
+	n->level = chan_get_u8(r);
+	n->authority = chan_get_u8(r);
+	n->offset = chan_get_u16(r);
+	n->first = chan_get_u32(r);
+	n->count = chan_get_u32(r);
+	return 0;
+}
+
+static int add_octet(struct wire_builder *b, struct chan_reader *r)
+{
+	int rc;
+	uint8_t *to = (uint8_t *)array_add(&b->octets, 1, WIRE_OCTETS_MAX, &rc);
+
+	if (!to)
+		return rc;
+	*to = chan_get_u8(r);
+	return 0;
+}
+
+static int add_id(struct wire_builder *b, struct chan_reader *r)
+{
+	int rc;
+	uint64_t *to = (uint64_t *)array_add(&b->ids, sizeof(*to), WIRE_IDS_MAX, &rc);
+
+	if (!to)
+		return rc;
+	*to = chan_get_u64(r);
+	return 0;
+}
+
+static int add_predicate(struct wire_builder *b, struct chan_reader *r)
+{
+	const struct {
+		enum wire_part part;
+		uint32_t *missing;
+		int (*add)(struct wire_builder *b, struct chan_reader *r);
+	} arrays[] = {
+		{ WIRE_PART_NODES, &b->missing_nodes, add_node },
+		{ WIRE_PART_OCTETS, &b->missing_octets, add_octet },
+		{ WIRE_PART_IDS, &b->missing_ids, add_id },
+	};
+	uint8_t part = chan_get_u8(r);
+	uint32_t count = chan_get_u32(r);
+	size_t which = 0;
+
+	while (which < 3 && arrays[which].part != part)
+		which++;
+	if (which == 3 || count == 0 || count > *arrays[which].missing)
+		return refuse(b, "parts that no predicate wants");
+	for (uint32_t i = 0; i < count && !r->short_read; i++) {
+		int rc = arrays[which].add(b, r);
+
+		if (rc < 0)
+			return no_room(b, rc);
+	}
+	if (!chan_reader_done(r))
+		return refuse(b, "predicate of the wrong size");
+	*arrays[which].missing -= count;
 	return 0;
 }
 
@@ -392,6 +521,7 @@ static const struct {
 	{ MSG_GEN_LIST, add_list },
 	{ MSG_GEN_ENTRY, add_entry },
 	{ MSG_GEN_ACTION, add_action },
+	{ MSG_GEN_PREDICATE, add_predicate },
 	{ MSG_GEN_SELECTORS, add_selectors },
 	{ MSG_GEN_SA, add_sa },
 };
@@ -451,12 +581,52 @@ static int check_sas(struct wire_builder *b)
 	return rc;
 }
 
+/* Pointers may not be added to, not even 0, when there is nothing. */
+static struct ipsp_selector *next_selectors(struct wire_gen *g, size_t *at, uint32_t n)
+{
+	*at += n;
+	return n > 0 ? g->selectors + (*at - n) : NULL;
+}
+
+/* Entries and predicates get their parts, which stand in the order they came. */
+static void set_entry_parts(struct wire_gen *g)
+{
+	size_t selector = 0, step = 0, predicate = 0, node = 0, octet = 0, id = 0;
+
+	for (size_t i = 0; i < g->n_entries; i++) {
+		struct ipsp_spd_entry *e = &g->entries[i];
+
+		e->selectors = next_selectors(g, &selector, e->n_selectors);
+		e->steps = e->n_steps > 0 ? g->steps + step : NULL;
+		step += e->n_steps;
+		if (!e->predicate)
+			continue;
+		struct ipsp_predicate *p = &g->predicates[predicate++];
+
+		e->predicate = p;
+		p->selectors = next_selectors(g, &selector, p->n_selectors);
+		p->nodes = g->nodes + node;
+		p->octets = p->n_octets > 0 ? g->octets + octet : NULL;
+		p->ids = p->n_ids > 0 ? g->ids + id : NULL;
+		node += p->n_nodes;
+		octet += p->n_octets;
+		id += p->n_ids;
+	}
+}
+
+static bool predicates_valid(const struct wire_gen *g)
+{
+	for (size_t i = 0; i < g->n_predicates; i++) {
+		if (!ipsp_predicate_valid(&g->predicates[i]))
+			return false;
+	}
+	return true;
+}
+
 static struct wire_gen *take(struct wire_builder *b)
 {
 	struct wire_gen *g = (struct wire_gen *)calloc(1, sizeof(*g));
-	struct ipsp_selector *s = (struct ipsp_selector *)b->selectors.items;
 	struct ipsp_spd_entry *e = (struct ipsp_spd_entry *)b->entries.items;
-	struct ipsp_step *steps = (struct ipsp_step *)b->steps.items;
 
 	if (!g)
 		return NULL;
@@ -464,21 +634,16 @@ static struct wire_gen *take(struct wire_builder *b)
 		.number = b->number,
 		.lists = (struct ipsp_spd_list *)b->lists.items, .n_lists = b->lists.n,
 		.entries = e, .n_entries = b->entries.n,
-		.selectors = s, .n_selectors = b->selectors.n,
-		.steps = steps, .n_steps = b->steps.n,
+		.selectors = (struct ipsp_selector *)b->selectors.items,
+		.n_selectors = b->selectors.n,
+		.predicates = (struct ipsp_predicate *)b->predicates.items,
+		.n_predicates = b->predicates.n,
+		.nodes = (struct ipsp_pred_node *)b->nodes.items,
+		.octets = (uint8_t *)b->octets.items, .ids = (uint64_t *)b->ids.items,
+		.steps = (struct ipsp_step *)b->steps.items, .n_steps = b->steps.n,
 		.sas = (struct ipsp_sa_config *)b->sas.items, .n_sas = b->sas.n,
 	};
-	/* Without any, they are null and must not be added to, not even 0. */
-	for (size_t i = 0; i < g->n_entries; i++) {
-		if (g->entries[i].n_selectors > 0) {
-			g->entries[i].selectors = s;
-			s += g->entries[i].n_selectors;
-		}
-		if (g->entries[i].n_steps > 0) {
-			g->entries[i].steps = steps;
-			steps += g->entries[i].n_steps;
-		}
-	}
+	set_entry_parts(g);
 	for (size_t i = 0; i < g->n_lists; i++) {
 		if (g->lists[i].n_entries == 0)
 			continue;
@@ -486,21 +651,29 @@ static struct wire_gen *take(struct wire_builder *b)
 		e += g->lists[i].n_entries;
 	}
 	b->lists = b->entries = b->selectors = b->steps = b->sas = (struct array){ NULL, 0, 0 };
+	b->predicates = b->nodes = b->octets = b->ids = (struct array){ NULL, 0, 0 };
 	return g;
+}
+
+/* Of a whole generation, or of lists alone. */
+static int take_checked(struct wire_builder *b, struct wire_gen **out)
+{
+	struct wire_gen *g = take(b);
+
+	if (!g)
+		return -ENOMEM;
+	if (!predicates_valid(g)) {
+		wire_gen_free(g);
+		return -EINVAL;
+	}
+	*out = g;
+	return 0;
 }
 
 int wire_builder_finish_lists(struct wire_builder *b, struct wire_gen **out)
 {
-	int rc = b->missing || b->wants_action || b->sas.n > 0 ? -EINVAL : 0;
+	int rc = is_incomplete(b) || b->sas.n > 0 ? -EINVAL : take_checked(b, out);
 
-	if (rc == 0) {
-		struct wire_gen *g = take(b);
-
-		if (g)
-			*out = g;
-		else
-			rc = -ENOMEM;
-	}
 	wire_builder_free(b);
 	return rc;
 }
@@ -516,16 +689,10 @@ int wire_builder_finish(struct wire_builder *b, const uint8_t *commit, size_t le
 	int rc = -EINVAL;
 
 	if (chan_reader_done(&r) && number == b->number && lists == b->lists.n &&
-	    entries == b->entries.n && sas == b->sas.n && b->missing == 0 && !b->wants_action)
+	    entries == b->entries.n && sas == b->sas.n && !is_incomplete(b))
 		rc = check_sas(b);
-	if (rc == 0) {
-		struct wire_gen *g = take(b);
-
-		if (g)
-			*out = g;
-		else
-			rc = -ENOMEM;
-	}
+	if (rc == 0)
+		rc = take_checked(b, out);
 	wire_builder_free(b);
 	return rc;
 }

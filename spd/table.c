@@ -2,9 +2,9 @@
  * spd/table.c - one list as a table: copied, checked, counted; and compared with the next one.
  */
 #include "ipsp/program.h"
-#include "spd/table.h"
+#include "spd/residual.h"
 
-static void box_set(struct ipsp_spd_box *box, const struct ipsp_selector *s, uint32_t order)
+void ipsp_spd_box_set(struct ipsp_spd_box *box, const struct ipsp_selector *s, uint32_t order)
 {
 	ipsp_spd_words(&s->src_lo, box->src_lo);
 	ipsp_spd_words(&s->src_hi, box->src_hi);
@@ -29,11 +29,12 @@ static bool words_equal(const uint64_t a[2], const uint64_t b[2])
 	return a[0] == b[0] && a[1] == b[1];
 }
 
-static bool box_is(const struct ipsp_spd_box *box, const struct ipsp_selector *s, uint32_t order)
+bool ipsp_spd_box_is(const struct ipsp_spd_box *box, const struct ipsp_selector *s,
+		     uint32_t order)
 {
 	struct ipsp_spd_box b;
 
-	box_set(&b, s, order);
+	ipsp_spd_box_set(&b, s, order);
 	return words_equal(b.src_lo, box->src_lo) && words_equal(b.src_hi, box->src_hi) &&
 	       words_equal(b.dst_lo, box->dst_lo) && words_equal(b.dst_hi, box->dst_hi) &&
 	       b.sport_lo == box->sport_lo && b.sport_hi == box->sport_hi &&
@@ -67,10 +68,11 @@ bool ipsp_spd_table_is(const struct ipsp_spd_table *table, const struct ipsp_spd
 		if (r->id != e->id || r->action != e->action || r->log != e->log ||
 		    r->sa_id != e->sa_id || r->action_id != e->action_id ||
 		    table->n_selectors[i] != e->n_selectors || r->n_steps != e->n_steps ||
-		    !steps_equal(r->steps, e->steps, e->n_steps))
+		    !steps_equal(r->steps, e->steps, e->n_steps) ||
+		    !ipsp_spd_residual_is(r->residual, e))
 			return false;
 		for (uint32_t j = 0; j < e->n_selectors; j++, n++) {
-			if (!box_is(&table->boxes[table->place[n]], &e->selectors[j], i))
+			if (!ipsp_spd_box_is(&table->boxes[table->place[n]], &e->selectors[j], i))
 				return false;
 		}
 	}
@@ -88,7 +90,8 @@ static enum ipsp_err list_check(const struct ipsp_spd_list *list, uint32_t *n_bo
 	for (uint32_t i = 0; i < list->n_entries; i++) {
 		const struct ipsp_spd_entry *e = &list->entries[i];
 
-		if (e->id == 0 || e->action > IPSP_PROTECT)
+		if (e->id == 0 || e->action > IPSP_PROTECT ||
+		    (e->predicate && !ipsp_predicate_valid(e->predicate)))
 			return IPSP_EINVAL;
 		if (e->n_steps > 0 && !ipsp_steps_valid(e->steps, e->n_steps))
 			return IPSP_EINVAL;
@@ -113,6 +116,8 @@ static void table_free(struct ipsp_spd_db *db, struct ipsp_spd_table *t)
 	for (uint32_t i = 0; t->rules && i < t->n_rules; i++) {
 		if (t->rules[i].hits)
 			ipsp_spd_hits_unref(db, t->rules[i].hits);
+		ipsp_spd_residual_free(p, (struct ipsp_spd_residual *)(uintptr_t)
+					  t->rules[i].residual);
 	}
 	if (t->end)
 		ipsp_spd_hits_unref(db, t->end);
@@ -150,9 +155,14 @@ static enum ipsp_err table_fill(struct ipsp_spd_db *db, struct ipsp_spd_table *t
 		r->hits = ipsp_spd_hits_ref(db, &t->key, e->id);
 		if (!r->hits)
 			return IPSP_ENOMEM;
+		if (ipsp_spd_residual_needed(e)) {
+			r->residual = ipsp_spd_residual_new(db->platform, e);
+			if (!r->residual)
+				return IPSP_ENOMEM;
+		}
 		t->n_selectors[i] = e->n_selectors;
 		for (uint32_t j = 0; j < e->n_selectors; j++)
-			box_set(&t->boxes[n++], &e->selectors[j], i);
+			ipsp_spd_box_set(&t->boxes[n++], &e->selectors[j], i);
 	}
 	return IPSP_OK;
 }

@@ -110,6 +110,13 @@ static inline const struct ipsp_spd_index *ipsp_spd_index_of(const struct ipsp_s
 	return &table->family[family == 6];
 }
 
+/** A selector in comparable form. */
+void ipsp_spd_box_set(struct ipsp_spd_box *box, const struct ipsp_selector *s, uint32_t order);
+
+/** Is the box that selector, with that order? */
+bool ipsp_spd_box_is(const struct ipsp_spd_box *box, const struct ipsp_selector *s,
+		     uint32_t order);
+
 /** An address as two words that compare as numbers. */
 void ipsp_spd_words(const struct ipsp_addr *a, uint64_t out[2]);
 

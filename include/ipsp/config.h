@@ -8,6 +8,7 @@
 #ifndef IPSP_CONFIG_H
 #define IPSP_CONFIG_H
 
+#include "ipsp/predicate.h"
 #include "ipsp/types.h"
 
 /** What to do with a packet, RFC 4301 4.4.1. */
@@ -46,8 +47,8 @@ struct ipsp_step {
 };
 
 /**
- * One SPD entry: any of its boxes matches. Boxes are exact; what selectors cannot express is the
- * residual predicate's (none is defined yet: the compiler turns such rules into DISCARD).
+ * One SPD entry: any of its boxes matches, its predicate holds, and its time has come. Boxes are
+ * exact but for the predicate. Times are of the wall clock, in seconds since 1970 UTC.
  *
  * An entry with steps does for each packet what its program comes to (ipsp/program.h), with the SAs
  * as they are at that moment. For those who cannot know, its action says what may be: BYPASS only if
@@ -61,8 +62,11 @@ struct ipsp_spd_entry {
 	uint64_t sa_id;			/* PROTECT: the manual SA; 0: none in force, so drop */
 	uint32_t n_steps;		/* 0: one action, said above; first of them: the outer compound */
 	const struct ipsp_step *steps;
+	uint64_t from_s;		/* it stands in the list from then on; 0: it always did */
+	uint64_t until_s;		/* and not any more from then on; 0: it always will */
 	uint32_t n_selectors;
 	const struct ipsp_selector *selectors;
+	const struct ipsp_predicate *predicate;	/* NULL: the boxes say all */
 };
 
 /** The ordered entries of one interface and direction. What no entry matches is discarded. */

@@ -125,6 +125,12 @@ IPSP_MUST_CHECK enum ipsp_err ipsp_worker_new(struct ipsp_engine *engine, struct
 /** Its counts stay in the engine's totals. Control thread. NULL is fine. */
 void ipsp_worker_free(struct ipsp_worker *worker);
 
+/**
+ * The wall clock for the worker's packet calls from now on: entries that stand in their list for
+ * some time only are judged by it. Seconds since 1970 UTC; 0 until told. By the worker's own thread.
+ */
+void ipsp_worker_set_wall_clock(struct ipsp_worker *worker, uint64_t wall_s);
+
 /** One generation, or what changed from the one before. Ids and keys as in ipsp/config.h. */
 struct ipsp_update {
 	struct ipsp_spd_update spd;	/* spd.full is about SAs too: those not named go */

@@ -15,6 +15,9 @@
  * too: it comes out of negated filters, so the fragment may be what they exclude). With its
  * protocol hidden as well (IPv6), doubt begins at the list's first entry of that family for one
  * protocol, whatever its addresses. Doubt is for dropping: RFC 4301 7.
+ *
+ * An entry whose predicate (ipsp/predicate.h) is false, or whose time is not now, is passed over. A
+ * predicate that asks for what a fragment hides is in doubt, too.
  */
 #ifndef IPSP_SPD_H
 #define IPSP_SPD_H
@@ -41,6 +44,8 @@ struct ipsp_spd_hits {
 	uint32_t refs;			/* internal */
 };
 
+struct ipsp_spd_residual;	/* what the entry asks beyond its boxes */
+
 /** An entry as lookup gives it. Internal to the snapshot: valid as long as that is. */
 struct ipsp_spd_rule {
 	uint64_t id;
@@ -51,6 +56,14 @@ struct ipsp_spd_rule {
 	uint16_t n_steps;	/* 0: one action */
 	const struct ipsp_step *steps;
 	struct ipsp_spd_hits *hits;
+	const struct ipsp_spd_residual *residual;	/* internal; NULL: nothing */
+};
+
+/** What predicates and times are judged by, beside the flow. */
+struct ipsp_spd_seen {
+	struct ipsp_span packet;	/* from the IP header on; at least the flow's total_len */
+	uint64_t wall_s;		/* now, in seconds since 1970 UTC */
+	uint64_t sa_id;			/* inbound: the SA it came under; 0: in the clear */
 };
 
 struct ipsp_spd_key {
@@ -120,9 +133,13 @@ struct ipsp_spd_match {
 /** Is there a list for packets of this interface and direction (its own or the default's)? */
 bool ipsp_spd_has_policy(const struct ipsp_spd *spd, uint32_t ifindex, enum ipsp_dir dir);
 
-/** The first match. Counts nothing: see ipsp_spd_hit. Takes no lock, allocates nothing. */
+/**
+ * The first match. Counts nothing: see ipsp_spd_hit. Takes no lock, allocates nothing.
+ * @param seen  NULL: not known, so that every entry with a predicate or a time is in doubt
+ */
 struct ipsp_spd_match ipsp_spd_lookup(const struct ipsp_spd *spd, uint32_t ifindex,
-				      enum ipsp_dir dir, const struct ipsp_flow *flow);
+				      enum ipsp_dir dir, const struct ipsp_flow *flow,
+				      const struct ipsp_spd_seen *seen);
 
 /** Counts a packet for a rule, or for the end of a list. */
 void ipsp_spd_hit(struct ipsp_spd_hits *hits, uint32_t bytes);
@@ -134,6 +151,7 @@ void ipsp_spd_hit(struct ipsp_spd_hits *hits, uint32_t bytes);
 struct ipsp_spd_iter {
 	const struct ipsp_spd_table *table;
 	const struct ipsp_flow *flow;
+	const struct ipsp_spd_seen *seen;
 	uint64_t src[2], dst[2];
 	uint32_t next_order;
 	uint32_t n_open;
@@ -142,9 +160,10 @@ struct ipsp_spd_iter {
 	} cursor[IPSP_SPD_TUPLES_MAX];
 };
 
-/** Begins a walk; the iterator is good as long as spd and flow are. False: no policy. */
+/** Begins a walk; the iterator is good as long as spd, flow and seen are. False: no policy. */
 bool ipsp_spd_iter_init(struct ipsp_spd_iter *it, const struct ipsp_spd *spd, uint32_t ifindex,
-			enum ipsp_dir dir, const struct ipsp_flow *flow);
+			enum ipsp_dir dir, const struct ipsp_flow *flow,
+			const struct ipsp_spd_seen *seen);
 
 /**
  * The next entry that matches, or may match.

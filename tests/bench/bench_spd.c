@@ -175,7 +175,7 @@ static void measure_lookup(const struct ipsp_spd *spd, const struct scale *scale
 		double from = bench_cpu_s();
 
 		for (uint32_t i = 0; i < FLOWS; i++)
-			decided += ipsp_spd_lookup(spd, IFINDEX, IPSP_OUTBOUND, &flows[i])
+			decided += ipsp_spd_lookup(spd, IFINDEX, IPSP_OUTBOUND, &flows[i], NULL)
 					   .result == IPSP_SPD_RULE;
 		seconds += bench_cpu_s() - from;
 		lookups += FLOWS;

@@ -36,6 +36,8 @@ static void must_be_whole(const struct guard_layer *layers, size_t n)
 		const struct wire_gen *g = layers[i].gen;
 
 		must(g && layers[i].serial == 0);
+		for (size_t p = 0; p < g->n_predicates; p++)
+			must(ipsp_predicate_valid(&g->predicates[p]));
 		for (size_t l = 0; l < g->n_lists; l++)
 			for (uint32_t e = 0; e < g->lists[l].n_entries; e++)
 				for (uint32_t s = 0; s < g->lists[l].entries[e].n_selectors; s++)

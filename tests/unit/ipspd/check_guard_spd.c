@@ -219,7 +219,7 @@ static const struct ipsp_platform platform = { .alloc = zeroed, .free = release,
 static enum ipsp_action judged_one(const struct ipsp_spd *spd, uint8_t dir,
 				   const struct ipsp_flow *f)
 {
-	struct ipsp_spd_match m = ipsp_spd_lookup(spd, 3, (enum ipsp_dir)dir, f);
+	struct ipsp_spd_match m = ipsp_spd_lookup(spd, 3, (enum ipsp_dir)dir, f, NULL);
 
 	return m.result == IPSP_SPD_RULE ? (enum ipsp_action)m.rule->action : IPSP_DISCARD;
 }

@@ -33,7 +33,22 @@ static int keep(void *arg, uint16_t type, const uint8_t *data, size_t len)
 	return 0;
 }
 
-static struct ipsp_selector boxes[3];
+static struct ipsp_selector boxes[4];
+static const uint8_t pred_octets[] = { 0, 1, 2, 3 };
+static const uint64_t pred_ids[] = { 7, 99 };
+/* octets at 20 or, not in the selector, under one of two SAs */
+static const struct ipsp_pred_node pred_nodes[] = {
+	{ .op = IPSP_PRED_OCTETS, .arg = IPSP_CMP_LESS, .offset = 20, .count = 4 },
+	{ .op = IPSP_PRED_SELECTORS, .count = 1 },
+	{ .op = IPSP_PRED_NOT },
+	{ .op = IPSP_PRED_SA, .count = 2 },
+	{ .op = IPSP_PRED_AND },
+	{ .op = IPSP_PRED_OR },
+};
+static const struct ipsp_predicate predicate = {
+	.n_nodes = 6, .n_octets = 4, .n_ids = 2, .n_selectors = 1, .nodes = pred_nodes,
+	.octets = pred_octets, .ids = pred_ids, .selectors = &boxes[3],
+};
 static struct ipsp_spd_entry entries[3];
 /* Until success: the SA, then all of two accepts that are logged. */
 static const struct ipsp_step program[] = {
@@ -61,13 +76,16 @@ static void setup(void)
 	boxes[1].flow_lo = 5;
 	boxes[1].flow_hi = 70000;
 	ipsp_selector_any(4, &boxes[2]);
+	boxes[3] = sample_box("fd00::1", "fd00::2", "::", "::1");
 	entries[0] = (struct ipsp_spd_entry){ .id = 0x1122334455667788, .action = IPSP_PROTECT,
 					      .log = true, .action_id = 70, .n_steps = PROGRAM_STEPS,
 					      .steps = program, .n_selectors = 2,
 					      .selectors = &boxes[0] };
 	entries[1] = (struct ipsp_spd_entry){ .id = 2, .action = IPSP_PROTECT, .log = true,
 					      .action_id = 75, .sa_id = 99, .n_selectors = 1,
-					      .selectors = &boxes[2] };
+					      .selectors = &boxes[2], .from_s = 6,
+					      .until_s = UINT64_C(1) << 32 | 7,
+					      .predicate = &predicate };
 	entries[2] = (struct ipsp_spd_entry){ .id = 3, .action = IPSP_DISCARD };
 	lists[0] = (struct ipsp_spd_list){ .ifindex = 7, .dir = IPSP_OUTBOUND, .n_entries = 2,
 					   .entries = &entries[0] };
@@ -128,6 +146,18 @@ static struct record *find(uint16_t type, size_t nth)
 	return NULL;
 }
 
+static void same_predicate(const struct ipsp_predicate *a, const struct ipsp_predicate *b)
+{
+	ck_assert_uint_eq(a->n_nodes, b->n_nodes);
+	ck_assert_uint_eq(a->n_octets, b->n_octets);
+	ck_assert_uint_eq(a->n_ids, b->n_ids);
+	ck_assert_uint_eq(a->n_selectors, b->n_selectors);
+	ck_assert_mem_eq(a->nodes, b->nodes, a->n_nodes * sizeof(*a->nodes));
+	ck_assert_mem_eq(a->octets, b->octets, a->n_octets);
+	ck_assert_mem_eq(a->ids, b->ids, a->n_ids * sizeof(*a->ids));
+	ck_assert_mem_eq(a->selectors, b->selectors, a->n_selectors * sizeof(*a->selectors));
+}
+
 START_TEST(test_a_generation_arrives_as_it_was)
 {
 	struct wire_gen *g = NULL;
@@ -151,7 +181,12 @@ START_TEST(test_a_generation_arrives_as_it_was)
 			ck_assert_uint_eq(a->n_steps, b->n_steps);
 			if (a->n_steps)
 				ck_assert_mem_eq(a->steps, b->steps, a->n_steps * sizeof(*a->steps));
+			ck_assert_uint_eq(a->from_s, b->from_s);
+			ck_assert_uint_eq(a->until_s, b->until_s);
 			ck_assert_uint_eq(a->n_selectors, b->n_selectors);
+			ck_assert(!a->predicate == !b->predicate);
+			if (a->predicate)
+				same_predicate(a->predicate, b->predicate);
 			if (a->n_selectors)
 				ck_assert_mem_eq(a->selectors, b->selectors,
 						 a->n_selectors * sizeof(*a->selectors));
@@ -246,9 +281,22 @@ static const struct {
 	{ "step with flag 4", MSG_GEN_ACTION, 0, 31, 7 },
 	{ "program with fewer steps than it says", MSG_GEN_ACTION, 0, 9, 6 },
 	{ "program with more steps than there may be", MSG_GEN_ACTION, 0, 8, 0xff },
-	{ "more selectors than come", MSG_GEN_ENTRY, 0, 21, 3 },
-	{ "fewer selectors than come", MSG_GEN_ENTRY, 0, 21, 1 },
-	{ "selectors beyond all bounds", MSG_GEN_ENTRY, 0, 18, 0xff },
+	{ "more selectors than come", MSG_GEN_ENTRY, 0, 37, 3 },
+	{ "fewer selectors than come", MSG_GEN_ENTRY, 0, 37, 1 },
+	{ "selectors beyond all bounds", MSG_GEN_ENTRY, 0, 34, 0xff },
+	{ "entry over before it begins", MSG_GEN_ENTRY, 1, 33, 6 },
+	{ "parts of no predicate", MSG_GEN_ENTRY, 0, 45, 1 },
+	{ "more nodes than come", MSG_GEN_ENTRY, 1, 41, 7 },
+	{ "more octets than come", MSG_GEN_ENTRY, 1, 45, 5 },
+	{ "more ids than come", MSG_GEN_ENTRY, 1, 49, 3 },
+	{ "more selectors of a predicate than come", MSG_GEN_ENTRY, 1, 53, 2 },
+	{ "nodes beyond all bounds", MSG_GEN_ENTRY, 1, 38, 0xff },
+	{ "no such array of a predicate", MSG_GEN_PREDICATE, 0, 0, 9 },
+	{ "array of a predicate twice", MSG_GEN_PREDICATE, 1, 0, 1 },
+	{ "no such node", MSG_GEN_PREDICATE, 0, 5, 9 },
+	{ "comparison of no kind", MSG_GEN_PREDICATE, 0, 6, 7 },
+	{ "octets outside their pool", MSG_GEN_PREDICATE, 0, 18, 5 },
+	{ "SAs of a predicate in falling order", MSG_GEN_PREDICATE, 2, 12, 99 },
 	{ "no selectors in a message of them", MSG_GEN_SELECTORS, 0, 1, 0 },
 	{ "selector of family 5", MSG_GEN_SELECTORS, 0, 2, 5 },
 	{ "selector of family 0", MSG_GEN_SELECTORS, 0, 2, 0 },
@@ -285,6 +333,8 @@ START_TEST(test_what_no_sender_of_ours_sends_is_refused)
 	/* SPI 256 is in two octets. */
 	if (strcmp(spoilt[_i].name, "SA with SPI 0") == 0)
 		r->data[31] = 0;
+	if (strcmp(spoilt[_i].name, "entry over before it begins") == 0)
+		r->data[29] = 0;
 	ck_assert_msg(feed(&g) < 0, "%s", spoilt[_i].name);
 }
 END_TEST

@@ -240,7 +240,7 @@ static bool walk_agrees(const struct policy *p, const struct ipsp_flow *f)
 	struct ipsp_spd_iter it;
 	bool sure;
 
-	if (!ipsp_spd_iter_init(&it, p->spd, p->list.ifindex, IPSP_OUTBOUND, f))
+	if (!ipsp_spd_iter_init(&it, p->spd, p->list.ifindex, IPSP_OUTBOUND, f, NULL))
 		return false;
 	for (uint32_t i = 0; i < p->list.n_entries; i++) {
 		enum answer a = model_entry(f, &p->list, i, doubt);
@@ -258,7 +258,7 @@ static bool walk_agrees(const struct policy *p, const struct ipsp_flow *f)
 
 static bool lookup_agrees(const struct policy *p, const struct ipsp_flow *f)
 {
-	struct ipsp_spd_match m = ipsp_spd_lookup(p->spd, p->list.ifindex, IPSP_OUTBOUND, f);
+	struct ipsp_spd_match m = ipsp_spd_lookup(p->spd, p->list.ifindex, IPSP_OUTBOUND, f, NULL);
 	uint32_t doubt = model_doubt(f, &p->list);
 
 	for (uint32_t i = 0; i < p->list.n_entries; i++) {
@@ -324,7 +324,7 @@ START_TEST(test_too_many_prefix_lengths_are_still_looked_up_right)
 		f.family = 6;
 		f.src = random_addr(6);
 		f.dst = random_addr(6);
-		m = ipsp_spd_lookup(spd, 9, IPSP_INBOUND, &f);
+		m = ipsp_spd_lookup(spd, 9, IPSP_INBOUND, &f, NULL);
 		while (i < N && model_entry(&f, &list, i, UINT32_MAX) == NO)
 			i++;
 		if ((m.rule ? m.rule->id : 0) != (i < N ? i + 1 : 0))
@@ -369,7 +369,7 @@ START_TEST(test_a_fragment_is_not_judged_past_an_entry_it_may_match)
 	p.boxes[0][0].dport_lo = fragments[_i].lo;
 	p.boxes[0][0].dport_hi = fragments[_i].hi;
 	policy_build(&p);
-	m = ipsp_spd_lookup(p.spd, 0, IPSP_OUTBOUND, &f);
+	m = ipsp_spd_lookup(p.spd, 0, IPSP_OUTBOUND, &f, NULL);
 	ck_assert_msg(m.result == fragments[_i].result, "%s", fragments[_i].name);
 	ck_assert_uint_eq(m.rule->id, fragments[_i].id);
 	/* A sure entry before it takes the fragment. */
@@ -377,7 +377,7 @@ START_TEST(test_a_fragment_is_not_judged_past_an_entry_it_may_match)
 	ipsp_selector_any(4, &p.boxes[0][0]);
 	p.boxes[1][0].dport_lo = p.boxes[1][0].dport_hi = 53;
 	policy_build(&p);
-	m = ipsp_spd_lookup(p.spd, 0, IPSP_OUTBOUND, &f);
+	m = ipsp_spd_lookup(p.spd, 0, IPSP_OUTBOUND, &f, NULL);
 	ck_assert_int_eq(m.result, IPSP_SPD_RULE);
 	ck_assert_uint_eq(m.rule->id, 1);
 	ipsp_spd_free(p.spd);

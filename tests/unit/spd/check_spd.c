@@ -44,7 +44,7 @@ static struct ipsp_spd *build(const struct ipsp_spd *prev, bool full, uint32_t n
 /* The entry that decides, 0: the default, -1: untouched. */
 static int64_t decides(const struct ipsp_spd *spd, uint32_t ifindex, enum ipsp_dir dir)
 {
-	struct ipsp_spd_match m = ipsp_spd_lookup(spd, ifindex, dir, &packet4);
+	struct ipsp_spd_match m = ipsp_spd_lookup(spd, ifindex, dir, &packet4, NULL);
 
 	ck_assert_int_eq(m.result == IPSP_SPD_NO_POLICY, !ipsp_spd_has_policy(spd, ifindex, dir));
 	return m.result == IPSP_SPD_NO_POLICY ? -1 : m.rule ? (int64_t)m.rule->id : 0;
@@ -293,7 +293,7 @@ static struct seen seen(uint32_t ifindex, uint64_t id)
 
 static void hit(const struct ipsp_spd *spd, uint32_t ifindex, uint32_t bytes)
 {
-	struct ipsp_spd_match m = ipsp_spd_lookup(spd, ifindex, IPSP_OUTBOUND, &packet4);
+	struct ipsp_spd_match m = ipsp_spd_lookup(spd, ifindex, IPSP_OUTBOUND, &packet4, NULL);
 
 	ipsp_spd_hit(m.rule ? m.rule->hits : m.end, bytes);
 }
