@@ -419,6 +419,9 @@ static void parent_message(void *arg, struct chan_msg *m)
 	case MSG_GUARD_TEXT:
 		good = guard_text_came(a, m);
 		break;
+	case MSG_GUARD_COUNTED:
+		good = stats_guard_counted(a, m);
+		break;
 	case MSG_IMPORT:
 		good = import_came(a, m);
 		break;

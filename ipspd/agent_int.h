@@ -173,6 +173,8 @@ int stats_init(struct agent *a);
 void stats_fini(struct agent *a);
 /** STATS_*. @return false: malformed */
 bool stats_message(struct agent *a, const struct chan_msg *m);
+/** GUARD_COUNTED. @return false: malformed */
+bool stats_guard_counted(struct agent *a, const struct chan_msg *m);
 void stats_engine_up(struct agent *a);
 void stats_engine_down(struct agent *a);
 

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -55,6 +56,7 @@ static void ask(struct agent *a)
 	chan_put_u32(&w, ++c->serial);
 	c->engine_asked = a->engine &&
 			  chan_send(a->engine, MSG_STATS_GET, buf, w.len, NULL, 0) == 0;
+	c->guard_asked = chan_send(a->parent, MSG_GUARD_COUNT, buf, w.len, NULL, 0) == 0;
 }
 
 /* Answers all whose question is not younger than the answer. */
@@ -214,6 +216,54 @@ bool stats_message(struct agent *a, const struct chan_msg *m)
 		return take_end(a, m);
 	}
 }
+
+/* ---- the guard's answer ---- */
+
+/* What was dropped, and why, as the engine would say it. */
+static void take_guard_count(struct totals *t, const struct wire_guard_count *g)
+{
+	static const uint16_t reasons[WIRE_GUARD_WHATS] = {
+		[WIRE_GUARD_DISCARDED] = IPSP_REASON_POLICY_DISCARD,
+		[WIRE_GUARD_UNPROTECTED] = IPSP_REASON_POLICY_CLEAR,
+		[WIRE_GUARD_END] = IPSP_REASON_POLICY_DEFAULT,
+		[WIRE_GUARD_FRAGMENT] = IPSP_REASON_POLICY_FRAGMENT,
+		[WIRE_GUARD_HIDDEN] = IPSP_REASON_EXTENSIONS,
+		[WIRE_GUARD_SHORT] = IPSP_REASON_TRUNCATED,
+	};
+	bool good = true;
+
+	if (g->what == WIRE_GUARD_PASSED || g->what == WIRE_GUARD_DISCARDED ||
+	    g->what == WIRE_GUARD_UNPROTECTED ? g->id != 0 : g->what == WIRE_GUARD_END)
+		good = totals_kernel(t, g->ifindex, (enum ipsp_dir)g->dir, g->id, g->packets,
+				     g->bytes, now_s());
+	if (!good)
+		ipspd_log(LOG_ERR, "agent", "%" PRIu64 " packets are not counted: no memory",
+			  g->packets);
+	if (reasons[g->what] != IPSP_REASON_NONE)
+		totals_kernel_drops(t, reasons[g->what], g->packets);
+}
+
+bool stats_guard_counted(struct agent *a, const struct chan_msg *m)
+{
+	struct wire_guard_count got[REPORT_GUARD_MAX];
+	struct counting *c = &a->counting;
+	uint32_t serial;
+	bool more;
+	size_t n;
+
+	if (!report_guard_read(m, &serial, &more, got, &n))
+		return false;
+	/* Each is told once: an answer that comes late counts all the same. */
+	for (size_t i = 0; i < n; i++)
+		take_guard_count(c->totals, &got[i]);
+	if (!more && serial == c->serial) {
+		c->guard_asked = false;
+		settle(a);
+	}
+	return true;
+}
+
+/* ---- the engine comes and goes ---- */
 
 void stats_engine_up(struct agent *a)
 {

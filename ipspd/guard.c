@@ -44,6 +44,7 @@ struct guard {
 	struct guard_sum table;	/* as we left it in the kernel */
 	bool table_is_known;	/* nobody came between our change and our look at it */
 	struct nft_ctx *owner;	/* of the table's twin; NULL: there is none */
+	struct guard_counts *counts;
 };
 
 /* ---- the directory ---- */
@@ -189,10 +190,15 @@ static int apply_table(struct guard *g, const struct guard_view *v, const char *
 	g->table_is_known = false;
 	for (unsigned i = 0; i < LOOKS && !g->table_is_known; i++) {
 		bool looked = guard_look(&before, why) == 0;
+		const char *uncounted = "";
+
+		/* What it cannot read is lost to the counters, and no reason not to go on. */
+		(void)guard_counts_read(g->counts, &uncounted);
 		int rc = guard_table_apply(v, why);
 
 		if (rc < 0)
 			return rc;
+		guard_counts_anew(g->counts);
 		looked = looked && guard_look(&after, why) == 0;
 		g->table_is_known = looked && after.commits == before.commits + 1;
 		if (!looked)
@@ -352,6 +358,16 @@ int guard_change(struct guard *g, uint32_t keep_serial, struct guard_layer *laye
 	return 0;
 }
 
+void guard_count(struct guard *g, void (*each)(void *arg, const struct wire_guard_count *c),
+		 void *arg)
+{
+	const char *why = "";
+
+	if (guard_counts_read(g->counts, &why) < 0)
+		ipspd_log(LOG_WARNING, "guard", "its counters cannot be read: %s", why);
+	guard_counts_take(g->counts, each, arg);
+}
+
 char *guard_show(struct guard *g)
 {
 	char *nft = guard_table_show(), *route = guard_route_show(), *text = NULL;
@@ -396,8 +412,10 @@ int guard_open(int statedir_fd, struct guard **out)
 	if (!g)
 		return -ENOMEM;
 	g->lock_fd = -1;
-	int rc = open_dir(statedir_fd, true, &g->dir_fd);
+	g->counts = guard_counts_new();
+	int rc = g->counts ? open_dir(statedir_fd, true, &g->dir_fd) : -ENOMEM;
 	if (rc < 0) {
+		guard_counts_free(g->counts);
 		free(g);
 		return rc;
 	}
@@ -419,6 +437,7 @@ void guard_free(struct guard *g)
 	if (!g)
 		return;
 	guard_table_disown(g->owner);
+	guard_counts_free(g->counts);
 	layers_free(g->layers, g->n_layers);
 	if (g->lock_fd >= 0)
 		close(g->lock_fd);

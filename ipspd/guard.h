@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ipspd/report.h"
 #include "ipspd/wire.h"
 
 #define GUARD_LAYERS_MAX 8
@@ -99,6 +100,14 @@ int guard_change(struct guard *g, uint32_t keep_serial, struct guard_layer *laye
 
 /** The guard as the kernel has it, as text for people. Caller frees. NULL: no memory */
 char *guard_show(struct guard *g);
+
+/**
+ * What the guard's rules have decided since this was last called, however often the table was written
+ * meanwhile; but for packets that were decided in the moment of a writing.
+ * @param each  called for each count that is not 0
+ */
+void guard_count(struct guard *g, void (*each)(void *arg, const struct wire_guard_count *c),
+		 void *arg);
 
 /**
  * Takes the guard away: table, rules, routes, saved file. Opens the machine.

@@ -42,7 +42,7 @@ static bool flatten(const struct ipsp_spd_list *l, struct guard_boxes *out)
 			out->items[out->n++] = (struct guard_box){
 				.pass = e->action == IPSP_BYPASS,
 				.discard = e->action == IPSP_DISCARD,
-				.log_id = e->log ? e->id : 0, .s = e->selectors[j],
+				.id = e->id, .log = e->log, .s = e->selectors[j],
 			};
 	}
 	return true;
@@ -56,6 +56,7 @@ static bool merge_run(const struct guard_box *run, size_t n, size_t max, struct 
 		      size_t *n_to)
 {
 	struct guard_pairs pairs = { NULL, 0, 0 };
+	bool discard = true;
 
 	*n_to = n;
 	if (n <= max) {
@@ -69,8 +70,10 @@ static bool merge_run(const struct guard_box *run, size_t n, size_t max, struct 
 		}
 	}
 	guard_pairs_reduce(&pairs, max);
+	for (size_t i = 0; i < n; i++)
+		discard &= run[i].discard;
 	for (size_t i = 0; i < pairs.n; i++) {
-		to[i] = (struct guard_box){ .pass = false };
+		to[i] = (struct guard_box){ .pass = false, .discard = discard };
 		guard_pair_box(&pairs.items[i], &to[i].s);
 	}
 	*n_to = pairs.n;

@@ -12,7 +12,8 @@
 struct guard_box {
 	bool pass;	/* BYPASS; else PROTECT or DISCARD */
 	bool discard;	/* DISCARD */
-	uint64_t log_id;	/* of the entry, if its packets are logged; 0: they are not */
+	uint64_t id;		/* of the entry; 0: it has grown beyond one entry's packets */
+	bool log;		/* the entry says so */
 	struct ipsp_selector s;
 };
 

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "ipspd/guard.h"
 #include "ipspd/guard_pairs.h"
@@ -62,6 +63,24 @@ int guard_table_remove(const char **why);
 
 /** Looks at the table. @return 0; -EAGAIN: it was never still; -errno; with *why */
 int guard_look(struct guard_sum *out, const char **why);
+
+/* ipspd/guard_count.c */
+
+struct guard_counts;
+
+/** NULL: no memory */
+struct guard_counts *guard_counts_new(void);
+/** NULL is fine. */
+void guard_counts_free(struct guard_counts *c);
+/** Writes the comment by which a rule's counter is known: guard_nft.c. id, ifindex: see the struct. */
+void guard_counts_mark(FILE *f, uint8_t what, uint64_t id, uint32_t ifindex, uint8_t dir);
+/** Reads the kernel's counters. @return 0 or -errno with *why; what was not read is so next time */
+int guard_counts_read(struct guard_counts *c, const char **why);
+/** The table was written: the kernel counts from nothing. */
+void guard_counts_anew(struct guard_counts *c);
+/** Gives away what was read since the last call, and forgets rules that are gone. */
+void guard_counts_take(struct guard_counts *c,
+		       void (*each)(void *arg, const struct wire_guard_count *one), void *arg);
 
 /* ipspd/guard_route.c */
 

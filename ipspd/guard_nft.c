@@ -12,7 +12,8 @@
  * outbound. A box is written exactly where nft can say it; fragments and headers that hide what a box
  * asks for are dropped when they might be meant (RFC 4301 section 7). Never writes a rule that passes
  * more than a BYPASS box. Logging has rules of its own, before the verdicts', which it never changes;
- * only the newest layer logs, so that a packet is logged once.
+ * only the newest layer logs, so that a packet is logged once. Rules that decide count, and say for
+ * whom (ipspd/guard_count.c): drops in each layer, as they end there, passes in the newest alone.
  */
 #include "config.h"
 
@@ -29,6 +30,14 @@
 
 #define HAVE_PORTS "{ 6, 17, 33, 132, 136 }"	/* TCP, UDP, DCCP, SCTP, UDP-Lite */
 #define PROTO_AH 51
+
+/* Whose rules are written: packets are counted, and logged, for it. */
+struct origin {
+	uint32_t ifindex;
+	uint8_t dir;
+	bool newest;	/* of the layer that has all packets that pass */
+	bool log;
+};
 
 /* How much of a packet a chain can see. */
 enum sight {
@@ -167,49 +176,73 @@ static void put_log(FILE *f, const struct guard_box *b)
 	unsigned action = b->pass ? IPSP_BYPASS : b->discard ? IPSP_DISCARD : IPSP_PROTECT;
 
 	fprintf(f, "limit rate %d/second burst %d packets log prefix \"%" PRIx64 " %u\" group %d\n",
-		IPSPD_LOG_RATE, IPSPD_LOG_BURST, b->log_id, action, IPSPD_LOG_GROUP);
+		IPSPD_LOG_RATE, IPSPD_LOG_BURST, b->id, action, IPSPD_LOG_GROUP);
+}
+
+static void put_drop(FILE *f, const struct origin *o, enum wire_guard_what what, uint64_t id)
+{
+	fputs("counter drop", f);
+	guard_counts_mark(f, (uint8_t)what, id, o->ifindex, o->dir);
+	fputc('\n', f);
+}
+
+static void put_verdict(FILE *f, const struct guard_box *b, const struct origin *o,
+			bool is_fragment)
+{
+	if (!b->pass) {
+		put_drop(f, o, is_fragment ? WIRE_GUARD_FRAGMENT :
+			 b->discard ? WIRE_GUARD_DISCARDED : WIRE_GUARD_UNPROTECTED, b->id);
+		return;
+	}
+	fputs("counter return", f);
+	if (o->newest)
+		guard_counts_mark(f, WIRE_GUARD_PASSED, b->id, o->ifindex, o->dir);
+	fputc('\n', f);
 }
 
 /* What is beyond the limit is not logged, and gets its verdict all the same: hence two rules. */
-static void put_part(FILE *f, const struct guard_box *b,
+static void put_part(FILE *f, const struct guard_box *b, const struct origin *o,
 		     bool (*match)(FILE *f, const struct guard_box *b))
 {
-	if (b->log_id && match(f, b))
+	if (o->log && b->log && b->id && match(f, b))
 		put_log(f, b);
 	if (match(f, b))
-		fputs(b->pass ? "counter return\n" : "counter drop\n", f);
+		put_verdict(f, b, o, match == match_fragments);
 }
 
-static void put_box(FILE *f, const struct guard_box *b)
+static void put_box(FILE *f, const struct guard_box *b, const struct origin *o)
 {
 	if (!ipsp_selector_has_ports(&b->s)) {
-		put_part(f, b, match_whole);
+		put_part(f, b, o, match_whole);
 		return;
 	}
-	put_part(f, b, match_fragments);
-	put_part(f, b, match_with_ports);
-	put_part(f, b, match_without_ports);
+	put_part(f, b, o, match_fragments);
+	put_part(f, b, o, match_with_ports);
+	put_part(f, b, o, match_without_ports);
 }
 
 /* ---- one list ---- */
 
 /* RFC 4861: without it no neighbour is found; a router never forwards it (hop limit 255). */
-static void put_end(FILE *f)
+static void put_end(FILE *f, const struct origin *o)
 {
-	fputs("\t\ticmpv6 type 133-137 ip6 hoplimit 255 return\n\t\tcounter drop\n\t}\n", f);
+	fputs("\t\ticmpv6 type 133-137 ip6 hoplimit 255 return\n\t\t", f);
+	put_drop(f, o, WIRE_GUARD_END, 0);
+	fputs("\t}\n", f);
 }
 
 static void put_boxes_chain(FILE *f, const char *name, const char *suffix,
-			    const struct guard_boxes *boxes, enum sight sight)
+			    const struct guard_boxes *boxes, const struct origin *o,
+			    enum sight sight)
 {
 	fprintf(f, "\tchain %s_%s {\n", name, suffix);
 	for (size_t i = 0; i < boxes->n; i++) {
 		if (sight == SEES_ALL)
-			put_box(f, &boxes->items[i]);
+			put_box(f, &boxes->items[i], o);
 		else
-			put_part(f, &boxes->items[i], match_ah6);
+			put_part(f, &boxes->items[i], o, match_ah6);
 	}
-	put_end(f);
+	put_end(f, o);
 }
 
 /* Does the box name a protocol of ours, and not just everything? */
@@ -229,13 +262,13 @@ static bool names_own_protocol(const struct ipsp_selector *s)
  * ESP, AH and IKE addressed to ourselves are judged by SAs, not by selectors, unless an entry that
  * names them says otherwise.
  */
-static void put_own_protocols(FILE *f, const struct guard_boxes *boxes)
+static void put_own_protocols(FILE *f, const struct guard_boxes *boxes, const struct origin *o)
 {
 	for (size_t i = 0; i < boxes->n; i++) {
 		const struct guard_box *b = &boxes->items[i];
 
 		if ((b->pass || b->discard) && names_own_protocol(&b->s))
-			put_box(f, b);
+			put_box(f, b, o);
 	}
 	fputs("\t\tmeta l4proto { 50, 51 } fib daddr type local return\n"
 	      "\t\tip6 nexthdr 51 fib daddr type local return\n"
@@ -243,7 +276,7 @@ static void put_own_protocols(FILE *f, const struct guard_boxes *boxes)
 }
 
 /* IPv6 headers may hide the protocol from nft: sorts those packets out before any box is asked. */
-static void put_sorting(FILE *f, const char *name, char next)
+static void put_sorting(FILE *f, const char *name, const struct origin *o, char next)
 {
 	static const char *const before_ah[] = { "ip6", "hbh", "rt", "dst", "frag" };
 
@@ -251,25 +284,28 @@ static void put_sorting(FILE *f, const char *name, char next)
 	for (size_t i = 0; i < sizeof(before_ah) / sizeof(before_ah[0]); i++)
 		fprintf(f, "\t\t%s nexthdr 51 goto %s_ah\n", before_ah[i], name);
 	/* True of every packet whose protocol can be found. */
-	fprintf(f, "\t\tmeta l4proto { 0-255 } goto %s_%c\n\t\tcounter drop\n", name, next);
+	fprintf(f, "\t\tmeta l4proto { 0-255 } goto %s_%c\n\t\t", name, next);
+	put_drop(f, o, WIRE_GUARD_HIDDEN, 0);
 }
 
 /*
  * Drops what is too short for the ports its protocol has, and not a later fragment: a box that asks
  * for ports would miss it, and the next one might pass it.
  */
-static void put_ports_chain(FILE *f, const char *name)
+static void put_ports_chain(FILE *f, const char *name, const struct origin *o)
 {
 	fprintf(f, "\tchain %s_p {\n", name);
 	fprintf(f, "\t\tip frag-off & 0x1fff != 0 goto %s_m\n", name);
 	fprintf(f, "\t\tfrag frag-off != 0 goto %s_m\n", name);
 	fprintf(f, "\t\tmeta l4proto != " HAVE_PORTS " goto %s_m\n", name);
 	/* True of every packet that has one. */
-	fprintf(f, "\t\tth dport { 0-65535 } goto %s_m\n\t\tcounter drop\n\t}\n", name);
+	fprintf(f, "\t\tth dport { 0-65535 } goto %s_m\n\t\t", name);
+	put_drop(f, o, WIRE_GUARD_SHORT, 0);
+	fputs("\t}\n", f);
 }
 
 static bool put_list(FILE *f, const struct ipsp_spd_list *l, const char *name, size_t max,
-		     bool log)
+		     const struct origin *o)
 {
 	struct guard_boxes boxes;
 	bool beyond = false, ports = false;
@@ -279,19 +315,17 @@ static bool put_list(FILE *f, const struct ipsp_spd_list *l, const char *name, s
 	for (size_t i = 0; i < boxes.n; i++) {
 		beyond |= boxes.items[i].s.family == 6 && asks_beyond_addresses(&boxes.items[i].s);
 		ports |= ipsp_selector_has_ports(&boxes.items[i].s);
-		if (!log)
-			boxes.items[i].log_id = 0;
 	}
-	put_boxes_chain(f, name, "m", &boxes, SEES_ALL);
+	put_boxes_chain(f, name, "m", &boxes, o, SEES_ALL);
 	if (beyond)
-		put_boxes_chain(f, name, "ah", &boxes, SEES_AH6);
+		put_boxes_chain(f, name, "ah", &boxes, o, SEES_AH6);
 	if (ports)
-		put_ports_chain(f, name);
+		put_ports_chain(f, name, o);
 	fprintf(f, "\tchain %s {\n", name);
 	if (l->dir == IPSP_INBOUND)
-		put_own_protocols(f, &boxes);
+		put_own_protocols(f, &boxes, o);
 	if (beyond)
-		put_sorting(f, name, ports ? 'p' : 'm');
+		put_sorting(f, name, o, ports ? 'p' : 'm');
 	else
 		fprintf(f, "\t\tgoto %s_%c\n", name, ports ? 'p' : 'm');
 	fputs("\t}\n", f);
@@ -348,17 +382,19 @@ static bool put_layer(FILE *f, const struct guard_view *v, bool logs, size_t lay
 		      size_t total)
 {
 	const struct wire_gen *g = v->layers[layer].gen;
-	bool log = logs && layer + 1 == v->n_layers;
+	bool newest = layer + 1 == v->n_layers;
 
 	for (size_t i = 0; i < g->n_lists; i++) {
 		const struct ipsp_spd_list *l = &g->lists[i];
 		size_t n = guard_boxes_count(l);
 		size_t max = total <= GUARD_BOXES_MAX ? n : GUARD_BOXES_MAX * n / total;
+		const struct origin o = { .ifindex = l->ifindex, .dir = l->dir, .newest = newest,
+					  .log = logs && newest };
 		char name[48];
 
 		snprintf(name, sizeof(name), "l%zu_%s_%" PRIu32, layer, dir_name(l->dir),
 			 l->ifindex);
-		if (!put_list(f, l, name, max > 8 ? max : 8, log))
+		if (!put_list(f, l, name, max > 8 ? max : 8, &o))
 			return false;
 	}
 	put_dispatch(f, g, layer, IPSP_INBOUND);

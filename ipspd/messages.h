@@ -63,6 +63,9 @@ enum ipspd_message {
 	MSG_LOG_LEVEL,		/* parent to child: u8 priority to log up to; agent to parent: wanted */
 	MSG_GUARD_RESTORED,	/* parent to agent: u64 how often the guard was put back so far */
 	MSG_GEN_REFUSED,	/* engine to agent: u64 generation, u8 enum ipsp_err: nothing changed */
+	MSG_GUARD_COUNT,	/* agent to parent: u32 serial: what has the guard decided since? */
+	MSG_GUARD_COUNTED,	/* to agent: u32 serial, u8 1 when more follows, u16 count, then so
+				 * many struct wire_guard_count */
 	MSG_IMPORT_START,	/* agent to parent: u32 serial, u8 1: it may use the network, u32 seconds */
 	MSG_IMPORT_STOP,	/* agent to parent: u32 serial: it is not wanted any more */
 	MSG_GEN_PREDICATE,	/* after its entry: u8 which array, u32 count, so many more of it */

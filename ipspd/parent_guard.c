@@ -149,6 +149,44 @@ static bool show(struct parent *p, const struct chan_msg *m)
 	return true;
 }
 
+/* Counts on their way to the agent. */
+struct counted {
+	struct parent *parent;
+	uint32_t serial;
+	size_t n;
+	struct wire_guard_count items[REPORT_GUARD_MAX];
+};
+
+static void send_counted(struct counted *c, bool more)
+{
+	int rc = report_guard_send(c->parent->agent.chan, c->serial, more, c->items, c->n);
+
+	if (rc < 0)
+		ipspd_log(LOG_ERR, "guard", "counters do not reach the agent: %s", strerror(-rc));
+	c->n = 0;
+}
+
+static void add_counted(void *arg, const struct wire_guard_count *one)
+{
+	struct counted *c = (struct counted *)arg;
+
+	if (c->n == REPORT_GUARD_MAX)
+		send_counted(c, true);
+	c->items[c->n++] = *one;
+}
+
+static bool count(struct parent *p, const struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	struct counted c = { .parent = p, .serial = chan_get_u32(&r) };
+
+	if (!chan_reader_done(&r))
+		return false;
+	guard_count(p->guard, add_counted, &c);
+	send_counted(&c, false);
+	return true;
+}
+
 bool parent_guard_message(struct parent *p, const struct chan_msg *m)
 {
 	switch (m->type) {
@@ -160,6 +198,8 @@ bool parent_guard_message(struct parent *p, const struct chan_msg *m)
 		return commit(p, m);
 	case MSG_GUARD_SHOW:
 		return show(p, m);
+	case MSG_GUARD_COUNT:
+		return count(p, m);
 	case MSG_GEN_LIST:
 	case MSG_GEN_ENTRY:
 	case MSG_GEN_PREDICATE:

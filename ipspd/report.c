@@ -12,6 +12,7 @@
 
 #define ENTRY_SIZE (8 + 4 + 1 + 8 + 8)
 #define SA_SIZE (8 + 8 + 4 + 1 + 1 + 8 * 8)
+#define GUARD_SIZE (1 + 8 + 4 + 1 + 8 + 8)
 #define COUNTED (4 + 2)		/* before them: serial, how many */
 
 _Static_assert(COUNTED + REPORT_ENTRIES_MAX * ENTRY_SIZE <= CHAN_PAYLOAD_MAX, "fits a message");
@@ -113,6 +114,54 @@ bool report_sas_read(const struct chan_msg *m, uint32_t *serial,
 		s[i].age_s = chan_get_u64(&r);
 		s[i].idle_s = chan_get_u64(&r);
 		if (s[i].id == 0 || s[i].state < 1 || s[i].state > 4)
+			return false;
+	}
+	return chan_reader_done(&r);
+}
+
+int report_guard_send(struct chan *c, uint32_t serial, bool more, const struct wire_guard_count *s,
+		      size_t n)
+{
+	uint8_t buf[COUNTED + 1 + REPORT_GUARD_MAX * GUARD_SIZE];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	if (n > REPORT_GUARD_MAX)
+		return -EMSGSIZE;
+	chan_put_u32(&w, serial);
+	chan_put_u8(&w, more);
+	chan_put_u16(&w, (uint16_t)n);
+	for (size_t i = 0; i < n; i++) {
+		chan_put_u8(&w, s[i].what);
+		chan_put_u64(&w, s[i].id);
+		chan_put_u32(&w, s[i].ifindex);
+		chan_put_u8(&w, s[i].dir);
+		chan_put_u64(&w, s[i].packets);
+		chan_put_u64(&w, s[i].bytes);
+	}
+	return chan_send(c, MSG_GUARD_COUNTED, buf, w.len, NULL, 0);
+}
+
+bool report_guard_read(const struct chan_msg *m, uint32_t *serial, bool *more,
+		       struct wire_guard_count s[REPORT_GUARD_MAX], size_t *n)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	uint8_t flag;
+
+	*serial = chan_get_u32(&r);
+	flag = chan_get_u8(&r);
+	*n = chan_get_u16(&r);
+	if (flag > 1 || *n > REPORT_GUARD_MAX)
+		return false;
+	*more = flag;
+	for (size_t i = 0; i < *n; i++) {
+		s[i].what = chan_get_u8(&r);
+		s[i].id = chan_get_u64(&r);
+		s[i].ifindex = chan_get_u32(&r);
+		s[i].dir = chan_get_u8(&r);
+		s[i].packets = chan_get_u64(&r);
+		s[i].bytes = chan_get_u64(&r);
+		if (s[i].what == 0 || s[i].what >= WIRE_GUARD_WHATS ||
+		    (s[i].dir != IPSP_INBOUND && s[i].dir != IPSP_OUTBOUND))
 			return false;
 	}
 	return chan_reader_done(&r);

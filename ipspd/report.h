@@ -43,6 +43,30 @@ struct wire_sa_stats {
 
 #define REPORT_NEVER_USED UINT64_MAX	/* not in this engine */
 
+/** What a rule of the guard's decides about packets it counts. */
+enum wire_guard_what {
+	WIRE_GUARD_PASSED = 1,		/* BYPASS */
+	WIRE_GUARD_DISCARDED,		/* DISCARD */
+	WIRE_GUARD_UNPROTECTED,		/* PROTECT: dropped, as it is in the clear */
+	WIRE_GUARD_END,			/* no entry matches: dropped */
+	WIRE_GUARD_FRAGMENT,		/* hides ports that an entry asks for: dropped */
+	WIRE_GUARD_HIDDEN,		/* its headers hide its protocol: dropped */
+	WIRE_GUARD_SHORT,		/* too short for its ports: dropped */
+	WIRE_GUARD_WHATS
+};
+
+/** Packets that the guard has decided since it was last asked. */
+struct wire_guard_count {
+	uint8_t what;			/* enum wire_guard_what */
+	uint64_t id;			/* of the entry; 0: it is nobody's, or of several entries */
+	uint32_t ifindex;		/* of the list */
+	uint8_t dir;			/* enum ipsp_dir */
+	uint64_t packets;
+	uint64_t bytes;
+};
+
+#define REPORT_GUARD_MAX 512	/* in one message */
+
 enum wire_event_kind {
 	WIRE_EVENT_PACKET = 1,		/* an entry with log matched */
 	WIRE_EVENT_SA = 2,		/* an SA changed state; reason is its new state */
@@ -64,6 +88,8 @@ struct wire_event {
 /** Each sends one message, of at most as many as one may hold; @return what chan_send says. */
 int report_entries_send(struct chan *c, uint32_t serial, const struct wire_entry_stats *s, size_t n);
 int report_sas_send(struct chan *c, uint32_t serial, const struct wire_sa_stats *s, size_t n);
+int report_guard_send(struct chan *c, uint32_t serial, bool more, const struct wire_guard_count *s,
+		      size_t n);
 int report_event_send(struct chan *c, const struct wire_event *e);
 
 /** Each reads. @return false: malformed */
@@ -71,6 +97,8 @@ bool report_entries_read(const struct chan_msg *m, uint32_t *serial,
 			 struct wire_entry_stats s[REPORT_ENTRIES_MAX], size_t *n);
 bool report_sas_read(const struct chan_msg *m, uint32_t *serial,
 		     struct wire_sa_stats s[REPORT_SAS_MAX], size_t *n);
+bool report_guard_read(const struct chan_msg *m, uint32_t *serial, bool *more,
+		       struct wire_guard_count s[REPORT_GUARD_MAX], size_t *n);
 bool report_event_read(const struct chan_msg *m, struct wire_event *e);
 
 #endif

@@ -27,6 +27,8 @@ static void read_others(const uint8_t *data, size_t len)
 	struct chan_msg m = { .data = data, .len = len };
 	static struct wire_entry_stats entries[REPORT_ENTRIES_MAX];
 	static struct wire_sa_stats sas[REPORT_SAS_MAX];
+	static struct wire_guard_count counts[REPORT_GUARD_MAX];
+	bool more;
 	struct wire_event event;
 	struct agent_start agent;
 	struct engine_start engine;
@@ -37,6 +39,8 @@ static void read_others(const uint8_t *data, size_t len)
 	if (report_entries_read(&m, &serial, entries, &n) && n > REPORT_ENTRIES_MAX)
 		abort();
 	if (report_sas_read(&m, &serial, sas, &n) && n > REPORT_SAS_MAX)
+		abort();
+	if (report_guard_read(&m, &serial, &more, counts, &n) && n > REPORT_GUARD_MAX)
 		abort();
 	if (report_event_read(&m, &event) && event.packet_len > REPORT_PACKET_MAX)
 		abort();
