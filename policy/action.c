@@ -1,5 +1,7 @@
 /*
  * policy/action.c - actions of rules, and manual SAs of a generation: see action.h.
+ *
+ * A compound action is written down as a program, by a walk with a stack of POL_DEPTH_MAX levels.
  */
 #include "policy/action.h"
 
@@ -7,25 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ipsp/program.h"
 #include "mibs/schema_gen.h"
 #include "policy/ids.h"
+#include "policy/program.h"
 #include "policy/sa.h"
 
-/* Subactions that one rule's action may have in all. */
-#define SUBACTIONS_MAX 1024
-
-static void discard(struct pol_decision *out, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void discard(struct pol_decision *out, const char *fmt, ...)
-{
-	va_list ap;
-
-	*out = (struct pol_decision){ .action = IPSP_DISCARD };
-	va_start(ap, fmt);
-	vsnprintf(out->reason, sizeof(out->reason), fmt, ap);
-	va_end(ap);
-}
+#define PRE(column) MIB_COL(ipsaSaPreconfiguredActionTable, column)
 
 static bool add_sa(struct pol_build *b, const struct mib_row *r, struct ipsp_sa_config *sa)
 {
@@ -71,137 +61,319 @@ bool pol_action_sas(struct pol_build *b)
 	return ok;
 }
 
-static bool protect(struct pol_build *b, const struct mib_row *r, enum ipsp_dir dir,
-		    struct pol_decision *out)
+/* ---- one action ---- */
+
+/* An action as a step, and why it cannot be done. */
+struct act {
+	struct ipsp_step step;
+	char reason[180];
+};
+
+static void cannot(struct act *a, enum ipsp_step_kind kind, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void cannot(struct act *a, enum ipsp_step_kind kind, const char *fmt, ...)
 {
-	struct pol_origin *origin;
+	va_list ap;
+
+	a->step = (struct ipsp_step){ .kind = (uint8_t)kind };
+	va_start(ap, fmt);
+	vsnprintf(a->reason, sizeof(a->reason), fmt, ap);
+	va_end(ap);
+}
+
+static bool protect(struct pol_build *b, const struct mib_row *r, enum ipsp_dir dir, struct act *out)
+{
+	const struct pol_origin *origin;
 	char name[POL_ROW_TEXT];
 
 	if (pol_sa_dir(r) != dir) {
-		discard(out, "uses %s, which is an %s SA, in an %s group: its packets are dropped",
-			pol_row_name(r, name), dir == IPSP_INBOUND ? "outbound" : "inbound",
-			dir == IPSP_INBOUND ? "inbound" : "outbound");
+		cannot(out, IPSP_STEP_FAIL, "uses %s, which is an %s SA, in an %s group: its packets "
+		       "are dropped", pol_row_name(r, name),
+		       dir == IPSP_INBOUND ? "outbound" : "inbound",
+		       dir == IPSP_INBOUND ? "inbound" : "outbound");
 		return true;
 	}
 	origin = pol_build_origin(b, r);
 	if (!origin)
 		return false;
-	*out = (struct pol_decision){ .action = IPSP_PROTECT, .sa_id = origin->sa_id };
 	if (origin->sa_id == 0)
-		snprintf(out->reason, sizeof(out->reason),
-			 "uses %s, which is not in force: its packets are dropped",
-			 pol_row_name(r, name));
+		cannot(out, IPSP_STEP_PROTECT,
+		       "uses %s, which is not in force: its packets are dropped",
+		       pol_row_name(r, name));
+	out->step = (struct ipsp_step){
+		.kind = IPSP_STEP_PROTECT, .sa_id = origin->sa_id, .action_id = origin->id,
+		.log = pol_row_truth(r, PRE(ipsaSaPreActDoActionLogging), false),
+	};
 	return true;
 }
 
 /* The action of one pointer that is no compound action. */
 static bool simple(struct pol_build *b, const struct pol_target *t, enum ipsp_dir dir,
-		   struct pol_decision *out)
+		   struct act *out)
 {
 	const struct {
 		const struct mib_column *scalar;
-		enum ipsp_action action;
+		enum ipsp_step_kind kind;
 		bool log;
 	} statics[] = {
-		{ MIB_COL(spdStaticActions, spdDropAction), IPSP_DISCARD, false },
-		{ MIB_COL(spdStaticActions, spdDropActionLog), IPSP_DISCARD, true },
-		{ MIB_COL(spdStaticActions, spdAcceptAction), IPSP_BYPASS, false },
-		{ MIB_COL(spdStaticActions, spdAcceptActionLog), IPSP_BYPASS, true },
+		{ MIB_COL(spdStaticActions, spdDropAction), IPSP_STEP_DISCARD, false },
+		{ MIB_COL(spdStaticActions, spdDropActionLog), IPSP_STEP_DISCARD, true },
+		{ MIB_COL(spdStaticActions, spdAcceptAction), IPSP_STEP_BYPASS, false },
+		{ MIB_COL(spdStaticActions, spdAcceptActionLog), IPSP_STEP_BYPASS, true },
+		/* Refusing with an answer is IKE's; without it the packet is not taken. */
+		{ MIB_COL(ipiaStaticActions, ipiaRejectIKEAction), IPSP_STEP_DISCARD, false },
+		{ MIB_COL(ipiaStaticActions, ipiaRejectIKEActionLog), IPSP_STEP_DISCARD, true },
 	};
 
-	for (size_t i = 0; t->scalar && i < sizeof(statics) / sizeof(statics[0]); i++)
-		if (t->scalar == statics[i].scalar) {
-			*out = (struct pol_decision){ .action = statics[i].action,
-						      .log = statics[i].log };
-			return true;
-		}
-	if (t->table == &mib_t_ipiaIkeActionTable || t->table == &mib_t_ipiaIpsecActionTable ||
-	    t->table == &mib_t_ipiaStaticActions) {
-		discard(out, "needs IKE, which this version does not do yet: its packets are "
-			"dropped");
+	out->reason[0] = '\0';
+	for (size_t i = 0; t->scalar && i < sizeof(statics) / sizeof(statics[0]); i++) {
+		const struct pol_origin *origin = NULL;
+
+		if (t->scalar != statics[i].scalar)
+			continue;
+		/* Its name is wanted by reports alone. */
+		if (statics[i].log && !(origin = pol_build_scalar(b, t->scalar)))
+			return false;
+		out->step = (struct ipsp_step){ .kind = (uint8_t)statics[i].kind,
+						.log = statics[i].log,
+						.action_id = origin ? origin->id : 0 };
 		return true;
 	}
-	if (t->table == &mib_t_ipsaSaPreconfiguredActionTable && t->row)
+	if (t->table == &mib_t_ipiaIkeActionTable || t->table == &mib_t_ipiaIpsecActionTable)
+		cannot(out, IPSP_STEP_FAIL,
+		       "needs IKE, which this version does not do yet: its packets are dropped");
+	else if (t->table == &mib_t_ipsaSaPreconfiguredActionTable && t->row)
 		return protect(b, t->row, dir, out);
-	discard(out, "names an action that is not there or not active: its packets are dropped");
+	else
+		cannot(out, IPSP_STEP_DISCARD,
+		       "names an action that is not there or not active: its packets are dropped");
 	return true;
 }
 
-/* One compound action whose subactions are being walked. */
+/* ---- several ---- */
+
+/* A compound action whose subactions are being walked. */
 struct level {
 	struct mib_oid prefix;
 	struct pol_walk walk;
+	uint32_t step;
 };
 
-/* Walks all subactions, depth first, until two have decided. */
+/* What makes a program of a compound action. */
+struct assembly {
+	struct pol_build *b;
+	enum ipsp_dir dir;
+	struct pol_decision *out;	/* its steps grow */
+	struct level levels[POL_DEPTH_MAX];
+	unsigned depth;
+	uint32_t actions;		/* steps that are no compound */
+	struct act last;		/* of them */
+	char reason[180];		/* of the first action that cannot be done */
+};
+
+static void discard(struct pol_decision *out, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void discard(struct pol_decision *out, const char *fmt, ...)
+{
+	va_list ap;
+
+	out->action = IPSP_DISCARD;
+	out->log = false;
+	out->action_id = out->sa_id = 0;
+	out->n_steps = 0;
+	va_start(ap, fmt);
+	vsnprintf(out->reason, sizeof(out->reason), fmt, ap);
+	va_end(ap);
+}
+
+static bool add_step(struct pol_decision *out, const struct ipsp_step *step)
+{
+	if (out->n_steps == IPSP_STEPS_MAX) {
+		discard(out, "has a compound action with more than %d subactions: its packets are "
+			"dropped", IPSP_STEPS_MAX - 1);
+		return false;
+	}
+	out->steps[out->n_steps++] = *step;
+	return true;
+}
+
+/* False: the rule discards, and says why. */
+static bool enter(struct assembly *a, const struct mib_row *compound)
+{
+	static const enum ipsp_step_kind kinds[] = {
+		[1] = IPSP_STEP_ALL, [2] = IPSP_STEP_UNTIL_SUCCESS, [3] = IPSP_STEP_UNTIL_FAILURE,
+	};
+	const int64_t strategy = mib_row_number(compound,
+						MIB_COL(spdCompoundActionTable,
+							spdCompActExecutionStrategy), 0);
+	const struct ipsp_step step = {
+		.kind = (uint8_t)kinds[strategy >= 1 && strategy <= 3 ? strategy : 2],
+	};
+	struct level *l = &a->levels[a->depth];
+
+	if (a->depth == POL_DEPTH_MAX) {
+		discard(a->out, "nests compound actions more than %d deep: its packets are dropped",
+			POL_DEPTH_MAX);
+		return false;
+	}
+	l->step = a->out->n_steps;
+	if (!add_step(a->out, &step))
+		return false;
+	mib_row_index_copy(compound, &l->prefix);
+	l->walk = (struct pol_walk){ .view = pol_build_view(a->b), .prefix = &l->prefix,
+				     .table = &mib_t_spdSubactionsTable, .with_lost = true };
+	a->depth++;
+	return true;
+}
+
+enum step_result { STEP_OK, STEP_DISCARDS, STEP_NO_MEMORY };
+
+static enum step_result subaction(struct assembly *a, const struct mib_row *sub)
+{
+	char name[POL_ROW_TEXT];
+	struct pol_target t;
+
+	/* Without it, the others might decide otherwise than all of them did. */
+	if (mib_row_lost(sub)) {
+		discard(a->out, "uses %s, which is lost: its packets are dropped",
+			pol_row_name(sub, name));
+		return STEP_DISCARDS;
+	}
+	pol_target_of(pol_build_view(a->b), sub,
+		      MIB_COL(spdSubactionsTable, spdSubActSubActionName), &t);
+	if (t.table == &mib_t_spdCompoundActionTable && t.row)
+		return enter(a, t.row) ? STEP_OK : STEP_DISCARDS;
+	if (!simple(a->b, &t, a->dir, &a->last))
+		return STEP_NO_MEMORY;
+	if (a->last.reason[0] != '\0' && a->reason[0] == '\0')
+		memcpy(a->reason, a->last.reason, sizeof(a->reason));
+	a->actions++;
+	return add_step(a->out, &a->last.step) ? STEP_OK : STEP_DISCARDS;
+}
+
+static enum step_result assemble(struct assembly *a, const struct mib_row *first)
+{
+	enum step_result rc = enter(a, first) ? STEP_OK : STEP_DISCARDS;
+
+	while (rc == STEP_OK && a->depth > 0) {
+		struct level *l = &a->levels[a->depth - 1];
+		const struct mib_row *sub = pol_walk_next(&l->walk);
+
+		if (sub) {
+			rc = subaction(a, sub);
+		} else {
+			a->out->steps[l->step].end = (uint16_t)a->out->n_steps;
+			a->depth--;
+		}
+	}
+	return rc;
+}
+
+/* The one action there is. */
+static void decide(struct pol_decision *out, const struct act *a)
+{
+	out->n_steps = 0;
+	out->action = a->step.kind == IPSP_STEP_FAIL ? IPSP_DISCARD :
+						       (enum ipsp_action)a->step.kind;
+	out->log = a->step.log;
+	out->action_id = a->step.log ? a->step.action_id : 0;
+	out->sa_id = a->step.sa_id;
+	memcpy(out->reason, a->reason, sizeof(out->reason));
+}
+
+static bool usable(void *arg, uint64_t sa_id)
+{
+	(void)arg;
+	(void)sa_id;
+	return true;
+}
+
+/* No SA has a say: it is run here. What several of its actions report needs them all. */
+static bool decide_now(struct pol_decision *out)
+{
+	struct ipsp_outcome o;
+	unsigned n_logs = 0;
+
+	for (uint32_t i = 0; i < out->n_steps; i++)
+		if (out->steps[i].sa_id != 0)
+			return false;
+	ipsp_steps_run(out->steps, usable, NULL, &o);
+	for (uint32_t i = 0; i < out->n_steps; i++)
+		if (out->steps[i].log && ipsp_step_ran(&o, i)) {
+			n_logs++;
+			out->action_id = out->steps[i].action_id;
+		}
+	if (n_logs > 1)
+		return false;
+	out->action = (enum ipsp_action)o.action;
+	out->log = n_logs > 0;
+	out->n_steps = 0;
+	return true;
+}
+
+/* The program stands: what may it come to? */
+static bool conclude(struct assembly *a, const struct mib_row *compound)
+{
+	struct pol_decision *out = a->out;
+	struct pol_prospects may;
+
+	pol_program_judge(out->steps, out->n_steps, &may);
+	if (a->actions == 0)
+		snprintf(out->reason, sizeof(out->reason), "has a compound action without an active "
+			 "subaction: its packets are dropped");
+	else if (!may.bypass && !may.protect)
+		memcpy(out->reason, a->reason, sizeof(out->reason));
+	if (decide_now(out))
+		return true;
+	out->action = may.protect || (may.bypass && may.drop) ? IPSP_PROTECT :
+		      may.bypass ? IPSP_BYPASS : IPSP_DISCARD;
+	for (uint32_t i = 0; i < out->n_steps; i++)
+		out->log |= out->steps[i].log;
+	if (out->log) {
+		const struct pol_origin *origin = pol_build_origin(a->b, compound);
+
+		if (!origin)
+			return false;
+		out->action_id = origin->id;
+	}
+	return true;
+}
+
 static bool compound(struct pol_build *b, const struct mib_row *first, enum ipsp_dir dir,
 		     struct pol_decision *out)
 {
-	const struct mib_view *v = pol_build_view(b);
-	struct level levels[POL_DEPTH_MAX];
-	const struct mib_row *enter = first;
-	unsigned depth = 0, steps = 0, deciders = 0;
-	char name[POL_ROW_TEXT];
+	struct assembly a = { .b = b, .dir = dir, .out = out };
 
-	discard(out, "has a compound action without an active subaction: its packets are dropped");
-	while (enter || depth > 0) {
-		struct level *l = &levels[depth > 0 ? depth - 1 : 0];
-		struct pol_target t;
-		const struct mib_row *sub;
-
-		if (enter) {
-			if (depth == POL_DEPTH_MAX) {
-				discard(out, "nests compound actions more than %d deep: its "
-					"packets are dropped", POL_DEPTH_MAX);
-				return true;
-			}
-			l = &levels[depth++];
-			mib_row_index_copy(enter, &l->prefix);
-			l->walk = (struct pol_walk){ .view = v, .prefix = &l->prefix,
-						     .table = &mib_t_spdSubactionsTable,
-						     .with_lost = true };
-			enter = NULL;
-		}
-		sub = pol_walk_next(&l->walk);
-		if (!sub) {
-			depth--;
-			continue;
-		}
-		/* Without it, the others might decide otherwise than all of them did. */
-		if (mib_row_lost(sub)) {
-			discard(out, "uses %s, which is lost: its packets are dropped",
-				pol_row_name(sub, name));
-			return true;
-		}
-		pol_target_of(v, sub, MIB_COL(spdSubactionsTable, spdSubActSubActionName), &t);
-		if (t.table == &mib_t_spdCompoundActionTable && t.row) {
-			enter = t.row;
-		} else if (++deciders == 1) {
-			if (!simple(b, &t, dir, out))
-				return false;
-		}
-		if (++steps > SUBACTIONS_MAX) {
-			discard(out, "has a compound action with more than %d subactions: its "
-				"packets are dropped", SUBACTIONS_MAX);
-			return true;
-		}
-		if (deciders > 1) {
-			discard(out, "has a compound action with more than one subaction that "
-				"decides about packets: its packets are dropped");
-			return true;
-		}
+	switch (assemble(&a, first)) {
+	case STEP_OK:
+		break;
+	case STEP_DISCARDS:
+		return true;
+	default:
+		return false;
 	}
-	return true;
+	if (a.actions == 1 && out->n_steps == a.actions + 1) {
+		decide(out, &a.last);
+		return true;
+	}
+	return conclude(&a, first);
 }
 
 bool pol_action_of(struct pol_build *b, const struct mib_row *rule, enum ipsp_dir dir,
 		   struct pol_decision *out)
 {
 	struct pol_target t;
+	struct act a;
 
+	*out = (struct pol_decision){ .action = IPSP_DISCARD };
 	pol_target_of(pol_build_view(b), rule, MIB_COL(spdRuleDefinitionTable, spdRuleDefAction),
 		      &t);
 	if (t.table == &mib_t_spdCompoundActionTable && t.row)
 		return compound(b, t.row, dir, out);
-	return simple(b, &t, dir, out);
+	if (!simple(b, &t, dir, &a))
+		return false;
+	decide(out, &a);
+	return true;
 }

@@ -10,9 +10,12 @@
 #include "policy/build.h"
 
 struct pol_decision {
-	enum ipsp_action action;
+	enum ipsp_action action;	/* steps: what they may come to, as struct ipsp_spd_entry says */
 	bool log;
+	uint64_t action_id;	/* what is logged is of that row; 0: nothing is */
 	uint64_t sa_id;		/* PROTECT: 0 when the SA is not in force */
+	uint32_t n_steps;	/* 0: one action */
+	struct ipsp_step steps[IPSP_STEPS_MAX];
 	char reason[180];	/* "": done as configured */
 };
 
@@ -26,10 +29,12 @@ bool pol_action_sas(struct pol_build *b);
 /**
  * What the action of a rule does in a list of that direction.
  *
- * A compound action is flattened: its active subactions, and theirs. When exactly one of them
- * decides about the packet (drop, accept, preconfigured SA) the compound does what that one does,
- * under each execution strategy, since nothing stands before it that could fail and nothing after
- * it could change the outcome. None, as in an empty compound, or several that decide: discard.
+ * A compound action becomes a program (ipsp/program.h) of its active subactions and theirs, so that
+ * it is decided for each packet which of them succeed: drops and accepts do, an SA while it is in
+ * force and usable, an IKE or IPsec action not before there is IKE. One that comes to the same
+ * whatever its SAs do is decided here. ipiaRejectIKEAction drops.
+ *
+ * Where the reason is not empty the packets are dropped, or, of a compound, all of them.
  * @return false: no memory
  */
 bool pol_action_of(struct pol_build *b, const struct mib_row *rule, enum ipsp_dir dir,

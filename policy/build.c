@@ -70,13 +70,19 @@ RB_GENERATE(pol_origin_tree, origin_node, link, origin_cmp)
 RB_PROTOTYPE(pol_problem_tree, problem_node, link, problem_cmp)
 RB_GENERATE(pol_problem_tree, problem_node, link, problem_cmp)
 
+static void entry_fini(struct ipsp_spd_entry *e)
+{
+	free((void *)(uintptr_t)e->selectors);
+	free((void *)(uintptr_t)e->steps);
+}
+
 static void entries_free(struct pol_entries *e)
 {
 	while (e) {
 		struct pol_entries *next = e->next;
 
 		for (uint32_t i = 0; i < e->n; i++)
-			free((void *)(uintptr_t)e->v[i].selectors);
+			entry_fini(&e->v[i]);
 		free(e->v);
 		free(e);
 		e = next;
@@ -186,11 +192,9 @@ static bool origin_is(const struct pol_origin *o, const struct mib_table *t,
 	return o->table == t && mib_oid_cmp(o->index.ids, o->index.len, index, len) == 0;
 }
 
-struct pol_origin *pol_build_origin(struct pol_build *b, const struct mib_row *r)
+static struct pol_origin *origin_of(struct pol_build *b, const struct mib_table *t,
+				    const uint32_t *index, size_t len)
 {
-	const struct mib_table *t = mib_row_table(r);
-	size_t len;
-	const uint32_t *index = mib_row_index(r, &len);
 	struct origin_node *node = calloc(1, sizeof(*node));
 	struct origin_node *there = NULL;
 	uint32_t salt = 0;
@@ -198,7 +202,8 @@ struct pol_origin *pol_build_origin(struct pol_build *b, const struct mib_row *r
 	if (!node)
 		return NULL;
 	node->origin.table = t;
-	mib_row_index_copy(r, &node->origin.index);
+	node->origin.index.len = len;
+	memcpy(node->origin.index.ids, index, len * sizeof(*index));
 	pol_row_text(t, index, len, node->origin.name);
 	do {
 		node->origin.id = pol_id_of_row(t, index, len, salt++);
@@ -214,6 +219,26 @@ struct pol_origin *pol_build_origin(struct pol_build *b, const struct mib_row *r
 	}
 	b->n_origins++;
 	return &node->origin;
+}
+
+struct pol_origin *pol_build_origin(struct pol_build *b, const struct mib_row *r)
+{
+	size_t len;
+	const uint32_t *index = mib_row_index(r, &len);
+
+	return origin_of(b, mib_row_table(r), index, len);
+}
+
+struct pol_origin *pol_build_scalar(struct pol_build *b, const struct mib_column *scalar)
+{
+	const uint32_t index[] = { scalar->id, 0 };
+	struct pol_origin *o = origin_of(b, scalar->table, index, 2);
+
+	if (o && !o->scalar) {
+		o->scalar = scalar;
+		snprintf(o->name, sizeof(o->name), "%s.0", scalar->name);
+	}
+	return o;
 }
 
 bool pol_build_has_origin(const struct pol_build *b, const struct mib_row *r)
@@ -302,6 +327,7 @@ enum pol_put pol_build_add_entry(struct pol_build *b, struct pol_entries *to,
 				 const struct pol_boxes *boxes)
 {
 	struct ipsp_selector *selectors;
+	struct ipsp_step *steps = NULL;
 
 	if (to->n == POL_LIST_ENTRIES_MAX || boxes->n > POL_GENERATION_BOXES_MAX - b->n_boxes)
 		return POL_PUT_FULL;
@@ -315,11 +341,19 @@ enum pol_put pol_build_add_entry(struct pol_build *b, struct pol_entries *to,
 		to->cap = cap;
 	}
 	selectors = calloc(boxes->n + 1, sizeof(*selectors));
-	if (!selectors)
+	if (entry->n_steps > 0)
+		steps = calloc(entry->n_steps, sizeof(*steps));
+	if (!selectors || (entry->n_steps > 0 && !steps)) {
+		free(selectors);
+		free(steps);
 		return POL_PUT_NO_MEMORY;
+	}
 	for (size_t i = 0; i < boxes->n; i++)
 		pol_box_to_selector(&boxes->v[i], &selectors[i]);
+	if (steps)
+		memcpy(steps, entry->steps, entry->n_steps * sizeof(*steps));
 	to->v[to->n] = *entry;
+	to->v[to->n].steps = steps;
 	to->v[to->n].n_selectors = (uint32_t)boxes->n;
 	to->v[to->n].selectors = selectors;
 	to->n++;

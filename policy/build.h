@@ -34,6 +34,9 @@ const struct mib_view *pol_build_view(const struct pol_build *b);
  */
 struct pol_origin *pol_build_origin(struct pol_build *b, const struct mib_row *r);
 
+/** The origin of a static action: its index is the scalar's arc and 0. NULL: no memory */
+struct pol_origin *pol_build_scalar(struct pol_build *b, const struct mib_column *scalar);
+
 /** Has the row an origin already? */
 bool pol_build_has_origin(const struct pol_build *b, const struct mib_row *r);
 
@@ -59,7 +62,7 @@ struct pol_entries {
 	struct pol_entries *next;
 	char group[33];		/* "": none */
 	enum ipsp_dir dir;
-	struct ipsp_spd_entry *v;	/* with their selectors */
+	struct ipsp_spd_entry *v;	/* with their selectors and steps */
 	uint32_t n;
 	uint32_t cap;
 };
@@ -80,7 +83,7 @@ enum pol_put {
 
 struct pol_boxes;
 
-/** Appends an entry with these boxes; *entry's id, action, log and sa_id are taken from it. */
+/** Appends an entry with these boxes; all else is taken from *entry, its steps copied. */
 enum pol_put pol_build_add_entry(struct pol_build *b, struct pol_entries *to,
 				 const struct ipsp_spd_entry *entry,
 				 const struct pol_boxes *boxes);

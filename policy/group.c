@@ -53,7 +53,9 @@ static enum step put(struct flatten *f, const struct pol_origin *origin,
 		     const struct pol_decision *d, const struct pol_match *m)
 {
 	const struct ipsp_spd_entry entry = {
-		.id = origin->id, .action = (uint8_t)d->action, .log = d->log, .sa_id = d->sa_id,
+		.id = origin->id, .action = (uint8_t)d->action, .log = d->log,
+		.action_id = d->action_id, .sa_id = d->sa_id, .n_steps = d->n_steps,
+		.steps = d->steps,
 	};
 
 	if (pol_boxes_none(&m->may))
@@ -161,7 +163,7 @@ static enum step rule_entry(struct flatten *f, const struct mib_row *rule,
 	} else if (d.reason[0] != '\0' && !pol_build_problem(f->b, rule, "%s", d.reason)) {
 		return STEP_NO_MEMORY;
 	}
-	if (d.action == IPSP_PROTECT)
+	if (d.action == IPSP_PROTECT && d.n_steps == 0)
 		origin->sa_id = d.sa_id;
 	return put(f, origin, &d, m);
 }

@@ -20,9 +20,10 @@
  * no packet can match it.
  */
 struct pol_origin {
-	uint64_t id;		/* of the ipsp_spd_entry or ipsp_sa_config */
+	uint64_t id;		/* of the ipsp_spd_entry, ipsp_sa_config or action that logs */
 	uint64_t sa_id;		/* rules that protect: the SA in force; else 0 */
 	const struct mib_table *table;
+	const struct mib_column *scalar;	/* a static action that logs; rows: NULL */
 	struct mib_oid index;
 	char name[120];
 };

@@ -186,12 +186,12 @@ static const struct {
 	  "+ action a\n"
 	  "+ rule r Filter=spdTrueFilter.0 Action=spdCompActExecutionStrategy.\"a\"\n"
 	  "+ contents g,1 ComponentName=r\n+ endpoint 2,2 Name=g", "DDDD" },
-	{ "a compound action that decides twice drops",
+	{ "a compound action goes by the first that succeeds",
 	  "+ action a\n+ subaction a,1 SubActionName=spdAcceptAction.0\n"
 	  "+ subaction a,2 SubActionName=spdAcceptActionLog.0\n"
 	  "+ rule r Filter=spdTrueFilter.0 Action=spdCompActExecutionStrategy.\"a\"\n"
-	  "+ contents g,1 ComponentName=r\n+ endpoint 2,2 Name=g", "DDDD" },
-	{ "reject of IKE needs IKE, so drops",
+	  "+ contents g,1 ComponentName=r\n+ endpoint 2,2 Name=g", "BBBB" },
+	{ "reject of IKE drops",
 	  "+ rule r Filter=spdTrueFilter.0 Action=ipiaRejectIKEAction.0\n"
 	  "+ contents g,1 ComponentName=r\n+ endpoint 2,2 Name=g", "DDDD" },
 	{ "a guard that is not evaluated drops what it might let in",

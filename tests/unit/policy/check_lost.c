@@ -121,11 +121,12 @@ static const struct {
 	  "+ contents g,10 ComponentName=r\n" PASS,
 	  "BBBB", { 0 }, "BBDD", { "rule", "r", "which is lost" } },
 	{ "a subaction beside one that accepts", SA("StorageType=volatile") TCP
-	  "+ action a\n+ subaction a,1 SubActionName=spdAcceptAction.0\n"
+	  "+ action a ExecutionStrategy=doAll\n"
+	  "+ subaction a,1 SubActionName=spdAcceptAction.0\n"
 	  "+ subaction a,2 SubActionName=ipsaSaPreActActionDescription.\"p\",2\n"
 	  "+ rule r " IS_TCP "Action=spdCompActExecutionStrategy.\"a\"\n"
 	  "+ contents g,10 ComponentName=r\n" PASS,
-	  "DDBB", { 0 }, "DDBB", { "rule", "r", "spdSubactionsTable.\"a\",2, which is lost" } },
+	  "PPBB", { 0 }, "DDBB", { "rule", "r", "spdSubactionsTable.\"a\",2, which is lost" } },
 	{ "the peer that comes first",
 	  "+ cred c Type=x509 Credential=0x30*9 AdminStatus=enabled StorageType=volatile\n"
 	  "+ peer gw,1 Type=1 AddressType=ipv4 Address=192.0.2.1 CredentialName=c\n"

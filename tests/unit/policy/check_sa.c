@@ -288,23 +288,6 @@ START_TEST(test_an_sa_inside_a_compound_action_protects)
 }
 END_TEST
 
-/* "Try the SA, else accept" would send in the clear what should be protected. */
-START_TEST(test_an_sa_with_a_second_choice_drops)
-{
-	struct mib_store *s = tunnel_new();
-	struct pol_generation *g;
-
-	rows_put(s, "+ action a ExecutionStrategy=doUntilSuccess\n"
-		    "+ subaction a,1 SubActionName=ipsaSaPreActActionDescription.\"tun-b\",2\n"
-		    "+ subaction a,2 SubActionName=spdAcceptAction.0\n"
-		    "= rule tun-b-out Action=spdCompActExecutionStrategy.\"a\"");
-	g = compile(s);
-	ck_assert_int_eq(out_entry(g)->action, IPSP_DISCARD);
-	pol_generation_free(g);
-	mib_store_free(s);
-}
-END_TEST
-
 START_TEST(test_the_peer_with_the_lowest_priority_number_counts)
 {
 	struct mib_store *s = tunnel_new();
@@ -436,7 +419,6 @@ int main(void)
 			    sizeof(idle_cases) / sizeof(idle_cases[0]));
 	tcase_add_test(c, test_a_rule_with_the_sa_of_the_other_direction_drops);
 	tcase_add_test(c, test_an_sa_inside_a_compound_action_protects);
-	tcase_add_test(c, test_an_sa_with_a_second_choice_drops);
 	tcase_add_test(c, test_the_peer_with_the_lowest_priority_number_counts);
 	tcase_add_test(c, test_without_a_peer_name_the_packet_gives_the_tunnel_end);
 	tcase_add_test(c, test_transport_mode_ignores_the_peer);
