@@ -16,6 +16,7 @@
 
 #include "ipspctl/files.h"
 #include "ipspctl/guard.h"
+#include "ipspctl/operate.h"
 #include "ipspctl/request.h"
 
 struct command {
@@ -261,6 +262,13 @@ static const struct command commands[] = {
 	{ "delete", "TABLE INDEX", delete },
 	{ "import", CTL_IMPORT_USAGE, ctl_import },
 	{ "export", CTL_EXPORT_USAGE, ctl_export },
+	{ "save", "", ctl_save },
+	{ "flush", CTL_FLUSH_USAGE, ctl_flush },
+	{ "initiate", "NAME|--all", ctl_initiate },
+	{ "terminate", "NAME", ctl_terminate },
+	{ "rekey", "NAME", ctl_rekey },
+	{ "job", CTL_JOB_USAGE, ctl_job },
+	{ "reload", "", ctl_reload },
 	{ "wait", "[--snmp] [--generation N] [--timeout SECONDS]", wait_for },
 	{ "guard show", "", guard_show },
 	{ "guard remove", "", guard_take_away },

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -264,7 +265,7 @@ static bool open_store(struct agent *a)
 		return said("database", &d);
 	if (no_memory(mib_store_new(mib_db_journal(a->db), boottime_cs, &a->store)) ||
 	    no_memory(pol_bind(a->store)) || no_memory(pol_status_new(a->store, &a->pol_status)) ||
-	    no_memory(sources_add(a)))
+	    no_memory(sources_add(a)) || no_memory(operations_add(a)) || no_memory(jobs_add(a)))
 		return false;
 	a->listener = (struct mib_listener){ .committed = committed, .arg = a };
 	if (no_memory(mib_store_add_listener(a->store, &a->listener)))
@@ -336,16 +337,35 @@ static bool open_doors(struct agent *a)
 
 /* ---- the parent's channel ---- */
 
-static bool read_options(struct agent *a, int fd)
-{
-	char why[256];
+#define WHY_MAX 256
 
+static bool read_options(struct agent *a, int fd, char why[WHY_MAX])
+{
 	if (fd < 0)
 		return true;
-	if (options_file_read(fd, "options file", &a->options, why, sizeof(why)))
+	if (options_file_read(fd, "options file", &a->options, why, WHY_MAX))
 		return true;
 	ipspd_log(LOG_CRIT, "options", "%s", why);
 	return false;
+}
+
+const char *agent_import_directory(struct agent *a)
+{
+	char *dir = a->options.import_directory;
+
+	if (!dir[0])
+		snprintf(dir, sizeof(a->options.import_directory), "%s/import", a->start.statedir);
+	return dir;
+}
+
+/* Ours, when it is not named: then nobody else makes it. */
+static void make_import_directory(struct agent *a)
+{
+	if (a->options.import_directory[0])
+		return;
+	if (mkdir(agent_import_directory(a), 0700) < 0 && errno != EEXIST)
+		ipspd_log(LOG_WARNING, "options", "%s: %s", agent_import_directory(a),
+			  strerror(errno));
 }
 
 /* Whoever started the daemon may wait for the end of what it writes. */
@@ -366,6 +386,7 @@ void agent_serve(struct agent *a)
 		return;
 	}
 	a->serves = true;
+	make_import_directory(a);
 	if (a->start.background)
 		let_go_of_stderr();
 	apply_commit(a);
@@ -374,6 +395,8 @@ void agent_serve(struct agent *a)
 
 static void start(struct agent *a, struct chan_msg *m)
 {
+	char why[WHY_MAX];
+
 	if (a->started || !agent_start_read(m, &a->start)) {
 		agent_give_up(a, 1);
 		return;
@@ -381,7 +404,7 @@ static void start(struct agent *a, struct chan_msg *m)
 	a->started = true;
 	log_set_level(a->start.log_level);
 	options_file_init(&a->options);
-	if (!read_options(a, a->start.fds[AGENT_FD_OPTIONS]) || !open_store(a)) {
+	if (!read_options(a, a->start.fds[AGENT_FD_OPTIONS], why) || !open_store(a)) {
 		agent_give_up(a, 1);
 	} else if (a->start.fds[AGENT_FD_IMPORT] >= 0) {
 		import_at_start(a);
@@ -390,15 +413,26 @@ static void start(struct agent *a, struct chan_msg *m)
 	}
 }
 
-/* What was read at the start stays but for the log level. */
+/* What was read at the start stays but for the log level and the import directory. */
 static void reload(struct agent *a, struct chan_msg *m)
 {
-	if (m->n_fds != 1 || !a->serves)
+	char why[WHY_MAX];
+
+	if (!a->serves)
 		return;
+	if (m->n_fds != 1) {
+		operations_reloaded(a, false, "the options file cannot be opened");
+		return;
+	}
 	int fd = m->fds[0];
 	m->fds[0] = -1;
-	if (read_options(a, fd))
-		(void)agent_options_send(a->parent, &a->options.options);
+	if (!read_options(a, fd, why)) {
+		operations_reloaded(a, false, why);
+		return;
+	}
+	(void)agent_options_send(a->parent, &a->options.options);
+	make_import_directory(a);
+	operations_reloaded(a, true, "log level and import directory are as the options file says");
 }
 
 static void parent_message(void *arg, struct chan_msg *m)
@@ -483,14 +517,17 @@ static bool init(struct agent *a, int channel_fd)
 	log_to_channel(a->parent);
 	a->idle = evtimer_new(a->base, on_idle, a);
 	a->snmp_check = evtimer_new(a->base, on_snmp_check, a);
-	return a->idle && a->snmp_check && apply_init(a) == 0 && stats_init(a) == 0;
+	return a->idle && a->snmp_check && apply_init(a) == 0 && stats_init(a) == 0 &&
+	       operations_init(a) == 0;
 }
 
 static void fini(struct agent *a)
 {
 	control_free(a->control);
+	jobs_fini(a);
 	imports_fini(a);
 	ax_subagent_free(a->subagent);
+	operations_fini(a);
 	chan_free(a->engine);
 	a->engine = NULL;
 	apply_fini(a);

@@ -9,6 +9,8 @@
  *	agent_guard.c		what the parent says of the guard
  *	agent_sources.c		observed objects of IPSPD-MIB
  *	agent_import.c		files, read by a process of their own
+ *	agent_operations.c	what a manager can have done
+ *	agent_jobs.c		imports and exports that a manager asks for
  */
 #ifndef IPSPD_AGENT_INT_H
 #define IPSPD_AGENT_INT_H
@@ -101,6 +103,48 @@ struct imports {
 	struct agent_parse start;	/* -i */
 };
 
+/* ---- agent_operations.c ---- */
+
+/** ipspdOperationState, ipspdJobState. */
+enum operation_state {
+	OPERATION_NEVER = 1,
+	OPERATION_RUNNING = 2,
+	OPERATION_SUCCEEDED = 3,
+	OPERATION_FAILED = 4,
+};
+
+#define AGENT_OPERATIONS 9	/* one more than the last ipspdOperation */
+
+struct operation {
+	enum operation_state state;
+	bool due;			/* to be run in the loop's next turn */
+	char text[400];
+	char owner[48];
+	uint32_t runs;
+	uint64_t ended_cs;
+};
+
+struct operations {
+	struct operation list[AGENT_OPERATIONS];	/* by ipspdOperation */
+	struct mib_source source;
+	struct event *soon;
+	struct mib_waiter waiter;
+	bool in_line;
+};
+
+/* ---- agent_jobs.c ---- */
+
+struct job;
+
+struct jobs {
+	struct job *list;
+	struct mib_source source;
+	struct mib_listener listener;
+	struct mib_waiter waiter;	/* rows are looked at when the store is free */
+	bool in_line;
+	char who[48];			/* changed a row last */
+};
+
 struct agent {
 	struct event_base *base;
 	struct chan *parent;
@@ -130,6 +174,8 @@ struct agent {
 	struct counting counting;
 	struct guard_questions guard;
 	struct imports imports;
+	struct operations operations;
+	struct jobs jobs;
 	struct agent_watcher *watchers;
 	struct agent_event_listener *event_listeners;
 };
@@ -142,6 +188,9 @@ void agent_serve(struct agent *a);
 
 /** Tells watchers. */
 void agent_tell_changed(struct agent *a);
+
+/** The directory that managers name files in. Internal, good until the options are read again. */
+const char *agent_import_directory(struct agent *a);
 
 /* agent_apply.c */
 int apply_init(struct agent *a);
@@ -191,6 +240,19 @@ bool import_came(struct agent *a, struct chan_msg *m);
 /** Imports the file of -i, then serves; a file that is refused ends the agent. */
 void import_at_start(struct agent *a);
 void imports_fini(struct agent *a);
+
+/* agent_operations.c */
+int operations_init(struct agent *a);
+void operations_fini(struct agent *a);
+/** Registers ipspdOperationTable. */
+enum mib_err operations_add(struct agent *a);
+/** The options file was read again, or why it was not. */
+void operations_reloaded(struct agent *a, bool well, const char *text);
+
+/* agent_jobs.c */
+/** Registers ipspdJobTable. */
+enum mib_err jobs_add(struct agent *a);
+void jobs_fini(struct agent *a);
 
 /* agent_sources.c */
 /** Registers the sources of ipspdSystem and ipspdDropTable. */

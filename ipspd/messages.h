@@ -59,7 +59,8 @@ enum ipspd_message {
 	MSG_LOG,		/* u8 priority, text category, text: children have no syslog */
 	/* the rest, added later: numbers do not matter, both ends are one binary */
 	MSG_AGENT,		/* parent to engine, fd: its end of a new channel to the agent */
-	MSG_RELOAD,		/* parent to agent, fd: options file to read again; answer: OPTIONS */
+	MSG_RELOAD,		/* parent to agent, fd: options file to read again; answer: OPTIONS;
+				 * without: it cannot be opened. Agent to parent: open it again */
 	MSG_LOG_LEVEL,		/* parent to child: u8 priority to log up to; agent to parent: wanted */
 	MSG_GUARD_RESTORED,	/* parent to agent: u64 how often the guard was put back so far */
 	MSG_GEN_REFUSED,	/* engine to agent: u64 generation, u8 enum ipsp_err: nothing changed */

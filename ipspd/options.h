@@ -32,6 +32,7 @@ enum options_outcome options_parse(int argc, char **argv, struct options *out);
 /** What the options file may say. Caller's memory; initialised with the defaults. */
 struct options_file {
 	char master[START_PATH_MAX];
+	char import_directory[START_PATH_MAX + 8];	/* empty: "import" in the state directory */
 	struct agent_options options;
 };
 void options_file_init(struct options_file *f);

@@ -4,6 +4,7 @@
  *   master    = "unix:/var/agentx/master"
  *   attach    = { "tun:ipspd0" }
  *   log-level = "info"
+ *   import-directory = "/var/lib/ipspd/import"
  *
  * What a file says is checked whole before any of it counts.
  */
@@ -75,7 +76,13 @@ static bool take(cfg_t *cfg, struct options_file *to)
 {
 	const char *master = cfg_getstr(cfg, "master");
 	const char *level = cfg_getstr(cfg, "log-level");
+	const char *import = cfg_getstr(cfg, "import-directory");
 
+	if (import) {
+		if (import[0] != '/' || strlen(import) >= sizeof(to->import_directory))
+			return wrong("import-directory", "this is no absolute path");
+		snprintf(to->import_directory, sizeof(to->import_directory), "%s", import);
+	}
 	if (master) {
 		if (!master[0] || strlen(master) >= sizeof(to->master))
 			return wrong("master", "this is no address");
@@ -116,6 +123,7 @@ bool options_file_read(int fd, const char *name, struct options_file *out, char 
 	cfg_opt_t opts[] = {
 		CFG_STR("master", NULL, CFGF_NONE),
 		CFG_STR("log-level", NULL, CFGF_NONE),
+		CFG_STR("import-directory", NULL, CFGF_NONE),
 		CFG_STR_LIST("attach", NULL, CFGF_NONE),
 		CFG_END(),
 	};

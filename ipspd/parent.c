@@ -125,6 +125,28 @@ static void take_options(struct parent *p, struct child *c, const struct chan_ms
 		introduce(p);
 }
 
+/* The options file; -1: there is none, which only the default one may do. */
+static int open_options_file(const struct options *o)
+{
+	const char *path = o->file ? o->file : IPSPD_SYSCONFDIR "/ipspd.conf";
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0 && (o->file || errno != ENOENT))
+		ipspd_log(LOG_ERR, "parent", "%s: %s", path, strerror(errno));
+	return fd;
+}
+
+/* The agent hears of it in any case: without a descriptor, there is no file to be read. */
+static void reload(struct parent *p)
+{
+	int fd = open_options_file(p->options);
+
+	if (p->agent.chan)
+		(void)chan_send(p->agent.chan, MSG_RELOAD, NULL, 0, &fd, fd >= 0);
+	if (fd >= 0)
+		close(fd);
+}
+
 static void agent_message(struct parent *p, struct child *c, struct chan_msg *m)
 {
 	if (m->type == MSG_OPTIONS) {
@@ -132,6 +154,8 @@ static void agent_message(struct parent *p, struct child *c, struct chan_msg *m)
 	} else if (m->type == MSG_LOG_LEVEL && m->len == 1 && m->data[0] <= LOG_DEBUG) {
 		set_level(p, m->data[0]);
 		ipspd_log(LOG_NOTICE, "parent", "log level is now %s", log_level_name(m->data[0]));
+	} else if (m->type == MSG_RELOAD && m->len == 0) {
+		reload(p);
 	} else if (m->type == MSG_IMPORT_START || m->type == MSG_IMPORT_STOP) {
 		if (!parent_import_message(p, m))
 			child_kill(c, "malformed message");
@@ -149,17 +173,6 @@ static void engine_message(struct parent *p, struct child *c, struct chan_msg *m
 }
 
 /* ---- starting children ---- */
-
-/* The options file; -1: there is none, which only the default one may do. */
-static int open_options_file(const struct options *o)
-{
-	const char *path = o->file ? o->file : IPSPD_SYSCONFDIR "/ipspd.conf";
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-
-	if (fd < 0 && (o->file || errno != ENOENT))
-		ipspd_log(LOG_ERR, "parent", "%s: %s", path, strerror(errno));
-	return fd;
-}
 
 static int open_import_file(const struct parent *p)
 {
@@ -276,17 +289,6 @@ static void stop(struct parent *p)
 	evtimer_add(p->stop_timer, &limit);
 	if (children_are_gone(p))
 		event_base_loopbreak(p->base);
-}
-
-static void reload(struct parent *p)
-{
-	int fd = open_options_file(p->options);
-
-	if (fd < 0)
-		return;
-	if (p->agent.chan)
-		(void)chan_send(p->agent.chan, MSG_RELOAD, NULL, 0, &fd, 1);
-	close(fd);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *arg)

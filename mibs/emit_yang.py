@@ -397,7 +397,9 @@ def is_config(table):
     """Does a table hold configuration? The rule of xml/names.h."""
     if table.is_scalars:
         return any(c.access in ("read-write", "read-create") for c in table.columns)
-    return any((c.type.module, c.type.name) == ("SNMPv2-TC", "RowStatus") for c in table.columns)
+    types = {c.type.name: c for c in table.columns if c.type.module == "SNMPv2-TC"}
+    storage = types.get("StorageType")
+    return "RowStatus" in types and not (storage and storage.default == ("number", 2))
 
 
 class Deviations:

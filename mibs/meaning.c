@@ -250,6 +250,8 @@ const struct mib_meaning mib_meanings[] = {
 	EMPTY(ipiaCredMngCRLTable, ipiaCmcThisUpdate),
 	EMPTY(ipiaCredMngCRLTable, ipiaCmcNextUpdate),
 	EMPTY(ipiaRevokedCertificateTable, ipiaRctRevokedDate),
+
+	MUST(ipspdJobTable, ipspdJobFile),
 };
 
 const size_t mib_n_meanings = sizeof(mib_meanings) / sizeof(mib_meanings[0]);

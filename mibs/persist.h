@@ -63,6 +63,12 @@ const struct mib_journal *mib_db_journal(struct mib_db *db);
  */
 MIB_MUST_CHECK enum mib_err mib_db_idle(struct mib_db *db, struct mib_diag *d);
 
+/**
+ * Moves the whole log into the database, and has SQLite check what is there then. Waits for the disk.
+ * @return MIB_OK; MIB_RESOURCE_UNAVAILABLE with *d: the disk refuses, or the database is damaged
+ */
+MIB_MUST_CHECK enum mib_err mib_db_checkpoint(struct mib_db *db, struct mib_diag *d);
+
 /* ---- the salt of secrets in files (mibs/file_seal.h) ---- */
 
 /** The store's salt, made and durable now if it had none. @return MIB_OK, or why not with *d */

@@ -216,6 +216,36 @@ enum mib_err mib_db_idle(struct mib_db *db, struct mib_diag *d)
 	return MIB_OK;
 }
 
+/** SQLite says "ok" in one row, else what is wrong. */
+static enum mib_err db_check(struct mib_db *db, struct mib_diag *d)
+{
+	enum mib_err err = MIB_OK;
+	const char *said;
+	sqlite3_stmt *st;
+
+	if (sqlite3_prepare_v2(db->sql, "PRAGMA quick_check(1)", -1, &st, NULL))
+		return db_fail_sql(db, MIB_RESOURCE_UNAVAILABLE, d, "cannot check the database");
+	if (sqlite3_step(st) != SQLITE_ROW)
+		err = db_fail_sql(db, MIB_RESOURCE_UNAVAILABLE, d, "cannot check the database");
+	said = err == MIB_OK ? (const char *)sqlite3_column_text(st, 0) : NULL;
+	if (err == MIB_OK && (!said || strcmp(said, "ok") != 0))
+		err = db_fail(db, MIB_RESOURCE_UNAVAILABLE, d, "the database is damaged: %s",
+			      said ? said : "out of memory");
+	sqlite3_finalize(st);
+	return err;
+}
+
+enum mib_err mib_db_checkpoint(struct mib_db *db, struct mib_diag *d)
+{
+	if (db->is_doubtful && db_settle(db))
+		return db_fail_sql(db, MIB_RESOURCE_UNAVAILABLE, d,
+				   "cannot take back a commit that failed");
+	if (db_checkpoint(db))
+		return db_fail_sql(db, MIB_RESOURCE_UNAVAILABLE, d,
+				   "cannot move the log into the database");
+	return db_check(db, d);
+}
+
 /* ---- opening ---- */
 
 /** Makes the file, or looks at the one that is there. SQLite would make it readable by all. */

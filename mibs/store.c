@@ -335,6 +335,16 @@ void mib_store_set_master_start(struct mib_store *s, uint64_t boottime_cs)
 	s->master_start_cs = boottime_cs;
 }
 
+uint32_t mib_store_time_stamp(const struct mib_store *s, uint64_t boottime_cs)
+{
+	return boottime_cs <= s->master_start_cs ? 0 : (uint32_t)(boottime_cs - s->master_start_cs);
+}
+
+uint64_t mib_store_now_cs(const struct mib_store *s)
+{
+	return s->boottime_cs();
+}
+
 /* Lets those who wait try, the longest waiting first, until one takes the store. */
 void mib_store_wake(struct mib_store *s)
 {

@@ -236,6 +236,17 @@ MIB_MUST_CHECK enum mib_err mib_txn_undo(struct mib_txn *t, struct mib_diag *d);
 /** CleanupSet: ends t in any state and frees it; uncommitted work is forgotten. */
 void mib_txn_done(struct mib_txn *t);
 
+/**
+ * What a transaction sets off when it is over, such as an action that a SET asked for. Caller's
+ * memory; called once, out of the list, when the transaction is done and the store is free.
+ */
+struct mib_after {
+	/** committed: it was, durably, and was not taken back. Only then may anything be done. */
+	void (*done)(struct mib_after *a, bool committed);
+	struct mib_after *next;
+};
+void mib_txn_after(struct mib_txn *t, struct mib_after *a);
+
 /** A door refused the request before the store could: it counts as refused, once. */
 void mib_txn_refused(struct mib_txn *t);
 
@@ -297,6 +308,18 @@ struct mib_source {
 	const struct mib_table *table;
 	/** Tables without stored rows: the next index after `after` (NULL: first); NULL otherwise. */
 	bool (*next)(void *arg, const struct mib_oid *after, struct mib_oid *out);
+	/**
+	 * Tables without stored rows, of which columns can be written: is there that row? NULL: none
+	 * can be. Such a column asks for something, and always reads as its DEFVAL.
+	 */
+	bool (*has)(void *arg, const uint32_t *index, size_t len);
+	/**
+	 * One row of such a table as it was assigned; called once in prepare, and the row is forgotten.
+	 * May stage what follows (mib_txn_force), ask to be told of the end (mib_txn_after), or refuse
+	 * with *d.
+	 */
+	enum mib_err (*asked)(void *arg, struct mib_txn *t, const struct mib_row *r,
+			      struct mib_diag *d);
 	/** *out may borrow from arg until the next call. MIB_OK or MIB_NO_SUCH_INSTANCE. */
 	enum mib_err (*read)(void *arg, const struct mib_column *col, const uint32_t *index,
 			     size_t index_len, struct mib_value *out);
@@ -351,6 +374,11 @@ size_t mib_store_rows_not_ready(const struct mib_store *s);
  * it; 0 for rows restored or older than the master. RFC 2579 TimeStamp, RFC 2741 sysUpTime.
  */
 void mib_store_set_master_start(struct mib_store *s, uint64_t boottime_cs);
+
+/** A moment of the store's clock as TimeStamp: in the master's sysUpTime; 0: before its start. */
+uint32_t mib_store_time_stamp(const struct mib_store *s, uint64_t boottime_cs);
+/** The store's clock now: boottime_cs of mib_store_new. */
+uint64_t mib_store_now_cs(const struct mib_store *s);
 
 /**
  * Loading from disk, before serving: adds a row as it was. Whatever does not fit the schema (a

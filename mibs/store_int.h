@@ -98,6 +98,7 @@ struct mib_txn {
 	size_t n_changes;
 	struct mib_change *durable;	/* the part of them that the journal keeps */
 	size_t n_durable;
+	struct mib_after *afters;	/* what follows, the last one asked for first */
 };
 
 /* ---- rows.c, view.c ---- */

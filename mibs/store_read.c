@@ -17,7 +17,7 @@ static uint32_t stamp_of(const struct mib_store *s, const struct mib_row *r)
 	const uint64_t cs = special != NULL && special->changed_cs != NULL ?
 			    special->changed_cs(r) : r->changed_cs;
 
-	return cs <= s->master_start_cs ? 0 : (uint32_t)(cs - s->master_start_cs);
+	return mib_store_time_stamp(s, cs);
 }
 
 /* The value a door sees, of a row that is there. */
@@ -41,6 +41,17 @@ static bool door_value(const struct mib_store *s, const struct mib_row *r,
 	return true;
 }
 
+/* Of a table without stored rows: what is written is acted on and not kept. */
+static enum mib_err read_momentary(struct mib_store *s, const struct mib_source *src,
+				   const struct mib_column *col, const uint32_t *index, size_t len,
+				   struct mib_value *out)
+{
+	if (src->has == NULL || !src->has(src->arg, index, len) ||
+	    !mib_column_default(s, col, out))
+		return MIB_NO_SUCH_INSTANCE;
+	return MIB_OK;
+}
+
 static enum mib_err read_instance(struct mib_store *s, const struct mib_column *col,
 				  const uint32_t *index, size_t len, struct mib_value *out)
 {
@@ -52,6 +63,8 @@ static enum mib_err read_instance(struct mib_store *s, const struct mib_column *
 		r = mib_rows_find(&shelf->rows, index, len);
 		if (r == NULL)
 			return MIB_NO_SUCH_INSTANCE;
+	} else if (col->access >= MIB_ACC_WRITE) {
+		return read_momentary(s, src, col, index, len, out);
 	}
 	if (src != NULL && src->read != NULL && col->access == MIB_ACC_READ) {
 		const enum mib_err err = src->read(src->arg, col, index, len, out);

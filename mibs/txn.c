@@ -258,6 +258,15 @@ static enum mib_err check_storage(const struct mib_shelf *shelf, const struct mi
 	return MIB_OK;
 }
 
+/* Is it a row that a source tells of, rather than a stored one? */
+static bool is_observed(const struct mib_store *s, const struct mib_table *t,
+			const uint32_t *index, size_t len)
+{
+	const struct mib_source *src = s->sources[t->number];
+
+	return src != NULL && src->has != NULL && src->has(src->arg, index, len);
+}
+
 static enum mib_err set_column(struct mib_txn *t, const struct mib_column *col,
 			       const uint32_t *index, size_t len, const struct mib_value *v,
 			       struct mib_diag *d)
@@ -282,7 +291,8 @@ static enum mib_err set_column(struct mib_txn *t, const struct mib_column *col,
 	const struct mib_row *r = err == MIB_OK ? mib_rows_find(&shelf->rows, index, len) : NULL;
 
 	if (err == MIB_OK && r == NULL && shelf->status == NULL &&
-	    mib_txn_find(t, shelf, index, len) == NULL) {
+	    mib_txn_find(t, shelf, index, len) == NULL &&
+	    !is_observed(t->store, col->table, index, len)) {
 		why = "there is no such row, and only the system makes rows of this table";
 		err = MIB_INCONSISTENT_NAME;
 	}
@@ -436,14 +446,45 @@ void mib_txn_unpark(struct mib_txn *t)
 	RB_INIT(&t->parked);
 }
 
+void mib_txn_after(struct mib_txn *t, struct mib_after *a)
+{
+	a->next = t->afters;
+	t->afters = a;
+}
+
+/* In the order in which they were asked for. */
+static void run_afters(struct mib_after *last, bool committed)
+{
+	struct mib_after *first = NULL;
+
+	while (last != NULL) {
+		struct mib_after *a = last;
+
+		last = a->next;
+		a->next = first;
+		first = a;
+	}
+	while (first != NULL) {
+		struct mib_after *a = first;
+
+		first = a->next;
+		a->next = NULL;
+		a->done(a, committed);
+	}
+}
+
 void mib_txn_done(struct mib_txn *t)
 {
 	struct mib_store *s;
 	struct mib_staged *st;
+	struct mib_after *afters;
+	bool committed;
 
 	if (t == NULL)
 		return;
 	s = t->store;
+	afters = t->afters;
+	committed = t->state == MIB_TXN_COMMITTED;
 	mib_txn_unpark(t);
 	while ((st = TAILQ_FIRST(&t->order)) != NULL) {
 		TAILQ_REMOVE(&t->order, st, order);
@@ -459,5 +500,6 @@ void mib_txn_done(struct mib_txn *t)
 	mib_free(t->durable);
 	mib_free(t);
 	s->txn = NULL;
+	run_afters(afters, committed);
 	mib_store_wake(s);
 }

@@ -201,6 +201,20 @@ static enum mib_err release(struct mib_txn *t, struct mib_staged *st)
 	return MIB_OK;
 }
 
+/* What was assigned to a row that is only observed is a request: heard, and not kept. */
+static enum mib_err hear(struct mib_txn *t, struct mib_staged *st, struct mib_diag *d)
+{
+	const struct mib_source *src = t->store->sources[st->shelf->table->number];
+	enum mib_err err;
+
+	if (src == NULL || src->asked == NULL || st->after == NULL)
+		return MIB_OK;
+	err = src->asked(src->arg, t, st->after, d);
+	if (err != MIB_OK)
+		return err;
+	return mib_txn_force(t, &st->shelf->table->columns[0], st->index, st->index_len, NULL);
+}
+
 static enum mib_err derive(struct mib_txn *t, struct mib_staged *st, struct mib_diag *d)
 {
 	const struct mib_shelf *shelf = st->shelf;
@@ -214,7 +228,8 @@ static enum mib_err derive(struct mib_txn *t, struct mib_staged *st, struct mib_
 	err = release(t, st);
 	if (err != MIB_OK)
 		return no_memory(st, d);
-	if (shelf->special != NULL && shelf->special->derive != NULL)
+	err = hear(t, st, d);
+	if (err == MIB_OK && shelf->special != NULL && shelf->special->derive != NULL)
 		err = shelf->special->derive(t, &change, d);
 	for (size_t i = 0; err == MIB_OK && i < shelf->n_binders; i++) {
 		if (shelf->binders[i]->derive != NULL)

@@ -19,6 +19,7 @@
 
 enum { WINDOW_DEFAULT_PKTS = 64, OCTETS_PER_KB = 1024 };
 enum { ADDR_IPV4 = 1, ADDR_IPV6 = 2 };
+enum { ADMIN_ENABLED = 1 };
 
 /* Collects the verdict: the first wrong wins, else the first reason for not being in force. */
 struct judge {
@@ -253,5 +254,8 @@ enum pol_sa_state pol_sa_make(const struct mib_view *v, const struct mib_row *r,
 	if (ipcomp)
 		judge(&j, POL_SA_NOT_IN_FORCE, "uses IPComp, which this version does not do yet");
 	judge_peer(&j, out);
+	if (mib_row_number(r, MIB_COL(ipspdPreActTable, ipspdPreActAdminStatus), ADMIN_ENABLED) !=
+	    ADMIN_ENABLED)
+		judge(&j, POL_SA_NOT_IN_FORCE, "is taken out of use by ipspdPreActAdminStatus");
 	return j.state;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "mibs/file_seal.h"
+#include "mibs/store.h"
 #include "xml/xml.h"
 
 static const struct mib_label schemes[] = {
@@ -45,8 +46,12 @@ bool xml_is_config(const struct mib_table *t)
 {
 	if (t->augments)
 		return false;
-	if (!t->is_scalars)
-		return mib_table_column_tc(t, MIB_TC_ROW_STATUS) != NULL;
+	if (!t->is_scalars) {
+		const struct mib_column *storage = mib_table_column_tc(t, MIB_TC_STORAGE_TYPE);
+
+		return mib_table_column_tc(t, MIB_TC_ROW_STATUS) &&
+		       !(storage && storage->def.number == MIB_ST_VOLATILE);
+	}
 	for (size_t i = 0; i < t->n_columns; i++)
 		if (t->columns[i].access >= MIB_ACC_WRITE)
 			return true;

@@ -21,7 +21,8 @@ bool xml_is_key(const struct mib_table *t, const struct mib_column *col);
 
 /**
  * Does the table hold configuration of its own: scalars that can be written, or rows that a
- * manager can make? (Augmenting tables stand inside their base.)
+ * manager can make and that are volatile only by his choice? (Augmenting tables stand inside their
+ * base.)
  */
 bool xml_is_config(const struct mib_table *t);
 

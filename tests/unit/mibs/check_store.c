@@ -74,9 +74,117 @@ static enum mib_err rules_read(void *arg, const struct mib_column *col, const ui
 	return MIB_OK;
 }
 
-static const struct mib_source drops = { &mib_t_ipspdDropTable, drops_next, drops_read,
-					 (void *)(uintptr_t)&observed };
-static const struct mib_source rules = { &mib_t_ipspdRuleTable, NULL, rules_read, NULL };
+static const struct mib_source drops = { .table = &mib_t_ipspdDropTable, .next = drops_next,
+					 .read = drops_read,
+					 .arg = (void *)(uintptr_t)&observed };
+static const struct mib_source rules = { .table = &mib_t_ipspdRuleTable, .read = rules_read };
+
+/* A table without stored rows that hears requests: rows 1 and 3. */
+
+static struct {
+	struct mib_after after;
+	unsigned heard, done, committed;
+} request;
+
+static bool requests_has(void *arg, const uint32_t *index, size_t len)
+{
+	(void)arg;
+	return len == 1 && (index[0] == 1 || index[0] == 3);
+}
+
+static bool requests_next(void *arg, const struct mib_oid *after, struct mib_oid *out)
+{
+	uint32_t last = after && after->len > 0 ? after->ids[0] : 0;
+
+	(void)arg;
+	*out = (struct mib_oid){ .len = 1, .ids = { last < 1 ? 1 : 3 } };
+	return last < 3;
+}
+
+static void request_done(struct mib_after *a, bool committed)
+{
+	ck_assert_ptr_eq(a, &request.after);
+	request.done++;
+	request.committed += committed;
+}
+
+static enum mib_err requests_asked(void *arg, struct mib_txn *t, const struct mib_row *r,
+				   struct mib_diag *d)
+{
+	const struct mib_column *col = MIB_COL(ipspdOperationTable, ipspdOperationRequest);
+
+	(void)arg;
+	(void)d;
+	if (mib_row_number(r, col, 0) != 2)
+		return MIB_OK;
+	request.heard++;
+	request.after.done = request_done;
+	mib_txn_after(t, &request.after);
+	return MIB_OK;
+}
+
+static const struct mib_source requests = { .table = &mib_t_ipspdOperationTable,
+					    .next = requests_next, .has = requests_has,
+					    .asked = requests_asked };
+
+static void expect_request(unsigned heard, unsigned done, unsigned committed)
+{
+	ck_assert_uint_eq(request.heard, heard);
+	ck_assert_uint_eq(request.done, done);
+	ck_assert_uint_eq(request.committed, committed);
+	ck_assert_str_eq(fx_get(store, "ipspdOperationRequest", "save"), "idle");
+	ck_assert_ptr_null(mib_view_next(mib_store_view(store), &mib_t_ipspdOperationTable, NULL,
+					 NULL));
+}
+
+START_TEST(test_what_an_observed_row_is_asked_for_is_heard_and_not_kept)
+{
+	const uint64_t before = mib_store_generation(store);
+	struct mib_diag d = { 0 };
+
+	ck_assert_int_eq(mib_store_add_source(store, &requests), MIB_OK);
+	ck_assert_int_eq(fx_set(store, "ipspdOperationTable", "save", "ipspdOperationRequest=idle", 0,
+				&d), MIB_OK);
+	expect_request(0, 0, 0);
+	ck_assert_int_eq(fx_set(store, "ipspdOperationTable", "save", "ipspdOperationRequest=run", 0,
+				&d), MIB_OK);
+	expect_request(1, 1, 1);
+	ck_assert_uint_eq(mib_store_generation(store), before);
+	ck_assert_str_eq(fx_get(store, "ipspdOperationRequest", "reloadOptions"), "(none)");
+	ck_assert_int_eq(fx_set(store, "ipspdOperationTable", "reloadOptions",
+				"ipspdOperationRequest=run", 0, &d), MIB_INCONSISTENT_NAME);
+	expect_request(1, 1, 1);
+}
+END_TEST
+
+START_TEST(test_a_request_that_is_refused_or_undone_comes_to_nothing)
+{
+	struct mib_diag d = { 0 };
+	struct mib_txn *t;
+
+	ck_assert_int_eq(mib_store_add_source(store, &requests), MIB_OK);
+	/* Another assignment of the same transaction is bad, and only prepare can see it. */
+	t = fx_begin(store);
+	ck_assert_int_eq(fx_stage_columns(t, "ipspdOperationTable", "save",
+					  "ipspdOperationRequest=run", &d), MIB_OK);
+	ck_assert_int_eq(fx_stage_columns(t, "spdRuleDefinitionTable", "none",
+					  "spdRuleDefDescription=x", &d), MIB_OK);
+	ck_assert_int_ne(fx_finish(t, &d), MIB_OK);
+	ck_assert_uint_eq(request.committed, 0);
+	ck_assert_uint_eq(request.done, request.heard);
+	/* It was committed, and is taken back. */
+	t = fx_begin(store);
+	ck_assert_int_eq(fx_stage_columns(t, "ipspdOperationTable", "save",
+					  "ipspdOperationRequest=run", &d), MIB_OK);
+	ck_assert_int_eq(mib_txn_prepare(t, &d), MIB_OK);
+	ck_assert_int_eq(mib_txn_commit(t, &d), MIB_OK);
+	ck_assert_uint_eq(request.done, request.heard - 1);
+	ck_assert_int_eq(mib_txn_undo(t, &d), MIB_OK);
+	mib_txn_done(t);
+	ck_assert_uint_eq(request.committed, 0);
+	ck_assert_uint_eq(request.done, request.heard);
+}
+END_TEST
 
 START_TEST(test_observed_tables_are_walked_like_stored_ones)
 {
@@ -160,6 +268,8 @@ int main(void)
 	tcase_add_test(tc, test_observed_tables_are_walked_like_stored_ones);
 	tcase_add_test(tc, test_observed_columns_stand_in_the_rows_they_augment);
 	tcase_add_test(tc, test_augmenting_columns_are_set_with_their_base_row);
+	tcase_add_test(tc, test_what_an_observed_row_is_asked_for_is_heard_and_not_kept);
+	tcase_add_test(tc, test_a_request_that_is_refused_or_undone_comes_to_nothing);
 	tcase_add_test(tc, test_getters_tell_what_was_set_from_what_is_default);
 	suite_add_tcase(s, tc);
 	return suite_run(s);

@@ -62,6 +62,8 @@ static const struct {
 	{ "ipspdSystem", true },		/* one writable among read-only ones */
 	{ "ipspdClosureTable", false },		/* the system's own rows */
 	{ "ipspdDropTable", false },		/* observed */
+	{ "ipspdOperationTable", false },	/* observed, though it can be written */
+	{ "ipspdJobTable", false },		/* volatile by nature */
 	{ "ipspdIkeActTable", false },		/* stands in the table it augments */
 };
 
