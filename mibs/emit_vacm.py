@@ -26,6 +26,7 @@ OPEN = frozenset("""
     ipiaSaNegParamName ipiaIpsecPropName ipiaIpsecPropTransformsName
     ipiaIpsecTranName ipiaIpsecTranTransformName
     ipspdVersion ipspdRuleReason ipspdPreActReason ipspdDropName
+    ipspdOperationText
 """.split())
 
 
