@@ -75,14 +75,14 @@ drive()
 	T_FAILED=$((T_FAILED + $(grep -c '^FAILED: ' "$TB_DIR/driver.out" || :)))
 }
 
-# manage SCRIPT ARGUMENT..: a script of pysnmp managers (tests/net/manager.py) on router-a; its claims
+# manage ROUTER SCRIPT ARGUMENT..: a script of pysnmp managers (tests/net/manager.py) there; its claims
 # count here.
 manage()
 {
-	t_script=$1
-	shift
+	t_r=$1 t_script=$2
+	shift 2
 	export TB_DIR TB_BUILD TB_SRC TB_USER_WRITE TB_PASS_AUTH TB_PASS_PRIV
-	tb_in router-a /usr/bin/python3 "$TB_SRC/tests/net/$t_script" "$@" 2>&1 | tee "$TB_DIR/manage.out"
+	tb_in "$t_r" /usr/bin/python3 "$TB_SRC/tests/net/$t_script" "$@" 2>&1 | tee "$TB_DIR/manage.out"
 	claim "$t_script comes to its end" grep -q '^the end, ' "$TB_DIR/manage.out"
 	T_PASSED=$((T_PASSED + $(grep -c '^ok: ' "$TB_DIR/manage.out" || :)))
 	T_FAILED=$((T_FAILED + $(grep -c '^FAILED: ' "$TB_DIR/manage.out" || :)))

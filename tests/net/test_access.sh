@@ -20,7 +20,7 @@ tb_ipspd router-a
 tb_ctl router-a wait --snmp --timeout 30
 claim "snmpd takes the shipped file without a word" not grep -iE 'ipspd.conf.*(error|warning)' \
 	"$TB_DIR/router-a/snmpd.log"
-manage managed_access.py "$conf"
+manage router-a managed_access.py "$conf"
 claim "no secret is in a log" not grep -rq 'a-secret-nobody-reads' "$TB_DIR/router-a/ipspd.log" \
 	"$TB_DIR/router-a/snmpd.log"
 claim "no sanitizer has anything to say" not grep -hE 'Sanitizer|runtime error' "$TB_DIR/router-a/ipspd.log"
