@@ -199,8 +199,10 @@ void mib_txn_may_lack_secrets(struct mib_txn *t);
 /**
  * Stages one assignment, an SNMP varbind. Order does not matter: what needs the whole transaction is
  * judged by mib_txn_prepare. Type, size, value, access and name are judged here.
+ * What is assigned twice needs one value (RFC 3416 4.2.5).
  * @return MIB_OK; notWritable, wrongType, wrongLength, wrongEncoding, wrongValue, noCreation,
- *         inconsistentName, resourceUnavailable, with *d (varbind counts the calls, from 1)
+ *         inconsistentName, inconsistentValue, resourceUnavailable, with *d (varbind counts the
+ *         calls, from 1)
  */
 MIB_MUST_CHECK enum mib_err mib_txn_set(struct mib_txn *t, const uint32_t *oid, size_t len,
 					const struct mib_value *v, struct mib_diag *d);

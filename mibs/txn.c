@@ -192,6 +192,27 @@ static enum mib_err assign(struct mib_txn *t, const struct mib_column *col, cons
 	return MIB_OK;
 }
 
+/*
+ * RFC 3416 4.2.5: all assignments of a request take place as if at once, so what is assigned twice
+ * needs one value. What the system stages itself does not count.
+ */
+static bool contradicts(struct mib_txn *t, const struct mib_column *col, const uint32_t *index,
+			size_t len, const struct mib_value *v)
+{
+	const struct mib_shelf *shelf = mib_store_shelf(t->store, col->table);
+	const struct mib_staged *st = mib_txn_find(t, shelf, index, len);
+	struct mib_value had, now = *v;
+
+	if (st == NULL || st->forced || st->after == NULL)
+		return false;
+	if (col == shelf->status)
+		return st->asked_varbind != 0 && st->asked != v->number;
+	if (!mib_txn_assigns(t, st->after, col) || !mib_row_get(st->after, col, &had))
+		return false;
+	now.syntax = had.syntax;	/* BITS come as octets */
+	return !mib_value_equal(&had, &now);
+}
+
 /* RFC 2579: values that status and storage columns can never be set to. */
 static enum mib_err check_tc(const struct mib_column *col, const struct mib_value *v,
 			     const char **why)
@@ -268,10 +289,12 @@ static bool is_observed(const struct mib_store *s, const struct mib_table *t,
 }
 
 static enum mib_err set_column(struct mib_txn *t, const struct mib_column *col,
-			       const uint32_t *index, size_t len, const struct mib_value *v,
+			       const uint32_t *index, size_t len, const struct mib_value *given,
 			       struct mib_diag *d)
 {
 	const struct mib_shelf *shelf = mib_store_shelf(t->store, col->table);
+	struct mib_bits room;
+	const struct mib_value *v = mib_value_received(col, given, &room);
 	const char *why = NULL;
 	enum mib_err err;
 
@@ -298,6 +321,10 @@ static enum mib_err set_column(struct mib_txn *t, const struct mib_column *col,
 	}
 	if (err == MIB_OK)
 		err = check_storage(shelf, r, col, &why);
+	if (err == MIB_OK && contradicts(t, col, index, len, v)) {
+		why = "it is set twice, to two values (RFC 3416 4.2.5)";
+		err = MIB_INCONSISTENT_VALUE;
+	}
 	if (err == MIB_OK) {
 		err = assign(t, col, index, len, v, t->varbinds, false);
 		why = "out of memory";

@@ -199,17 +199,33 @@ static enum mib_err check_number(const struct mib_column *col, int64_t n, struct
 	return MIB_OK;
 }
 
+/* The number behind that of the last named bit; labels stand in rising order. */
+static size_t n_bits(const struct mib_column *col)
+{
+	return col->n_labels > 0 ? (size_t)col->labels[col->n_labels - 1].number + 1 : 0;
+}
+
+const struct mib_value *mib_value_received(const struct mib_column *col, const struct mib_value *v,
+					   struct mib_bits *room)
+{
+	const size_t bits = n_bits(col), octets = (bits + 7) / 8;
+	const bool is_octets = v->syntax == MIB_SYN_OCTETS || v->syntax == MIB_SYN_BITS;
+
+	if (col->syntax != MIB_SYN_BITS || !is_octets || bits % 8 == 0 || v->octets.len != octets)
+		return v;
+	memcpy(room->octets, v->octets.data, octets);
+	room->octets[octets - 1] &= (uint8_t)(0xff00 >> bits % 8);
+	room->value = *v;
+	room->value.octets.data = room->octets;
+	return &room->value;
+}
+
 /* RFC 2578 7.1.4: bit 0 is the high-order bit of the first octet. */
 static enum mib_err check_bits(const struct mib_column *col, const struct mib_value *v,
 			       struct mib_diag *d)
 {
-	size_t octets = 0;
+	const size_t octets = (n_bits(col) + 7) / 8;
 
-	for (size_t i = 0; i < col->n_labels; i++) {
-		const size_t need = (size_t)col->labels[i].number / 8 + 1;
-
-		octets = need > octets ? need : octets;
-	}
 	if (v->octets.len > octets)
 		return refuse(d, MIB_WRONG_LENGTH, col, "%zu octets where its named bits need %zu",
 			      v->octets.len, octets);

@@ -105,6 +105,23 @@ struct mib_diag {
 void mib_diag_set(struct mib_diag *d, const struct mib_column *col, const uint32_t *index,
 		  size_t index_len, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
+/** Most octets of a BITS value: mibgen allows no bit above 255. */
+#define MIB_BITS_OCTETS 32
+
+/** Room for a value of BITS. */
+struct mib_bits {
+	struct mib_value value;
+	uint8_t octets[MIB_BITS_OCTETS];
+};
+
+/**
+ * What a value that came over SNMP is: itself, but for BITS without the spare bits of the last octet,
+ * which RFC 3416 2.5 has ignored on receipt. Judges nothing.
+ * @return v, or a copy in *room, which has to live as long as it is used
+ */
+const struct mib_value *mib_value_received(const struct mib_column *col, const struct mib_value *v,
+					   struct mib_bits *room);
+
 /**
  * Is this value of the column's syntax, size, range, label set (RFC 2578 9, 7.1) and encoding
  * (text: UTF-8 without what XML forbids)? Says nothing of access or of other rows.

@@ -10,6 +10,7 @@ import time
 CLONE_NEWNET = 0x40000000
 INTEGER, OCTETS, NULL, OID = 0x02, 0x04, 0x05, 0x06
 UNSIGNED = 0x42
+RAW = -1        # the value is its own encoding, good or bad
 NO_SUCH_OBJECT, NO_SUCH_INSTANCE, END_OF_MIB_VIEW = 0x80, 0x81, 0x82
 GET, GETNEXT, SET, GETBULK = 0xa0, 0xa1, 0xa3, 0xa5
 ERRORS = ("noError tooBig noSuchName badValue readOnly genErr noAccess wrongType wrongLength "
@@ -55,6 +56,8 @@ def _value(tag, value):
         return _number(tag, value)
     if tag == OID:
         return _oid(value)
+    if tag == RAW:
+        return value
     return _tlv(tag, value or b"")
 
 
@@ -98,14 +101,8 @@ class Client:
 
     def ask(self, kind, varbinds, first=0, second=0):
         """varbinds: (oid, tag, value). @return (error name, index, varbinds), or None: no answer"""
-        self.request += 1
-        bindings = b"".join(_tlv(0x30, _oid(o) + _value(tag, value)) for o, tag, value in varbinds)
-        pdu = _tlv(kind, _number(INTEGER, self.request) + _number(INTEGER, first) +
-                   _number(INTEGER, second) + _tlv(0x30, bindings))
-        message = _tlv(0x30, _number(INTEGER, 1) + _tlv(OCTETS, self.community) + pdu)
+        self.send(kind, varbinds, first, second)
         end = time.monotonic() + self.timeout
-        self.sock.settimeout(0.05)
-        self.sock.sendto(message, ("127.0.0.1", 161))
         while time.monotonic() < end and not self.hopeless.is_set():
             try:
                 answer = self._parse(self.sock.recv(65536))
@@ -114,6 +111,16 @@ class Client:
             if answer[0] == self.request:
                 return answer[1:]
         return None
+
+    def send(self, kind, varbinds, first=0, second=0):
+        """Sends a request, and does not wait for an answer."""
+        self.request += 1
+        bindings = b"".join(_tlv(0x30, _oid(o) + _value(tag, value)) for o, tag, value in varbinds)
+        pdu = _tlv(kind, _number(INTEGER, self.request) + _number(INTEGER, first) +
+                   _number(INTEGER, second) + _tlv(0x30, bindings))
+        message = _tlv(0x30, _number(INTEGER, 1) + _tlv(OCTETS, self.community) + pdu)
+        self.sock.settimeout(0.05)
+        self.sock.sendto(message, ("127.0.0.1", 161))
 
     @staticmethod
     def _parse(octets):

@@ -470,6 +470,79 @@ START_TEST(test_phases_out_of_order_are_refused)
 }
 END_TEST
 
+START_TEST(test_what_is_set_twice_needs_one_value)
+{
+	static const struct {
+		const char *first, *second;
+		enum mib_err want;
+	} cases[] = {
+		{ "spdRuleDefDescription=x", "spdRuleDefDescription=x", MIB_OK },
+		{ "spdRuleDefDescription=x", "spdRuleDefDescription=y", MIB_INCONSISTENT_VALUE },
+		{ "spdRuleDefAdminStatus=disabled", "spdRuleDefAdminStatus=enabled",
+		  MIB_INCONSISTENT_VALUE },
+		{ "spdRuleDefRowStatus=createAndGo", "spdRuleDefRowStatus=createAndGo", MIB_OK },
+		{ "spdRuleDefRowStatus=createAndGo", "spdRuleDefRowStatus=createAndWait",
+		  MIB_INCONSISTENT_VALUE },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct mib_txn *t = fx_begin(store);
+		struct mib_diag d = { 0 };
+
+		ck_assert_int_eq(fx_stage_columns(t, RULE, "twice", DROP, &d), MIB_OK);
+		ck_assert_int_eq(fx_stage_columns(t, RULE, "twice", cases[i].first, &d), MIB_OK);
+		ck_assert_msg(fx_stage_columns(t, RULE, "twice", cases[i].second, &d) ==
+			      cases[i].want, "%s", cases[i].second);
+		if (cases[i].want != MIB_OK)
+			ck_assert_uint_eq(d.varbind, 4);
+		/* Another row may have another value. */
+		ck_assert_int_eq(fx_stage_columns(t, RULE, "other", cases[i].second, &d), MIB_OK);
+		mib_txn_done(t);
+	}
+}
+END_TEST
+
+/* RFC 3416 2.5. */
+START_TEST(test_spare_bits_of_bits_are_ignored_on_receipt)
+{
+	static const struct {
+		const char *column;
+		const uint8_t octets[3];
+		size_t len;
+		enum mib_err want;
+		const char *reads;
+	} cases[] = {
+		{ "spdTimeFiltDayOfWeekMask", { 0x81 }, 1, MIB_OK, "sunday" },
+		{ "spdTimeFiltDayOfWeekMask", { 0xff }, 1, MIB_OK,
+		  "sunday monday tuesday wednesday thursday friday saturday" },
+		{ "spdTimeFiltDayOfWeekMask", { 0x80, 0x00 }, 2, MIB_WRONG_LENGTH, NULL },
+		{ "spdTimeFiltMonthOfYearMask", { 0x80, 0x1f }, 2, MIB_OK, "january december" },
+		{ "spdTimeFiltMonthOfYearMask", { 0x80 }, 1, MIB_OK, "january" },
+		{ "spdTimeFiltMonthOfYearMask", { 0x80, 0x10, 0x01 }, 3, MIB_WRONG_LENGTH, NULL },
+	};
+	const uint32_t index[] = { 1, 't' };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct mib_column *col = mib_column_by_name(cases[i].column);
+		const struct mib_value v = mib_value_octets(cases[i].octets, cases[i].len);
+		struct mib_txn *t = fx_begin(store);
+		struct mib_diag d = { 0 };
+
+		ck_assert_int_eq(fx_stage_columns(t, "spdTimeFilterTable", "t",
+						  i == 0 ? "spdTimeFiltRowStatus=createAndWait" : "",
+						  &d), MIB_OK);
+		ck_assert_msg(mib_txn_set_column(t, col, index, 2, &v, &d) == cases[i].want,
+			      "%zu: %s", i, d.text);
+		if (cases[i].want == MIB_OK) {
+			ck_assert_int_eq(fx_finish(t, &d), MIB_OK);
+			ck_assert_str_eq(fx_get(store, cases[i].column, "t"), cases[i].reads);
+		} else {
+			mib_txn_done(t);
+		}
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("txn");
@@ -490,6 +563,8 @@ int main(void)
 	tcase_add_test(tc, test_a_change_of_content_is_judged_with_its_active_users);
 	tcase_add_test(tc, test_staged_rows_are_seen_only_in_the_transactions_view);
 	tcase_add_test(tc, test_phases_out_of_order_are_refused);
+	tcase_add_test(tc, test_what_is_set_twice_needs_one_value);
+	tcase_add_test(tc, test_spare_bits_of_bits_are_ignored_on_receipt);
 	suite_add_tcase(s, tc);
 	return suite_run(s);
 }
