@@ -93,9 +93,21 @@ static void retire_sa(struct ipsp_engine *engine, struct ipsp_sa *sa)
 	engine->retired_sas = sa;
 }
 
-static void remove_sa(struct ipsp_engine *engine, uint64_t id)
+static void tell_changed(const struct ipsp_engine *engine, const struct ipsp_sa *sa,
+			 enum ipsp_sa_change change)
 {
-	retire_sa(engine, ipsp_sad_remove(engine->sad, id));
+	const struct ipsp_engine_events *events = &engine->config.events;
+
+	if (sa && events->sa_changed)
+		events->sa_changed(events->ctx, sa, change);
+}
+
+static void remove_sa(struct ipsp_engine *engine, uint64_t id, enum ipsp_sa_change change)
+{
+	struct ipsp_sa *sa = ipsp_sad_remove(engine->sad, id);
+
+	tell_changed(engine, sa, change);
+	retire_sa(engine, sa);
 }
 
 static void remove_unnamed(void *arg, struct ipsp_sa *sa)
@@ -103,7 +115,7 @@ static void remove_unnamed(void *arg, struct ipsp_sa *sa)
 	struct ipsp_engine *engine = arg;
 
 	if (sa->update != engine->updates)
-		remove_sa(engine, sa->id);
+		remove_sa(engine, sa->id, IPSP_SA_REMOVED);
 }
 
 /*
@@ -121,27 +133,35 @@ static void remove_old_sas(struct ipsp_engine *engine, const struct ipsp_update 
 		sa->update = engine->updates;
 		if (sa->spi != cfg->spi || sa->dir != cfg->dir ||
 		    ipsp_addr_cmp(&sa->local, &cfg->local) != 0)
-			remove_sa(engine, cfg->id);
+			remove_sa(engine, cfg->id, IPSP_SA_REPLACED);
 	}
 	if (update->spd.full) {
 		ipsp_sad_each(engine->sad, remove_unnamed, engine);
 		return;
 	}
 	for (uint32_t i = 0; i < update->n_removed_sas; i++)
-		remove_sa(engine, update->removed_sas[i]);
+		remove_sa(engine, update->removed_sas[i], IPSP_SA_REMOVED);
 }
 
 static void add_sas(struct ipsp_engine *engine, const struct ipsp_update *update, uint64_t now_s,
 		    enum ipsp_err *sa_results)
 {
 	for (uint32_t i = 0; i < update->n_sas; i++) {
+		const uint64_t id = update->sas[i].id;
+		const struct ipsp_sa *before = ipsp_sad_find(engine->sad, id);
 		struct ipsp_sa *replaced = NULL;
 
 		sa_results[i] = ipsp_sad_add(engine->sad, &update->sas[i], now_s, &replaced);
-		if (sa_results[i] == IPSP_OK)
-			retire_sa(engine, replaced);
-		else
-			remove_sa(engine, update->sas[i].id);
+		if (sa_results[i] != IPSP_OK) {
+			remove_sa(engine, id, IPSP_SA_REPLACED);
+			continue;
+		}
+		const struct ipsp_sa *now = ipsp_sad_find(engine->sad, id);
+
+		tell_changed(engine, replaced, IPSP_SA_REPLACED);
+		retire_sa(engine, replaced);
+		if (now != before)
+			tell_changed(engine, now, IPSP_SA_INSTALLED);
 	}
 }
 

@@ -111,6 +111,54 @@ void ipsp_rule_hit(struct ipsp_worker *worker, enum ipsp_dir dir, const struct i
 	}
 }
 
+bool ipsp_passed_wanted(struct ipsp_worker *worker, const struct ipsp_sa *sa, uint64_t now_s)
+{
+	/* When a packet was last reported is the part of an SA that packets do change. */
+	struct ipsp_sa *s = (struct ipsp_sa *)(uintptr_t)sa;
+
+	if (!worker->engine->config.events.passed ||
+	    atomic_load_explicit(&sa->packet_log, memory_order_relaxed) == 0)
+		return false;
+	/* now_s may be 0 at the boot of a machine: what is kept is one more. */
+	if (atomic_load_explicit(&s->packet_log_s, memory_order_relaxed) == now_s + 1) {
+		worker->passed.suppressed++;
+		return false;
+	}
+	if (!limiter_allows(worker->engine, &worker->passed, now_s))
+		return false;
+	atomic_store_explicit(&s->packet_log_s, now_s + 1, memory_order_relaxed);
+	return true;
+}
+
+struct ipsp_span ipsp_passed_octets(const struct ipsp_sa *sa, const uint8_t *packet,
+				    const struct ipsp_flow *flow)
+{
+	const uint32_t log = atomic_load_explicit(&sa->packet_log, memory_order_relaxed);
+	uint32_t len = log > 0 ? log - 1 : 0;
+
+	if (len > flow->total_len)
+		len = flow->total_len;
+	return (struct ipsp_span) { packet, len < IPSP_PASSED_OCTETS_MAX ? len :
+							IPSP_PASSED_OCTETS_MAX };
+}
+
+void ipsp_passed(struct ipsp_worker *worker, const struct ipsp_packet *packet,
+		 const struct ipsp_flow *flow, struct ipsp_span octets)
+{
+	const struct ipsp_engine_events *events = &worker->engine->config.events;
+	const struct ipsp_passed_event event = {
+		.sa = packet->sa,
+		.entry_id = packet->entry_id,
+		.ifindex = packet->ifindex,
+		.flow = flow,
+		.octets = octets,
+		.suppressed = worker->passed.suppressed,
+	};
+
+	worker->passed.suppressed = 0;
+	events->passed(events->ctx, &event);
+}
+
 void ipsp_audit(struct ipsp_worker *worker, const struct ipsp_packet *packet,
 		const struct ipsp_flow *flow, uint32_t spi, uint32_t seq, uint64_t now_s)
 {

@@ -75,6 +75,9 @@ static void check_inner(struct batch *b, const struct job *job, const struct ips
 		done(b->worker, packet, IPSP_VERDICT_DELIVER, IPSP_REASON_NONE);
 	else
 		job_drop(b, job, reason);
+	if (reason == IPSP_REASON_NONE && ipsp_passed_wanted(b->worker, b->sa, b->now_s))
+		ipsp_passed(b->worker, packet, inner,
+			    ipsp_passed_octets(b->sa, packet->data, inner));
 	if (match.result == IPSP_SPD_RULE)
 		ipsp_rule_hit(b->worker, IPSP_INBOUND, packet, match.rule, &outcome, inner,
 			      b->now_s);

@@ -26,7 +26,9 @@ struct ipsp_worker {
 	/* Written by this worker only. */
 	_Atomic uint64_t verdicts[2][4];
 	_Atomic uint64_t reasons[2][IPSP_N_REASONS];
-	struct ipsp_limiter log, audit;
+	struct ipsp_limiter log, passed, audit;
+	/* The clear form of one outbound packet that will be reported once it is sealed. */
+	uint8_t sample[IPSP_PASSED_OCTETS_MAX];
 };
 
 struct ipsp_retired_spd {
@@ -96,6 +98,20 @@ static inline enum ipsp_reason ipsp_outcome_reason(const struct ipsp_outcome *o)
 void ipsp_rule_hit(struct ipsp_worker *worker, enum ipsp_dir dir, const struct ipsp_packet *packet,
 		   const struct ipsp_spd_rule *rule, const struct ipsp_outcome *outcome,
 		   const struct ipsp_flow *flow, uint64_t now_s);
+
+/**
+ * Is a packet of that SA to be reported if it passes? Takes an event of this second's, and of the
+ * SA's own, of which it has one a second: a busy SA must not keep another one's from being seen.
+ */
+bool ipsp_passed_wanted(struct ipsp_worker *worker, const struct ipsp_sa *sa, uint64_t now_s);
+
+/** The clear packet's first octets, as many as the SA asks for. */
+struct ipsp_span ipsp_passed_octets(const struct ipsp_sa *sa, const uint8_t *packet,
+				    const struct ipsp_flow *flow);
+
+/** Reports a packet that passed packet->sa. After ipsp_passed_wanted said so. */
+void ipsp_passed(struct ipsp_worker *worker, const struct ipsp_packet *packet,
+		 const struct ipsp_flow *flow, struct ipsp_span octets);
 
 /** Reports a refusal that RFC 4301 and 4303 call auditable. flow: the packet as received. */
 void ipsp_audit(struct ipsp_worker *worker, const struct ipsp_packet *packet,

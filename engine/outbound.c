@@ -5,6 +5,8 @@
  * call, and go to the crypto provider together. A number is taken only when nothing but the crypto
  * can still refuse the packet.
  */
+#include <string.h>
+
 #include "engine/esp.h"
 #include "engine/header.h"
 
@@ -14,6 +16,7 @@ struct job {
 	struct ipsp_outcome outcome;	/* of a rule with steps */
 	struct ipsp_flow flow;
 	struct ipsp_esp_plan plan;
+	struct ipsp_span sample;	/* of the worker's; data NULL: the packet is not reported */
 };
 
 struct batch {
@@ -21,6 +24,7 @@ struct batch {
 	uint64_t now_s;
 	const struct ipsp_sa *sa;
 	uint32_t n;
+	bool has_sample;	/* one of the jobs has */
 	struct job jobs[IPSP_BATCH];
 	struct ipsp_crypto_op ops[IPSP_BATCH];
 	uint8_t ivs[IPSP_BATCH][IPSP_IV_MAX];
@@ -65,6 +69,12 @@ static bool make_ivs(struct batch *b)
 	return p->random(p->ctx, b->ivs[0], (size_t)b->n * IPSP_IV_MAX) == IPSP_OK;
 }
 
+static void batch_empty(struct batch *b)
+{
+	b->n = 0;
+	b->has_sample = false;
+}
+
 static void batch_flush(struct batch *b)
 {
 	struct ipsp_engine *engine = b->worker->engine;
@@ -76,7 +86,7 @@ static void batch_flush(struct batch *b)
 	if (!make_ivs(b)) {
 		for (uint32_t i = 0; i < b->n; i++)
 			job_drop(b, &b->jobs[i], IPSP_REASON_CRYPTO);
-		b->n = 0;
+		batch_empty(b);
 		return;
 	}
 	n = take_numbers(b, &first);
@@ -98,8 +108,10 @@ static void batch_flush(struct batch *b)
 		done(b->worker, job->packet, IPSP_VERDICT_ESP_OUT, IPSP_REASON_NONE);
 		ipsp_rule_hit(b->worker, IPSP_OUTBOUND, job->packet, job->rule, &job->outcome,
 			      &job->flow, b->now_s);
+		if (job->sample.data)
+			ipsp_passed(b->worker, job->packet, &job->flow, job->sample);
 	}
-	b->n = 0;
+	batch_empty(b);
 }
 
 /* Only behind headers and ports, or it would change what was looked up. */
@@ -135,6 +147,22 @@ static enum ipsp_reason prepare(struct batch *b, const struct ipsp_sa *sa, struc
 	return IPSP_REASON_NONE;
 }
 
+/*
+ * Sealing overwrites the clear packet, so what is to be reported of it is kept aside. A worker has
+ * room for one.
+ */
+static void take_sample(struct batch *b, struct job *job)
+{
+	job->sample = (struct ipsp_span) { NULL, 0 };
+	if (!ipsp_passed_wanted(b->worker, b->sa, b->now_s) || b->has_sample)
+		return;
+	const struct ipsp_span clear = ipsp_passed_octets(b->sa, job->packet->data, &job->flow);
+
+	memcpy(b->worker->sample, clear.data, clear.len);
+	job->sample = (struct ipsp_span) { b->worker->sample, clear.len };
+	b->has_sample = true;
+}
+
 static void protect(struct batch *b, struct ipsp_packet *packet, const struct ipsp_spd_rule *rule,
 		    const struct ipsp_outcome *outcome, const struct ipsp_flow *flow)
 {
@@ -158,10 +186,12 @@ static void protect(struct batch *b, struct ipsp_packet *packet, const struct ip
 	if (rule->n_steps > 0)
 		job->outcome = *outcome;
 	reason = prepare(b, sa, job);
-	if (reason == IPSP_REASON_NONE)
-		b->n++;
-	else
+	if (reason != IPSP_REASON_NONE) {
 		job_drop(b, job, reason);
+		return;
+	}
+	take_sample(b, job);
+	b->n++;
 	if (ipsp_sa_near_end(sa))
 		batch_flush(b);
 }
@@ -225,7 +255,7 @@ void ipsp_engine_outbound(struct ipsp_worker *worker, struct ipsp_packet *packet
 	b.worker = worker;
 	b.now_s = now_s;
 	b.sa = NULL;
-	b.n = 0;
+	batch_empty(&b);
 	for (size_t i = 0; i < n; i++)
 		classify(&b, spd, &packets[i]);
 	batch_flush(&b);

@@ -168,7 +168,10 @@ static void put_ipv6(uint8_t *p, const struct ipsp_flow *f)
  * ports, the first eight octets behind it. The packet itself may be encrypted by now. Lengths say
  * what stands there, so that a reader takes it for a whole packet.
  */
-static uint16_t put_headers(uint8_t out[REPORT_PACKET_MAX], const struct ipsp_flow *f)
+#define HEADERS_MAX 48
+_Static_assert(HEADERS_MAX <= REPORT_PACKET_MAX, "fits");
+
+static uint16_t put_headers(uint8_t out[HEADERS_MAX], const struct ipsp_flow *f)
 {
 	const bool has_ports = f->ports_known && f->sport != IPSP_PORT_NONE &&
 			       f->dport != IPSP_PORT_NONE;
@@ -176,7 +179,7 @@ static uint16_t put_headers(uint8_t out[REPORT_PACKET_MAX], const struct ipsp_fl
 	const uint16_t behind = has_ports ? 8 : 0;
 	const uint16_t length = f->family == 4 ? (uint16_t)(header + behind) : behind;
 
-	memset(out, 0, REPORT_PACKET_MAX);
+	memset(out, 0, HEADERS_MAX);
 	if (f->family == 4)
 		put_ipv4(out, f);
 	else
@@ -197,6 +200,13 @@ static uint32_t at_most_u32(uint64_t value)
 	return value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
 }
 
+static void put_clear_packet(struct wire_event *e, const struct ipsp_flow *flow)
+{
+	e->src = flow->src;
+	e->dst = flow->dst;
+	e->proto = flow->proto;
+}
+
 static void send_event(struct engine_role *role, const struct wire_event *e)
 {
 	/* Lost when the agent is away or far behind: its counters still count. */
@@ -207,7 +217,10 @@ static void send_event(struct engine_role *role, const struct wire_event *e)
 void engine_report_packet(struct engine_role *role, struct wire_event *e,
 			  const struct ipsp_flow *flow)
 {
-	e->packet_len = flow ? put_headers(e->packet, flow) : 0;
+	if (flow) {
+		put_clear_packet(e, flow);
+		e->packet_len = put_headers(e->packet, flow);
+	}
 	send_event(role, e);
 }
 
@@ -245,18 +258,58 @@ static void on_audit(void *ctx, const struct ipsp_audit_event *event)
 		  event->suppressed);
 }
 
-static void on_sa_expired(void *ctx, const struct ipsp_sa *sa)
+static void on_passed(void *ctx, const struct ipsp_passed_event *event)
+{
+	struct wire_event e = {
+		.kind = WIRE_EVENT_PASSED,
+		.id = event->entry_id,
+		.action_id = event->sa->id,
+		.ifindex = event->ifindex,
+		.dir = event->sa->dir,
+		.action = IPSP_PROTECT,
+		.suppressed = at_most_u32(event->suppressed),
+		.packet_len = (uint16_t)event->octets.len,
+	};
+
+	_Static_assert(IPSP_PASSED_OCTETS_MAX <= REPORT_PACKET_MAX, "what the core gives fits");
+	put_clear_packet(&e, event->flow);
+	if (e.packet_len > 0)
+		memcpy(e.packet, event->octets.data, e.packet_len);
+	send_event(ctx, &e);
+}
+
+static void tell_sa(struct engine_role *role, const struct ipsp_sa *sa, enum wire_sa_change change)
 {
 	const struct wire_event e = {
 		.kind = WIRE_EVENT_SA,
 		.id = sa->id,
 		.dir = sa->dir,
-		.reason = IPSP_SA_DEAD + 1,
+		.proto = sa->proto,
+		.spi = sa->spi,
+		.reason = change,
+		.src = sa->local,
+		.dst = sa->remote,
 	};
 
+	send_event(role, &e);
+}
+
+static void on_sa_changed(void *ctx, const struct ipsp_sa *sa, enum ipsp_sa_change change)
+{
+	static const enum wire_sa_change told[] = {
+		[IPSP_SA_INSTALLED] = WIRE_SA_INSTALLED,
+		[IPSP_SA_REMOVED] = WIRE_SA_REMOVED,
+		[IPSP_SA_REPLACED] = WIRE_SA_REPLACED,
+	};
+
+	tell_sa(ctx, sa, told[change]);
+}
+
+static void on_sa_expired(void *ctx, const struct ipsp_sa *sa)
+{
 	ipspd_log(LOG_NOTICE, "sad", "SA %" PRIx64 " ESP SPI 0x%08x: hard lifetime over", sa->id,
 		  sa->spi);
-	send_event(ctx, &e);
+	tell_sa(ctx, sa, WIRE_SA_EXPIRED);
 }
 
 struct ipsp_engine_events engine_events(struct engine_role *role)
@@ -264,7 +317,9 @@ struct ipsp_engine_events engine_events(struct engine_role *role)
 	return (struct ipsp_engine_events) {
 		.ctx = role,
 		.log = on_log,
+		.passed = on_passed,
 		.audit = on_audit,
+		.sa_changed = on_sa_changed,
 		.sa_expired = on_sa_expired,
 	};
 }

@@ -8,7 +8,7 @@
 #include "ipsp/types.h"
 #include "ipspd/messages.h"
 
-#define REPORT_MAX (64 + REPORT_PACKET_MAX)
+#define REPORT_MAX (96 + REPORT_PACKET_MAX)
 
 #define ENTRY_SIZE (8 + 4 + 1 + 8 + 8)
 #define SA_SIZE (8 + 8 + 4 + 1 + 1 + 8 * 8)
@@ -167,6 +167,20 @@ bool report_guard_read(const struct chan_msg *m, uint32_t *serial, bool *more,
 	return chan_reader_done(&r);
 }
 
+static void put_addr(struct chan_writer *w, const struct ipsp_addr *a)
+{
+	chan_put_u8(w, a->family);
+	chan_put_raw(w, a->octets, ipsp_addr_size(a->family));
+}
+
+/* @return false: of no family */
+static bool get_addr(struct chan_reader *r, struct ipsp_addr *a)
+{
+	*a = (struct ipsp_addr){ .family = chan_get_u8(r) };
+	chan_get_raw(r, a->octets, ipsp_addr_size(a->family));
+	return a->family == 0 || ipsp_addr_size(a->family) > 0;
+}
+
 int report_event_send(struct chan *c, const struct wire_event *e)
 {
 	uint8_t buf[REPORT_MAX];
@@ -179,11 +193,28 @@ int report_event_send(struct chan *c, const struct wire_event *e)
 	chan_put_u32(&w, e->ifindex);
 	chan_put_u8(&w, e->dir);
 	chan_put_u8(&w, e->action);
+	chan_put_u8(&w, e->proto);
 	chan_put_u16(&w, e->reason);
+	chan_put_u32(&w, e->spi);
 	chan_put_u32(&w, e->suppressed);
+	put_addr(&w, &e->src);
+	put_addr(&w, &e->dst);
 	chan_put_u16(&w, len);
 	chan_put_raw(&w, e->packet, len);
 	return chan_send(c, MSG_EVENT, buf, w.len, NULL, 0);
+}
+
+static bool event_is_valid(const struct wire_event *e)
+{
+	switch (e->kind) {
+	case WIRE_EVENT_SA:
+		return e->reason > 0 && e->reason < WIRE_SA_CHANGES;
+	case WIRE_EVENT_PACKET:
+	case WIRE_EVENT_PASSED:
+		return e->src.family == e->dst.family;
+	default:
+		return false;
+	}
 }
 
 bool report_event_read(const struct chan_msg *m, struct wire_event *e)
@@ -196,11 +227,15 @@ bool report_event_read(const struct chan_msg *m, struct wire_event *e)
 	e->ifindex = chan_get_u32(&r);
 	e->dir = chan_get_u8(&r);
 	e->action = chan_get_u8(&r);
+	e->proto = chan_get_u8(&r);
 	e->reason = chan_get_u16(&r);
+	e->spi = chan_get_u32(&r);
 	e->suppressed = chan_get_u32(&r);
+	bool known = get_addr(&r, &e->src);
+	known = get_addr(&r, &e->dst) && known;
 	e->packet_len = chan_get_u16(&r);
 	if (e->packet_len > REPORT_PACKET_MAX)
 		return false;
 	chan_get_raw(&r, e->packet, e->packet_len);
-	return chan_reader_done(&r) && (e->kind == WIRE_EVENT_PACKET || e->kind == WIRE_EVENT_SA);
+	return chan_reader_done(&r) && known && event_is_valid(e);
 }

@@ -8,8 +8,9 @@
 #include <stdint.h>
 
 #include "chan/chan.h"
+#include "ipsp/types.h"
 
-#define REPORT_PACKET_MAX 256	/* first octets of a logged packet */
+#define REPORT_PACKET_MAX 1024	/* first octets of a packet */
 
 /** Most of them in one message. */
 #define REPORT_ENTRIES_MAX 512
@@ -68,19 +69,35 @@ struct wire_guard_count {
 #define REPORT_GUARD_MAX 512	/* in one message */
 
 enum wire_event_kind {
-	WIRE_EVENT_PACKET = 1,		/* an entry with log matched */
-	WIRE_EVENT_SA = 2,		/* an SA changed state; reason is its new state */
+	WIRE_EVENT_PACKET = 1,		/* an entry with log matched; packet has the headers alone */
+	WIRE_EVENT_SA = 2,		/* an SA came or went; reason: enum wire_sa_change */
+	WIRE_EVENT_PASSED = 3,		/* a packet passed an SA that logs packets; packet has as many
+					 * of its first octets as the SA's row asks for */
+};
+
+/** What became of an SA. The numbers of those that are gone are ipspdNotifyDownReason's. */
+enum wire_sa_change {
+	WIRE_SA_REMOVED = 1,
+	WIRE_SA_REPLACED = 2,		/* by another one of the same id */
+	WIRE_SA_EXPIRED = 3,		/* its hard lifetime is over */
+	WIRE_SA_REFUSED = 4,		/* SA_REFUSED says that; never on the wire */
+	WIRE_SA_INSTALLED = 5,
+	WIRE_SA_CHANGES
 };
 
 struct wire_event {
 	uint8_t kind;			/* enum wire_event_kind */
 	uint64_t id;			/* of the entry or SA */
-	uint64_t action_id;		/* packet: of the action that logs; 0: the entry's, from the guard */
-	uint32_t ifindex;
+	/* PACKET: of the action that logs; 0: the entry's, from the guard. PASSED: of the SA's row */
+	uint64_t action_id;
+	uint32_t ifindex;		/* SA: 0 */
 	uint8_t dir;			/* enum ipsp_dir */
 	uint8_t action;			/* enum ipsp_action */
+	uint8_t proto;			/* of the clear packet; SA: enum ipsp_proto */
 	uint16_t reason;		/* drop reason; 0: none */
+	uint32_t spi;			/* SA: host order */
 	uint32_t suppressed;		/* alike, not reported since the last one */
+	struct ipsp_addr src, dst;	/* of the clear packet; SA: our end, the peer's; family 0: unknown */
 	uint16_t packet_len;
 	uint8_t packet[REPORT_PACKET_MAX];
 };

@@ -486,6 +486,7 @@ static bool get_sa(struct chan_reader *r, struct ipsp_sa_config *sa)
 	sa->seq_floor = chan_get_u64(r);
 	sa->life_s = chan_get_u64(r);
 	sa->life_bytes = chan_get_u64(r);
+	sa->packet_log = chan_get_u32(r);
 	bool good = get_sa_addr(r, &sa->local);
 	good = get_sa_addr(r, &sa->remote) && good;
 	sa->encr = chan_get_u16(r);

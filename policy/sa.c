@@ -236,6 +236,8 @@ enum pol_sa_state pol_sa_make(const struct mib_view *v, const struct mib_row *r,
 	out->mode = (uint8_t)mib_row_number(r, PRE(ipsaSaPreActActionType), IPSP_MODE_TUNNEL);
 	out->df = (uint8_t)mib_row_number(r, PRE(ipsaSaPreActDFHandling), IPSP_DF_COPY);
 	out->life_s = (uint64_t)mib_row_number(r, PRE(ipsaSaPreActActionLifetimeSec), 0);
+	/* SpdIPPacketLogging: -1 is no, 0 without octets. */
+	out->packet_log = (uint32_t)(mib_row_number(r, PRE(ipsaSaPreActDoPacketLogging), -1) + 1);
 	if (out->mode != IPSP_MODE_TUNNEL && out->mode != IPSP_MODE_TRANSPORT)
 		judge(&j, POL_SA_WRONG, "has an ipsaSaPreActActionType that is neither tunnel(1) "
 		      "nor transport(2)");

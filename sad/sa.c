@@ -112,13 +112,15 @@ enum ipsp_err ipsp_sa_init(const struct ipsp_platform *platform, const struct ip
 	sa->remote = cfg->remote;
 	sa->shape = *shape;
 	atomic_init(&sa->state, IPSP_SA_MATURE);
+	atomic_init(&sa->packet_log, cfg->packet_log);
 	atomic_init(&sa->seq_ceiling, cfg->seq_ceiling);
 	return platform->crypto->ctx_new(cfg, &sa->crypto);
 }
 
 bool ipsp_sa_is(const struct ipsp_sa *sa, const struct ipsp_sa_config *cfg)
 {
-	/* Floor and ceiling are left out: they only speak of numbers that are behind it. */
+	/* Floor and ceiling are left out: they only speak of numbers that are behind it. So is what
+	 * it reports, which changes nothing about its packets. */
 	return sa->id == cfg->id && sa->counter_id == cfg->counter_id && sa->spi == cfg->spi &&
 	       sa->dir == cfg->dir && sa->proto == cfg->proto && sa->mode == cfg->mode &&
 	       sa->df == cfg->df && sa->ecn == cfg->ecn && sa->dscp_set == cfg->dscp_set &&

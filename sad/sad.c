@@ -226,6 +226,7 @@ enum ipsp_err ipsp_sad_add(struct ipsp_sad *sad, const struct ipsp_sa_config *cf
 		return err;
 	if (old && ipsp_sa_is(old, cfg)) {
 		raise_ceiling(old, cfg->seq_ceiling);
+		atomic_store_explicit(&old->packet_log, cfg->packet_log, memory_order_relaxed);
 		*replaced = NULL;
 		return IPSP_OK;
 	}

@@ -153,6 +153,7 @@ struct ipsp_sa_config {
 	uint64_t seq_ceiling;		/* outbound: highest number reserved so far; 0: no limit */
 	uint64_t life_s;		/* hard lifetime from installation; 0: none */
 	uint64_t life_bytes;		/* 0: none */
+	uint32_t packet_log;		/* report packets that pass: 0: no; n: with n - 1 octets */
 	struct ipsp_addr local;		/* tunnel end or own address; family 0: by routing */
 	struct ipsp_addr remote;	/* peer; family 0: the packet's own */
 	uint16_t encr;			/* enum ipsp_encr */

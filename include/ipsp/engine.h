@@ -82,6 +82,26 @@ struct ipsp_log_event {
 	uint64_t suppressed;	/* such events left out since the last one */
 };
 
+/** A packet that passed an SA with packet_log, rate-limited. Borrowed for the call. */
+struct ipsp_passed_event {
+	const struct ipsp_sa *sa;
+	uint64_t entry_id;
+	uint32_t ifindex;
+	const struct ipsp_flow *flow;	/* of the clear packet */
+	struct ipsp_span octets;	/* its first ones: no more than asked, IPSP_PASSED_OCTETS_MAX */
+	uint64_t suppressed;		/* such events left out since the last one */
+};
+
+/** Octets of one packet that an event brings at most. */
+#define IPSP_PASSED_OCTETS_MAX 1024u
+
+/** What an update did to an SA. */
+enum ipsp_sa_change {
+	IPSP_SA_INSTALLED,	/* new, or in the place of one that was replaced just before */
+	IPSP_SA_REMOVED,
+	IPSP_SA_REPLACED,	/* another configuration of the same id comes */
+};
+
 /** An auditable refusal of an ESP packet (RFC 4303 3.4.2 - 3.4.4), rate-limited. */
 struct ipsp_audit_event {
 	uint8_t reason;		/* enum ipsp_reason */
@@ -93,11 +113,16 @@ struct ipsp_audit_event {
 	uint64_t suppressed;
 };
 
-/** Called from packet calls (log, audit: must not wait) and ipsp_engine_tick. Any may be NULL. */
+/**
+ * Called from packet calls (log, passed, audit: must not wait), from ipsp_engine_apply (sa_changed)
+ * and from ipsp_engine_tick (sa_expired). Any may be NULL.
+ */
 struct ipsp_engine_events {
 	void *ctx;
 	void (*log)(void *ctx, const struct ipsp_log_event *event);
+	void (*passed)(void *ctx, const struct ipsp_passed_event *event);
 	void (*audit)(void *ctx, const struct ipsp_audit_event *event);
+	void (*sa_changed)(void *ctx, const struct ipsp_sa *sa, enum ipsp_sa_change change);
 	void (*sa_expired)(void *ctx, const struct ipsp_sa *sa);
 };
 
@@ -107,7 +132,7 @@ struct ipsp_engine_config {
 	void *counters;			/* region for ipsp_counters_attach; borrowed likewise */
 	size_t counters_size;
 	uint8_t outer_ttl;		/* 0: 64 */
-	uint32_t events_per_s;		/* log and audit events a worker may send; 0: 20 each */
+	uint32_t events_per_s;		/* of each kind, that a worker may send; 0: 20 */
 };
 
 /** @return IPSP_OK; IPSP_ENOMEM; IPSP_EINVAL: no platform; those of ipsp_counters_attach */

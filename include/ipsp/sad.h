@@ -48,6 +48,8 @@ struct ipsp_sa {
 
 	/* changes; atomics are read relaxed */
 	_Atomic uint8_t state;		/* enum ipsp_sa_state */
+	_Atomic uint32_t packet_log;	/* as in struct ipsp_sa_config */
+	_Atomic uint64_t packet_log_s;	/* when a packet was last reported */
 	_Atomic uint64_t seq_ceiling;	/* see ipsp_sad_raise_ceiling */
 	_Atomic uint64_t last_used_s;	/* 0: not since it was installed here */
 	_Atomic uint64_t drops_icv, drops_replay, drops_other;
@@ -75,7 +77,7 @@ void ipsp_sad_free(struct ipsp_sad *sad);
 
 /**
  * Installs a mature SA. If the id is there with another configuration, the new SA takes its place;
- * with the same, nothing happens but that seq_ceiling is raised. Its number space is that of
+ * with the same, nothing happens but that seq_ceiling is raised and packet_log set. Its number space is that of
  * cfg->counter_id: a known one goes on.
  * @param cfg       borrowed; keys are copied into the provider's context
  * @param now_s     seconds of a clock that does not run back while the region lives

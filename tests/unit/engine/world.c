@@ -57,7 +57,7 @@ void world_init(struct world *w)
 	memset(w->region, 0, w->region_size);
 	w->config = (struct ipsp_engine_config){
 		.platform = &w->memory.platform,
-		.events = { w, on_log, on_audit, on_expired },
+		.events = { .ctx = w, .log = on_log, .audit = on_audit, .sa_expired = on_expired },
 		.counters = w->region,
 		.counters_size = w->region_size,
 	};

@@ -245,6 +245,8 @@ START_TEST(test_policy_logged_packet_is_told_with_what_its_headers_say)
 	ck_assert_uint_eq(e.action, IPSP_PROTECT);
 	ck_assert_uint_eq(e.ifindex, 3);
 	ck_assert_uint_eq(e.suppressed, 6);
+	ck_assert_int_eq(ipsp_addr_cmp(&e.src, &flow.src), 0);
+	ck_assert_int_eq(ipsp_addr_cmp(&e.dst, &flow.dst), 0);
 	ck_assert_int_eq(ipsp_flow_parse((struct ipsp_span) { e.packet, e.packet_len }, &told),
 			 IPSP_REASON_NONE);
 	ck_assert_int_eq(ipsp_addr_cmp(&told.src, &flow.src), 0);
@@ -258,6 +260,67 @@ START_TEST(test_policy_logged_packet_is_told_with_what_its_headers_say)
 	ck_assert_uint_eq(told.flow_label, flow.flow_label);
 	ck_assert_uint_eq(told.sport, flow.sport);
 	ck_assert_uint_eq(told.dport, flow.dport);
+}
+END_TEST
+
+START_TEST(test_policy_packet_that_passed_is_told_with_its_octets)
+{
+	static const uint8_t octets[] = { 0x45, 0, 0, 28, 1, 2, 3 };
+	const struct ipsp_span packet = { logged[0].octets, logged[0].len };
+	struct ipsp_flow flow;
+	struct role_message m;
+	struct wire_event e;
+
+	in_force(7);
+	ck_assert_int_eq(ipsp_flow_parse(packet, &flow), IPSP_REASON_NONE);
+	const struct ipsp_passed_event event = {
+		.sa = ipsp_sad_find(ipsp_engine_sad(role.engine), 1), .entry_id = 11, .ifindex = 3,
+		.flow = &flow, .octets = { octets, _i == 0 ? 0 : sizeof(octets) }, .suppressed = 5,
+	};
+
+	engine_events(&role).passed(&role, &event);
+	role_settle(&role);
+	role_expect(MSG_EVENT, &m);
+	const struct chan_msg as_received = { .type = m.type, .data = m.data, .len = m.len };
+
+	ck_assert(report_event_read(&as_received, &e));
+	ck_assert_uint_eq(e.kind, WIRE_EVENT_PASSED);
+	ck_assert_uint_eq(e.id, 11);
+	ck_assert_uint_eq(e.action_id, 1);
+	ck_assert_uint_eq(e.dir, IPSP_INBOUND);
+	ck_assert_uint_eq(e.action, IPSP_PROTECT);
+	ck_assert_uint_eq(e.suppressed, 5);
+	ck_assert_int_eq(ipsp_addr_cmp(&e.src, &flow.src), 0);
+	ck_assert_int_eq(ipsp_addr_cmp(&e.dst, &flow.dst), 0);
+	ck_assert_uint_eq(e.packet_len, event.octets.len);
+	ck_assert_mem_eq(e.packet, octets, e.packet_len);
+}
+END_TEST
+
+START_TEST(test_policy_SAs_that_come_and_go_are_told)
+{
+	struct wire_event e;
+
+	in_force(7);
+	ck_assert(role_next_sa_event(&e));
+	ck_assert_uint_eq(e.id, 1);
+	ck_assert_uint_eq(e.reason, WIRE_SA_INSTALLED);
+	ck_assert_uint_eq(e.spi, 0xb01);
+	ck_assert_uint_eq(e.proto, IPSP_PROTO_ESP);
+	ck_assert_uint_eq(e.dir, IPSP_INBOUND);
+	ck_assert_uint_eq(e.src.octets[0], 192);
+	ck_assert_uint_eq(e.dst.octets[0], 198);
+	in_force(8);
+	ck_assert(!role_next_sa_event(&e));
+	engine_events(&role).sa_expired(&role, ipsp_sad_find(ipsp_engine_sad(role.engine), 1));
+	role_settle(&role);
+	ck_assert(role_next_sa_event(&e));
+	ck_assert_uint_eq(e.reason, WIRE_SA_EXPIRED);
+	begin(9);
+	commit(9, 0, 0, 0);
+	ck_assert(role_next_sa_event(&e));
+	ck_assert_uint_eq(e.reason, WIRE_SA_REMOVED);
+	ck_assert(!role_next_sa_event(&e));
 }
 END_TEST
 
@@ -296,6 +359,8 @@ int main(void)
 	tcase_add_test(t, test_policy_statistics_name_SAs_and_end_with_the_generation);
 	tcase_add_loop_test(t, test_policy_logged_packet_is_told_with_what_its_headers_say, 0,
 			    sizeof(logged) / sizeof(logged[0]));
+	tcase_add_loop_test(t, test_policy_packet_that_passed_is_told_with_its_octets, 0, 2);
+	tcase_add_test(t, test_policy_SAs_that_come_and_go_are_told);
 	tcase_add_test(t, test_policy_random_octets_are_never_given_out_twice);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);

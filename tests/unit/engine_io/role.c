@@ -17,11 +17,18 @@
 
 static struct role_message messages[MESSAGES_MAX];
 static size_t n_messages, n_taken;
+static struct wire_event sa_events[MESSAGES_MAX];
+static size_t n_sa_events, n_sa_taken;
 static struct chan *agent_end;
 
 static void on_message(void *arg, struct chan_msg *m)
 {
 	(void)arg;
+	if (m->type == MSG_EVENT && m->len > 0 && m->data[0] == WIRE_EVENT_SA) {
+		ck_assert_uint_lt(n_sa_events, MESSAGES_MAX);
+		ck_assert(report_event_read(m, &sa_events[n_sa_events++]));
+		return;
+	}
 	ck_assert_uint_lt(n_messages, MESSAGES_MAX);
 	struct role_message *const to = &messages[n_messages++];
 
@@ -43,7 +50,7 @@ void role_setup(struct engine_role *role)
 	int fds[2];
 
 	memset(role, 0, sizeof(*role));
-	n_messages = n_taken = 0;
+	n_messages = n_taken = n_sa_events = n_sa_taken = 0;
 	log_set_level(LOG_EMERG);
 	role->base = event_base_new();
 	role->reserve = engine_reserve_new();
@@ -85,6 +92,14 @@ bool role_next(struct role_message *out)
 	if (n_taken == n_messages)
 		return false;
 	*out = messages[n_taken++];
+	return true;
+}
+
+bool role_next_sa_event(struct wire_event *out)
+{
+	if (n_sa_taken == n_sa_events)
+		return false;
+	*out = sa_events[n_sa_taken++];
 	return true;
 }
 

@@ -11,15 +11,18 @@ void role_teardown(struct engine_role *role);
 /** A message the engine has sent to the agent. */
 struct role_message {
 	uint16_t type;
-	uint8_t data[512];
+	uint8_t data[2048];
 	size_t len;
 };
 
-/** Takes the next one, oldest first. @return false: there is none */
+/** Takes the next one, oldest first, events about SAs left out. @return false: there is none */
 bool role_next(struct role_message *out);
 
 /** As role_next, but it must be there and of this type; a reader over it. */
 struct chan_reader role_expect(uint16_t type, struct role_message *out);
+
+/** Takes the next event about an SA. @return false: there is none */
+bool role_next_sa_event(struct wire_event *out);
 
 /** Lets the channel run dry: what the engine has sent can be taken then. */
 void role_settle(struct engine_role *role);
