@@ -55,6 +55,8 @@ static const struct {
 	{ "ipiaRejectIKEAction", "1" },
 	{ "ipiaRejectIKEActionLog", "1" },
 	{ "ipspdDefaultWithoutPolicy", "untouched" },
+	{ "ipspdNotifyInterval", "60" },
+	{ "ipspdNotifyRate", "20" },
 };
 
 static void add_leaf(const struct mib_column *col, const struct mib_oid *index, const char *value)
