@@ -46,8 +46,10 @@ static void put_u8(struct ax_buf *b, uint8_t n)
 
 static void u32_to(uint8_t *p, uint32_t n, bool network_order)
 {
-	for (int i = 0; i < 4; i++)
-		p[i] = (uint8_t)(n >> 8 * (network_order ? 3 - i : i));
+	p[0] = (uint8_t)(network_order ? n >> 24 : n);
+	p[1] = (uint8_t)(network_order ? n >> 16 : n >> 8);
+	p[2] = (uint8_t)(network_order ? n >> 8 : n >> 16);
+	p[3] = (uint8_t)(network_order ? n : n >> 24);
 }
 
 static void put_u16(struct ax_buf *b, uint16_t n)
@@ -82,12 +84,17 @@ static void put_oid(struct ax_buf *b, const uint32_t *ids, size_t len, bool incl
 		ids += 5;
 		len -= 5;
 	}
-	put_u8(b, (uint8_t)len);
-	put_u8(b, prefix);
-	put_u8(b, include);
-	put_u8(b, 0);
-	for (size_t i = 0; i < len; i++)
-		put_u32(b, ids[i]);
+
+	uint8_t *p = extend(b, 4 + 4 * len);
+
+	if (!p)
+		return;
+	*p++ = (uint8_t)len;
+	*p++ = prefix;
+	*p++ = include;
+	*p++ = 0;
+	for (size_t i = 0; i < len; i++, p += 4)
+		u32_to(p, ids[i], b->network_order);
 }
 
 /** RFC 2741 5.3. */

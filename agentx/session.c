@@ -13,6 +13,9 @@
 /** o.timeout: how long the master should wait for an answer of ours. */
 #define OPEN_TIMEOUT_S 5
 
+/** The answers' buffer stays allocated up to so many octets. */
+#define ANSWER_KEEP 65536
+
 /** r.priority for who has no particular knowledge, RFC 2741 6.2.3. */
 #define PRIORITY 127
 
@@ -48,6 +51,8 @@ struct ax_session {
 	enum registration *registrations;	/* one a module */
 	struct pending *pending;
 	size_t n_pending_max;
+	size_t n_pending;
+	struct ax_buf answer;		/* one at a time; kept for the next */
 	struct event *idle;
 	struct event *overdue;
 
@@ -58,6 +63,7 @@ struct ax_session {
 	uint32_t session_id;
 	uint32_t last_packet_id;
 	size_t notes_unanswered;
+	struct timeval heard;		/* when something came last, event_base_gettimeofday_cached */
 	bool has_start;
 	uint64_t start_cs;		/* the master's, as far as seen */
 };
@@ -78,6 +84,7 @@ static void disconnect(struct ax_session *s)
 	s->stats.notes_dropped += s->notes_unanswered;
 	s->notes_unanswered = 0;
 	memset(s->pending, 0, s->n_pending_max * sizeof(*s->pending));
+	s->n_pending = 0;
 	memset(s->registrations, 0, mib_n_modules * sizeof(*s->registrations));
 	ax_sets_session_lost(s->sets);
 }
@@ -94,6 +101,23 @@ static void send_buf(struct ax_session *s, struct ax_buf *b)
 	if (s->stream && b->len)
 		ax_stream_send(s->stream, b->data, b->len);
 	ax_buf_fini(b);
+}
+
+/** An empty buffer for an answer; what long ones made of it is not kept. */
+static struct ax_buf *begin_answer(struct ax_session *s)
+{
+	if (s->answer.cap > ANSWER_KEEP)
+		ax_buf_fini(&s->answer);
+	if (!s->answer.data)
+		ax_buf_init(&s->answer, AX_PDU_MAX);
+	ax_buf_cut(&s->answer, 0);
+	return &s->answer;
+}
+
+static void send_answer(struct ax_session *s)
+{
+	if (s->stream && s->answer.len)
+		ax_stream_send(s->stream, s->answer.data, s->answer.len);
 }
 
 /** Ends the PDU that is alone in the buffer and sends it; without memory for it, nothing. */
@@ -115,6 +139,7 @@ static struct pending *expect(struct ax_session *s, uint8_t type)
 		if (p->type)
 			continue;
 		*p = (struct pending){ .packet_id = ++s->last_packet_id, .type = type };
+		s->n_pending++;
 		if (!event_pending(s->overdue, EV_TIMEOUT, NULL)) {
 			const struct timeval tv = timeval_of(s->timing->reply_ms);
 
@@ -286,6 +311,7 @@ static void on_response(struct ax_session *s, const struct ax_pdu *p)
 	const struct pending answered = *asked;
 
 	asked->type = 0;
+	s->n_pending--;
 	learn_start(s, p->response.uptime_cs);
 	if (answered.type != AX_OPEN && p->response.error == AX_ERR_NOT_OPEN) {
 		lose(s, "the master has forgotten the session");
@@ -311,24 +337,19 @@ static void on_response(struct ax_session *s, const struct ax_pdu *p)
 
 static void answer_error(struct ax_session *s, const struct ax_header *h, uint16_t error)
 {
-	struct ax_buf b;
-
 	if (h->type == AX_CLEANUP_SET)
 		return;		/* 7.2.4.4: no answer, whatever it was */
-	ax_buf_init(&b, AX_PDU_MAX);
-	ax_answer_plain(h, error, 0, &b);
-	send_buf(s, &b);
+	ax_answer_plain(h, error, 0, begin_answer(s));
+	send_answer(s);
 }
 
 static void on_set_answer(void *arg, const struct ax_header *request, uint16_t error,
 			  uint16_t index)
 {
 	struct ax_session *s = arg;
-	struct ax_buf b;
 
-	ax_buf_init(&b, AX_PDU_MAX);
-	ax_answer_plain(request, error, index, &b);
-	send_buf(s, &b);
+	ax_answer_plain(request, error, index, begin_answer(s));
+	send_answer(s);
 }
 
 static void on_close(struct ax_session *s, const struct ax_pdu *p)
@@ -351,15 +372,12 @@ static void on_close(struct ax_session *s, const struct ax_pdu *p)
 
 static void on_request(struct ax_session *s, const struct ax_pdu *p)
 {
-	struct ax_buf b;
-
 	switch (p->h.type) {
 	case AX_GET:
 	case AX_GET_NEXT:
 	case AX_GET_BULK:
-		ax_buf_init(&b, AX_PDU_MAX);
-		ax_answer_read(s->store, p, &b);
-		send_buf(s, &b);
+		ax_answer_read(s->store, p, begin_answer(s));
+		send_answer(s);
 		break;
 	case AX_TEST_SET:
 	case AX_COMMIT_SET:
@@ -382,11 +400,11 @@ static void on_request(struct ax_session *s, const struct ax_pdu *p)
 static void on_pdu(void *arg, const struct ax_header *h, const uint8_t *payload)
 {
 	struct ax_session *s = arg;
-	const struct timeval idle = timeval_of(s->timing->idle_ms);
 	struct ax_pdu p;
 
-	event_add(s->idle, &idle);
-	event_del(s->overdue);
+	event_base_gettimeofday_cached(s->base, &s->heard);
+	if (s->n_pending)
+		event_del(s->overdue);
 	if (h->type == AX_RESPONSE) {
 		if (ax_pdu_parse(h, payload, &p))
 			on_response(s, &p);
@@ -406,11 +424,10 @@ static void on_pdu(void *arg, const struct ax_header *h, const uint8_t *payload)
 			on_request(s, &p);
 		}
 	}
-	for (size_t i = 0; s->stream && i < s->n_pending_max; i++) {
+	if (s->stream && s->n_pending && !event_pending(s->overdue, EV_TIMEOUT, NULL)) {
 		const struct timeval reply = timeval_of(s->timing->reply_ms);
 
-		if (s->pending[i].type && !event_pending(s->overdue, EV_TIMEOUT, NULL))
-			event_add(s->overdue, &reply);
+		event_add(s->overdue, &reply);
 	}
 }
 
@@ -423,10 +440,18 @@ static void on_stream_lost(void *arg, const char *why)
 static void on_idle(evutil_socket_t fd, short what, void *arg)
 {
 	struct ax_session *s = arg;
-	const struct timeval idle = timeval_of(s->timing->idle_ms);
+	struct timeval idle = timeval_of(s->timing->idle_ms), now, until;
 
 	(void)fd;
 	(void)what;
+	/* The timer is not moved for each PDU, but when it ends it goes by the last one. */
+	event_base_gettimeofday_cached(s->base, &now);
+	evutil_timeradd(&s->heard, &idle, &until);
+	if (evutil_timercmp(&now, &until, <) && evutil_timercmp(&s->heard, &now, <)) {
+		evutil_timersub(&until, &now, &until);
+		event_add(s->idle, &until);
+		return;
+	}
 	event_add(s->idle, &idle);
 	if (event_pending(s->overdue, EV_TIMEOUT, NULL))
 		return;		/* an answer is due already */
@@ -491,6 +516,7 @@ void ax_session_free(struct ax_session *s)
 		event_free(s->idle);
 	if (s->overdue)
 		event_free(s->overdue);
+	ax_buf_fini(&s->answer);
 	free(s->registrations);
 	free(s->pending);
 	free(s);

@@ -255,6 +255,8 @@ void mib_store_remove(struct mib_store *s, struct mib_row *r)
 {
 	struct mib_shelf *shelf = r->shelf;
 
+	if (s->walked == r)
+		s->walked = NULL;
 	RB_REMOVE(mib_row_tree, &shelf->rows, r);
 	mib_edges_remove(&s->edges, r);
 	if (!r->active)

@@ -21,6 +21,8 @@ struct mib_store {
 	const struct mib_source **sources;	/* by mib_table.number; NULL: none */
 	struct mib_walk_column *columns;	/* the readable ones */
 	size_t n_columns;
+	size_t walked_column;		/* where the last GETNEXT ended: the next one goes on there */
+	struct mib_row *walked;		/* committed, or NULL */
 	struct mib_edge_tree edges;
 	struct mib_row_list idle;
 	const struct mib_journal *journal;

@@ -52,27 +52,41 @@ static enum mib_err read_momentary(struct mib_store *s, const struct mib_source 
 	return MIB_OK;
 }
 
+static enum mib_err read_observed(struct mib_store *s, const struct mib_source *src,
+				  const struct mib_column *col, const uint32_t *index, size_t len,
+				  struct mib_value *out)
+{
+	if (col->access >= MIB_ACC_WRITE)
+		return read_momentary(s, src, col, index, len, out);
+	return src->read != NULL && col->access == MIB_ACC_READ ?
+	       src->read(src->arg, col, index, len, out) : MIB_NO_SUCH_INSTANCE;
+}
+
+/* A column of a row that the store has; what is observed of it comes from the source. */
+static enum mib_err read_row(struct mib_store *s, const struct mib_column *col,
+			     const struct mib_row *r, struct mib_value *out)
+{
+	const struct mib_source *src = s->sources[col->table->number];
+
+	if (src != NULL && src->read != NULL && col->access == MIB_ACC_READ) {
+		const enum mib_err err = src->read(src->arg, col, r->index, r->index_len, out);
+
+		if (err != MIB_NO_SUCH_INSTANCE)
+			return err;
+	}
+	return door_value(s, r, col, out) ? MIB_OK : MIB_NO_SUCH_INSTANCE;
+}
+
 static enum mib_err read_instance(struct mib_store *s, const struct mib_column *col,
 				  const uint32_t *index, size_t len, struct mib_value *out)
 {
 	const struct mib_source *src = s->sources[col->table->number];
-	const struct mib_shelf *shelf = mib_store_shelf(s, col->table);
-	const struct mib_row *r = NULL;
+	const struct mib_row *r;
 
-	if (src == NULL || src->next == NULL) {
-		r = mib_rows_find(&shelf->rows, index, len);
-		if (r == NULL)
-			return MIB_NO_SUCH_INSTANCE;
-	} else if (col->access >= MIB_ACC_WRITE) {
-		return read_momentary(s, src, col, index, len, out);
-	}
-	if (src != NULL && src->read != NULL && col->access == MIB_ACC_READ) {
-		const enum mib_err err = src->read(src->arg, col, index, len, out);
-
-		if (err != MIB_NO_SUCH_INSTANCE || r == NULL)
-			return err;
-	}
-	return r != NULL && door_value(s, r, col, out) ? MIB_OK : MIB_NO_SUCH_INSTANCE;
+	if (src != NULL && src->next != NULL)
+		return read_observed(s, src, col, index, len, out);
+	r = mib_rows_find(&mib_store_shelf(s, col->table)->rows, index, len);
+	return r != NULL ? read_row(s, col, r, out) : MIB_NO_SUCH_INSTANCE;
 }
 
 enum mib_err mib_read(struct mib_store *s, const struct mib_column *col, const uint32_t *index,
@@ -137,25 +151,26 @@ bool mib_next_index(struct mib_store *s, const struct mib_table *t, const struct
 
 /* Where in one column the walk begins. */
 struct start {
-	bool begins;		/* at its first instance; else: */
+	const uint32_t *index;	/* NULL: at its first instance */
+	size_t len;
 	bool include;		/* index itself counts */
-	struct mib_oid index;
 };
 
-static bool next_in_column(struct mib_store *s, const struct mib_column *col,
-			   const struct start *from, struct mib_oid *index, struct mib_value *out)
+/* Tables whose rows the store does not have. */
+static bool next_observed(struct mib_store *s, const struct mib_column *col,
+			  const struct start *from, struct mib_oid *index, struct mib_value *out)
 {
-	struct mib_oid at = from->index;
+	struct mib_oid at = { .len = from->len };
 	bool more;
 
-	if (column_is_empty(s, col))
-		return false;
-	if (!from->begins && from->include &&
+	if (from->index != NULL)
+		memcpy(at.ids, from->index, from->len * sizeof(at.ids[0]));
+	if (from->index != NULL && from->include &&
 	    read_instance(s, col, at.ids, at.len, out) == MIB_OK) {
 		*index = at;
 		return true;
 	}
-	more = mib_next_index(s, col->table, from->begins ? NULL : &at, index);
+	more = mib_next_index(s, col->table, from->index != NULL ? &at : NULL, index);
 	while (more) {
 		/* A column without a value is skipped; it does not end the walk. */
 		if (read_instance(s, col, index->ids, index->len, out) == MIB_OK)
@@ -166,11 +181,47 @@ static bool next_in_column(struct mib_store *s, const struct mib_column *col,
 	return false;
 }
 
-/* The column whose subtree holds oid, else the first after it. */
+/* The first row to look at: walks go from row to row, so that is mostly the one after the last. */
+static struct mib_row *start_row(const struct mib_store *s, const struct mib_shelf *shelf,
+				 const struct start *from)
+{
+	struct mib_row *r = s->walked;
+
+	if (from->index == NULL)
+		return mib_rows_seek(&shelf->rows, NULL, 0, false);
+	if (r == NULL || r->shelf != shelf ||
+	    mib_oid_cmp(r->index, r->index_len, from->index, from->len) != 0)
+		return mib_rows_seek(&shelf->rows, from->index, from->len, !from->include);
+	return from->include ? r : RB_NEXT(mib_row_tree, NULL, r);
+}
+
+static bool next_stored(struct mib_store *s, const struct mib_column *col,
+			const struct start *from, struct mib_oid *index, struct mib_value *out)
+{
+	const struct mib_shelf *shelf = mib_store_shelf(s, col->table);
+	struct mib_row *r = start_row(s, shelf, from);
+
+	while (r != NULL && read_row(s, col, r, out) != MIB_OK)
+		r = RB_NEXT(mib_row_tree, NULL, r);
+	if (r == NULL)
+		return false;
+	s->walked = r;
+	mib_row_index_copy(r, index);
+	return true;
+}
+
+static bool is_below(const struct mib_oid *top, const uint32_t *oid, size_t len)
+{
+	return len >= top->len && mib_oid_cmp(top->ids, top->len, oid, top->len) == 0;
+}
+
+/* The column whose subtree holds oid, else the first after it. Subtrees do not overlap. */
 static size_t first_column(const struct mib_store *s, const uint32_t *oid, size_t len)
 {
 	size_t low = 0, high = s->n_columns;
 
+	if (is_below(&s->columns[s->walked_column].oid, oid, len))
+		return s->walked_column;
 	while (low < high) {
 		const size_t mid = low + (high - low) / 2;
 		const struct mib_oid *c = &s->columns[mid].oid;
@@ -180,13 +231,27 @@ static size_t first_column(const struct mib_store *s, const uint32_t *oid, size_
 		else
 			high = mid;
 	}
-	if (low > 0) {
-		const struct mib_oid *c = &s->columns[low - 1].oid;
+	return low > 0 && is_below(&s->columns[low - 1].oid, oid, len) ? low - 1 : low;
+}
 
-		if (len >= c->len && mib_oid_cmp(c->ids, c->len, oid, c->len) == 0)
-			return low - 1;
-	}
-	return low;
+static bool next_in_column(struct mib_store *s, const struct mib_column *col,
+			   const struct start *from, struct mib_oid *index, struct mib_value *out)
+{
+	const struct mib_source *src = s->sources[col->table->number];
+
+	if (column_is_empty(s, col))
+		return false;
+	return src != NULL && src->next != NULL ? next_observed(s, col, from, index, out) :
+						  next_stored(s, col, from, index, out);
+}
+
+/* @return false: no name is that long */
+static bool name_of(const struct mib_walk_column *w, const struct mib_oid *index,
+		    struct mib_oid *name)
+{
+	name->len = 0;
+	return mib_oid_append(name, w->oid.ids, w->oid.len) &&
+	       mib_oid_append(name, index->ids, index->len);
 }
 
 enum mib_err mib_next(struct mib_store *s, const uint32_t *oid, size_t len, bool include,
@@ -195,27 +260,23 @@ enum mib_err mib_next(struct mib_store *s, const uint32_t *oid, size_t len, bool
 {
 	for (size_t i = first_column(s, oid, len); i < s->n_columns; i++) {
 		const struct mib_walk_column *w = &s->columns[i];
-		struct start from = { .begins = true, .include = include };
+		struct start from = { .include = include };
 		struct mib_oid index;
 
 		if (end_len > 0 && mib_oid_cmp(w->oid.ids, w->oid.len, end, end_len) >= 0)
 			break;
-		if (len > w->oid.len &&
-		    mib_oid_cmp(w->oid.ids, w->oid.len, oid, w->oid.len) == 0) {
+		if (len > w->oid.len && is_below(&w->oid, oid, len)) {
 			/* No name is longer than MIB_OID_MAX: what is cut off decides nothing. */
 			const size_t rest = len - w->oid.len;
 
-			from.begins = false;
-			from.index.len = rest < MIB_OID_MAX ? rest : MIB_OID_MAX;
-			memcpy(from.index.ids, oid + w->oid.len, from.index.len * sizeof(oid[0]));
+			from.index = oid + w->oid.len;
+			from.len = rest < MIB_OID_MAX ? rest : MIB_OID_MAX;
 		}
-		if (!next_in_column(s, w->col, &from, &index, out))
-			continue;
-		*name = w->oid;
-		if (!mib_oid_append(name, index.ids, index.len))
+		if (!next_in_column(s, w->col, &from, &index, out) || !name_of(w, &index, name))
 			continue;
 		if (end_len > 0 && mib_oid_cmp(name->ids, name->len, end, end_len) >= 0)
 			break;
+		s->walked_column = i;
 		return MIB_OK;
 	}
 	return MIB_END_OF_VIEW;

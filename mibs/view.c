@@ -31,9 +31,16 @@ struct mib_row *mib_rows_seek(const struct mib_row_tree *tree, const uint32_t *i
 
 struct mib_row *mib_rows_find(const struct mib_row_tree *tree, const uint32_t *index, size_t len)
 {
-	struct mib_row *r = mib_rows_seek(tree, index, len, false);
+	struct mib_row *at = RB_ROOT(tree);
 
-	return r != NULL && mib_oid_cmp(r->index, r->index_len, index, len) == 0 ? r : NULL;
+	while (at != NULL) {
+		const int c = mib_oid_cmp(at->index, at->index_len, index, len);
+
+		if (c == 0)
+			return at;
+		at = c > 0 ? RB_LEFT(at, link) : RB_RIGHT(at, link);
+	}
+	return NULL;
 }
 
 const struct mib_view *mib_row_home(const struct mib_row *r)
