@@ -205,7 +205,8 @@ static void committed(void *arg, uint64_t generation, const struct mib_change *c
 {
 	struct agent *a = (struct agent *)arg;
 
-	(void)changes;
+	if (a->apply.compiler)
+		pol_compiler_changed(a->apply.compiler, changes, n);
 	ipspd_log(LOG_INFO, "store", "generation %" PRIu64 ": %zu rows changed", generation, n);
 	apply_commit(a);
 	plan_idle(a);

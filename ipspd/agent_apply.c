@@ -14,6 +14,7 @@
 #include <event2/event.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ipspd/agent_int.h"
@@ -69,6 +70,50 @@ static void sent(const struct sending *s, int rc)
 	agent_give_up(s->agent, 1);
 }
 
+/* ---- a generation as arrays ---- */
+
+struct flat {
+	struct ipsp_spd_list *lists;
+	size_t n_lists;
+	struct ipsp_sa_config *sas;
+	size_t n_sas;
+};
+
+static void flat_free(struct flat *f)
+{
+	for (size_t i = 0; i < f->n_lists; i++)
+		free((void *)(uintptr_t)f->lists[i].entries);
+	free(f->lists);
+	if (f->sas)
+		explicit_bzero(f->sas, f->n_sas * sizeof(*f->sas));
+	free(f->sas);
+}
+
+static bool flatten(const struct pol_generation *g, struct flat *f)
+{
+	size_t n_sas = pol_map_count(&g->sas);
+	const struct pol_sa *sa;
+	struct pol_map_walk w;
+
+	*f = (struct flat){ .lists = (struct ipsp_spd_list *)calloc(g->n_lists + 1,
+								    sizeof(*f->lists)),
+			    .sas = (struct ipsp_sa_config *)calloc(n_sas + 1, sizeof(*f->sas)) };
+	if (!f->lists || !f->sas) {
+		flat_free(f);
+		return false;
+	}
+	pol_map_walk_start(&w, &g->sas, 0);
+	while ((sa = (const struct pol_sa *)pol_map_walk_next(&w)))
+		f->sas[f->n_sas++] = sa->config;
+	for (; f->n_lists < g->n_lists; f->n_lists++) {
+		if (!pol_list_flat(&g->lists[f->n_lists], &f->lists[f->n_lists])) {
+			flat_free(f);
+			return false;
+		}
+	}
+	return true;
+}
+
 /* Keeps the layer of that serial, adds that of g (NULL: none). */
 static void change_guard(struct agent *a, uint32_t keep, const struct pol_generation *g)
 {
@@ -81,11 +126,18 @@ static void change_guard(struct agent *a, uint32_t keep, const struct pol_genera
 	chan_put_u32(&w, keep);
 	tell(a, a->parent, s.name, MSG_GUARD_BEGIN, &w);
 	if (g) {
+		struct flat f;
+
 		w.len = 0;
 		/* Volatile rows may make generations that no database knows; it must not lack them. */
 		chan_put_u64(&w, g->on_disk);
 		tell(a, a->parent, s.name, MSG_GUARD_LAYER, &w);
-		sent(&s, wire_put_lists(g->lists, g->n_lists, emit, &s));
+		if (!flatten(g, &f)) {
+			sent(&s, -ENOMEM);
+			return;
+		}
+		sent(&s, wire_put_lists(f.lists, f.n_lists, emit, &s));
+		flat_free(&f);
 	}
 	w.len = 0;
 	chan_put_u32(&w, a->apply.serial);
@@ -133,15 +185,22 @@ static enum apply_state retry_later(struct agent *a)
 	return APPLY_FAILED;
 }
 
-static bool send_generation(struct agent *a, struct pol_generation *g)
+static bool send_generation(struct agent *a, const struct pol_generation *g)
 {
 	struct sending s = { a, a->engine, "the engine" };
+	struct flat f;
+	bool good;
 
-	if (!reserve_prepare(a, g->sas, g->n_sas))
+	if (!flatten(g, &f))
 		return false;
-	reserve_send(a, g->sas, g->n_sas);
-	sent(&s, wire_put_generation(g->number, g->lists, g->n_lists, g->sas, g->n_sas, emit, &s));
-	return true;
+	good = reserve_prepare(a, f.sas, f.n_sas);
+	if (good) {
+		reserve_send(a, f.sas, f.n_sas);
+		sent(&s, wire_put_generation(g->number, f.lists, f.n_lists, f.sas, f.n_sas, emit,
+					     &s));
+	}
+	flat_free(&f);
+	return good;
 }
 
 static enum apply_state applied(struct agent *a)
@@ -202,7 +261,7 @@ static enum apply_state loosened(struct agent *a)
 	p->applied = p->in_force->number;
 	p->problem[0] = '\0';
 	ipspd_log(LOG_INFO, "apply", "generation %" PRIu64 " is in force: %zu lists, %zu SAs",
-		  p->applied, p->in_force->n_lists, p->in_force->n_sas);
+		  p->applied, p->in_force->n_lists, pol_map_count(&p->in_force->sas));
 	return go_on(a);
 }
 
@@ -302,10 +361,14 @@ static void on_compile(evutil_socket_t fd, short what, void *arg)
 	struct agent *a = (struct agent *)arg;
 	struct pol_generation *g;
 	uint64_t number = mib_store_generation(a->store);
+	enum mib_err err = MIB_RESOURCE_UNAVAILABLE;
 
 	(void)fd;
 	(void)what;
-	enum mib_err err = pol_compile(mib_store_view(a->store), number, &g);
+	if (!a->apply.compiler)
+		a->apply.compiler = pol_compiler_new(mib_store_view(a->store));
+	if (a->apply.compiler)
+		err = pol_compiler_run(a->apply.compiler, number, &g);
 	if (err != MIB_OK) {
 		const struct timeval delay = { .tv_sec = RETRY_S };
 
@@ -441,6 +504,7 @@ void apply_fini(struct agent *a)
 	pol_generation_free(a->apply.in_force);
 	pol_generation_free(a->apply.coming);
 	pol_generation_free(a->apply.wanted);
+	pol_compiler_free(a->apply.compiler);
 }
 
 enum agent_engine_state agent_engine_state(const struct agent *a)

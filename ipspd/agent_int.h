@@ -40,6 +40,7 @@ enum apply_state {
 
 struct apply {
 	enum apply_state state;
+	struct pol_compiler *compiler;		/* from the first compilation on */
 	struct pol_generation *in_force;	/* in the engine, or was in the one that is gone */
 	struct pol_generation *coming;
 	struct pol_generation *wanted;		/* newer than coming */

@@ -37,8 +37,8 @@ static struct json_object *problems(const struct pol_generation *g)
 {
 	struct json_object *list = json_object_new_array();
 
-	for (size_t i = 0; g && i < g->n_problems; i++) {
-		const struct pol_problem *p = &g->problems[i];
+	for (const struct pol_problem *p = g ? pol_problem_next(g, NULL) : NULL; p;
+	     p = pol_problem_next(g, p)) {
 		char index[512], text[1024];
 
 		mib_index_print(p->table, p->index.ids, p->index.len, index, sizeof(index));

@@ -106,11 +106,10 @@ static void add_count(struct json_object *item, const struct totals_count *count
 }
 
 static struct json_object *entry_item(const struct pol_generation *g,
-				      const struct ipsp_spd_list *list, size_t nr,
-				      const struct totals *totals)
+				      const struct pol_list *list, size_t nr,
+				      const struct ipsp_spd_entry *e, const struct totals *totals)
 {
 	static const char *const actions[] = { "discard", "bypass", "protect" };
-	const struct ipsp_spd_entry *e = &list->entries[nr];
 	struct json_object *item = json_object_new_object();
 	struct json_object *selectors = json_object_new_array();
 
@@ -130,13 +129,13 @@ static struct json_object *entry_item(const struct pol_generation *g,
 }
 
 /* What stands behind the last entry of every list. */
-static struct json_object *end_item(const struct ipsp_spd_list *list, const struct totals *totals)
+static struct json_object *end_item(const struct pol_list *list, const struct totals *totals)
 {
 	struct json_object *item = json_object_new_object();
 
 	add_number(item, "ifindex", list->ifindex);
 	add_text(item, "direction", direction(list->dir));
-	add_number(item, "order", list->n_entries);
+	add_number(item, "order", pol_map_count(&list->entries));
 	add_text(item, "action", "discard");
 	add_text(item, "rule", "(no rule)");
 	add_count(item, totals_entry(totals, list->ifindex, list->dir, 0));
@@ -149,8 +148,13 @@ static void show_spd(struct control_client *c)
 	const struct pol_generation *g = agent_policy(c->agent);
 
 	for (size_t i = 0; g && i < g->n_lists; i++) {
-		for (size_t k = 0; k < g->lists[i].n_entries; k++)
-			client_item(c, entry_item(g, &g->lists[i], k, totals));
+		const struct pol_entry *e;
+		struct pol_map_walk w;
+		size_t nr = 0;
+
+		pol_map_walk_start(&w, &g->lists[i].entries, 0);
+		while ((e = (const struct pol_entry *)pol_map_walk_next(&w)))
+			client_item(c, entry_item(g, &g->lists[i], nr++, &e->spd, totals));
 		client_item(c, end_item(&g->lists[i], totals));
 	}
 }
@@ -226,8 +230,14 @@ static void show_sad(struct control_client *c)
 {
 	const struct pol_generation *g = agent_policy(c->agent);
 
-	for (size_t i = 0; g && i < g->n_sas; i++)
-		client_item(c, sa_item(g, &g->sas[i], agent_totals(c->agent)));
+	const struct pol_sa *sa;
+	struct pol_map_walk w;
+
+	if (!g)
+		return;
+	pol_map_walk_start(&w, &g->sas, 0);
+	while ((sa = (const struct pol_sa *)pol_map_walk_next(&w)))
+		client_item(c, sa_item(g, &sa->config, agent_totals(c->agent)));
 }
 
 /* ---- stats ---- */

@@ -193,12 +193,27 @@ static const struct mib_edge *next_in(const struct mib_edge *e, const struct mib
 	return next;
 }
 
+/* Whose rows have edges of that kind. */
+static const struct mib_table *source_of(uint16_t kind)
+{
+	if (kind < mib_n_refs)
+		return mib_refs[kind].at.table;
+	if (kind < mib_n_refs + mib_n_lists)
+		return mib_lists[kind - mib_n_refs].table;
+	if (kind < 2 * mib_n_refs + mib_n_lists)
+		return mib_refs[kind - mib_n_refs - mib_n_lists].at.table;
+	return mib_found_by[kind - 2 * mib_n_refs - mib_n_lists].table;
+}
+
 void mib_edge_walk_start(struct mib_edge_walk *w, const struct mib_view *v, uint16_t kind,
 			 const struct mib_table *target, const uint32_t *key, size_t key_len,
 			 bool active_only)
 {
 	const struct mib_txn *staged = v->store->txn;
 
+	if (v->reader != NULL)
+		v->reader->read(v->reader->arg,
+				mib_store_shelf(v->store, source_of(kind))->table, NULL, 0);
 	*w = (struct mib_edge_walk){
 		.kind = kind, .target = (uint16_t)target->number, .key = key, .key_len = key_len,
 		.active_only = active_only,

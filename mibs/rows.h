@@ -102,6 +102,7 @@ struct mib_shelf {
 struct mib_view {
 	struct mib_store *store;
 	struct mib_txn *txn;		/* NULL: what is committed */
+	const struct mib_reader *reader;	/* NULL: nobody listens */
 };
 
 int mib_row_cmp(const struct mib_row *a, const struct mib_row *b);

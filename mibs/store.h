@@ -77,6 +77,26 @@ const struct mib_row *mib_view_find_number(const struct mib_view *v, const struc
 					   bool (*fits)(void *arg, const struct mib_row *r),
 					   void *arg);
 
+/** Hears what is read through a view. */
+struct mib_reader {
+	/**
+	 * The row with that index, or rows whose index begins with it, there or not; len 0: any row of
+	 * the table. A change of no other row of this table would have given another answer.
+	 * @param t  never one that augments another
+	 */
+	void (*read)(void *arg, const struct mib_table *t, const uint32_t *index, size_t len);
+	void *arg;
+};
+
+/**
+ * A view of the same state that tells a reader what is asked of it. Columns of rows that are handed
+ * out are not told of.
+ * @param reader  borrowed
+ * @return NULL: no memory
+ */
+struct mib_view *mib_view_told(const struct mib_view *v, const struct mib_reader *reader);
+void mib_view_told_free(struct mib_view *v);
+
 const struct mib_table *mib_row_table(const struct mib_row *r);
 /** Borrowed until the row goes. */
 const uint32_t *mib_row_index(const struct mib_row *r, size_t *len);

@@ -5,6 +5,7 @@
  * order. Nothing here changes a row.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "mibs/meaning.h"
 #include "mibs/special.h"
@@ -56,11 +57,33 @@ static const struct mib_row *outcome(const struct mib_staged *st)
 	return st->same ? st->before : st->after;
 }
 
+struct mib_view *mib_view_told(const struct mib_view *v, const struct mib_reader *reader)
+{
+	struct mib_view *told = malloc(sizeof(*told));
+
+	if (told != NULL)
+		*told = (struct mib_view){ .store = v->store, .txn = v->txn, .reader = reader };
+	return told;
+}
+
+void mib_view_told_free(struct mib_view *v)
+{
+	free(v);
+}
+
+static void tell(const struct mib_view *v, const struct mib_table *base, const uint32_t *index,
+		 size_t len)
+{
+	if (v->reader != NULL)
+		v->reader->read(v->reader->arg, base, index, len);
+}
+
 const struct mib_row *mib_view_row(const struct mib_view *v, const struct mib_table *t,
 				   const uint32_t *index, size_t len)
 {
 	const struct mib_shelf *shelf = mib_store_shelf(v->store, t);
 
+	tell(v, shelf->table, index, len);
 	if (v->txn != NULL) {
 		const struct mib_staged *st = mib_txn_find(v->txn, shelf, index, len);
 
@@ -108,6 +131,7 @@ const struct mib_row *mib_view_next(const struct mib_view *v, const struct mib_t
 	size_t len = 0;
 	bool strict = false;
 
+	tell(v, shelf->table, prefix != NULL ? prefix->ids : NULL, prefix != NULL ? prefix->len : 0);
 	if (after != NULL && (prefix == NULL || mib_oid_cmp(after->ids, after->len, prefix->ids,
 							     prefix->len) >= 0)) {
 		from = after->ids;

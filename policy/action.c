@@ -17,48 +17,28 @@
 
 #define PRE(column) MIB_COL(ipsaSaPreconfiguredActionTable, column)
 
-static bool add_sa(struct pol_build *b, const struct mib_row *r, struct ipsp_sa_config *sa)
+bool pol_action_sa(struct pol_build *b, const struct mib_row *r, struct pol_sa **out)
 {
 	struct pol_origin *origin = pol_build_origin(b, r);
+	struct ipsp_sa_config sa;
+	char why[POL_SA_TEXT];
 	size_t len;
 	const uint32_t *index = mib_row_index(r, &len);
+	bool good = origin != NULL;
 
-	if (!origin)
-		return false;
-	sa->id = origin->id;
-	sa->counter_id = pol_id_of_counters(mib_row_table(r), index, len, sa);
-	if (sa->counter_id == 0)
-		return false;
-	origin->sa_id = sa->id;
-	pol_build_add_sa(b, sa);
-	return true;
-}
-
-bool pol_action_sas(struct pol_build *b)
-{
-	const struct mib_view *v = pol_build_view(b);
-	struct pol_walk count = { .view = v, .table = &mib_t_ipsaSaPreconfiguredActionTable };
-	struct pol_walk walk = count;
-	const struct mib_row *r;
-	bool ok = true;
-	size_t n = 0;
-
-	while (pol_walk_next(&count))
-		n++;
-	if (!pol_build_reserve_sas(b, n))
-		return false;
-	while (ok && (r = pol_walk_next(&walk))) {
-		struct ipsp_sa_config sa;
-		char why[POL_SA_TEXT];
-
-		if (pol_sa_make(v, r, &sa, why) == POL_SA_READY)
-			ok = add_sa(b, r, &sa);
-		else
-			ok = pol_build_origin(b, r) && pol_build_problem(b, r, "%s", why);
-		ipsp_key_wipe(&sa.encr_key);
-		ipsp_key_wipe(&sa.integ_key);
+	*out = NULL;
+	if (pol_sa_make(pol_build_view(b), r, &sa, why) != POL_SA_READY) {
+		good = good && pol_build_problem(b, r, "%s", why);
+	} else if (good) {
+		sa.id = origin->id;
+		sa.counter_id = pol_id_of_counters(mib_row_table(r), index, len, &sa);
+		*out = sa.counter_id ? pol_sa_new(&sa) : NULL;
+		good = *out != NULL;
+		origin->sa_id = sa.id;
 	}
-	return ok;
+	ipsp_key_wipe(&sa.encr_key);
+	ipsp_key_wipe(&sa.integ_key);
+	return good;
 }
 
 /* ---- one action ---- */
@@ -84,8 +64,8 @@ static void cannot(struct act *a, enum ipsp_step_kind kind, const char *fmt, ...
 
 static bool protect(struct pol_build *b, const struct mib_row *r, enum ipsp_dir dir, struct act *out)
 {
-	const struct pol_origin *origin;
 	char name[POL_ROW_TEXT];
+	uint64_t id, sa_id;
 
 	if (pol_sa_dir(r) != dir) {
 		cannot(out, IPSP_STEP_FAIL, "uses %s, which is an %s SA, in an %s group: its packets "
@@ -94,15 +74,14 @@ static bool protect(struct pol_build *b, const struct mib_row *r, enum ipsp_dir 
 		       dir == IPSP_INBOUND ? "inbound" : "outbound");
 		return true;
 	}
-	origin = pol_build_origin(b, r);
-	if (!origin)
+	if (!pol_build_sa(b, r, &id, &sa_id))
 		return false;
-	if (origin->sa_id == 0)
+	if (sa_id == 0)
 		cannot(out, IPSP_STEP_PROTECT,
 		       "uses %s, which is not in force: its packets are dropped",
 		       pol_row_name(r, name));
 	out->step = (struct ipsp_step){
-		.kind = IPSP_STEP_PROTECT, .sa_id = origin->sa_id, .action_id = origin->id,
+		.kind = IPSP_STEP_PROTECT, .sa_id = sa_id, .action_id = id,
 		.log = pol_row_truth(r, PRE(ipsaSaPreActDoActionLogging), false),
 	};
 	return true;

@@ -20,14 +20,14 @@ struct pol_decision {
 };
 
 /**
- * Gives the generation an SA for each active row of ipsaSaPreconfiguredActionTable, or the reason
- * why it has none. Before any pol_action_of.
+ * The SA of an active row of ipsaSaPreconfiguredActionTable, or the reason why it has none.
+ * @param out  one reference, the caller's; NULL: not in force
  * @return false: no memory
  */
-bool pol_action_sas(struct pol_build *b);
+bool pol_action_sa(struct pol_build *b, const struct mib_row *r, struct pol_sa **out);
 
 /**
- * What the action of a rule does in a list of that direction.
+ * What the action of a rule does in a list of that direction. The SAs it may name have been made.
  *
  * A compound action becomes a program (ipsp/program.h) of its active subactions and theirs, so that
  * it is decided for each packet which of them succeed: drops and accepts do, an SA while it is in

@@ -159,6 +159,16 @@ bool pol_boxes_none(const struct pol_boxes *b)
 	return b->n == 0;
 }
 
+bool pol_boxes_same(const struct pol_boxes *a, const struct pol_boxes *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (!box_inside(&a->v[i], &b->v[i]) || !box_inside(&b->v[i], &a->v[i]))
+			return false;
+	return true;
+}
+
 bool pol_boxes_cover(const struct pol_boxes *b, const struct pol_box *box)
 {
 	for (size_t i = 0; i < b->n; i++)

@@ -77,6 +77,9 @@ void pol_boxes_move(struct pol_boxes *to, struct pol_boxes *from);
 /** Is it the empty set? */
 bool pol_boxes_none(const struct pol_boxes *b);
 
+/** Are they made of the same boxes, in the same order? */
+bool pol_boxes_same(const struct pol_boxes *a, const struct pol_boxes *b);
+
 /** Is the box inside one box of the set? False says nothing: two boxes together may hold it. */
 bool pol_boxes_cover(const struct pol_boxes *b, const struct pol_box *box);
 

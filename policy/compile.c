@@ -1,5 +1,9 @@
 /*
- * policy/compile.c - which interfaces and directions have a list, and with which group.
+ * policy/compile.c - generation after generation: which lists there are, and what must be made anew.
+ *
+ * Cells that have read a row that changed are dirty (policy/deps.h). SAs come first, as rules say
+ * whether theirs is in force; then lists, then places (policy/group.h). Whatever runs out of memory
+ * on the way, or over a limit, leaves all of this to be made from nothing.
  *
  *     row or scalar                                   list
  *     active spdEndpointToGroupTable[dir, if]         (if, dir) with its group
@@ -14,14 +18,215 @@
  */
 #include "policy/policy.h"
 
+#include <bsd/sys/tree.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "mibs/schema_gen.h"
 #include "policy/action.h"
-#include "policy/build.h"
 #include "policy/group.h"
 
 enum { WITHOUT_POLICY_DROP = 2 };
 
-#define GROUP_TEXT 33
+/* A list to be, and what is bound there. */
+struct binding {
+	uint32_t ifindex;
+	enum ipsp_dir dir;
+	char group[POL_GROUP_TEXT];	/* "": none, all is discarded */
+	struct pol_tree *tree;
+};
+
+/* A preconfigured action. */
+struct sa_cell {
+	struct pol_cell cell;		/* first */
+	RB_ENTRY(sa_cell) link;
+	struct pol_sa *sa;		/* NULL: not in force; counted */
+	struct pol_said said;
+	struct pol_index index;
+	uint32_t ids[];
+};
+
+RB_HEAD(pol_sa_cells, sa_cell);
+RB_HEAD(pol_trees, pol_tree);
+
+struct pol_compiler {
+	const struct mib_view *view;
+	struct mib_view *told;
+	struct pol_deps *deps;
+	struct pol_board board;
+	struct pol_work work;
+	struct pol_sa_cells sas;
+	struct pol_cells dirty_sas;
+	struct pol_map sa_set;		/* struct pol_sa */
+	struct pol_cell bindings_cell;
+	struct pol_said bindings_said;
+	struct binding *bindings;	/* by ifindex and direction */
+	size_t n_bindings, cap_bindings;
+	struct pol_trees trees;
+	struct pol_said *cut;		/* of rules that were cut off, one each */
+	size_t n_cut, cap_cut;
+	bool stale;			/* make everything from nothing */
+};
+
+static int sa_cell_cmp(const struct sa_cell *a, const struct sa_cell *b)
+{
+	return mib_oid_cmp(a->index.ids, a->index.len, b->index.ids, b->index.len);
+}
+
+static int tree_cmp(const struct pol_tree *a, const struct pol_tree *b)
+{
+	if (a->dir != b->dir)
+		return a->dir < b->dir ? -1 : 1;
+	return strcmp(a->group, b->group);
+}
+
+RB_PROTOTYPE(pol_sa_cells, sa_cell, link, sa_cell_cmp)
+RB_GENERATE(pol_sa_cells, sa_cell, link, sa_cell_cmp)
+RB_PROTOTYPE(pol_trees, pol_tree, link, tree_cmp)
+RB_GENERATE(pol_trees, pol_tree, link, tree_cmp)
+
+/* ---- SAs ---- */
+
+static void mark_sa(struct pol_compiler *c, struct sa_cell *cell)
+{
+	if (cell->cell.dirty)
+		return;
+	cell->cell.dirty = true;
+	TAILQ_INSERT_TAIL(&c->dirty_sas, &cell->cell, link);
+}
+
+/* The cell of that row becomes dirty, and is made if there is none. @return false: no memory */
+static bool mark_sa_row(struct pol_compiler *c, const uint32_t *index, size_t len)
+{
+	struct sa_cell key = { .index = { index, len } };
+	struct sa_cell *cell = RB_FIND(pol_sa_cells, &c->sas, &key);
+
+	if (!cell) {
+		cell = calloc(1, sizeof(*cell) + len * sizeof(*index));
+		if (!cell)
+			return false;
+		cell->cell.kind = POL_CELL_SA;
+		memcpy(cell->ids, index, len * sizeof(*index));
+		cell->index = (struct pol_index){ cell->ids, len };
+		RB_INSERT(pol_sa_cells, &c->sas, cell);
+	}
+	mark_sa(c, cell);
+	return true;
+}
+
+static void free_sa_cell(struct pol_compiler *c, struct sa_cell *cell)
+{
+	pol_deps_forget(c->deps, &cell->cell);
+	RB_REMOVE(pol_sa_cells, &c->sas, cell);
+	pol_sa_unref(cell->sa);
+	free(cell);
+}
+
+/* Rules that use an SA ask whether it is in force, not what it is. */
+static void touch_place(void *arg, struct pol_cell *cell)
+{
+	struct pol_compiler *c = arg;
+
+	if (cell->kind == POL_CELL_PLACE)
+		(void)pol_group_touched(&c->work, cell, NULL, 0);
+}
+
+/* Takes sa. */
+static bool exchange_sa(struct pol_compiler *c, struct sa_cell *cell, struct pol_sa *sa)
+{
+	bool was = cell->sa != NULL, is = sa != NULL, good = true;
+
+	if (was && is && pol_sa_same(&cell->sa->config, &sa->config)) {
+		pol_sa_unref(sa);
+		return true;
+	}
+	if (is)
+		good = pol_map_put(&c->sa_set, sa);
+	else if (was)
+		good = pol_map_remove(&c->sa_set, cell->sa);
+	pol_sa_unref(cell->sa);
+	cell->sa = sa;
+	if (was != is)
+		pol_deps_touch(c->deps, &mib_t_ipsaSaPreconfiguredActionTable, cell->index.ids,
+			       cell->index.len, touch_place, c);
+	return good;
+}
+
+static bool make_sa(struct pol_compiler *c, struct sa_cell *cell)
+{
+	struct pol_build *b = c->work.build;
+	const struct mib_row *r;
+	struct pol_sa *sa = NULL;
+	bool good;
+
+	cell->cell.dirty = false;
+	TAILQ_REMOVE(&c->dirty_sas, &cell->cell, link);
+	c->work.n_made++;
+	pol_deps_begin(c->deps);
+	pol_build_begin(b);
+	r = mib_view_row(pol_build_view(b), &mib_t_ipsaSaPreconfiguredActionTable,
+			 cell->index.ids, cell->index.len);
+	if (r && !mib_row_active(r))
+		r = NULL;
+	good = !r || pol_action_sa(b, r, &sa);
+	good = good && pol_build_end(b, &cell->said) && pol_deps_end(c->deps, &cell->cell);
+	if (!good) {
+		pol_sa_unref(sa);
+		return false;
+	}
+	good = exchange_sa(c, cell, sa);
+	if (!r)
+		free_sa_cell(c, cell);
+	return good;
+}
+
+static bool make_sas(struct pol_compiler *c)
+{
+	struct pol_cell *cell;
+
+	while ((cell = TAILQ_FIRST(&c->dirty_sas)))
+		if (!make_sa(c, (struct sa_cell *)cell))
+			return false;
+	return true;
+}
+
+static bool mark_all_sas(struct pol_compiler *c)
+{
+	struct pol_walk walk = { .view = c->view, .table = &mib_t_ipsaSaPreconfiguredActionTable };
+	const struct mib_row *r;
+
+	while ((r = pol_walk_next(&walk))) {
+		size_t len;
+		const uint32_t *index = mib_row_index(r, &len);
+
+		if (!mark_sa_row(c, index, len))
+			return false;
+	}
+	return true;
+}
+
+/* ---- which lists ---- */
+
+static bool add_binding(struct pol_compiler *c, uint32_t ifindex, enum ipsp_dir dir,
+			const char *group)
+{
+	struct binding *to;
+
+	if (c->n_bindings == c->cap_bindings) {
+		size_t cap = c->cap_bindings ? c->cap_bindings * 2 : 8;
+		struct binding *v = reallocarray(c->bindings, cap, sizeof(*v));
+
+		if (!v)
+			return false;
+		c->bindings = v;
+		c->cap_bindings = cap;
+	}
+	to = &c->bindings[c->n_bindings++];
+	*to = (struct binding){ .ifindex = ifindex, .dir = dir };
+	snprintf(to->group, sizeof(to->group), "%s", group);
+	return true;
+}
 
 /* Both tables have the index (direction, interface). */
 static void bound_to(const struct mib_row *r, enum ipsp_dir *dir, uint32_t *ifindex)
@@ -33,21 +238,15 @@ static void bound_to(const struct mib_row *r, enum ipsp_dir *dir, uint32_t *ifin
 	*ifindex = index[len - 1];
 }
 
-static bool add_list(struct pol_build *b, uint32_t ifindex, enum ipsp_dir dir, const char *group)
+static bool endpoints(struct pol_compiler *c)
 {
-	const struct pol_entries *entries = pol_group_entries(b, group, dir);
-
-	return entries && pol_build_add_list(b, ifindex, dir, entries);
-}
-
-static bool endpoints(struct pol_build *b)
-{
+	struct pol_build *b = c->work.build;
 	struct pol_walk walk = { .view = pol_build_view(b),
 				 .table = &mib_t_spdEndpointToGroupTable, .with_lost = true };
 	const struct mib_row *r;
 
 	while ((r = pol_walk_next(&walk))) {
-		char group[GROUP_TEXT];
+		char group[POL_GROUP_TEXT];
 		enum ipsp_dir dir;
 		uint32_t ifindex;
 
@@ -59,16 +258,16 @@ static bool endpoints(struct pol_build *b)
 			if (!pol_build_lost(b, r))
 				return false;
 		}
-		if (!add_list(b, ifindex, dir, group))
+		if (!add_binding(c, ifindex, dir, group))
 			return false;
 	}
 	return true;
 }
 
-static bool system_wide(struct pol_build *b)
+static bool system_wide(struct pol_compiler *c)
 {
 	static const uint32_t scalar[] = { 0 };
-	const struct mib_view *v = pol_build_view(b);
+	const struct mib_view *v = pol_build_view(c->work.build);
 	const struct mib_row *names = mib_view_row(v, &mib_t_spdLocalConfigObjects, scalar, 1);
 	const struct mib_row *sys = mib_view_row(v, &mib_t_ipspdSystem, scalar, 1);
 	const struct {
@@ -83,22 +282,23 @@ static bool system_wide(struct pol_build *b)
 
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
 		const uint32_t closure[] = { dirs[i].dir, 0 };
-		char group[GROUP_TEXT] = "";
+		char group[POL_GROUP_TEXT] = "";
 
 		if (names)
 			mib_row_text(names, dirs[i].name, group, sizeof(group));
 		if (group[0] == '\0' && !drop &&
 		    !mib_view_row(v, &mib_t_ipspdClosureTable, closure, 2))
 			continue;
-		if (!add_list(b, 0, dirs[i].dir, group))
+		if (!add_binding(c, 0, dirs[i].dir, group))
 			return false;
 	}
 	return true;
 }
 
-static bool closures(struct pol_build *b)
+static bool closures(struct pol_compiler *c)
 {
-	struct pol_walk walk = { .view = pol_build_view(b), .table = &mib_t_ipspdClosureTable };
+	const struct mib_view *v = pol_build_view(c->work.build);
+	struct pol_walk walk = { .view = v, .table = &mib_t_ipspdClosureTable };
 	const struct mib_row *r;
 
 	while ((r = pol_walk_next(&walk))) {
@@ -107,27 +307,330 @@ static bool closures(struct pol_build *b)
 		uint32_t ifindex;
 
 		bound_to(r, &dir, &ifindex);
-		endpoint = mib_view_row(pol_build_view(b), &mib_t_spdEndpointToGroupTable,
+		endpoint = mib_view_row(v, &mib_t_spdEndpointToGroupTable,
 					(const uint32_t[]){ dir, ifindex }, 2);
 		if (ifindex == 0 || (endpoint && pol_row_meant(endpoint)))
 			continue;
-		if (!add_list(b, ifindex, dir, ""))
+		if (!add_binding(c, ifindex, dir, ""))
 			return false;
 	}
 	return true;
 }
 
-enum mib_err pol_compile(const struct mib_view *v, uint64_t number, struct pol_generation **out)
+static int binding_cmp(const void *a, const void *b)
 {
-	struct pol_build *b = pol_build_new(v, number);
-	struct pol_generation *g = NULL;
+	const struct binding *x = a, *y = b;
 
-	if (b && pol_action_sas(b) && endpoints(b) && system_wide(b) && closures(b))
-		g = pol_build_finish(b);
-	if (!g) {
-		pol_build_free(b);
-		return MIB_RESOURCE_UNAVAILABLE;
+	if (x->ifindex != y->ifindex)
+		return x->ifindex < y->ifindex ? -1 : 1;
+	return x->dir < y->dir ? -1 : x->dir > y->dir;
+}
+
+static bool make_bindings(struct pol_compiler *c)
+{
+	struct pol_build *b = c->work.build;
+
+	if (!c->bindings_cell.dirty)
+		return true;
+	c->bindings_cell.dirty = false;
+	c->n_bindings = 0;
+	pol_deps_begin(c->deps);
+	pol_build_begin(b);
+	if (!endpoints(c) || !system_wide(c) || !closures(c) ||
+	    !pol_build_end(b, &c->bindings_said) || !pol_deps_end(c->deps, &c->bindings_cell))
+		return false;
+	if (c->n_bindings > 0)
+		qsort(c->bindings, c->n_bindings, sizeof(*c->bindings), binding_cmp);
+	return true;
+}
+
+/* ---- their trees ---- */
+
+static struct pol_tree *find_tree(struct pol_compiler *c, const struct binding *b)
+{
+	struct pol_tree key = { .dir = b->dir };
+
+	memcpy(key.group, b->group, sizeof(key.group));
+	return RB_FIND(pol_trees, &c->trees, &key);
+}
+
+static bool drop_unwanted(struct pol_compiler *c)
+{
+	struct pol_tree *t, *next;
+	bool good = true;
+
+	RB_FOREACH(t, pol_trees, &c->trees)
+		t->wanted = false;
+	for (size_t i = 0; i < c->n_bindings; i++) {
+		t = find_tree(c, &c->bindings[i]);
+		if (t)
+			t->wanted = true;
 	}
+	for (t = RB_MIN(pol_trees, &c->trees); t; t = next) {
+		next = RB_NEXT(pol_trees, &c->trees, t);
+		if (t->wanted)
+			continue;
+		RB_REMOVE(pol_trees, &c->trees, t);
+		good = pol_tree_free(&c->work, t, false) && good;
+	}
+	return good;
+}
+
+static int group_cmp(const void *a, const void *b)
+{
+	const struct binding *x = *(struct binding *const *)a, *y = *(struct binding *const *)b;
+
+	if (x->dir != y->dir)
+		return x->dir < y->dir ? -1 : 1;
+	return strcmp(x->group, y->group);
+}
+
+/* In an order that does not depend on interfaces, so that what is cut does not either. */
+static enum pol_step make_trees(struct pol_compiler *c)
+{
+	struct binding **order = calloc(c->n_bindings + 1, sizeof(*order));
+	enum pol_step rc = order ? POL_STEP_OK : POL_STEP_NO_MEMORY;
+
+	for (size_t i = 0; order && i < c->n_bindings; i++)
+		order[i] = &c->bindings[i];
+	if (order)
+		qsort(order, c->n_bindings, sizeof(*order), group_cmp);
+	for (size_t i = 0; rc == POL_STEP_OK && i < c->n_bindings; i++) {
+		struct binding *b = order[i];
+
+		b->tree = find_tree(c, b);
+		if (b->tree)
+			continue;
+		rc = pol_tree_make(&c->work, b->group, b->dir, &b->tree);
+		if (b->tree)
+			RB_INSERT(pol_trees, &c->trees, b->tree);
+	}
+	free(order);
+	return rc;
+}
+
+/* ---- what was cut off ---- */
+
+static bool say_cut(struct pol_compiler *c, const struct mib_row *r)
+{
+	struct pol_build *b = c->work.build;
+
+	if (c->n_cut == c->cap_cut) {
+		size_t cap = c->cap_cut ? c->cap_cut * 2 : 64;
+		struct pol_said *v = reallocarray(c->cut, cap, sizeof(*v));
+
+		if (!v)
+			return false;
+		c->cut = v;
+		c->cap_cut = cap;
+	}
+	c->cut[c->n_cut] = (struct pol_said){ 0 };
+	pol_build_begin(b);
+	return pol_build_problem(b, r, "was not compiled, as a group is too large: its packets are "
+				 "dropped") &&
+	       pol_build_end(b, &c->cut[c->n_cut++]);
+}
+
+/* Rules that no list reaches any more must not read as being in force. */
+static bool say_all_cut(struct pol_compiler *c)
+{
+	struct pol_walk walk = { .view = c->view, .table = &mib_t_spdRuleDefinitionTable };
+	const struct mib_row *r;
+
+	while (c->work.cut && (r = pol_walk_next(&walk))) {
+		bool has;
+
+		if (!pol_build_has_origin(c->work.build, r, &has) || (!has && !say_cut(c, r)))
+			return false;
+	}
+	return true;
+}
+
+/* ---- all of it ---- */
+
+/* Forgets everything that was made. */
+static void reset(struct pol_compiler *c)
+{
+	struct sa_cell *sa;
+	struct pol_tree *t;
+
+	while ((t = RB_ROOT(&c->trees))) {
+		RB_REMOVE(pol_trees, &c->trees, t);
+		pol_tree_free(&c->work, t, true);
+	}
+	while ((sa = RB_ROOT(&c->sas))) {
+		free(sa->said.items);
+		free_sa_cell(c, sa);
+	}
+	for (size_t i = 0; i < c->n_cut; i++)
+		free(c->cut[i].items);
+	c->n_cut = 0;
+	pol_deps_forget(c->deps, &c->bindings_cell);
+	free(c->bindings_said.items);
+	c->bindings_said = (struct pol_said){ 0 };
+	c->n_bindings = 0;
+	pol_map_fini(&c->sa_set);
+	pol_map_fini(&c->board.origins);
+	pol_map_fini(&c->board.problems);
+	TAILQ_INIT(&c->work.dirty);
+	TAILQ_INIT(&c->dirty_sas);
+	c->work.n_entries = c->work.n_boxes = 0;
+	c->work.cut = c->work.cutting = false;
+	c->stale = true;
+}
+
+static enum pol_step update(struct pol_compiler *c)
+{
+	bool moved = c->bindings_cell.dirty;
+	enum pol_step rc;
+
+	if (!make_sas(c) || !make_bindings(c) || (moved && !drop_unwanted(c)))
+		return POL_STEP_NO_MEMORY;
+	rc = pol_group_work(&c->work);
+	return rc == POL_STEP_OK && moved ? make_trees(c) : rc;
+}
+
+static bool update_all(struct pol_compiler *c)
+{
+	reset(c);
+	c->stale = false;
+	c->bindings_cell.dirty = true;
+	c->work.cutting = true;
+	return mark_all_sas(c) && update(c) == POL_STEP_OK && say_all_cut(c);
+}
+
+static struct pol_generation *publish(const struct pol_compiler *c, uint64_t number)
+{
+	struct pol_generation *g = pol_generation_new(number, c->n_bindings);
+
+	if (!g)
+		return NULL;
+	for (size_t i = 0; i < c->n_bindings; i++) {
+		const struct binding *b = &c->bindings[i];
+
+		g->lists[g->n_lists++] = (struct pol_list){
+			.ifindex = b->ifindex, .dir = (uint8_t)b->dir,
+			.entries = pol_map_share(&b->tree->entries),
+		};
+	}
+	g->sas = pol_map_share(&c->sa_set);
+	g->origins = pol_map_share(&c->board.origins);
+	g->problems = pol_map_share(&c->board.problems);
+	return g;
+}
+
+enum mib_err pol_compiler_run(struct pol_compiler *c, uint64_t number,
+			      struct pol_generation **out)
+{
+	struct pol_generation *g = NULL;
+	enum pol_step rc = POL_STEP_FULL;
+
+	c->work.n_made = 0;
+	/* What was cut is cut anew: another change may have moved where. */
+	if (!c->stale && !c->work.cut) {
+		c->work.cutting = false;
+		rc = update(c);
+	}
+	if (rc == POL_STEP_FULL)
+		rc = update_all(c) ? POL_STEP_OK : POL_STEP_NO_MEMORY;
+	if (rc == POL_STEP_OK)
+		g = publish(c, number);
+	else
+		c->stale = true;
+	if (!g)
+		return MIB_RESOURCE_UNAVAILABLE;
 	*out = g;
 	return MIB_OK;
+}
+
+struct touching {
+	struct pol_compiler *c;
+	const uint32_t *index;
+	size_t len;
+};
+
+static void touch(void *arg, struct pol_cell *cell)
+{
+	const struct touching *t = arg;
+
+	switch ((enum pol_cell_kind)cell->kind) {
+	case POL_CELL_BINDINGS:
+		cell->dirty = true;
+		break;
+	case POL_CELL_SA:
+		mark_sa(t->c, (struct sa_cell *)cell);
+		break;
+	case POL_CELL_NEST:
+	case POL_CELL_PLACE:
+		if (!pol_group_touched(&t->c->work, cell, t->index, t->len))
+			t->c->stale = true;
+		break;
+	}
+}
+
+void pol_compiler_changed(struct pol_compiler *c, const struct mib_change *changes, size_t n)
+{
+	for (size_t i = 0; i < n && !c->stale; i++) {
+		const struct mib_row *r = changes[i].after ? changes[i].after : changes[i].before;
+		struct touching t = { .c = c };
+
+		t.index = mib_row_index(r, &t.len);
+		if (mib_row_table(r) == &mib_t_ipsaSaPreconfiguredActionTable &&
+		    !mark_sa_row(c, t.index, t.len))
+			c->stale = true;
+		pol_deps_touch(c->deps, mib_row_table(r), t.index, t.len, touch, &t);
+	}
+}
+
+size_t pol_compiler_work(const struct pol_compiler *c)
+{
+	return c->work.n_made;
+}
+
+struct pol_compiler *pol_compiler_new(const struct mib_view *v)
+{
+	struct pol_compiler *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->view = c->work.view = v;
+	c->stale = true;
+	c->sa_set = pol_map_empty(&pol_sas_type);
+	c->board.origins = pol_map_empty(&pol_origins_type);
+	c->board.problems = pol_map_empty(&pol_problems_type);
+	TAILQ_INIT(&c->work.dirty);
+	TAILQ_INIT(&c->dirty_sas);
+	c->work.deps = c->deps = pol_deps_new();
+	c->told = c->deps ? mib_view_told(v, pol_deps_reader(c->deps)) : NULL;
+	c->work.build = c->told ? pol_build_new(c->told, &c->board) : NULL;
+	if (!c->work.build) {
+		pol_compiler_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void pol_compiler_free(struct pol_compiler *c)
+{
+	if (!c)
+		return;
+	if (c->work.build)
+		reset(c);
+	pol_build_free(c->work.build);
+	mib_view_told_free(c->told);
+	pol_deps_free(c->deps);
+	free(c->bindings);
+	free(c->cut);
+	free(c);
+}
+
+enum mib_err pol_compile(const struct mib_view *v, uint64_t number, struct pol_generation **out)
+{
+	struct pol_compiler *c = pol_compiler_new(v);
+	enum mib_err err = MIB_RESOURCE_UNAVAILABLE;
+
+	if (c)
+		err = pol_compiler_run(c, number, out);
+	pol_compiler_free(c);
+	return err;
 }

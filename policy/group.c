@@ -1,296 +1,384 @@
 /*
- * policy/group.c - groups to ordered SPD entries: see group.h.
+ * policy/group.c - trees of places: see group.h. What becomes of one contents row is in place.c.
  *
- * Nested groups are walked with a stack of POL_DEPTH_MAX frames. What a frame's guards let in is
+ * Nested groups are walked with a stack of POL_DEPTH_MAX frames. What a nest's guards let in is
  * kept as a match set, so a rule's boxes are those of its filter and of all guards above it. A
  * subgroup in which nothing runs leads on to the next row of the outer group, which first match in
  * one flat list does by itself.
- *
- * Rows that are lost keep their places: a contents row that is lost discards what it, or
- * anything that it leads to, might have matched.
  */
 #include "policy/group.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "mibs/schema_gen.h"
-#include "policy/action.h"
-#include "policy/filter.h"
+#include "policy/place.h"
 
-enum { COMPONENT_GROUP = 1, COMPONENT_RULE = 2 };
-
-/* One group of the nest. */
-struct frame {
-	struct mib_oid prefix;
-	struct pol_walk walk;
-	struct pol_match guard;
-	const struct mib_row *lost;	/* the lost contents row that led here; NULL: none */
+struct place {
+	struct pol_cell cell;		/* first */
+	RB_ENTRY(place) link;
+	struct pol_nest *in;
+	struct pol_nest *nest;		/* what it leads to; NULL: no group */
+	struct pol_entry *entry;	/* NULL: none; counted */
+	struct pol_said said;
+	uint16_t priority;
 };
 
-/* What making one group's list takes along. */
-struct flatten {
-	struct pol_build *b;
-	struct pol_entries *to;
-	enum ipsp_dir dir;
-	struct frame frames[POL_DEPTH_MAX];
-	unsigned depth;
-	unsigned steps;
+RB_HEAD(pol_places, place);
+
+struct pol_nest {
+	struct pol_cell cell;		/* first */
+	struct pol_tree *tree;
+	struct pol_places places;
+	struct pol_outcome what;	/* its group, guard, and how it was reached */
+	uint8_t depth;			/* 1: the tree's root */
+	uint16_t path[POL_DEPTH_MAX];	/* of the places that lead here: depth - 1 */
 };
 
-/* How a step of the walk ended. */
-enum step {
-	STEP_OK,
-	STEP_FULL,
-	STEP_NO_MEMORY,
-};
-
-static enum step from_calc(enum pol_calc rc)
+static int place_cmp(const struct place *a, const struct place *b)
 {
-	return rc == POL_CALC_OK ? STEP_OK : STEP_NO_MEMORY;
+	return (a->priority > b->priority) - (a->priority < b->priority);
 }
 
-static enum step put(struct flatten *f, const struct pol_origin *origin,
-		     const struct pol_decision *d, const struct pol_match *m)
-{
-	const struct ipsp_spd_entry entry = {
-		.id = origin->id, .action = (uint8_t)d->action, .log = d->log,
-		.action_id = d->action_id, .sa_id = d->sa_id, .n_steps = d->n_steps,
-		.steps = d->steps,
-	};
+RB_PROTOTYPE(pol_places, place, link, place_cmp)
+RB_GENERATE(pol_places, place, link, place_cmp)
 
-	if (pol_boxes_none(&m->may))
-		return STEP_OK;
-	switch (pol_build_add_entry(f->b, f->to, &entry, &m->may)) {
-	case POL_PUT_OK:
-		return STEP_OK;
-	case POL_PUT_FULL:
-		return STEP_FULL;
-	case POL_PUT_NO_MEMORY:
-		break;
+/* ---- entries ---- */
+
+static void path_of(const struct place *p, uint16_t path[POL_DEPTH_MAX])
+{
+	memcpy(path, p->in->path, sizeof(p->in->path));
+	path[p->in->depth - 1] = p->priority;
+}
+
+static bool drop_entry(struct pol_work *w, struct place *p)
+{
+	bool good = true;
+
+	if (!p->entry)
+		return true;
+	w->n_entries--;
+	w->n_boxes -= p->entry->spd.n_selectors;
+	good = pol_map_remove(&p->in->tree->entries, p->entry);
+	pol_entry_unref(p->entry);
+	p->entry = NULL;
+	return good;
+}
+
+/* An entry that does what the one before did stays the same object. */
+static enum pol_step set_entry(struct pol_work *w, struct place *p,
+			       const struct ipsp_spd_entry *spd)
+{
+	uint16_t path[POL_DEPTH_MAX];
+	struct pol_entry *e;
+
+	if (!spd)
+		return drop_entry(w, p) ? POL_STEP_OK : POL_STEP_NO_MEMORY;
+	if (p->entry && pol_entry_same(&p->entry->spd, spd))
+		return POL_STEP_OK;
+	if (w->n_entries - (p->entry != NULL) >= POL_ENTRIES_MAX ||
+	    w->n_boxes - (p->entry ? p->entry->spd.n_selectors : 0) + spd->n_selectors >
+	    POL_BOXES_MAX_ALL)
+		return POL_STEP_FULL;
+	path_of(p, path);
+	e = pol_entry_new(spd, path, p->in->depth);
+	if (!e || !pol_map_put(&p->in->tree->entries, e)) {
+		pol_entry_unref(e);
+		return POL_STEP_NO_MEMORY;
 	}
-	return STEP_NO_MEMORY;
-}
-
-/* A contents row that cannot be followed discards what it might let in. */
-static enum step unusable(struct flatten *f, const struct mib_row *contents,
-			  const struct pol_match *guard, const char *why)
-{
-	static const struct pol_decision drop = { .action = IPSP_DISCARD };
-	const struct pol_origin *origin = pol_build_origin(f->b, contents);
-
-	if (!origin ||
-	    !pol_build_problem(f->b, contents, "%s: its packets are dropped", why))
-		return STEP_NO_MEMORY;
-	return put(f, origin, &drop, guard);
-}
-
-/* Opens a nested group. Takes guard. */
-static enum step enter(struct flatten *f, const struct mib_oid *prefix, struct pol_match *guard,
-		       const struct mib_row *lost)
-{
-	struct frame *fr = &f->frames[f->depth++];
-
-	fr->prefix = *prefix;
-	fr->walk = (struct pol_walk){ .view = pol_build_view(f->b), .prefix = &fr->prefix,
-				      .table = &mib_t_spdGroupContentsTable, .with_lost = true };
-	fr->lost = lost;
-	fr->guard = (struct pol_match){ 0 };
-	pol_match_move(&fr->guard, guard);
-	return STEP_OK;
-}
-
-static enum step subgroup(struct flatten *f, const struct mib_row *contents,
-			  struct pol_match *guard, const struct mib_row *lost)
-{
-	struct mib_oid prefix;
-
-	if (!pol_index_by_name(contents, MIB_COL(spdGroupContentsTable, spdGroupContComponentName),
-			       &mib_t_spdGroupContentsTable, &prefix) ||
-	    !pol_first_meant(pol_build_view(f->b), &mib_t_spdGroupContentsTable, &prefix))
-		return unusable(f, contents, guard, "names a group without active rows");
-	if (f->depth == POL_DEPTH_MAX)
-		return unusable(f, contents, guard, "nests groups too deep");
-	return enter(f, &prefix, guard, lost);
-}
-
-/* The rule's own filter, after negation. */
-static enum pol_calc rule_match(struct flatten *f, const struct mib_row *rule,
-				const struct pol_match *guard, struct pol_match *out)
-{
-	struct pol_budget budget = POL_BUDGET_INIT;
-	enum pol_calc rc;
-
-	rc = pol_filter_of(pol_build_view(f->b), rule,
-			   MIB_COL(spdRuleDefinitionTable, spdRuleDefFilter), &budget, out);
-	if (rc == POL_CALC_OK &&
-	    pol_row_truth(rule, MIB_COL(spdRuleDefinitionTable, spdRuleDefFilterNegated), false))
-		rc = pol_match_negate(out, &budget);
-	if (rc == POL_CALC_OK)
-		rc = pol_match_and(out, guard, &budget);
-	return rc;
-}
-
-/* The rule, or what leads to it, is lost. */
-static enum step lost_entry(struct flatten *f, const struct mib_row *rule,
-			    const struct pol_match *m, const struct mib_row *lost)
-{
-	static const struct pol_decision drop = { .action = IPSP_DISCARD };
-	const struct pol_origin *origin = pol_build_origin(f->b, rule);
-	char name[POL_ROW_TEXT];
-	bool noted;
-
-	if (mib_row_lost(rule))
-		noted = pol_build_lost(f->b, rule);
-	else
-		noted = pol_build_problem(f->b, rule, "is in its group by %s, which is lost: "
-					  "its packets are dropped",
-					  pol_row_name(lost, name));
-	return origin && noted ? put(f, origin, &drop, m) : STEP_NO_MEMORY;
-}
-
-static enum step rule_entry(struct flatten *f, const struct mib_row *rule,
-			    const struct pol_match *m)
-{
-	struct pol_origin *origin = pol_build_origin(f->b, rule);
-	struct pol_decision d;
-
-	if (!origin || !pol_action_of(f->b, rule, f->dir, &d))
-		return STEP_NO_MEMORY;
-	if (m->unsure) {
-		d = (struct pol_decision){ .action = IPSP_DISCARD };
-		if (!pol_build_problem(f->b, rule, "%s: its packets are dropped", m->reason))
-			return STEP_NO_MEMORY;
-	} else if (d.reason[0] != '\0' && !pol_build_problem(f->b, rule, "%s", d.reason)) {
-		return STEP_NO_MEMORY;
+	if (p->entry) {
+		w->n_entries--;
+		w->n_boxes -= p->entry->spd.n_selectors;
+		pol_entry_unref(p->entry);
 	}
-	if (d.action == IPSP_PROTECT && d.n_steps == 0)
-		origin->sa_id = d.sa_id;
-	return put(f, origin, &d, m);
+	p->entry = e;
+	w->n_entries++;
+	w->n_boxes += spd->n_selectors;
+	return POL_STEP_OK;
 }
 
-static enum step rule(struct flatten *f, const struct mib_row *contents,
-		      const struct pol_match *guard, const struct mib_row *lost)
-{
-	const struct mib_row *r = pol_row_by_name(pol_build_view(f->b), contents,
-						  MIB_COL(spdGroupContentsTable,
-							  spdGroupContComponentName),
-						  &mib_t_spdRuleDefinitionTable);
-	struct pol_match m = { 0 };
-	enum step rc;
+/* ---- nests and places ---- */
 
-	if (!r || !pol_row_meant(r))
-		return unusable(f, contents, guard, "names a rule that is not there or not active");
-	/* Its filter, and whether it is enabled, may be among them. */
-	if (mib_row_lost_values(r))
-		return pol_build_lost(f->b, r) ?
-		       unusable(f, contents, guard, "names a rule that lost values at start") :
-		       STEP_NO_MEMORY;
-	if (!pol_row_enabled(r, MIB_COL(spdRuleDefinitionTable, spdRuleDefAdminStatus)))
-		return STEP_OK;
-	rc = from_calc(rule_match(f, r, guard, &m));
-	if (rc == STEP_OK)
-		rc = lost || mib_row_lost(r) ? lost_entry(f, r, &m, lost) : rule_entry(f, r, &m);
-	pol_match_fini(&m);
-	return rc;
+static void mark(struct pol_work *w, struct place *p)
+{
+	if (p->cell.dirty)
+		return;
+	p->cell.dirty = true;
+	TAILQ_INSERT_TAIL(&w->dirty, &p->cell, link);
 }
 
-/* One row of the group on top of the stack, active or lost. */
-static enum step contents_row(struct flatten *f, const struct mib_row *r)
+static void unmark(struct pol_work *w, struct pol_cell *c)
 {
-	const struct frame *top = &f->frames[f->depth - 1];
-	const struct mib_row *lost = mib_row_lost(r) ? r : top->lost;
-	struct pol_budget budget = POL_BUDGET_INIT;
-	struct pol_match guard = { 0 };
-	enum step rc;
+	if (!c->dirty)
+		return;
+	c->dirty = false;
+	TAILQ_REMOVE(&w->dirty, c, link);
+}
 
-	if (mib_row_lost(r) && !pol_build_lost(f->b, r))
-		return STEP_NO_MEMORY;
-	/* Its filter may be among them, and what it leads to. */
-	if (mib_row_lost_values(r))
-		return unusable(f, r, &top->guard, "lost values at start");
-	rc = from_calc(pol_filter_of(pol_build_view(f->b), r,
-				     MIB_COL(spdGroupContentsTable, spdGroupContFilter), &budget,
-				     &guard));
-	if (rc == STEP_OK)
-		rc = from_calc(pol_match_and(&guard, &top->guard, &budget));
-	if (rc == STEP_OK && guard.unsure &&
-	    !pol_build_problem(f->b, r, "%s: its packets are dropped", guard.reason))
-		rc = STEP_NO_MEMORY;
-	if (rc == STEP_OK && !pol_boxes_none(&guard.may)) {
-		if (mib_row_number(r, MIB_COL(spdGroupContentsTable, spdGroupContComponentType),
-				   COMPONENT_RULE) == COMPONENT_GROUP)
-			rc = subgroup(f, r, &guard, lost);
-		else
-			rc = rule(f, r, &guard, lost);
+static struct place *place_get(struct pol_nest *n, uint16_t priority)
+{
+	struct place key = { .priority = priority };
+	struct place *p = RB_FIND(pol_places, &n->places, &key);
+
+	if (p)
+		return p;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	p->cell.kind = POL_CELL_PLACE;
+	p->priority = priority;
+	p->in = n;
+	RB_INSERT(pol_places, &n->places, p);
+	n->tree->n_places++;
+	return p;
+}
+
+/* What its nest holds must be gone. */
+static bool place_free(struct pol_work *w, struct place *p, bool all)
+{
+	bool good = true;
+
+	unmark(w, &p->cell);
+	if (all) {
+		free(p->said.items);
+		pol_entry_unref(p->entry);
+	} else {
+		good = drop_entry(w, p);
+		good = pol_build_forget(w->build, &p->said) && good;
 	}
-	pol_match_fini(&guard);
-	return rc;
+	pol_deps_forget(w->deps, &p->cell);
+	RB_REMOVE(pol_places, &p->in->places, p);
+	p->in->tree->n_places--;
+	free(p);
+	return good;
+}
+
+/* Frees a nest and all below it, the deepest first. */
+static bool nest_free(struct pol_work *w, struct pol_nest *top, bool all)
+{
+	struct pol_nest *stack[POL_DEPTH_MAX];
+	unsigned depth = 1;
+	bool good = true;
+
+	stack[0] = top;
+	while (depth > 0) {
+		struct pol_nest *n = stack[depth - 1];
+		struct place *p = RB_ROOT(&n->places);
+
+		if (p && p->nest) {
+			stack[depth++] = p->nest;
+			p->nest = NULL;
+		} else if (p) {
+			good = place_free(w, p, all) && good;
+		} else {
+			pol_deps_forget(w->deps, &n->cell);
+			pol_outcome_fini(&n->what);
+			free(n);
+			depth--;
+		}
+	}
+	return good;
+}
+
+/* Takes what. */
+static struct pol_nest *nest_new(struct pol_work *w, struct pol_tree *t, const struct place *by,
+				 struct pol_outcome *what)
+{
+	struct pol_nest *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return NULL;
+	n->cell.kind = POL_CELL_NEST;
+	n->tree = t;
+	RB_INIT(&n->places);
+	n->depth = 1;
+	if (by) {
+		path_of(by, n->path);
+		n->depth = (uint8_t)(by->in->depth + 1);
+	}
+	pol_outcome_move(&n->what, what);
+	pol_deps_begin(w->deps);
+	pol_deps_read(w->deps, &mib_t_spdGroupContentsTable, n->what.group.ids, n->what.group.len);
+	if (!pol_deps_end(w->deps, &n->cell)) {
+		nest_free(w, n, false);
+		return NULL;
+	}
+	return n;
 }
 
 /*
- * The list became too long. It ends here, and its end discards; the rules that it does not reach
- * must not read as being in force.
+ * Makes one place from its contents row, which may be gone.
+ * @param opened  out: a nest that it now leads to, and whose places are not made; else NULL
  */
-static enum step cut_off(struct flatten *f, const struct mib_row *at)
+static enum pol_step place_make(struct pol_work *w, struct place *p, struct pol_nest **opened)
 {
-	struct pol_walk walk = { .view = pol_build_view(f->b),
-				 .table = &mib_t_spdRuleDefinitionTable };
-	const struct mib_row *r;
+	struct pol_outcome what = { .kind = POL_OUTCOME_NOTHING };
+	struct pol_nest *n = p->in;
+	enum pol_step rc = POL_STEP_OK;
+	bool gone = false;
 
-	if (!pol_build_problem(f->b, at, "makes group \"%s\" too large: what comes after it is "
-			       "dropped", f->to->group))
-		return STEP_NO_MEMORY;
-	while ((r = pol_walk_next(&walk)))
-		if (!pol_build_has_origin(f->b, r) &&
-		    !pol_build_problem(f->b, r, "was not compiled, as a group is too large: its "
-				       "packets are dropped"))
-			return STEP_NO_MEMORY;
-	return STEP_OK;
-}
+	*opened = NULL;
+	unmark(w, &p->cell);
+	w->n_made++;
+	pol_deps_begin(w->deps);
+	pol_build_begin(w->build);
+	if (!pol_place_judge(w->build, &n->what, n->depth, n->tree->dir, p->priority, &what, &gone) ||
+	    !pol_build_end(w->build, &p->said) || !pol_deps_end(w->deps, &p->cell))
+		rc = POL_STEP_NO_MEMORY;
+	/* A group that is the same as before keeps all that was made of it. */
+	if (rc == POL_STEP_OK && p->nest && !pol_outcome_same_group(&p->nest->what, &what)) {
+		struct pol_nest *old = p->nest;
 
-static enum step walk(struct flatten *f)
-{
-	enum step rc = STEP_OK;
-
-	while (rc == STEP_OK && f->depth > 0) {
-		struct frame *top = &f->frames[f->depth - 1];
-		const struct mib_row *r = pol_walk_next(&top->walk);
-
-		if (!r) {
-			pol_match_fini(&top->guard);
-			f->depth--;
-			continue;
-		}
-		rc = f->steps++ < POL_LIST_STEPS_MAX ? contents_row(f, r) : STEP_FULL;
-		if (rc == STEP_FULL)
-			return cut_off(f, r);
+		p->nest = NULL;
+		if (!nest_free(w, old, false))
+			rc = POL_STEP_NO_MEMORY;
 	}
+	if (rc == POL_STEP_OK)
+		rc = set_entry(w, p, what.kind == POL_OUTCOME_ENTRY ? &what.entry : NULL);
+	if (rc == POL_STEP_OK && what.kind == POL_OUTCOME_GROUP && !p->nest) {
+		*opened = p->nest = nest_new(w, n->tree, p, &what);
+		rc = *opened ? POL_STEP_OK : POL_STEP_NO_MEMORY;
+	}
+	pol_outcome_fini(&what);
+	if (rc == POL_STEP_OK && gone && !place_free(w, p, false))
+		rc = POL_STEP_NO_MEMORY;
 	return rc;
 }
 
-struct pol_entries *pol_group_entries(struct pol_build *b, const char *group, enum ipsp_dir dir)
+/* One nest whose contents rows are being walked. */
+struct frame {
+	struct pol_nest *nest;
+	struct pol_walk walk;
+};
+
+static void open_frame(struct pol_work *w, struct frame *f, struct pol_nest *n)
+{
+	f->nest = n;
+	f->walk = (struct pol_walk){ .view = w->view, .table = &mib_t_spdGroupContentsTable,
+				     .prefix = &n->what.group, .with_lost = true };
+}
+
+static uint16_t priority_of(const uint32_t *index, size_t len)
+{
+	return (uint16_t)index[len - 1];
+}
+
+/*
+ * The list became too long. It ends here, and its end discards; that the rules it does not reach are
+ * not in force is compile.c's to say.
+ */
+static enum pol_step cut_off(struct pol_work *w, struct pol_tree *t, const struct mib_row *at)
+{
+	w->cut = true;
+	pol_build_begin(w->build);
+	return pol_build_problem(w->build, at, "makes group \"%s\" too large: what comes after it "
+				 "is dropped", t->group) && pol_build_end(w->build, &t->said) ?
+	       POL_STEP_OK : POL_STEP_NO_MEMORY;
+}
+
+/* Makes all places of a new nest and of those in it, in list order. */
+static enum pol_step nest_fill(struct pol_work *w, struct pol_nest *top)
+{
+	struct frame *frames = calloc(POL_DEPTH_MAX, sizeof(*frames));
+	enum pol_step rc = frames ? POL_STEP_OK : POL_STEP_NO_MEMORY;
+	unsigned depth = 1;
+
+	if (frames)
+		open_frame(w, &frames[0], top);
+	while (rc == POL_STEP_OK && depth > 0) {
+		struct frame *f = &frames[depth - 1];
+		const struct mib_row *r = pol_walk_next(&f->walk);
+		struct pol_nest *opened = NULL;
+		const uint32_t *index;
+		struct place *p;
+		size_t len;
+
+		if (!r) {
+			depth--;
+			continue;
+		}
+		index = mib_row_index(r, &len);
+		if (top->tree->n_places >= POL_PLACES_MAX) {
+			rc = POL_STEP_FULL;
+		} else {
+			p = place_get(f->nest, priority_of(index, len));
+			rc = p ? place_make(w, p, &opened) : POL_STEP_NO_MEMORY;
+		}
+		if (rc == POL_STEP_FULL && w->cutting) {
+			rc = cut_off(w, top->tree, r);
+			break;
+		}
+		if (opened)
+			open_frame(w, &frames[depth++], opened);
+	}
+	free(frames);
+	return rc;
+}
+
+/* ---- trees ---- */
+
+enum pol_step pol_tree_make(struct pol_work *w, const char *group, enum ipsp_dir dir,
+			    struct pol_tree **out)
 {
 	const struct mib_value name = mib_value_octets(group, strlen(group));
-	struct pol_entries *to = pol_build_find_entries(b, group, dir);
-	struct flatten f = { .b = b, .dir = dir };
-	struct pol_match all = { 0 };
-	struct mib_oid prefix;
-	enum step rc;
+	struct pol_outcome what = { .kind = POL_OUTCOME_GROUP };
+	struct pol_tree *t = calloc(1, sizeof(*t));
 
-	if (to)
-		return to;
-	to = pol_build_new_entries(b, group, dir);
-	if (!to || group[0] == '\0' ||
-	    !mib_index_encode(&mib_t_spdGroupContentsTable, &name, 1, &prefix))
-		return to;
-	f.to = to;
-	rc = from_calc(pol_match_all(&all));
-	if (rc == STEP_OK)
-		rc = enter(&f, &prefix, &all, NULL);
-	if (rc == STEP_OK)
-		rc = walk(&f);
-	pol_match_fini(&all);
-	while (f.depth > 0)
-		pol_match_fini(&f.frames[--f.depth].guard);
-	return rc == STEP_OK ? to : NULL;
+	*out = t;
+	if (!t)
+		return POL_STEP_NO_MEMORY;
+	memcpy(t->group, group, strnlen(group, sizeof(t->group) - 1));
+	t->dir = dir;
+	t->entries = pol_map_empty(&pol_entries_type);
+	if (group[0] == '\0' ||
+	    !mib_index_encode(&mib_t_spdGroupContentsTable, &name, 1, &what.group))
+		return POL_STEP_OK;
+	if (pol_match_all(&what.guard) == POL_CALC_OK)
+		t->root = nest_new(w, t, NULL, &what);
+	pol_outcome_fini(&what);
+	return t->root ? nest_fill(w, t->root) : POL_STEP_NO_MEMORY;
+}
+
+bool pol_tree_free(struct pol_work *w, struct pol_tree *t, bool all)
+{
+	bool good = true;
+
+	if (t->root)
+		good = nest_free(w, t->root, all);
+	if (all)
+		free(t->said.items);
+	else
+		good = pol_build_forget(w->build, &t->said) && good;
+	pol_map_fini(&t->entries);
+	free(t);
+	return good;
+}
+
+bool pol_group_touched(struct pol_work *w, struct pol_cell *c, const uint32_t *index, size_t len)
+{
+	struct place *p;
+
+	if (c->kind == POL_CELL_PLACE) {
+		mark(w, (struct place *)c);
+		return true;
+	}
+	p = place_get((struct pol_nest *)c, priority_of(index, len));
+	if (p)
+		mark(w, p);
+	return p != NULL;
+}
+
+enum pol_step pol_group_work(struct pol_work *w)
+{
+	enum pol_step rc = POL_STEP_OK;
+	struct pol_cell *c;
+
+	while (rc == POL_STEP_OK && (c = TAILQ_FIRST(&w->dirty))) {
+		struct pol_nest *opened;
+
+		rc = place_make(w, (struct place *)c, &opened);
+		if (rc == POL_STEP_OK && opened)
+			rc = nest_fill(w, opened);
+	}
+	return rc;
 }

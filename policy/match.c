@@ -65,6 +65,12 @@ enum pol_calc pol_match_copy(const struct pol_match *m, struct pol_match *out)
 	return rc;
 }
 
+bool pol_match_same(const struct pol_match *a, const struct pol_match *b)
+{
+	return a->unsure == b->unsure && strcmp(a->reason, b->reason) == 0 &&
+	       pol_boxes_same(&a->may, &b->may) && pol_boxes_same(&a->must, &b->must);
+}
+
 /* Is every box of a inside one box of b? Then a is a subset of b (not the other way about). */
 static bool covered(const struct pol_boxes *a, const struct pol_boxes *b)
 {

@@ -46,6 +46,9 @@ enum pol_calc pol_match_and(struct pol_match *m, const struct pol_match *other,
 enum pol_calc pol_match_or(struct pol_match *m, const struct pol_match *other,
 			   struct pol_budget *budget);
 
+/** Are they made of the same boxes, and as sure for the same reason? */
+bool pol_match_same(const struct pol_match *a, const struct pol_match *b);
+
 enum pol_calc pol_match_copy(const struct pol_match *m, struct pol_match *out);
 
 #endif

@@ -56,19 +56,14 @@ static struct ipsp_selector all = { .src_lo = { .family = 4 }, .src_hi = { .fami
 				    .dst_lo = { .family = 4 }, .dst_hi = { .family = 4 } };
 static struct ipsp_spd_entry entry = { .id = 7, .action = IPSP_DISCARD, .selectors = &all,
 				       .n_selectors = 1 };
-static struct ipsp_spd_list list = { .ifindex = 2, .dir = IPSP_OUTBOUND, .entries = &entry,
-				     .n_entries = 1 };
-static struct pol_origin origin = { .id = 7, .name = "spdRuleDefinitionTable.\"web\"" };
 static struct ipsp_sa_config sa = { .id = 7, .local = { .family = 4 }, .remote = { .family = 4 } };
-static struct pol_generation policy = { .number = 1, .lists = &list, .n_lists = 1, .sas = &sa,
-					.n_sas = 1, .origins = &origin, .n_origins = 1 };
 
 static void begin(void)
 {
 	setup();
 	must_do(ROW("create", ", \"values\": {\"spdRuleDefFilter\": \"spdTrueFilter.0\","
 		    " \"spdRuleDefAction\": \"spdDropAction.0\"}"));
-	agent.policy = &policy;
+	fake_agent_set_policy(&agent, 2, IPSP_OUTBOUND, &entry, &sa);
 }
 
 struct run {

@@ -176,7 +176,8 @@ static void print_policy(FILE *f, struct mib_store *s)
 	struct pol_generation *g = compile(s);
 
 	for (size_t i = 0; i < g->n_lists; i++) {
-		const struct ipsp_spd_list *l = &g->lists[i];
+		const struct ipsp_spd_list *l = list_of(g, g->lists[i].ifindex,
+							(enum ipsp_dir)g->lists[i].dir);
 
 		fprintf(f, "list %u %u\n", l->ifindex, l->dir);
 		for (uint32_t j = 0; j < l->n_entries; j++) {
@@ -189,10 +190,12 @@ static void print_policy(FILE *f, struct mib_store *s)
 			fputc('\n', f);
 		}
 	}
-	for (size_t i = 0; i < g->n_sas; i++)
-		fprintf(f, "sa %llx %x\n", (unsigned long long)g->sas[i].id, g->sas[i].spi);
-	for (size_t i = 0; i < g->n_problems; i++)
-		fprintf(f, "problem %s: %s\n", g->problems[i].table->name, g->problems[i].reason);
+	for (size_t i = 0; i < pol_map_count(&g->sas); i++)
+		fprintf(f, "sa %llx %x\n", (unsigned long long)sa_at(g, i)->id,
+			sa_at(g, i)->spi);
+	for (const struct pol_problem *p = pol_problem_next(g, NULL); p;
+	     p = pol_problem_next(g, p))
+		fprintf(f, "problem %s: %s\n", p->table->name, p->reason);
 	pol_generation_free(g);
 }
 

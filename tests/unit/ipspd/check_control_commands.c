@@ -399,9 +399,6 @@ END_TEST
 
 static struct ipsp_selector selectors[MANY];
 static struct ipsp_spd_entry entry = { .id = 7, .action = IPSP_DISCARD };
-static struct ipsp_spd_list list = { .ifindex = 2, .dir = IPSP_OUTBOUND };
-static struct pol_origin origin = { .id = 7, .name = "spdRuleDefinitionTable.\"web\"" };
-static struct pol_generation policy = { .number = 1 };
 
 /* One entry of n selectors, 10.0.0.0/8 -> any, telnet. */
 static void set_policy(size_t n)
@@ -419,13 +416,7 @@ static void set_policy(size_t n)
 		};
 	entry.selectors = selectors;
 	entry.n_selectors = n;
-	list.entries = &entry;
-	list.n_entries = 1;
-	policy.lists = &list;
-	policy.n_lists = 1;
-	policy.origins = &origin;
-	policy.n_origins = 1;
-	agent.policy = &policy;
+	fake_agent_set_policy(&agent, 2, IPSP_OUTBOUND, &entry, NULL);
 }
 
 static struct answer ask_engine(const char *json)
@@ -522,8 +513,7 @@ START_TEST(test_sad_shows_state_and_no_key)
 	struct answer a;
 
 	set_policy(1);
-	policy.sas = &sa;
-	policy.n_sas = 1;
+	fake_agent_set_policy(&agent, 2, IPSP_OUTBOUND, &entry, &sa);
 	count(NULL, 0, &counted, 1);
 	a = ask_engine("{\"command\": \"sad\"}");
 	ck_assert_str_eq(member(item(&a, 0), "source"), "192.0.2.1");

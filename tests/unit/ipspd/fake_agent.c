@@ -8,6 +8,8 @@
 
 #include <event2/event.h>
 
+#include "mibs/schema_gen.h"
+#include "policy/items.h"
 #include "xml/parse.h"
 
 static void must(bool holds)
@@ -32,9 +34,33 @@ void fake_agent_init(struct agent *a)
 	must(a->totals != NULL);
 }
 
+void fake_agent_set_policy(struct agent *a, uint32_t ifindex, enum ipsp_dir dir,
+			   const struct ipsp_spd_entry *entry, const struct ipsp_sa_config *sa)
+{
+	static const uint32_t web[] = { 3, 'w', 'e', 'b' };
+	static const uint16_t first[] = { 1 };
+	struct pol_generation *g = pol_generation_new(1, 1);
+	struct pol_entry *e = pol_entry_new(entry, first, 1);
+	struct pol_origin *o = pol_origin_new(entry->id, &mib_t_spdRuleDefinitionTable, web, 4, NULL);
+	struct pol_sa *s = sa ? pol_sa_new(sa) : NULL;
+
+	must(g && e && o && (s || !sa));
+	g->n_lists = 1;
+	g->lists[0] = (struct pol_list){ .ifindex = ifindex, .dir = (uint8_t)dir,
+					 .entries = pol_map_empty(&pol_entries_type) };
+	must(pol_map_put(&g->lists[0].entries, e) && pol_map_put(&g->origins, o) &&
+	     (!s || pol_map_put(&g->sas, s)));
+	pol_entry_unref(e);
+	pol_origin_unref(o);
+	pol_sa_unref(s);
+	pol_generation_free(a->policy);
+	a->policy = g;
+}
+
 void fake_agent_fini(struct agent *a)
 {
 	must(!a->watchers && !a->listeners && !a->questions);
+	pol_generation_free(a->policy);
 	mib_store_free(a->store);
 	totals_free(a->totals);
 	event_base_free(a->base);

@@ -28,6 +28,13 @@ void fake_agent_init(struct agent *a);
 /** Nobody may watch, listen or wait any more. */
 void fake_agent_fini(struct agent *a);
 
+/**
+ * Gives it a policy of one list with that entry, and an SA (NULL: none), both named as the rule "web".
+ * Takes the place of the one before; fake_agent_fini frees it.
+ */
+void fake_agent_set_policy(struct agent *a, uint32_t ifindex, enum ipsp_dir dir,
+			   const struct ipsp_spd_entry *entry, const struct ipsp_sa_config *sa);
+
 /** Tells the watchers. */
 void fake_agent_changed(struct agent *a);
 

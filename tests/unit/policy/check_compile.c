@@ -63,7 +63,7 @@ START_TEST(test_no_policy_gives_no_lists)
 	struct pol_generation *g = compile(s);
 
 	ck_assert_uint_eq(g->n_lists, 0);
-	ck_assert_uint_eq(g->n_sas, 0);
+	ck_assert_uint_eq(pol_map_count(&g->sas), 0);
 	pol_generation_free(g);
 	mib_store_free(s);
 }
@@ -258,9 +258,13 @@ START_TEST(test_origins_and_lists_are_in_order)
 		rows_put(s, line);
 	}
 	g = compile(s);
-	ck_assert_uint_eq(g->n_origins, 21);
-	for (size_t i = 1; i < g->n_origins; i++)
-		ck_assert_uint_lt(g->origins[i - 1].id, g->origins[i].id);
+	ck_assert_uint_eq(pol_map_count(&g->origins), 21);
+	for (size_t i = 1; i < pol_map_count(&g->origins); i++) {
+		const struct pol_origin *a = pol_map_at(&g->origins, i - 1);
+		const struct pol_origin *b = pol_map_at(&g->origins, i);
+
+		ck_assert_uint_lt(a->id, b->id);
+	}
 	ck_assert_uint_eq(g->n_lists, 21);
 	for (size_t i = 1; i < g->n_lists; i++)
 		ck_assert(g->lists[i - 1].ifindex < g->lists[i].ifindex ||

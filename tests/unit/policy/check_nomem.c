@@ -71,7 +71,7 @@ START_TEST(test_a_compilation_without_memory_makes_nothing_and_says_so)
 	rows_put(s, rows);
 	g = compile_at_last(s);
 	ck_assert_uint_eq(g->n_lists, 4);
-	ck_assert_uint_eq(g->n_sas, 1);
+	ck_assert_uint_eq(pol_map_count(&g->sas), 1);
 	pol_generation_free(g);
 	mib_store_free(s);
 }
@@ -87,7 +87,7 @@ START_TEST(test_so_does_one_of_rows_that_were_lost_at_start)
 	s = store_restart(s, &key);
 	g = compile_at_last(s);
 	ck_assert_uint_eq(g->n_lists, 4);
-	ck_assert_uint_eq(g->n_sas, 0);
+	ck_assert_uint_eq(pol_map_count(&g->sas), 0);
 	ck_assert_ptr_nonnull(strstr(problem_of(s, g, "rule", "sa"), "is lost"));
 	pol_generation_free(g);
 	mib_store_free(s);

@@ -57,9 +57,9 @@ static struct mib_store *tunnel_new(void)
 
 static const struct ipsp_sa_config *sa_of(const struct pol_generation *g, enum ipsp_dir dir)
 {
-	for (size_t i = 0; i < g->n_sas; i++)
-		if (g->sas[i].dir == dir)
-			return &g->sas[i];
+	for (size_t i = 0; i < pol_map_count(&g->sas); i++)
+		if (sa_at(g, i)->dir == dir)
+			return sa_at(g, i);
 	return NULL;
 }
 
@@ -86,8 +86,8 @@ START_TEST(test_example_c_gives_two_lists_and_two_sas)
 	const struct packet back = packet("10.2.3.4", "10.1.2.3", 6, 80, 40000);
 	static const uint8_t peer[] = { 198, 51, 100, 1 };
 
-	ck_assert_uint_eq(g->n_sas, 2);
-	ck_assert_uint_eq(g->n_problems, 0);
+	ck_assert_uint_eq(pol_map_count(&g->sas), 2);
+	ck_assert_uint_eq(pol_map_count(&g->problems), 0);
 	ck_assert_uint_eq(out->spi, 0x1000);
 	ck_assert_uint_eq(in->spi, 0x2000);
 	ck_assert_uint_eq(out->proto, IPSP_PROTO_ESP);
@@ -133,7 +133,7 @@ START_TEST(test_a_row_that_no_rule_names_gives_its_sa_too)
 	rows_put(s, shared);
 	rows_put(s, actions);
 	g = compile(s);
-	ck_assert_uint_eq(g->n_sas, 2);
+	ck_assert_uint_eq(pol_map_count(&g->sas), 2);
 	ck_assert_uint_eq(g->n_lists, 0);
 	pol_generation_free(g);
 	mib_store_free(s);
@@ -166,7 +166,7 @@ START_TEST(test_counters_begin_anew_exactly_with_a_new_key_or_spi)
 
 	rows_put(s, counter_cases[_i].change);
 	b = compile(s);
-	ck_assert_uint_eq(b->n_sas, 2);
+	ck_assert_uint_eq(pol_map_count(&b->sas), 2);
 	ck_assert_uint_eq(sa_of(a, IPSP_OUTBOUND)->id, sa_of(b, IPSP_OUTBOUND)->id);
 	ck_assert_msg((sa_of(a, IPSP_OUTBOUND)->counter_id !=
 		       sa_of(b, IPSP_OUTBOUND)->counter_id) == counter_cases[_i].new_counters,
@@ -245,7 +245,7 @@ START_TEST(test_an_sa_that_is_not_in_force_drops_its_packets)
 
 	rows_put(s, idle_cases[_i].change);
 	g = compile(s);
-	ck_assert_uint_eq(g->n_sas, 1);
+	ck_assert_uint_eq(pol_map_count(&g->sas), 1);
 	ck_assert_ptr_null(sa_of(g, IPSP_OUTBOUND));
 	ck_assert_msg(strstr(problem_of(s, g, "pre", "tun-b,2"), idle_cases[_i].reason), "%s: %s",
 		      idle_cases[_i].name, problem_of(s, g, "pre", "tun-b,2"));

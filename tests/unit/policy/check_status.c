@@ -154,7 +154,7 @@ START_TEST(test_what_the_engine_refuses_is_not_in_force)
 	fixture_new(&f);
 	pol_status_set_generation(f.st, f.g);
 	ck_assert_str_eq(action_reason(&f), "");
-	ck_assert_int_eq(pol_status_refused(f.st, f.g->sas[0].id, "has an SPI that is taken"),
+	ck_assert_int_eq(pol_status_refused(f.st, sa_at(f.g, 0)->id, "has an SPI that is taken"),
 			 MIB_OK);
 	ck_assert_str_eq(action_reason(&f), "has an SPI that is taken");
 	ck_assert_str_eq(rule_reason(&f, "sa"),

@@ -279,10 +279,30 @@ struct pol_generation *compile(struct mib_store *s)
 const struct ipsp_spd_list *list_of(const struct pol_generation *g, uint32_t ifindex,
 				    enum ipsp_dir dir)
 {
-	for (size_t i = 0; i < g->n_lists; i++)
-		if (g->lists[i].ifindex == ifindex && g->lists[i].dir == dir)
-			return &g->lists[i];
-	return NULL;
+	/* Kept, so that tests need not free what they look at. */
+	static struct kept {
+		struct kept *next;
+		struct ipsp_spd_list list;
+	} *kept;
+	const struct pol_list *l = pol_generation_list(g, ifindex, dir);
+	struct kept *k;
+
+	if (!l)
+		return NULL;
+	k = calloc(1, sizeof(*k));
+	ck_assert_ptr_nonnull(k);
+	ck_assert(pol_list_flat(l, &k->list));
+	k->next = kept;
+	kept = k;
+	return &k->list;
+}
+
+const struct ipsp_sa_config *sa_at(const struct pol_generation *g, size_t nr)
+{
+	const struct pol_sa *sa = pol_map_at(&g->sas, nr);
+
+	ck_assert_ptr_nonnull(sa);
+	return &sa->config;
 }
 
 const struct ipsp_spd_entry *first_match(const struct ipsp_spd_list *l, const struct packet *p)

@@ -54,8 +54,12 @@ const struct mib_row *row_of(struct mib_store *s, const char *table, const char 
 /** Compiles what is committed. */
 struct pol_generation *compile(struct mib_store *s);
 
+/** The list of that interface and direction, or NULL; good as long as g is. */
 const struct ipsp_spd_list *list_of(const struct pol_generation *g, uint32_t ifindex,
 				    enum ipsp_dir dir);
+
+/** The SA at that position, by id. */
+const struct ipsp_sa_config *sa_at(const struct pol_generation *g, size_t nr);
 
 /** The first entry that matches; NULL: the end of the list, discard. */
 const struct ipsp_spd_entry *first_match(const struct ipsp_spd_list *l, const struct packet *p);
