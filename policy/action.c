@@ -15,6 +15,8 @@
 #include "policy/program.h"
 #include "policy/sa.h"
 
+enum { FALLBACK_CLEAR = 2 };
+
 #define PRE(column) MIB_COL(ipsaSaPreconfiguredActionTable, column)
 
 bool pol_action_sa(struct pol_build *b, const struct mib_row *r, struct pol_sa **out)
@@ -46,6 +48,7 @@ bool pol_action_sa(struct pol_build *b, const struct mib_row *r, struct pol_sa *
 /* An action as a step, and why it cannot be done. */
 struct act {
 	struct ipsp_step step;
+	bool may_fail;		/* by what happens, not by how it is written */
 	char reason[180];
 };
 
@@ -80,6 +83,7 @@ static bool protect(struct pol_build *b, const struct mib_row *r, enum ipsp_dir 
 		cannot(out, IPSP_STEP_PROTECT,
 		       "uses %s, which is not in force: its packets are dropped",
 		       pol_row_name(r, name));
+	out->may_fail = true;
 	out->step = (struct ipsp_step){
 		.kind = IPSP_STEP_PROTECT, .sa_id = sa_id, .action_id = id,
 		.log = pol_row_truth(r, PRE(ipsaSaPreActDoActionLogging), false),
@@ -105,7 +109,8 @@ static bool simple(struct pol_build *b, const struct pol_target *t, enum ipsp_di
 		{ MIB_COL(ipiaStaticActions, ipiaRejectIKEActionLog), IPSP_STEP_DISCARD, true },
 	};
 
-	out->reason[0] = '\0';
+	*out = (struct act){ .may_fail = t->table == &mib_t_ipiaIkeActionTable ||
+					 t->table == &mib_t_ipiaIpsecActionTable };
 	for (size_t i = 0; t->scalar && i < sizeof(statics) / sizeof(statics[0]); i++) {
 		const struct pol_origin *origin = NULL;
 
@@ -119,7 +124,7 @@ static bool simple(struct pol_build *b, const struct pol_target *t, enum ipsp_di
 						.action_id = origin ? origin->id : 0 };
 		return true;
 	}
-	if (t->table == &mib_t_ipiaIkeActionTable || t->table == &mib_t_ipiaIpsecActionTable)
+	if (out->may_fail)
 		cannot(out, IPSP_STEP_FAIL,
 		       "needs IKE, which this version does not do yet: its packets are dropped");
 	else if (t->table == &mib_t_ipsaSaPreconfiguredActionTable && t->row)
@@ -147,6 +152,7 @@ struct assembly {
 	struct level levels[POL_DEPTH_MAX];
 	unsigned depth;
 	uint32_t actions;		/* steps that are no compound */
+	bool may_fail;			/* one of them */
 	struct act last;		/* of them */
 	char reason[180];		/* of the first action that cannot be done */
 };
@@ -229,6 +235,7 @@ static enum step_result subaction(struct assembly *a, const struct mib_row *sub)
 	if (a->last.reason[0] != '\0' && a->reason[0] == '\0')
 		memcpy(a->reason, a->last.reason, sizeof(a->reason));
 	a->actions++;
+	a->may_fail |= a->last.may_fail;
 	return add_step(a->out, &a->last.step) ? STEP_OK : STEP_DISCARDS;
 }
 
@@ -292,18 +299,58 @@ static bool decide_now(struct pol_decision *out)
 	return true;
 }
 
-/* The program stands: what may it come to? */
-static bool conclude(struct assembly *a, const struct mib_row *compound)
+/* Packets pass in clear, and are reported, when what is there so far fails. */
+static bool add_fallback(struct assembly *a)
+{
+	const struct pol_origin *accept =
+		pol_build_scalar(a->b, MIB_COL(spdStaticActions, spdAcceptActionLog));
+	struct ipsp_step *steps = a->out->steps;
+	const uint32_t n = a->out->n_steps;
+
+	if (!accept)
+		return false;
+	if (n + 2 > IPSP_STEPS_MAX) {
+		discard(a->out, "has no room for its fallback: its packets are dropped");
+		return true;
+	}
+	memmove(&steps[1], &steps[0], n * sizeof(*steps));
+	for (uint32_t i = 1; i <= n; i++)
+		if (steps[i].end > 0)
+			steps[i].end++;
+	steps[0] = (struct ipsp_step){ .kind = IPSP_STEP_UNTIL_SUCCESS, .end = (uint16_t)(n + 2) };
+	steps[n + 1] = (struct ipsp_step){ .kind = IPSP_STEP_BYPASS, .log = true,
+					   .action_id = accept->id };
+	a->out->n_steps = n + 2;
+	return true;
+}
+
+static void explain(const struct assembly *a, bool fallback, const struct pol_prospects *may)
+{
+	struct pol_decision *out = a->out;
+
+	if (a->actions == 0)
+		snprintf(out->reason, sizeof(out->reason), "has a compound action without an active "
+			 "subaction: its packets are dropped");
+	else if (fallback && !may->protect)
+		snprintf(out->reason, sizeof(out->reason), "has an action that cannot be done: its "
+			 "packets pass in clear, as ipspdRuleOptFallback says");
+	else if (!may->bypass && !may->protect)
+		memcpy(out->reason, a->reason, sizeof(out->reason));
+}
+
+/* The program stands: what may it come to? r: whose action it is, for what the kernel reports. */
+static bool conclude(struct assembly *a, const struct mib_row *r, bool fallback)
 {
 	struct pol_decision *out = a->out;
 	struct pol_prospects may;
 
+	fallback &= a->may_fail;
+	if (fallback && !add_fallback(a))
+		return false;
+	if (out->n_steps == 0)
+		return true;
 	pol_program_judge(out->steps, out->n_steps, &may);
-	if (a->actions == 0)
-		snprintf(out->reason, sizeof(out->reason), "has a compound action without an active "
-			 "subaction: its packets are dropped");
-	else if (!may.bypass && !may.protect)
-		memcpy(out->reason, a->reason, sizeof(out->reason));
+	explain(a, fallback, &may);
 	if (decide_now(out))
 		return true;
 	out->action = may.protect || (may.bypass && may.drop) ? IPSP_PROTECT :
@@ -311,7 +358,7 @@ static bool conclude(struct assembly *a, const struct mib_row *compound)
 	for (uint32_t i = 0; i < out->n_steps; i++)
 		out->log |= out->steps[i].log;
 	if (out->log) {
-		const struct pol_origin *origin = pol_build_origin(a->b, compound);
+		const struct pol_origin *origin = pol_build_origin(a->b, r);
 
 		if (!origin)
 			return false;
@@ -320,39 +367,33 @@ static bool conclude(struct assembly *a, const struct mib_row *compound)
 	return true;
 }
 
-static bool compound(struct pol_build *b, const struct mib_row *first, enum ipsp_dir dir,
-		     struct pol_decision *out)
-{
-	struct assembly a = { .b = b, .dir = dir, .out = out };
-
-	switch (assemble(&a, first)) {
-	case STEP_OK:
-		break;
-	case STEP_DISCARDS:
-		return true;
-	default:
-		return false;
-	}
-	if (a.actions == 1 && out->n_steps == a.actions + 1) {
-		decide(out, &a.last);
-		return true;
-	}
-	return conclude(&a, first);
-}
-
 bool pol_action_of(struct pol_build *b, const struct mib_row *rule, enum ipsp_dir dir,
 		   struct pol_decision *out)
 {
+	const bool fallback = mib_row_number(rule, MIB_COL(ipspdRuleOptTable, ipspdRuleOptFallback),
+					     0) == FALLBACK_CLEAR;
+	struct assembly a = { .b = b, .dir = dir, .out = out };
 	struct pol_target t;
-	struct act a;
 
 	*out = (struct pol_decision){ .action = IPSP_DISCARD };
 	pol_target_of(pol_build_view(b), rule, MIB_COL(spdRuleDefinitionTable, spdRuleDefAction),
 		      &t);
-	if (t.table == &mib_t_spdCompoundActionTable && t.row)
-		return compound(b, t.row, dir, out);
-	if (!simple(b, &t, dir, &a))
-		return false;
-	decide(out, &a);
-	return true;
+	if (t.table == &mib_t_spdCompoundActionTable && t.row) {
+		const enum step_result rc = assemble(&a, t.row);
+
+		if (rc != STEP_OK)
+			return rc == STEP_DISCARDS;
+	} else {
+		if (!simple(b, &t, dir, &a.last))
+			return false;
+		a.actions = 1;
+		a.may_fail = a.last.may_fail;
+		out->steps[out->n_steps++] = a.last.step;
+	}
+	/* One action, alone or in a compound of its own. */
+	if (a.actions == 1 && out->n_steps <= 2 && !(fallback && a.may_fail)) {
+		decide(out, &a.last);
+		return true;
+	}
+	return conclude(&a, t.row ? t.row : rule, fallback);
 }

@@ -28,6 +28,7 @@ enum mib_err pol_bind(struct mib_store *s)
 		&pol_bind_ah_transform,
 		&pol_bind_preconfigured,
 		&pol_bind_ike_proposal,
+		&pol_bind_ike_transforms,
 		&pol_bind_ipsec_action,
 		&pol_bind_endpoint,
 		&pol_bind_system_groups,

@@ -15,6 +15,7 @@ extern const struct mib_binder pol_bind_esp_transform;
 extern const struct mib_binder pol_bind_ah_transform;
 extern const struct mib_binder pol_bind_preconfigured;
 extern const struct mib_binder pol_bind_ike_proposal;
+extern const struct mib_binder pol_bind_ike_transforms;
 extern const struct mib_binder pol_bind_ipsec_action;
 extern const struct mib_binder pol_bind_endpoint;
 extern const struct mib_binder pol_bind_system_groups;

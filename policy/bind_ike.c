@@ -1,7 +1,7 @@
 /*
  * policy/bind_ike.c - which IKE proposals and groups may be active: known numbers, not weak ones.
  *
- * RFC 8247; numbers of RFC 2409 appendix A, private ones as policy/algs.h says.
+ * RFC 8247, 9370; numbers of RFC 2409 appendix A, private ones as policy/algs.h says.
  */
 #include "policy/bind.h"
 
@@ -10,6 +10,7 @@
 #include "policy/rows.h"
 
 #define PROP(column) MIB_COL(ipiaIkeProposalTable, column)
+#define V2(column) MIB_COL(ipspdIkePropTable, column)
 #define ACT(column) MIB_COL(ipiaIpsecActionTable, column)
 
 typedef const struct pol_alg *alg_find(uint32_t number);
@@ -73,6 +74,57 @@ static enum mib_err ipsec_check(const struct mib_view *v, const struct mib_row *
 		return MIB_OK;
 	return known(r, ACT(ipiaIpsecActGroupId), pol_alg_ike_group, "group", d);
 }
+
+/* RFC 8247 2.2 and 2.3; 0 follows the hash. */
+static bool is_prf(uint32_t number)
+{
+	return number == 0 || number == 2 || (number >= 5 && number <= 7);
+}
+
+static bool is_integrity(uint32_t number)
+{
+	return number == 0 || number == 2 || (number >= 12 && number <= 14);
+}
+
+/* RFC 9370 lets any key exchange be an additional one; 35 to 37 are ML-KEM. */
+static bool is_key_exchange(uint32_t number)
+{
+	const struct pol_alg *group = pol_alg_ike_group(number);
+
+	return (group && group->kind != POL_ALG_WEAK) || (number >= 35 && number <= 37);
+}
+
+static enum mib_err wrong(struct mib_diag *d, const struct mib_column *col, enum mib_err err,
+			  const char *why)
+{
+	mib_diag_set(d, col, NULL, 0, "%s", why);
+	return err;
+}
+
+static enum mib_err transforms_value(const struct mib_column *col, const struct mib_value *v,
+				     struct mib_diag *d)
+{
+	if (col == V2(ipspdIkePropPrf) && !is_prf((uint32_t)v->number))
+		return wrong(d, col, MIB_WRONG_VALUE, "no such pseudorandom function is known, or it "
+			     "is weak (RFC 8247 2.2)");
+	if (col == V2(ipspdIkePropIntegrity) && !is_integrity((uint32_t)v->number))
+		return wrong(d, col, MIB_WRONG_VALUE, "no such integrity algorithm is known, or it is "
+			     "weak (RFC 8247 2.3)");
+	if (col != V2(ipspdIkePropAddKe))
+		return MIB_OK;
+	if (v->octets.len % 2 != 0)
+		return wrong(d, col, MIB_WRONG_LENGTH, "each method has two octets");
+	for (size_t i = 0; i < v->octets.len; i += 2)
+		if (!is_key_exchange((uint32_t)v->octets.data[i] << 8 | v->octets.data[i + 1]))
+			return wrong(d, col, MIB_WRONG_VALUE, "no such key exchange is known, or it "
+				     "is weak (RFC 8247 2.4)");
+	return MIB_OK;
+}
+
+const struct mib_binder pol_bind_ike_transforms = {
+	.table = &mib_t_ipspdIkePropTable,
+	.value = transforms_value,
+};
 
 const struct mib_binder pol_bind_ike_proposal = {
 	.table = &mib_t_ipiaIkeProposalTable,

@@ -15,6 +15,7 @@
 #include "policy/credential.h"
 
 #define PRE(column) MIB_COL(ipsaSaPreconfiguredActionTable, column)
+#define OPT(column) MIB_COL(ipspdPreActOptTable, column)
 #define ESP(column) MIB_COL(ipsaEspTransformTable, column)
 
 enum { WINDOW_DEFAULT_PKTS = 64, OCTETS_PER_KB = 1024 };
@@ -225,6 +226,26 @@ static void judge_peer(struct judge *j, struct ipsp_sa_config *sa)
 	}
 }
 
+/* What IPSPD-MIB adds to the row. */
+static void make_options(struct judge *j, struct ipsp_sa_config *sa)
+{
+	static const enum ipsp_ecn ecn[] = {
+		[1] = IPSP_ECN_NORMAL, [2] = IPSP_ECN_COMPATIBILITY, [3] = IPSP_ECN_NONE,
+	};
+	const int64_t ecn_number = mib_row_number(j->row, OPT(ipspdPreActOptEcn), 1);
+	const int64_t dscp = mib_row_number(j->row, OPT(ipspdPreActOptDscp), -1);
+
+	sa->ecn = (uint8_t)ecn[ecn_number >= 1 && ecn_number <= 3 ? ecn_number : 1];
+	sa->dscp_set = dscp >= 0;
+	sa->dscp = (uint8_t)(dscp >= 0 ? dscp : 0);
+	sa->outer_ttl = (uint8_t)mib_row_number(j->row, OPT(ipspdPreActOptOuterTtl), 0);
+	sa->tfc_pad = (uint16_t)mib_row_number(j->row, OPT(ipspdPreActOptTfcPad), 0);
+	sa->esn = pol_row_truth(j->row, OPT(ipspdPreActOptEsn), false);
+	if (sa->esn && sa->dir == IPSP_INBOUND && !sa->replay)
+		judge(j, POL_SA_WRONG, "has 64-bit sequence numbers by ipspdPreActOptEsn, which need "
+		      "replay protection (RFC 4303 3.4.3)");
+}
+
 enum pol_sa_state pol_sa_make(const struct mib_view *v, const struct mib_row *r,
 			      struct ipsp_sa_config *out, char why[POL_SA_TEXT])
 {
@@ -249,8 +270,10 @@ enum pol_sa_state pol_sa_make(const struct mib_view *v, const struct mib_row *r,
 			   &mib_t_ipsaIpcompTransformTable, 1, UINT16_MAX);
 	if (!esp && !ah && !ipcomp)
 		judge(&j, POL_SA_WRONG, "names no transform of ESP, AH or IPComp");
-	if (esp)
+	if (esp) {
 		make_esp(&j, esp, out);
+		make_options(&j, out);
+	}
 	if (ah)
 		judge_ah(&j, ah);
 	if (ipcomp)

@@ -137,7 +137,7 @@ START_TEST(test_augmenting_table_has_the_index_of_its_base)
 		for (size_t k = 0; k < t->n_index; k++)
 			ck_assert_ptr_eq(t->index[k], t->augments->index[k]);
 	}
-	ck_assert_uint_eq(found, 3);	/* rules, preconfigured actions, IKE actions */
+	ck_assert_uint_eq(found, 8);	/* states of rules and SAs, choices for six tables */
 }
 END_TEST
 
@@ -249,7 +249,7 @@ START_TEST(test_bits_are_bounded_by_their_labels)
 					 c->labels[c->n_labels - 1].number / 8 + 1);
 		}
 	}
-	ck_assert_uint_eq(found, 3);	/* months, weekdays, IPSO columns */
+	ck_assert_uint_eq(found, 4);	/* months, weekdays, IPSO columns, selectors */
 }
 END_TEST
 
@@ -555,6 +555,13 @@ static const struct {
 	{ "ipspdClosureInterface", "1.3.6.1.4.1.8072.9999.9999.4807.1.2.1.2", MIB_ACC_NONE, 0,
 	  2147483647 },
 	{ "ipspdIkeActVersion", "1.3.6.1.4.1.8072.9999.9999.4807.1.5.1.1", MIB_ACC_CREATE, 0, -1 },
+	{ "ipspdPreActOptDscp", "1.3.6.1.4.1.8072.9999.9999.4807.1.15.1.2", MIB_ACC_CREATE, -1, 63 },
+	{ "ipspdRuleOptFallback", "1.3.6.1.4.1.8072.9999.9999.4807.1.16.1.1", MIB_ACC_CREATE, 0,
+	  -1 },
+	{ "ipspdIpsecActTfcPad", "1.3.6.1.4.1.8072.9999.9999.4807.1.17.1.3", MIB_ACC_CREATE, 0,
+	  9000 },
+	{ "ipspdIkePropAddKe", "1.3.6.1.4.1.8072.9999.9999.4807.1.18.1.3", MIB_ACC_CREATE, 0, 14 },
+	{ "ipspdCaCrlLevel", "1.3.6.1.4.1.8072.9999.9999.4807.1.19.1.1", MIB_ACC_CREATE, 0, -1 },
 };
 
 START_TEST(test_object_stands_where_its_document_puts_it)
@@ -605,6 +612,14 @@ static const struct {
 	{ "ipiaIkeActVendorId", MIB_DEF_OCTETS, 0, "", 0 },
 	{ "ipspdDefaultWithoutPolicy", MIB_DEF_NUMBER, 1, NULL, 0 },
 	{ "ipspdIkeActVersion", MIB_DEF_NUMBER, 1, NULL, 0 },
+	{ "ipspdIkeActNatTraversal", MIB_DEF_NUMBER, 1, NULL, 0 },
+	{ "ipspdPreActOptEcn", MIB_DEF_NUMBER, 1, NULL, 0 },
+	{ "ipspdPreActOptDscp", MIB_DEF_NUMBER, -1, NULL, 0 },
+	{ "ipspdPreActOptEsn", MIB_DEF_NUMBER, 2, NULL, 0 },
+	{ "ipspdRuleOptFallback", MIB_DEF_NUMBER, 1, NULL, 0 },
+	{ "ipspdIpsecActEsn", MIB_DEF_NUMBER, 3, NULL, 0 },
+	{ "ipspdIkePropAddKe", MIB_DEF_OCTETS, 0, "", 0 },
+	{ "ipspdCaCrlLevel", MIB_DEF_NUMBER, 2, NULL, 0 },
 };
 
 START_TEST(test_default_is_the_one_its_document_gives)

@@ -75,6 +75,14 @@ static const struct {
 	  "+ subaction x,1 SubActionName=" COMPOUND("y") "\n"
 	  "+ subaction x,2 SubActionName=spdDropActionLog.0\n" RULE(COMPOUND("x")),
 	  "P'S(U(A'b)d')" },
+	{ "an SA, else clear", RULE(SA_A) "= ruleopt r Fallback=clear\n", "P'S(A'b')" },
+	{ "a second SA, else clear", "+ action x\n+ subaction x,2 SubActionName=" SA_B "\n"
+	  "+ subaction x,1 SubActionName=" SA_A "\n" RULE(COMPOUND("x"))
+	  "= ruleopt r Fallback=clear\n", "P'S(S(A'B)b')" },
+	{ "a drop has no other way", RULE("spdDropAction.0") "= ruleopt r Fallback=clear\n", "D" },
+	{ "an SA of the other direction has none", RULE(SA_C) "= ruleopt r Fallback=clear\n", "D!" },
+	{ "an empty compound has none", "+ action x\n" RULE(COMPOUND("x"))
+	  "= ruleopt r Fallback=clear\n", "D!" },
 	{ "empty", "+ action x\n" RULE(COMPOUND("x")), "D!" },
 	{ "empty inside", "+ action x\n+ action y\n"
 	  "+ subaction x,1 SubActionName=" COMPOUND("y") "\n"
@@ -205,6 +213,13 @@ START_TEST(test_an_ike_compound_drops_and_says_what_it_needs)
 	g = compile(s);
 	describe(s, g, got, sizeof(got));
 	ck_assert_str_eq(got, "B");
+	pol_generation_free(g);
+	/* With a fallback it passes in clear, and is not in force all the same. */
+	rows_put(s, "= action x ExecutionStrategy=doUntilFailure\n= ruleopt r Fallback=clear");
+	g = compile(s);
+	describe(s, g, got, sizeof(got));
+	ck_assert_str_eq(got, "B!'");
+	ck_assert_ptr_nonnull(strstr(problem_of(s, g, "rule", "r"), "in clear"));
 	pol_generation_free(g);
 	mib_store_free(s);
 }

@@ -288,6 +288,34 @@ START_TEST(test_an_sa_inside_a_compound_action_protects)
 }
 END_TEST
 
+START_TEST(test_options_of_ipspd_mib_reach_the_sa)
+{
+	struct mib_store *s = tunnel_new();
+	struct pol_generation *g = compile(s);
+	const struct ipsp_sa_config *sa = sa_of(g, IPSP_OUTBOUND);
+	const uint64_t counter_id = sa->counter_id;
+
+	ck_assert_int_eq(sa->ecn, IPSP_ECN_NORMAL);
+	ck_assert(!sa->dscp_set && !sa->esn);
+	ck_assert_uint_eq(sa->outer_ttl, 0);
+	ck_assert_uint_eq(sa->tfc_pad, 0);
+	pol_generation_free(g);
+	rows_put(s, "= preopt tun-b,2 Ecn=none Dscp=46 OuterTtl=9 TfcPad=1280 Esn=true");
+	g = compile(s);
+	sa = sa_of(g, IPSP_OUTBOUND);
+	ck_assert_int_eq(sa->ecn, IPSP_ECN_NONE);
+	ck_assert(sa->dscp_set && sa->esn);
+	ck_assert_uint_eq(sa->dscp, 46);
+	ck_assert_uint_eq(sa->outer_ttl, 9);
+	ck_assert_uint_eq(sa->tfc_pad, 1280);
+	/* Neither keys nor SPI changed: the numbers go on. */
+	ck_assert_uint_eq(sa->counter_id, counter_id);
+	ck_assert(!sa_of(g, IPSP_INBOUND)->esn);
+	pol_generation_free(g);
+	mib_store_free(s);
+}
+END_TEST
+
 START_TEST(test_the_peer_with_the_lowest_priority_number_counts)
 {
 	struct mib_store *s = tunnel_new();
@@ -419,6 +447,7 @@ int main(void)
 			    sizeof(idle_cases) / sizeof(idle_cases[0]));
 	tcase_add_test(c, test_a_rule_with_the_sa_of_the_other_direction_drops);
 	tcase_add_test(c, test_an_sa_inside_a_compound_action_protects);
+	tcase_add_test(c, test_options_of_ipspd_mib_reach_the_sa);
 	tcase_add_test(c, test_the_peer_with_the_lowest_priority_number_counts);
 	tcase_add_test(c, test_without_a_peer_name_the_packet_gives_the_tunnel_end);
 	tcase_add_test(c, test_transport_mode_ignores_the_peer);

@@ -61,6 +61,8 @@ static const struct {
 	  "        <spdRuleDefAdminStatus>enabled</spdRuleDefAdminStatus>\n"
 	  "        <spdRuleDefStorageType>nonVolatile</spdRuleDefStorageType>\n"
 	  "        <spdRuleDefRowStatus>active</spdRuleDefRowStatus>\n"
+	  "        <ipspdRuleOptFallback xmlns=\"urn:ietf:params:xml:ns:yang:smiv2:IPSPD-MIB\">drop"
+	  "</ipspdRuleOptFallback>\n"
 	  "      </spdRuleDefinitionEntry>\n"
 	  "    </spdRuleDefinitionTable>\n" },
 	{ "addresses are base64 with a readable comment",
@@ -112,6 +114,8 @@ static const struct {
 	  "</ipspdIkeActVersion>\n"
 	  "        <ipspdIkeActAggressivePsk xmlns=\"urn:ietf:params:xml:ns:yang:smiv2:IPSPD-MIB\">"
 	  "false</ipspdIkeActAggressivePsk>\n"
+	  "        <ipspdIkeActNatTraversal xmlns=\"urn:ietf:params:xml:ns:yang:smiv2:IPSPD-MIB\">"
+	  "auto</ipspdIkeActNatTraversal>\n"
 	  "      </ipiaIkeActionEntry>\n" },
 	{ "a key of another table stands in the entry, in the table's namespace, in index order",
 	  { { "spdCompFiltRowStatus", "both", "createAndGo" },
