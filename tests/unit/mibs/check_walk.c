@@ -57,6 +57,8 @@ static const struct {
 	{ "ipspdDefaultWithoutPolicy", "untouched" },
 	{ "ipspdNotifyInterval", "60" },
 	{ "ipspdNotifyRate", "20" },
+	{ "ipspdGroupDestroy", "" },
+	{ "ipspdGroupDestroyWithRules", "" },
 };
 
 static void add_leaf(const struct mib_column *col, const struct mib_oid *index, const char *value)
