@@ -23,6 +23,7 @@
 #include "ipspd/wire.h"
 
 #define RETRY_S 2
+#define LIFETIME_OVER "has reached the end of its lifetime: packets that it would carry are dropped"
 
 enum apply_event {
 	EV_COMPILED,		/* a new generation is wanted */
@@ -438,6 +439,16 @@ static const struct pol_generation *at_engine(const struct apply *p)
 	       p->state == APPLY_SENT_AGAIN ? p->in_force : NULL;
 }
 
+static void not_in_force(struct agent *a, const struct pol_generation *g, uint64_t id, int level,
+			 const char *reason)
+{
+	const struct pol_origin *origin = pol_origin_find(g, id);
+
+	ipspd_log(level, "apply", "%s %s", origin ? origin->name : "an SA", reason);
+	if (pol_status_refused(a->pol_status, id, reason) != MIB_OK)
+		ipspd_log(LOG_ERR, "apply", "no memory to remember that");
+}
+
 static bool sa_refused(struct agent *a, struct chan_reader *r)
 {
 	uint64_t generation = chan_get_u64(r), id = chan_get_u64(r);
@@ -451,11 +462,22 @@ static bool sa_refused(struct agent *a, struct chan_reader *r)
 		return true;
 	snprintf(reason, sizeof(reason), "is refused by the engine: %s",
 		 ipsp_err_text((enum ipsp_err)err));
-	const struct pol_origin *origin = pol_origin_find(g, id);
-	ipspd_log(LOG_WARNING, "apply", "%s %s", origin ? origin->name : "an SA", reason);
-	if (pol_status_refused(a->pol_status, id, reason) != MIB_OK)
-		ipspd_log(LOG_ERR, "apply", "no memory to remember that");
+	/* Each generation says that again, and the log has it from when it happened. */
+	if (err == IPSP_EEXPIRED)
+		not_in_force(a, g, id, LOG_DEBUG, LIFETIME_OVER);
+	else
+		not_in_force(a, g, id, LOG_WARNING, reason);
 	return true;
+}
+
+void apply_sa_expired(struct agent *a, uint64_t id)
+{
+	const struct pol_generation *g = at_engine(&a->apply);
+
+	if (!g)
+		g = a->apply.in_force;
+	if (g)
+		not_in_force(a, g, id, LOG_WARNING, LIFETIME_OVER);
 }
 
 bool apply_engine_message(struct agent *a, const struct chan_msg *m)

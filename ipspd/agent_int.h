@@ -205,6 +205,9 @@ bool apply_guard_done(struct agent *a, const struct chan_msg *m);
 /** GEN_APPLIED, GEN_REFUSED, SA_REFUSED. @return false: malformed */
 bool apply_engine_message(struct agent *a, const struct chan_msg *m);
 
+/** The engine says that the lifetime of that SA is over: it is not in force any more. */
+void apply_sa_expired(struct agent *a, uint64_t id);
+
 /* agent_problems.c */
 /** Logs rows whose problem is new in `now`, and rows that had one `before` (may be NULL) only. */
 void problems_log(const struct pol_generation *before, const struct pol_generation *now);

@@ -47,16 +47,14 @@ static void tell_refused(struct engine_role *role, uint64_t generation, enum ips
 	tell(role, MSG_GEN_REFUSED, &w);
 }
 
-static void tell_sa_refused(struct engine_role *role, uint64_t generation,
-			    const struct ipsp_sa_config *sa, enum ipsp_err why)
+static void tell_sa_refused(struct engine_role *role, uint64_t generation, uint64_t sa_id,
+			    enum ipsp_err why)
 {
 	uint8_t buf[17];
 	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
 
-	ipspd_log(LOG_WARNING, "sad", "SA %" PRIx64 " ESP SPI 0x%08x: not in force: %s", sa->id,
-		  sa->spi, ipsp_err_text(why));
 	chan_put_u64(&w, generation);
-	chan_put_u64(&w, sa->id);
+	chan_put_u64(&w, sa_id);
 	chan_put_u8(&w, (uint8_t)why);
 	tell(role, MSG_SA_REFUSED, &w);
 }
@@ -145,6 +143,28 @@ static void prune_reservations(struct engine_role *role, const struct wire_gen *
 	free(sorted);
 }
 
+struct over {
+	struct engine_role *role;
+	uint64_t generation;
+	uint64_t now_s;
+};
+
+static void tell_if_over(void *arg, struct ipsp_sa *sa)
+{
+	const struct over *o = arg;
+
+	if (ipsp_sa_usable(sa, o->now_s) != IPSP_REASON_NONE)
+		tell_sa_refused(o->role, o->generation, sa->id, IPSP_EEXPIRED);
+}
+
+/** An SA whose lifetime is over stays so while its row says the same: each generation is told. */
+static void tell_over(struct engine_role *role, uint64_t generation)
+{
+	struct over o = { role, generation, engine_now_s() };
+
+	ipsp_sad_each(ipsp_engine_sad(role->engine), tell_if_over, &o);
+}
+
 static void apply(struct engine_role *role, struct wire_gen *g)
 {
 	enum ipsp_err *results = calloc(g->n_sas + 1, sizeof(*results));
@@ -175,9 +195,13 @@ static void apply(struct engine_role *role, struct wire_gen *g)
 		goto out;
 	}
 	for (size_t i = 0; i < g->n_sas; i++) {
-		if (results[i])
-			tell_sa_refused(role, g->number, &g->sas[i], results[i]);
+		if (!results[i])
+			continue;
+		ipspd_log(LOG_WARNING, "sad", "SA %" PRIx64 " ESP SPI 0x%08x: not in force: %s",
+			  g->sas[i].id, g->sas[i].spi, ipsp_err_text(results[i]));
+		tell_sa_refused(role, g->number, g->sas[i].id, results[i]);
 	}
+	tell_over(role, g->number);
 	role->has_policy = true;
 	prune_reservations(role, g);
 	ipspd_log(LOG_INFO, "spd", "generation %" PRIu64 " in force: %zu lists, %zu entries, %u SAs",

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ipsp/program.h"
 #include "mibs/schema_gen.h"
 #include "policy/bind.h"
 #include "policy/rows.h"
@@ -14,8 +15,9 @@ enum { CLOSURE_POLICY = 1, CLOSURE_CLOSED = 2 };
 
 #define REASON_MAX 160
 
+/* An SA that is not in force, or a rule whose actions fail for that. */
 struct refusal {
-	uint64_t sa_id;
+	uint64_t id;
 	char reason[REASON_MAX];
 };
 
@@ -31,10 +33,10 @@ struct pol_status {
 	char text[POL_STATUS_TEXT];	/* what the last read borrows */
 };
 
-static const struct refusal *refusal_of(const struct pol_status *st, uint64_t sa_id)
+static const struct refusal *refusal_of(const struct pol_status *st, uint64_t id)
 {
-	for (size_t i = 0; sa_id != 0 && i < st->n_refused; i++)
-		if (st->refused[i].sa_id == sa_id)
+	for (size_t i = 0; id != 0 && i < st->n_refused; i++)
+		if (st->refused[i].id == id)
 			return &st->refused[i];
 	return NULL;
 }
@@ -82,6 +84,11 @@ bool pol_status_in_force(const struct pol_status *st, const struct mib_row *r,
 		snprintf(buf, POL_STATUS_TEXT, is_rule
 			 ? "is in no group that is bound to an interface"
 			 : "waits to come into force");
+		return false;
+	}
+	refusal = is_rule ? refusal_of(st, origin->id) : NULL;
+	if (refusal) {
+		snprintf(buf, POL_STATUS_TEXT, "%s", refusal->reason);
 		return false;
 	}
 	refusal = refusal_of(st, origin->sa_id);
@@ -179,25 +186,72 @@ void pol_status_set_generation(struct pol_status *st, const struct pol_generatio
 	st->n_refused = 0;
 }
 
-enum mib_err pol_status_refused(struct pol_status *st, uint64_t sa_id, const char *reason)
+static bool note(struct pol_status *st, uint64_t id, const char *reason)
 {
 	struct refusal *r = NULL;
 
 	for (size_t i = 0; i < st->n_refused; i++)
-		if (st->refused[i].sa_id == sa_id)
+		if (st->refused[i].id == id)
 			r = &st->refused[i];
 	if (!r && st->n_refused == st->cap_refused) {
 		size_t cap = st->cap_refused ? st->cap_refused * 2 : 8;
 		struct refusal *v = reallocarray(st->refused, cap, sizeof(*v));
 
 		if (!v)
-			return MIB_RESOURCE_UNAVAILABLE;
+			return false;
 		st->refused = v;
 		st->cap_refused = cap;
 	}
 	if (!r)
 		r = &st->refused[st->n_refused++];
-	r->sa_id = sa_id;
+	r->id = id;
 	snprintf(r->reason, sizeof(r->reason), "%s", reason);
-	return MIB_OK;
+	return true;
+}
+
+static bool is_not_refused(void *arg, uint64_t sa_id)
+{
+	return refusal_of(arg, sa_id) == NULL;
+}
+
+static bool has_step_of(const struct ipsp_spd_entry *e, uint64_t sa_id)
+{
+	for (uint32_t i = 0; i < e->n_steps; i++)
+		if (e->steps[i].sa_id == sa_id)
+			return true;
+	return false;
+}
+
+/* Does a compound action fail, now that this SA is gone? */
+static bool note_programs(struct pol_status *st, const struct pol_list *l, uint64_t sa_id)
+{
+	struct pol_map_walk w;
+	const struct pol_entry *e;
+	bool ok = true;
+
+	pol_map_walk_start(&w, &l->entries, 0);
+	while (ok && (e = pol_map_walk_next(&w))) {
+		struct ipsp_outcome o;
+
+		if (!has_step_of(&e->spd, sa_id))
+			continue;
+		ipsp_steps_run(e->spd.steps, is_not_refused, st, &o);
+		if (o.failed)
+			ok = note(st, e->spd.id, "has a compound action that fails, as SAs are not in "
+				  "force: its packets are dropped");
+		else if (o.action == IPSP_BYPASS)
+			ok = note(st, e->spd.id, "uses SAs that are not in force: its packets pass in "
+				  "clear, as it says");
+	}
+	return ok;
+}
+
+enum mib_err pol_status_refused(struct pol_status *st, uint64_t sa_id, const char *reason)
+{
+	const struct pol_generation *g = st->generation;
+	bool ok = note(st, sa_id, reason);
+
+	for (size_t i = 0; ok && g && i < g->n_lists; i++)
+		ok = note_programs(st, &g->lists[i], sa_id);
+	return ok ? MIB_OK : MIB_RESOURCE_UNAVAILABLE;
 }

@@ -73,6 +73,7 @@ const char *ipsp_err_text(enum ipsp_err err)
 		[IPSP_EMALFORMED] = "malformed",
 		[IPSP_ENOSPC] = "no space",
 		[IPSP_ECRYPTO] = "crypto provider",
+		[IPSP_EEXPIRED] = "lifetime over",
 	};
 
 	if ((size_t)err >= sizeof(texts) / sizeof(texts[0]))

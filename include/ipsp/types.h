@@ -30,6 +30,7 @@ enum ipsp_err {
 	IPSP_EMALFORMED,/* octets that are not what they should be */
 	IPSP_ENOSPC,	/* the caller's buffer is too small */
 	IPSP_ECRYPTO,	/* the provider failed */
+	IPSP_EEXPIRED,	/* the SA's lifetime is over */
 };
 
 /** @return "key length" and so on: a short English name for logs. */
