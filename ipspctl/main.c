@@ -70,6 +70,17 @@ static int show_rows(struct context *x, int argc, char **argv)
 	return ctl_ask(x, r, -1, print_row, NULL);
 }
 
+static int show_connections(struct context *x, int argc, char **argv)
+{
+	static char table[] = "ipspdConnTable";
+	char *words[] = { table };
+
+	(void)argv;
+	if (argc != 0)
+		return ctl_usage_error("show connections", "");
+	return show_rows(x, 1, words);
+}
+
 /* ---- rows ---- */
 
 /* COLUMN=VALUE: an object's name is letters and digits. */
@@ -254,6 +265,7 @@ static const struct command commands[] = {
 	{ "show spd", "", show_spd },
 	{ "show sad", "", show_sad },
 	{ "show rows", "[TABLE]", show_rows },
+	{ "show connections", "", show_connections },
 	{ "show stats", "", show_stats },
 	{ "show status", "", show_status },
 	{ "get", "TABLE [INDEX]", get },

@@ -268,7 +268,8 @@ static bool open_store(struct agent *a)
 		return said("database", &d);
 	if (no_memory(mib_store_new(mib_db_journal(a->db), boottime_cs, &a->store)) ||
 	    no_memory(pol_bind(a->store)) || no_memory(pol_status_new(a->store, &a->pol_status)) ||
-	    no_memory(sources_add(a)) || no_memory(operations_add(a)) || no_memory(jobs_add(a)))
+	    no_memory(sources_add(a)) || no_memory(operations_add(a)) || no_memory(jobs_add(a)) ||
+	    no_memory(connections_add(a)))
 		return false;
 	a->listener = (struct mib_listener){ .committed = committed, .arg = a };
 	if (no_memory(mib_store_add_listener(a->store, &a->listener)))
@@ -531,6 +532,7 @@ static void fini(struct agent *a)
 	imports_fini(a);
 	ax_subagent_free(a->subagent);
 	operations_fini(a);
+	connections_fini(a);
 	chan_free(a->engine);
 	a->engine = NULL;
 	apply_fini(a);

@@ -11,6 +11,7 @@
  *	agent_import.c		files, read by a process of their own
  *	agent_operations.c	what a manager can have done
  *	agent_jobs.c		imports and exports that a manager asks for
+ *	agent_connections.c	connections, and why they are down
  */
 #ifndef IPSPD_AGENT_INT_H
 #define IPSPD_AGENT_INT_H
@@ -21,6 +22,7 @@
 #include "ipspd/options.h"
 #include "ipspd/start.h"
 #include "mibs/persist.h"
+#include "policy/connection.h"
 
 struct control;
 struct event;
@@ -146,6 +148,20 @@ struct jobs {
 	char who[48];			/* changed a row last */
 };
 
+/* ---- agent_connections.c ---- */
+
+struct connections {
+	struct mib_source source;
+	struct mib_listener listener;
+	struct pol_conn_set set;	/* of IKE */
+	bool stale;			/* set is of an older state */
+	struct pol_connection *made;	/* the one that was read last; NULL: none */
+	const struct pol_conn_key *made_of;
+	uint64_t made_at;		/* generation of the store */
+	char text[POL_CONN_COLUMN];	/* what the last read borrows */
+	struct ipsp_addr address;
+};
+
 struct agent {
 	struct event_base *base;
 	struct chan *parent;
@@ -177,6 +193,7 @@ struct agent {
 	struct imports imports;
 	struct operations operations;
 	struct jobs jobs;
+	struct connections connections;
 	struct agent_watcher *watchers;
 	struct agent_event_listener *event_listeners;
 };
@@ -257,6 +274,11 @@ void operations_reloaded(struct agent *a, bool well, const char *text);
 /** Registers ipspdJobTable. */
 enum mib_err jobs_add(struct agent *a);
 void jobs_fini(struct agent *a);
+
+/* agent_connections.c */
+/** Registers ipspdConnTable. */
+enum mib_err connections_add(struct agent *a);
+void connections_fini(struct agent *a);
 
 /* agent_sources.c */
 /** Registers the sources of ipspdSystem and ipspdDropTable. */

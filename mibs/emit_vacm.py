@@ -27,6 +27,8 @@ OPEN = frozenset("""
     ipiaIpsecTranName ipiaIpsecTranTransformName
     ipspdVersion ipspdRuleReason ipspdPreActReason ipspdDropName
     ipspdOperationText
+    ipspdConnAction ipspdConnIkeAction ipspdConnReason ipspdConnRules ipspdConnIkeVersion
+    ipspdConnIkeAlgorithms ipspdConnSaAlgorithms ipspdConnPfs ipspdConnLifetimes ipspdConnOptions
 """.split())
 
 

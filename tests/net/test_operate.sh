@@ -34,6 +34,101 @@ ctl wait
 claim "... and traffic flows" pings host-a 10.2.0.2 2
 claim "flushing what there is none of does nothing" says '0 associations' ctl flush ah
 
+# ---- connections with manual keys ----
+conn='manual."tunnel".""'
+claim "a connection with manual keys is up" says 'up' get "ipspdConnState.$conn"
+claim "... with its algorithms" says 'ESP AES-CBC-256 HMAC-SHA2-256-128' get "ipspdConnSaAlgorithms.$conn"
+claim "... and an SA for each direction" says 'Gauge32: 1' get "ipspdConnInSas.$conn"
+claim "it is terminated by SNMP" set_ "ipspdConnRequest.$conn" i terminate
+ctl wait
+claim "... and down" says 'down' get "ipspdConnState.$conn"
+claim "... with the reason" says 'taken out of use' get "ipspdConnReason.$conn"
+claim "... by a manager" says 'down' get "ipspdConnAdminState.$conn"
+claim "... and drops" silent host-a 10.2.0.2
+claim "... when the other one does not" pings host-a fd00:2::2 2
+kill -9 "$(tb_process router-a engine)" "$(tb_process router-a agent)"
+tb_until 30 ctl wait --snmp --timeout 30
+claim "a restart of agent and engine does not bring it back" silent host-a 10.2.0.2
+claim "one direction alone is partly" eval 'set_ "ipspdPreActAdminStatus.\"tunnel\".outbound" i enabled && ctl wait &&
+	says partly get "ipspdConnState.$conn"'
+claim "it is initiated at the command line" ctl initiate tunnel
+ctl wait
+claim "... and traffic flows" pings host-a 10.2.0.2 2
+claim "a termination that is undone" says 'inconsistentName' set_ "ipspdConnRequest.$conn" i terminate \
+	'spdRuleDefDescription."nobody"' s x
+claim "... has not happened" says 'up' get "ipspdConnState.$conn"
+claim "manual keys are not negotiated anew" says 'nobody negotiates' ctl rekey tunnel
+claim "... by SNMP neither" says 'inconsistentValue' set_ "ipspdConnRequest.$conn" i rekey
+claim "a connection that is not there is named so" says 'no such connection' ctl terminate nothing
+claim "... and inconsistentName" says 'inconsistentName' set_ 'ipspdConnRequest.manual."nothing".""' i terminate
+
+# ---- a connection for IKE: example (d) of the MIB's description ----
+row() { tb_set router-a "$@"; }
+ike_policy()
+{
+	wan=$(tb_ifindex router-a wan)
+	tb_set router-a 'ipsaCredType."psk-b"' i sharedSecret 'ipsaCredCredential."psk-b"' s 'a long pre-shared key' \
+		'ipsaCredAdminStatus."psk-b"' i enabled 'ipsaCredRowStatus."psk-b"' i createAndGo
+	row 'ipsaPeerIdType."gw-b".0' u 1 'ipsaPeerIdValue."gw-b".0' s 198.51.100.1 'ipsaPeerIdAddressType."gw-b".0' i 1 \
+		'ipsaPeerIdAddress."gw-b".0' x C6336401 'ipsaPeerIdCredentialName."gw-b".0' s psk-b 'ipsaPeerIdRowStatus."gw-b".0' i createAndGo
+	row 'ipiaSaNegParamMinLifetimeSecs."std"' u 300 'ipiaSaNegParamMinLifetimeKB."std"' u 0 'ipiaSaNegParamRefreshThreshSecs."std"' u 80 \
+		'ipiaSaNegParamRefreshThresholdKB."std"' u 90 'ipiaSaNegParamIdleDurationSecs."std"' u 0 'ipiaSaNegParamRowStatus."std"' i createAndGo
+	row 'ipiaIpsecTranTransformName.3."esp-std".0' s aes256-sha256 'ipiaIpsecTranRowStatus.3."esp-std".0' i createAndGo
+	row 'ipiaIpsecPropTransformsName."p2-std".0.3' s esp-std 'ipiaIpsecPropRowStatus."p2-std".0.3' i createAndGo
+	row 'ipiaIpsecActParametersName."ipsec-b"' s std 'ipiaIpsecActProposalsName."ipsec-b"' s p2-std 'ipiaIpsecActUsePfs."ipsec-b"' i true \
+		'ipiaIpsecActUseIkeGroup."ipsec-b"' i false 'ipiaIpsecActGroupId."ipsec-b"' u 14 'ipiaIpsecActVendorId."ipsec-b"' s '' \
+		'ipiaIpsecActPeerGatewayIdName."ipsec-b"' s gw-b 'ipiaIpsecActGranularity."ipsec-b"' i subnet \
+		'ipiaIpsecActMode."ipsec-b"' i tunnel 'ipiaIpsecActRowStatus."ipsec-b"' i createAndGo
+	row 'ipiaIkePropLifetimeDerivedKeys."p1-std"' u 0 'ipiaIkePropCipherAlgorithm."p1-std"' u 7 'ipiaIkePropCipherKeyLength."p1-std"' u 256 \
+		'ipiaIkePropHashAlgorithm."p1-std"' u 4 'ipiaIkePropDhGroup."p1-std"' u 14 'ipiaIkePropAuthenticationMethod."p1-std"' u 1 \
+		'ipiaIkePropMaxLifetimeSecs."p1-std"' u 28800 'ipiaIkePropRowStatus."p1-std"' i createAndGo
+	row "ipiaIkeIdCredentialName.$wan.1.\"default\"" s '' "ipiaIkeIdRowStatus.$wan.1.\"default\"" i createAndGo
+	row 'ipiaIkeActParametersName."ike-b"' s std 'ipiaIkeActExchangeMode."ike-b"' i main 'ipiaIkeActAgressiveModeGroupId."ike-b"' u 14 \
+		'ipiaIkeActIdentityType."ike-b"' u 1 'ipiaIkeActIdentityContext."ike-b"' s default 'ipiaIkeActPeerName."ike-b"' s gw-b \
+		'ipiaIkeActRowStatus."ike-b"' i createAndGo
+	row 'ipiaIkeActPropName."ike-b".0' s p1-std 'ipiaIkeActPropRowStatus."ike-b".0' i createAndGo
+	row 'spdCompActExecutionStrategy."vpn-b"' i doUntilFailure 'spdCompActRowStatus."vpn-b"' i createAndGo
+	row 'spdSubActSubActionName."vpn-b".0' o 'ipiaIkeActParametersName."ike-b"' 'spdSubActRowStatus."vpn-b".0' i createAndGo
+	row 'spdSubActSubActionName."vpn-b".1' o 'ipiaIpsecActParametersName."ipsec-b"' 'spdSubActRowStatus."vpn-b".1' i createAndGo
+	tb_filter router-a 30 1 0A090000 0A080000 16
+	tb_filter router-a 31 1 0A080000 0A090000 16
+	for t_way in out.30 in.31; do
+		t_dir=${t_way%.*}
+		row "spdRuleDefFilter.\"vpn-b-$t_dir\"" o "diffServMultiFieldClfrAddrType.${t_way#*.}" \
+			"spdRuleDefAction.\"vpn-b-$t_dir\"" o 'spdCompActExecutionStrategy."vpn-b"' \
+			"spdRuleDefRowStatus.\"vpn-b-$t_dir\"" i createAndGo \
+			"spdGroupContComponentName.\"wan-$t_dir\".500" s "vpn-b-$t_dir" "spdGroupContRowStatus.\"wan-$t_dir\".500" i createAndGo
+	done
+	row ipiaAutoIkeAction.0 o 'spdCompActExecutionStrategy."vpn-b"' ipiaAutoIkeAddressType.0 i 1 ipiaAutoIkeSourceAddress.0 x 0A090001 \
+		ipiaAutoIkeDestAddress.0 x 0A080001 ipiaAutoIkeProtocol.0 u 1 ipiaAutoIkeRowStatus.0 i createAndGo
+}
+claim "the rows of a connection for IKE are SET" ike_policy
+conn='ike."ipsec-b"."ike-b"'
+column() { claim "... $1" says "$3" get "ipspdConn$2.$conn"; }
+claim "the connection is a row that is down" says 'down' get "ipspdConnState.$conn"
+column "and says why" Reason 'no IKE daemon runs'
+column "the rules that lead to it" Rules 'vpn-b-out outbound'
+column "what is to be protected" Selectors '10.9.0.0/16 -> 10.8.0.0/16'
+column "the mode" Mode tunnel
+column "the peer" PeerName gw-b
+column "its address" PeerAddress 'C6 33 64 01'
+column "who it must be" PeerIdentity 'ipv4:198.51.100.1'
+column "who we are" LocalIdentity "ipv4 of interface $(tb_ifindex router-a wan)"
+column "what proves it" Credentials 'pre-shared key "psk-b"'
+column "the version" IkeVersion IKEv2
+column "the proposals" IkeAlgorithms 'p1-std: AES-CBC-256 SHA2-256 MODP-2048 pre-shared key 28800 s (encr 12 prf 5 integ 12 auth 2)'
+column "the transforms" SaAlgorithms 'ESP AES-CBC-256 HMAC-SHA2-256-128'
+column "PFS" Pfs MODP-2048
+column "when it is renewed" Lifetimes '80 %'
+column "the options" Options 'granularity subnet; DF copied'
+claim "its key is in none of it" not says 'long pre-shared' tb_snmp snmpwalk router-a ipspdConnections
+claim "what needs IKE is refused" says 'inconsistentValue' set_ "ipspdConnRequest.$conn" i initiate
+claim "... with the reason" says 'no IKE daemon' ctl initiate ipsec-b
+claim "a disabled credential is found" eval 'set_ "ipsaCredAdminStatus.\"psk-b\"" i disabled &&
+	says "psk-b" get "ipspdConnReason.$conn"'
+claim "... and another IKE version" eval 'set_ "ipspdIkeActVersion.\"ike-b\"" i v1 && says "IKEv1 main" get "ipspdConnIkeVersion.$conn"'
+ctl wait
+
 # ---- a SET that is refused has asked for nothing ----
 runs=$(get -Oqv ipspdOperationRuns.flushSas)
 claim "a flush beside a bad assignment is refused" says 'inconsistentName' set_ ipspdOperationRequest.flushSas i run \
@@ -105,5 +200,5 @@ claim "traffic is protected as before" pings host-a 10.2.0.2 2
 
 # ---- options ----
 claim "the options file is read again" says 'options file' ctl reload
-claim "no agent died" eval 'not grep -q "signal" "$TB_DIR/router-a/ipspd.log"'
+claim "no process died by itself" eval 'not grep -qE "signal (4|6|7|11|31)" "$TB_DIR/router-a/ipspd.log"'
 conclude

@@ -1,0 +1,380 @@
+/*
+ * policy/conn_text.c - a connection in the words of its table's columns: see connection.h.
+ *
+ * Pieces are added whole or not at all, so names are never cut inside a character.
+ */
+#include "policy/connection.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ipsp/config.h"
+#include "mibs/schema_gen.h"
+#include "policy/algs.h"
+
+#define PIECE_MAX 300
+
+struct text {
+	char *buf;
+	size_t len;
+	bool full;
+};
+
+static void put(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void put(struct text *t, const char *fmt, ...)
+{
+	char piece[PIECE_MAX];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(piece, sizeof(piece), fmt, ap);
+	va_end(ap);
+	if (t->full)
+		return;
+	/* Room is kept for the two points. */
+	if (n < 0 || (size_t)n >= sizeof(piece) || t->len + (size_t)n + 3 > POL_CONN_COLUMN) {
+		memcpy(t->buf + t->len, "..", 3);
+		t->full = true;
+		return;
+	}
+	memcpy(t->buf + t->len, piece, (size_t)n + 1);
+	t->len += (size_t)n;
+}
+
+static const char *sep(const struct text *t, const char *s)
+{
+	return t->len > 0 ? s : "";
+}
+
+/* ---- identities ---- */
+
+static void put_identity(struct text *t, const struct pol_identity *id)
+{
+	static const char *const types[] = { "anybody", "ipv4", "fqdn", "user-fqdn", "ipv4-subnet",
+					     "ipv6", "ipv6-subnet", "ipv4-range", "ipv6-range",
+					     "dn", "general-name", "key-id" };
+
+	if (id->type < sizeof(types) / sizeof(types[0]))
+		put(t, "%s%s", sep(t, "; "), types[id->type]);
+	else
+		put(t, "%stype %u", sep(t, "; "), id->type);
+	if (id->value[0])
+		put(t, ":%s", id->value);
+}
+
+static void put_local(struct text *t, const struct pol_connection *c)
+{
+	if (!c->local.type)
+		return;
+	put_identity(t, &c->local);
+	if (!c->local.value[0] && (c->local.type == 1 || c->local.type == 5))
+		put(t, " of interface %u", c->ifindex);
+	else if (!c->local.value[0])
+		put(t, " of certificate \"%s\"", c->local_credential.name);
+}
+
+static void put_credential(struct text *t, const char *whose, const struct pol_conn_credential *k)
+{
+	if (!k->name[0])
+		return;
+	put(t, "%s%s %s \"%s\"", sep(t, "; "), whose,
+	    k->type == 2 ? "pre-shared key" : k->type == 3 ? "certificate" : "credential", k->name);
+	if (k->ca[0])
+		put(t, " of CA \"%s\", chain of %u", k->ca, k->max_chain);
+	if (k->remote_id[0])
+		put(t, " known as %s", k->remote_id);
+}
+
+static void put_credentials(struct text *t, const struct pol_connection *c)
+{
+	put_credential(t, "our", &c->local_credential);
+	for (size_t i = 0; i < c->n_peers; i++)
+		if (strcmp(c->peers[i].credential.name, c->local_credential.name) != 0)
+			put_credential(t, "peer's", &c->peers[i].credential);
+}
+
+/* ---- selectors ---- */
+
+static unsigned common_bits(const struct ipsp_addr *lo, const struct ipsp_addr *hi)
+{
+	const unsigned bits = (unsigned)ipsp_addr_size(lo->family) * 8;
+	unsigned n = 0;
+
+	while (n < bits && !((lo->octets[n / 8] ^ hi->octets[n / 8]) & (0x80 >> n % 8)))
+		n++;
+	return n;
+}
+
+static void put_addresses(struct text *t, const struct ipsp_addr *lo, const struct ipsp_addr *hi)
+{
+	struct ipsp_addr first, last;
+	const unsigned n = common_bits(lo, hi);
+	char a[IPSP_ADDR_TEXT], b[IPSP_ADDR_TEXT];
+
+	if (ipsp_addr_prefix(lo, n, &first, &last) == IPSP_OK && ipsp_addr_cmp(&first, lo) == 0 &&
+	    ipsp_addr_cmp(&last, hi) == 0)
+		put(t, "%s/%u", ipsp_addr_print(lo, a), n);
+	else
+		put(t, "%s-%s", ipsp_addr_print(lo, a), ipsp_addr_print(hi, b));
+}
+
+static void put_ports(struct text *t, const char *name, uint32_t lo, uint32_t hi)
+{
+	if (lo == 0 && hi >= UINT16_MAX)
+		return;
+	if (lo == hi)
+		put(t, " %s %u", name, lo);
+	else
+		put(t, " %s %u-%u", name, lo, hi);
+}
+
+static void put_selectors(struct text *t, const struct pol_connection *c)
+{
+	for (size_t i = 0; i < c->n_selectors; i++) {
+		const struct ipsp_selector *s = &c->selectors[i];
+
+		put(t, "%s", sep(t, "; "));
+		put_addresses(t, &s->src_lo, &s->src_hi);
+		put(t, " -> ");
+		put_addresses(t, &s->dst_lo, &s->dst_hi);
+		if (s->proto_lo == s->proto_hi)
+			put(t, " proto %u", s->proto_lo);
+		put_ports(t, "sport", s->sport_lo, s->sport_hi);
+		put_ports(t, "dport", s->dport_lo, s->dport_hi);
+	}
+}
+
+/* ---- algorithms ---- */
+
+static const char *name_of(const struct pol_alg *a)
+{
+	return a ? a->name : "unknown";
+}
+
+static void put_version(struct text *t, const struct pol_connection *c)
+{
+	static const char *const versions[] = { "", "IKEv2", "IKEv1 main mode",
+						"IKEv2, then IKEv1 main mode" };
+
+	if (!c->local.type)
+		return;
+	if (c->aggressive)
+		put(t, "IKEv1 aggressive mode with %s",
+		    name_of(pol_alg_ike_group(c->aggressive_group)));
+	else
+		put(t, "%s", versions[c->version <= POL_IKE_V2_THEN_V1 ? c->version : 0]);
+	put(t, "; both as responder%s",
+	    c->aggressive_psk ? ", aggressive mode with a pre-shared key too" : "");
+}
+
+static void put_proposal(struct text *t, const struct pol_ike_proposal *p)
+{
+	put(t, "%s%u %s: %s", sep(t, "; "), p->priority, p->name,
+	    name_of(pol_alg_ike_cipher(p->cipher)));
+	if (p->key_bits)
+		put(t, "-%u", p->key_bits);
+	put(t, " %s %s %s %llu s", name_of(pol_alg_ike_hash(p->hash)),
+	    name_of(pol_alg_ike_group(p->group)), name_of(pol_alg_ike_method(p->method)),
+	    (unsigned long long)p->life_s);
+	if (p->life_kb)
+		put(t, " %llu kB", (unsigned long long)p->life_kb);
+	if (p->derived_keys)
+		put(t, " %u SAs", p->derived_keys);
+	if (p->v2)
+		put(t, " (encr %u prf %u integ %u auth %u)", p->encr, p->prf, p->integ, p->auth);
+	if (!p->v1 || !p->v2)
+		put(t, p->v2 ? " IKEv2 only" : " IKEv1 only");
+}
+
+static void put_esp(struct text *t, uint32_t encr, uint32_t bits, uint32_t auth)
+{
+	const struct pol_alg *a = pol_alg_esp(encr);
+
+	put(t, "ESP %s", name_of(a));
+	if (bits && a && a->variable_key)
+		put(t, "-%u", bits);
+	if (auth)
+		put(t, " %s", name_of(pol_alg_auth(auth)));
+}
+
+static void put_transform(struct text *t, const struct pol_child_transform *x)
+{
+	put(t, "%s%u %s: ", sep(t, "; "), x->proposal, x->name);
+	if (x->protocol == 3)
+		put_esp(t, x->encr, x->key_bits, x->auth);
+	else if (x->protocol == 2)
+		put(t, "AH %s", name_of(pol_alg_auth(x->auth)));
+	else
+		put(t, "IPComp %u", x->encr);
+	put(t, " %llu s", (unsigned long long)x->life_s);
+	if (x->life_kb)
+		put(t, " %llu kB", (unsigned long long)x->life_kb);
+	if (x->protocol == 3)
+		put(t, " (encr %u integ %u)", x->v2_encr, x->v2_integ);
+	else if (x->protocol == 2)
+		put(t, " (integ %u)", x->v2_integ);
+	if (x->protocol != 4)
+		put(t, x->replay ? " window %u" : " no window", x->window_pkts);
+}
+
+static void put_pfs(struct text *t, const struct pol_connection *c)
+{
+	if (!c->mode)
+		return;
+	if (!c->pfs)
+		put(t, "none");
+	else if (c->pfs_of_ike)
+		put(t, "the IKE SA's group");
+	else
+		put(t, "%s", name_of(pol_alg_ike_group(c->pfs_group)));
+}
+
+/* ---- the rest ---- */
+
+static void put_life(struct text *t, const char *of, const struct pol_conn_life *l)
+{
+	if (!l->name[0])
+		return;
+	put(t, "%s%s by %s: renewed at %u %% of time, %u %% of octets", sep(t, "; "), of, l->name,
+	    l->refresh_s_percent, l->refresh_kb_percent);
+	if (l->min_life_s || l->min_life_kb)
+		put(t, ", at least %llu s, %llu kB", (unsigned long long)l->min_life_s,
+		    (unsigned long long)l->min_life_kb);
+	if (l->idle_s)
+		put(t, ", idle %llu s at most", (unsigned long long)l->idle_s);
+}
+
+static void put_lifetimes(struct text *t, const struct pol_connection *c)
+{
+	put_life(t, "IKE SA", &c->ike_life);
+	if (c->ike_life.name[0] && c->threshold_percent != 100)
+		put(t, ", %u %% of its SAs", c->threshold_percent);
+	put_life(t, "SA", &c->child_life);
+}
+
+static void put_logging(struct text *t, const char *of, bool log, int32_t octets)
+{
+	if (log)
+		put(t, "%s%s logged", sep(t, "; "), of);
+	if (octets >= 0)
+		put(t, "%spackets of %s logged, %d octets", sep(t, "; "), of, (int)octets);
+}
+
+static void put_options(struct text *t, const struct pol_connection *c)
+{
+	static const char *const granularities[] = { "", "subnet", "address", "protocol", "port" };
+	static const char *const dfs[] = { "", "copied", "set", "clear" };
+
+	if (c->mode)
+		put(t, "granularity %s", granularities[c->granularity <= 4 ? c->granularity : 0]);
+	if (c->mode == IPSP_MODE_TUNNEL)
+		put(t, "; DF %s", dfs[c->df <= 3 ? c->df : 0]);
+	if (c->gateway_of_packet)
+		put(t, "; the packet's own address is the gateway");
+	put_logging(t, "IKE SA", c->log_ike, c->log_ike_octets);
+	put_logging(t, "SA", c->log_child, c->log_child_octets);
+	if (c->ike_vendor_len)
+		put(t, "%sVendor ID of %zu octets", sep(t, "; "), c->ike_vendor_len);
+}
+
+static void put_rules(struct text *t, const struct pol_conn_key *key)
+{
+	for (size_t i = 0; i < key->n_uses; i++) {
+		const struct pol_conn_use *u = &key->uses[i];
+
+		if (!u->rule[0]) {
+			put(t, "%sautostart %u", sep(t, ", "), u->autostart);
+			continue;
+		}
+		put(t, "%s%s", sep(t, ", "), u->rule);
+		if (u->dir)
+			put(t, " %s %u", u->dir == IPSP_INBOUND ? "inbound" : "outbound",
+			    u->ifindex);
+	}
+}
+
+const char *pol_conn_text(const struct pol_conn_key *key, const struct pol_connection *c,
+			  enum pol_conn_column column, char buf[POL_CONN_COLUMN])
+{
+	struct text t = { .buf = buf };
+
+	buf[0] = '\0';
+	switch (column) {
+	case POL_CONN_PEER_IDENTITY:
+		for (size_t i = 0; i < c->n_peers; i++)
+			put_identity(&t, &c->peers[i].id);
+		break;
+	case POL_CONN_LOCAL_IDENTITY:
+		put_local(&t, c);
+		break;
+	case POL_CONN_CREDENTIALS:
+		put_credentials(&t, c);
+		break;
+	case POL_CONN_SELECTORS:
+		put_selectors(&t, c);
+		break;
+	case POL_CONN_VERSION:
+		put_version(&t, c);
+		break;
+	case POL_CONN_IKE_ALGORITHMS:
+		for (size_t i = 0; i < c->n_proposals; i++)
+			put_proposal(&t, &c->proposals[i]);
+		break;
+	case POL_CONN_SA_ALGORITHMS:
+		for (size_t i = 0; i < c->n_transforms; i++)
+			put_transform(&t, &c->transforms[i]);
+		break;
+	case POL_CONN_PFS:
+		put_pfs(&t, c);
+		break;
+	case POL_CONN_LIFETIMES:
+		put_lifetimes(&t, c);
+		break;
+	case POL_CONN_OPTIONS:
+		put_options(&t, c);
+		break;
+	case POL_CONN_RULES:
+		put_rules(&t, key);
+		break;
+	}
+	return buf;
+}
+
+const char *pol_conn_manual_text(const struct mib_view *v, const struct mib_row *r,
+				 char buf[POL_CONN_COLUMN])
+{
+	const struct mib_row *esp = pol_row_by_name(v, r, MIB_COL(ipsaSaPreconfiguredActionTable,
+								  ipsaSaPreActESPTransformName),
+						    &mib_t_ipsaEspTransformTable);
+	const struct mib_row *ah = pol_row_by_name(v, r, MIB_COL(ipsaSaPreconfiguredActionTable,
+								 ipsaSaPreActAHTransformName),
+						   &mib_t_ipsaAhTransformTable);
+	const struct mib_row *ipcomp = pol_row_by_name(v, r,
+						       MIB_COL(ipsaSaPreconfiguredActionTable,
+							       ipsaSaPreActIPCompTransformName),
+						       &mib_t_ipsaIpcompTransformTable);
+	struct text t = { .buf = buf };
+
+	buf[0] = '\0';
+	if (ipcomp)
+		put(&t, "IPComp %lld", (long long)mib_row_number(
+				ipcomp, MIB_COL(ipsaIpcompTransformTable, ipsaIpcompTranAlgorithm),
+				0));
+	if (esp) {
+		put(&t, "%s", sep(&t, ", "));
+		put_esp(&t, (uint32_t)mib_row_number(esp, MIB_COL(ipsaEspTransformTable,
+								  ipsaEspTranCipherTransformId), 0),
+			(uint32_t)mib_row_number(esp, MIB_COL(ipsaEspTransformTable,
+							      ipsaEspTranCipherKeyLength), 0),
+			(uint32_t)mib_row_number(esp, MIB_COL(ipsaEspTransformTable,
+							      ipsaEspTranIntegrityAlgorithmId), 0));
+	}
+	if (ah)
+		put(&t, "%sAH %s", sep(&t, ", "),
+		    name_of(pol_alg_auth((uint32_t)mib_row_number(
+			    ah, MIB_COL(ipsaAhTransformTable, ipsaAhTranAlgorithm), 0))));
+	return buf;
+}

@@ -1,0 +1,310 @@
+/* tests/unit/policy/check_connection.c - which connections the rows make, and what is wrong with them. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mibs/schema_gen.h"
+#include "policy/connection.h"
+#include "rowtext.h"
+
+/* Example (d) of the IKE action MIB: two gateways with a pre-shared key. */
+static const char rows[] =
+	"+ cred psk Type=sharedSecret Credential=0x61*20 AdminStatus=enabled\n"
+	"+ cred cert Type=x509 Credential=0x30*40 AdminStatus=enabled\n"
+	"+ peer gw,0 Type=1 Value=198.51.100.1 AddressType=ipv4 Address=0xc6336401 CredentialName=psk\n"
+	"+ peer gw,1 Type=2 Value=other.example AddressType=ipv4 Address=0xc6336402 CredentialName=psk\n"
+	"+ param std MinLifetimeSecs=300 RefreshThreshSecs=80 IdleDurationSecs=60\n"
+	"+ esp aes CipherTransformId=12 CipherKeyLength=256 IntegrityAlgorithmId=5 MaxLifetimeSec=3600\n"
+	"+ esp gcm CipherTransformId=20 CipherKeyLength=128 IntegrityAlgorithmId=0\n"
+	"+ ah sha Algorithm=5\n"
+	"+ transform 3,esp-std,5 TransformName=gcm\n"
+	"+ transform 3,esp-std,9 TransformName=aes\n"
+	"+ transform 2,ah-std,0 TransformName=sha\n"
+	"+ proposal p2,0,3 TransformsName=esp-std\n"
+	"+ ipsec ipsec-b ParametersName=std ProposalsName=p2 UsePfs=true GroupId=14 PeerGatewayIdName=gw "
+	"Granularity=address Mode=tunnel DFHandling=set\n"
+	"+ ikeprop p1 CipherAlgorithm=7 CipherKeyLength=256 HashAlgorithm=4 DhGroup=14 "
+	"AuthenticationMethod=1\n"
+	"+ ikeprop p1b CipherAlgorithm=65120 CipherKeyLength=256 HashAlgorithm=5 DhGroup=31 "
+	"AuthenticationMethod=1 MaxLifetimeSecs=600\n"
+	"+ ikeprop p1c CipherAlgorithm=7 CipherKeyLength=128 HashAlgorithm=4 DhGroup=14 "
+	"AuthenticationMethod=3\n"
+	"+ ikeident 2,1,default\n"
+	"+ ikeident 2,2,gw-a.example CredentialName=psk\n"
+	"+ ikeident 2,9,cert CredentialName=cert\n"
+	"+ ike ike-b ParametersName=std IdentityType=1 IdentityContext=default PeerName=gw\n"
+	"+ ikemember ike-b,0 PropName=p1\n"
+	"+ ikemember ike-b,7 PropName=p1b\n"
+	"+ action vpn ExecutionStrategy=doUntilFailure\n"
+	"+ subaction vpn,0 SubActionName=ipiaIkeActParametersName.\"ike-b\"\n"
+	"+ subaction vpn,1 SubActionName=ipiaIpsecActParametersName.\"ipsec-b\"\n"
+	"+ clfr 30 AddrType=ipv4 SrcAddr=0x0a010000 SrcPrefixLength=16 DstAddr=0x0a020000 "
+	"DstPrefixLength=16\n"
+	"+ clfr 31 AddrType=ipv4 SrcAddr=0x0a020000 SrcPrefixLength=16 DstAddr=0x0a010000 "
+	"DstPrefixLength=16\n"
+	"+ rule out Filter=diffServMultiFieldClfrAddrType.30 Action=spdCompActExecutionStrategy.\"vpn\"\n"
+	"+ rule in Filter=diffServMultiFieldClfrAddrType.31 Action=spdCompActExecutionStrategy.\"vpn\"\n"
+	"+ rule plain Filter=spdTrueFilter.0 Action=spdAcceptAction.0\n"
+	"+ contents out,1 ComponentName=out\n"
+	"+ contents in,1 ComponentName=in\n"
+	"+ contents in,2 ComponentName=plain\n"
+	"+ endpoint 2,2 Name=out\n"
+	"+ endpoint 1,2 Name=in";
+
+static struct mib_store *store;
+static struct pol_conn_set set;
+static struct pol_connection *conn;
+
+static void find(void)
+{
+	pol_conn_set_fini(&set);
+	ck_assert(pol_conn_set_make(mib_store_view(store), &set));
+}
+
+/* The connection of the first key of that IPsec action. */
+static const struct pol_connection *make(const char *ipsec)
+{
+	size_t at;
+
+	find();
+	at = pol_conn_seek(&set, ipsec, "", false);
+	ck_assert_uint_lt(at, set.n_keys);
+	ck_assert_str_eq(set.keys[at].ipsec, ipsec);
+	pol_connection_free(conn);
+	conn = NULL;
+	ck_assert(pol_connection_make(mib_store_view(store), &set.keys[at], &conn));
+	return conn;
+}
+
+static void setup(void)
+{
+	store = store_new();
+	rows_put(store, rows);
+}
+
+static void teardown(void)
+{
+	pol_connection_free(conn);
+	conn = NULL;
+	pol_conn_set_fini(&set);
+	mib_store_free(store);
+}
+
+START_TEST(test_a_pair_of_actions_is_one_connection_of_all_its_rules)
+{
+	const struct pol_connection *c = make("ipsec-b");
+	char buf[POL_CONN_COLUMN];
+
+	ck_assert_uint_eq(set.n_keys, 1);
+	ck_assert_str_eq(set.keys[0].ike, "ike-b");
+	ck_assert_str_eq(c->fault, "");
+	ck_assert_str_eq(pol_conn_text(&set.keys[0], c, POL_CONN_RULES, buf),
+			 "in inbound 2, out outbound 2");
+	/* Both rules say the same, from either end. */
+	ck_assert_str_eq(pol_conn_text(&set.keys[0], c, POL_CONN_SELECTORS, buf),
+			 "10.1.0.0/16 -> 10.2.0.0/16");
+}
+END_TEST
+
+START_TEST(test_proposals_stand_in_order_with_the_numbers_of_both_versions)
+{
+	const struct pol_connection *c = make("ipsec-b");
+	const struct pol_ike_proposal *p = c->proposals;
+
+	ck_assert_uint_eq(c->n_proposals, 2);
+	ck_assert_str_eq(p[0].name, "p1");
+	ck_assert(p[0].v1 && p[0].v2);
+	ck_assert_uint_eq(p[0].encr, 12);
+	ck_assert_uint_eq(p[0].prf, 5);
+	ck_assert_uint_eq(p[0].integ, 12);
+	ck_assert_uint_eq(p[0].auth, 2);
+	ck_assert_uint_eq(p[0].life_s, 28800);
+	ck_assert_uint_eq(p[1].priority, 7);
+	ck_assert(!p[1].v1 && p[1].v2);
+	ck_assert_uint_eq(p[1].encr, 20);
+	ck_assert_uint_eq(p[1].integ, 0);
+	ck_assert_uint_eq(c->n_transforms, 2);
+	ck_assert_str_eq(c->transforms[0].name, "gcm");
+	ck_assert_uint_eq(c->transforms[0].v2_encr, 20);
+	ck_assert_uint_eq(c->transforms[1].v2_integ, 12);
+	ck_assert_uint_eq(c->transforms[1].life_s, 3600);
+}
+END_TEST
+
+START_TEST(test_peers_stand_in_order_with_their_identities)
+{
+	const struct pol_connection *c = make("ipsec-b");
+	char buf[POL_CONN_COLUMN];
+
+	ck_assert_uint_eq(c->n_peers, 2);
+	ck_assert_uint_eq(c->peers[0].address.octets[3], 1);
+	ck_assert_str_eq(pol_conn_text(&set.keys[0], c, POL_CONN_PEER_IDENTITY, buf),
+			 "ipv4:198.51.100.1; fqdn:other.example");
+	ck_assert_str_eq(pol_conn_text(&set.keys[0], c, POL_CONN_LOCAL_IDENTITY, buf),
+			 "ipv4 of interface 2");
+}
+END_TEST
+
+static const struct {
+	const char *change;
+	const char *fault;
+} faults[] = {
+	{ "= cred psk AdminStatus=disabled", "credential \"psk\" is disabled" },
+	{ "= peer gw,1 CredentialName=", "peer \"gw\".1 has none" },
+	{ "= peer gw,0 CredentialName=cert", "peer \"gw\".0 has none" },
+	{ "= ike ike-b IdentityContext=elsewhere", "no active ipiaIkeIdentityTable row for interface 2, identity type 1" },
+	{ "+ ikemember ike-b,9 PropName=p1c", "wants a certificate, and our identity has none" },
+	{ "- ikemember ike-b,0\n- ikemember ike-b,7\n+ ikemember ike-b,8 PropName=p1b\n"
+	  "= ikeact ike-b Version=v1", "no IKE proposal can be offered in IKEv1" },
+	{ "= ike ike-b ExchangeMode=agressive AgressiveModeGroupId=15",
+	  "no IKE proposal has the group 15 of aggressive mode" },
+	{ "= peer gw,0 AddressType=unknown Address=\n= ikeact ike-b Version=v1",
+	  "main mode with a pre-shared key needs the address of peer \"gw\".0" },
+	{ "- transform 3,esp-std,5\n- transform 3,esp-std,9\n"
+	  "+ esp ctr CipherTransformId=249 IntegrityAlgorithmId=0\n"
+	  "+ transform 3,esp-std,1 TransformName=ctr", "transforms that this version can do" },
+	{ "+ proposal p2,0,2 TransformsName=ah-std", "transforms that this version can do" },
+	{ "= rule out FilterNegated=true", "rule \"out\", whose filter selectors cannot say" },
+	{ "+ time t\n= rule in Filter=spdTimeFiltPeriod.\"t\"",
+	  "rule \"in\", whose filter selectors cannot say" },
+	{ "- endpoint 1,2\n- endpoint 2,2", "no rule in a group that is bound" },
+	{ "- subaction vpn,0\n= ike ike-b PeerName=", "none has the peer list \"gw\"" },
+	{ "- subaction vpn,0\n+ ike ike-c ParametersName=std IdentityType=1 IdentityContext=default "
+	  "PeerName=gw", "more than one has the peer list \"gw\"" },
+};
+
+START_TEST(test_a_fault_is_said_in_words)
+{
+	rows_put(store, faults[_i].change);
+	ck_assert_msg(strstr(make("ipsec-b")->fault, faults[_i].fault) != NULL, "%s: '%s'",
+		      faults[_i].change, conn->fault);
+}
+END_TEST
+
+static const struct {
+	const char *change;
+	const char *ike;
+} serving[] = {
+	/* The last one before it in the compound action. */
+	{ "+ ike ike-c ParametersName=std IdentityType=1 IdentityContext=default\n"
+	  "= subaction vpn,0 SubActionName=ipiaIkeActParametersName.\"ike-c\"", "ike-c" },
+	/* The only one with the same peers. */
+	{ "- subaction vpn,0", "ike-b" },
+	/* A rule for negotiations at the same interface. */
+	{ "- subaction vpn,0\n"
+	  "+ ike ike-c ParametersName=std IdentityType=1 IdentityContext=default PeerName=gw\n"
+	  "+ rule neg Filter=ipiaIkePhase1Filter.0 Action=ipiaIkeActParametersName.\"ike-c\"\n"
+	  "+ contents out,5 ComponentName=neg", "ike-c" },
+};
+
+START_TEST(test_the_ike_action_that_serves_is_found)
+{
+	rows_put(store, serving[_i].change);
+	make("ipsec-b");
+	ck_assert_uint_eq(set.n_keys, 1);
+	ck_assert_str_eq(set.keys[0].ike, serving[_i].ike);
+}
+END_TEST
+
+START_TEST(test_an_ike_action_without_an_ipsec_action_is_a_connection_too)
+{
+	rows_put(store, "- subaction vpn,1");
+	find();
+	ck_assert_uint_eq(set.n_keys, 1);
+	ck_assert_str_eq(set.keys[0].ipsec, "");
+	ck_assert_str_eq(set.keys[0].ike, "ike-b");
+	ck_assert_str_eq(make("")->fault, "");
+	ck_assert_uint_eq(conn->mode, 0);
+}
+END_TEST
+
+START_TEST(test_autostart_alone_makes_a_connection)
+{
+	char buf[POL_CONN_COLUMN];
+
+	rows_put(store, "- endpoint 1,2\n- endpoint 2,2\n- contents out,1\n- contents in,1\n"
+			"- rule out\n- rule in\n"
+			"+ autostart 3 Action=ipiaIpsecActParametersName.\"ipsec-b\" "
+			"AddressType=ipv4 SourceAddress=0x0a010001 DestAddress=0x0a020001 Protocol=1");
+	make("ipsec-b");
+	ck_assert_str_eq(conn->fault, "");
+	ck_assert_str_eq(pol_conn_text(&set.keys[0], conn, POL_CONN_RULES, buf), "autostart 3");
+}
+END_TEST
+
+static const struct {
+	const char *change;
+	const char *local;
+} identities[] = {
+	{ "= ike ike-b IdentityType=2 IdentityContext=gw-a.example", "fqdn:gw-a.example" },
+	{ "+ credfilter psk CredentialType=sharedSecret MatchFieldName=identity MatchFieldValue=0x6d65\n"
+	  "= ike ike-b IdentityType=2 IdentityContext=gw-a.example", "fqdn:me" },
+	{ "= ike ike-b IdentityType=9 IdentityContext=cert", "dn of certificate \"cert\"" },
+};
+
+START_TEST(test_our_identity_is_what_its_type_makes_of_it)
+{
+	char buf[POL_CONN_COLUMN];
+
+	rows_put(store, identities[_i].change);
+	make("ipsec-b");
+	ck_assert_str_eq(pol_conn_text(&set.keys[0], conn, POL_CONN_LOCAL_IDENTITY, buf),
+			 identities[_i].local);
+}
+END_TEST
+
+START_TEST(test_only_rows_that_lead_to_ike_concern_the_set)
+{
+	ck_assert(!pol_conn_set_depends(row_of(store, "rule", "plain")));
+	ck_assert(pol_conn_set_depends(row_of(store, "rule", "out")));
+	ck_assert(pol_conn_set_depends(row_of(store, "ike", "ike-b")));
+	ck_assert(!pol_conn_set_depends(row_of(store, "clfr", "30")));
+}
+END_TEST
+
+START_TEST(test_texts_that_do_not_fit_end_in_two_points)
+{
+	char text[160], buf[POL_CONN_COLUMN];
+
+	for (unsigned i = 10; i < 20; i++) {
+		snprintf(text, sizeof(text), "+ rule a-rule-of-a-rather-long-name-%u "
+			 "Filter=diffServMultiFieldClfrAddrType.30 "
+			 "Action=spdCompActExecutionStrategy.\"vpn\"", i);
+		rows_put(store, text);
+	}
+	make("ipsec-b");
+	pol_conn_text(&set.keys[0], conn, POL_CONN_RULES, buf);
+	ck_assert_uint_lt(strlen(buf), POL_CONN_COLUMN);
+	ck_assert_str_eq(buf + strlen(buf) - 2, "..");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("policy/connection");
+	TCase *c = tcase_create("connection");
+	SRunner *sr;
+	int failed;
+
+	tcase_add_checked_fixture(c, setup, teardown);
+	tcase_add_test(c, test_a_pair_of_actions_is_one_connection_of_all_its_rules);
+	tcase_add_test(c, test_proposals_stand_in_order_with_the_numbers_of_both_versions);
+	tcase_add_test(c, test_peers_stand_in_order_with_their_identities);
+	tcase_add_loop_test(c, test_a_fault_is_said_in_words, 0, sizeof(faults) / sizeof(faults[0]));
+	tcase_add_loop_test(c, test_the_ike_action_that_serves_is_found, 0,
+			    sizeof(serving) / sizeof(serving[0]));
+	tcase_add_test(c, test_an_ike_action_without_an_ipsec_action_is_a_connection_too);
+	tcase_add_test(c, test_autostart_alone_makes_a_connection);
+	tcase_add_loop_test(c, test_our_identity_is_what_its_type_makes_of_it, 0,
+			    sizeof(identities) / sizeof(identities[0]));
+	tcase_add_test(c, test_only_rows_that_lead_to_ike_concern_the_set);
+	tcase_add_test(c, test_texts_that_do_not_fit_end_in_two_points);
+	tcase_set_timeout(c, 60);
+	suite_add_tcase(s, c);
+	sr = srunner_create(s);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
