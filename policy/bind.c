@@ -24,6 +24,8 @@ enum mib_err pol_refuse(struct mib_diag *d, const struct mib_row *r, const struc
 enum mib_err pol_bind(struct mib_store *s)
 {
 	static const struct mib_binder *const binders[] = {
+		&pol_bind_credential,
+		&pol_bind_segment,
 		&pol_bind_esp_transform,
 		&pol_bind_ah_transform,
 		&pol_bind_preconfigured,

@@ -3,7 +3,7 @@
  *
  * The store judges what each module states and what follows from references, mandatory columns and
  * values that are always wrong (mibs/). Here is what needs to know IPsec: algorithms, keys, SPIs,
- * and what an interface that is bound to a group must remember.
+ * certificates, and what an interface that is bound to a group must remember.
  */
 #ifndef POLICY_BIND_H
 #define POLICY_BIND_H
@@ -11,6 +11,8 @@
 #include "ipsp/types.h"
 #include "mibs/store.h"
 
+extern const struct mib_binder pol_bind_credential;
+extern const struct mib_binder pol_bind_segment;
 extern const struct mib_binder pol_bind_esp_transform;
 extern const struct mib_binder pol_bind_ah_transform;
 extern const struct mib_binder pol_bind_preconfigured;

@@ -9,7 +9,15 @@
 #include "ipsp/config.h"
 #include "policy/rows.h"
 
-enum { POL_CRED_SHARED_SECRET = 2 };	/* IpsaCredentialType */
+enum { POL_CRED_SHARED_SECRET = 2, POL_CRED_X509 = 3 };	/* IpsaCredentialType */
+
+/**
+ * Reads a credential.
+ * @param out  the first max octets at most
+ * @return octets of the whole credential
+ */
+size_t pol_credential_octets(const struct mib_view *v, const struct mib_row *cred, uint8_t *out,
+			     size_t max);
 
 /**
  * Reads a credential as a key.

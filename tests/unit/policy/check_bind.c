@@ -17,7 +17,8 @@ static const char good[] =
 	"+ cred k20 Type=sharedSecret Credential=0x20*20 AdminStatus=enabled\n"
 	"+ cred k32 Type=sharedSecret Credential=0x32*32 AdminStatus=enabled\n"
 	"+ cred off Type=sharedSecret Credential=0x32*32\n"
-	"+ cred cert Type=x509 Credential=0x30*32 AdminStatus=enabled\n"
+	"+ cred cert Type=x509 Credential=0x30023000 AdminStatus=enabled\n"
+	"+ segment chain,1 Value=0x30023000\n+ cred chain Type=x509 AdminStatus=enabled\n"
 	"+ esp good CipherTransformId=12 CipherKeyLength=256 IntegrityAlgorithmId=5\n"
 	"+ esp gcm CipherTransformId=20 CipherKeyLength=256 IntegrityAlgorithmId=0\n"
 	"+ esp ctr CipherTransformId=13 CipherKeyLength=256 IntegrityAlgorithmId=5\n"
@@ -209,6 +210,24 @@ static const struct {
 	  "~ cred big Type=x509 AdminStatus=enabled\n+ segment big,1 Value=0xaa*1000\n"
 	  "+ segment big,2 Value=0xaa*5\n= cred big RowStatus=active", MIB_INCONSISTENT_VALUE,
 	  NULL },
+	{ "a certificate that is none", "+ cred new Type=x509 Credential=0x30*32 AdminStatus=enabled",
+	  MIB_INCONSISTENT_VALUE, "RFC 5280" },
+	{ "a certificate cut short", "+ cred new Type=x509 Credential=0x300530023000 "
+	  "AdminStatus=enabled", MIB_INCONSISTENT_VALUE, "RFC 5280" },
+	{ "a certificate with a length that is too long", "+ cred new Type=x509 "
+	  "Credential=0x3081023000 AdminStatus=enabled", MIB_INCONSISTENT_VALUE, "RFC 5280" },
+	{ "a certificate of no known length", "+ cred new Type=x509 Credential=0x308030000000 "
+	  "AdminStatus=enabled", MIB_INCONSISTENT_VALUE, "RFC 5280" },
+	{ "a certificate with a length beyond all", "+ cred new Type=x509 "
+	  "Credential=0x3084ffffffff3000 AdminStatus=enabled", MIB_INCONSISTENT_VALUE, "RFC 5280" },
+	{ "a certificate with a second one cut short", "+ cred new Type=x509 "
+	  "Credential=0x30023000300230 AdminStatus=enabled", MIB_INCONSISTENT_VALUE, "behind" },
+	{ "a secret in the place of a certificate", "= cred cert Credential=geheim",
+	  MIB_INCONSISTENT_VALUE, "RFC 5280" },
+	{ "a segment of a certificate in use that spoils it", "= segment chain,1 Value=0x3002",
+	  MIB_INCONSISTENT_VALUE, "RFC 5280" },
+	{ "a segment behind a certificate in use that is none", "+ segment chain,2 Value=0x30",
+	  MIB_INCONSISTENT_VALUE, NULL },
 	{ "a credential without a value", "+ cred big Type=x509 AdminStatus=enabled",
 	  MIB_INCONSISTENT_VALUE, NULL },
 	{ "an IPv6 address of an IPv4 peer",
@@ -255,6 +274,10 @@ static const struct {
 	  ESP("CipherTransformId=20 CipherKeyLength=128 IntegrityAlgorithmId=0") },
 	{ "a whole year", "+ time t Period=20260101T000000/20261231T240000" },
 	{ "a time of day over midnight", "+ time t TimeOfDayMask=00000000T220000/00000000T060000" },
+	{ "two certificates in one", "= cred cert Credential=0x3002300030023000" },
+	{ "another certificate in a segment in use", "= segment chain,1 Value=0x3002300030023000" },
+	{ "what is no certificate, as long as it is disabled",
+	  "+ cred new Type=x509 Credential=0x30*32" },
 	{ "a dynamic peer", "+ peer new,0 Type=2 Value=*.example.com" },
 	{ "an IKE proposal", PROP },
 	{ "an IKE proposal with ChaCha20", PROP "CipherAlgorithm=65128 CipherKeyLength=0" },

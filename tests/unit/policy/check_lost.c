@@ -128,7 +128,7 @@ static const struct {
 	  "+ contents g,10 ComponentName=r\n" PASS,
 	  "PPBB", { 0 }, "DDBB", { "rule", "r", "spdSubactionsTable.\"a\",2, which is lost" } },
 	{ "the peer that comes first",
-	  "+ cred c Type=x509 Credential=0x30*9 AdminStatus=enabled StorageType=volatile\n"
+	  "+ cred c Type=x509 Credential=0x30023000 AdminStatus=enabled StorageType=volatile\n"
 	  "+ peer gw,1 Type=1 AddressType=ipv4 Address=192.0.2.1 CredentialName=c\n"
 	  "+ peer gw,2 Type=1 AddressType=ipv4 Address=192.0.2.2\n"
 	  SA("PeerGatewayIdName=gw") TCP

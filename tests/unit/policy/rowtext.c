@@ -132,6 +132,19 @@ static const char *status_word(char mark)
 	       mark == '-' ? "destroy" : NULL;
 }
 
+/* Does the rest of the line give that column, too? Then what comes last counts. */
+static bool comes_again(const char *rest, const char *column)
+{
+	const size_t n = strlen(column);
+
+	for (const char *p = rest; p; p = strchr(p, ' ')) {
+		p += strspn(p, " ");
+		if (strncmp(p, column, n) == 0 && p[n] == '=')
+			return true;
+	}
+	return false;
+}
+
 static enum mib_err read_line(const struct reading *to, char *line)
 {
 	char *rest = NULL;
@@ -147,6 +160,8 @@ static enum mib_err read_line(const struct reading *to, char *line)
 
 		ck_assert_msg(value, "no value in %s", c);
 		*value++ = '\0';
+		if (comes_again(rest, c))
+			continue;
 		err = set(to, column_of(table, c), &index, value);
 	}
 	if (err == MIB_OK && status)

@@ -9,7 +9,8 @@
  *     - rule bypass                                                      destroy
  *
  * Tables have short names (see table_names), columns are named by their ends. Values are written
- * as at the command line, without spaces; 0x.. are octets, 0x..*N is N times those octets.
+ * as at the command line, without spaces; 0x.. are octets, 0x..*N is N times those octets. Of a column
+ * that a line gives twice the last value counts.
  */
 #ifndef TESTS_POLICY_ROWTEXT_H
 #define TESTS_POLICY_ROWTEXT_H
