@@ -269,7 +269,8 @@ static bool open_store(struct agent *a)
 	if (no_memory(mib_store_new(mib_db_journal(a->db), boottime_cs, &a->store)) ||
 	    no_memory(pol_bind(a->store)) || no_memory(pol_status_new(a->store, &a->pol_status)) ||
 	    no_memory(sources_add(a)) || no_memory(operations_add(a)) || no_memory(jobs_add(a)) ||
-	    no_memory(connections_add(a)))
+	    no_memory(connections_add(a)) ||
+	    no_memory(watch_new(a, a->pol_status, &a->watch)))
 		return false;
 	a->listener = (struct mib_listener){ .committed = committed, .arg = a };
 	if (no_memory(mib_store_add_listener(a->store, &a->listener)))
@@ -286,6 +287,7 @@ static bool open_store(struct agent *a)
 static void close_store(struct agent *a)
 {
 	mib_store_free(a->store);
+	watch_free(a->watch);
 	pol_status_free(a->pol_status);
 	mib_db_close(a->db);
 	mib_seal_close(a->seal);

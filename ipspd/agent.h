@@ -86,6 +86,12 @@ const struct totals *agent_totals(const struct agent *a);
 /** Somebody reads them now, and will go on: asks engine and parent when it is time to. */
 void agent_totals_wanted(struct agent *a);
 
+/** The row of that id was destroyed: what it counted is forgotten. */
+void agent_forget_totals(struct agent *a, uint64_t id);
+
+/** The clock of totals: seconds since boot. */
+int64_t agent_now_s(const struct agent *a);
+
 /**
  * One question, to be forgotten by agent_forget_question when the asker goes first. Caller's memory,
  * out of the list when its callback runs.

@@ -21,6 +21,7 @@
 #include "ipspd/agent.h"
 #include "ipspd/options.h"
 #include "ipspd/start.h"
+#include "ipspd/watch.h"
 #include "mibs/persist.h"
 #include "policy/connection.h"
 
@@ -180,6 +181,7 @@ struct agent {
 	struct mib_source system_source;
 	struct mib_source drop_source;
 	struct pol_status *pol_status;
+	struct watch *watch;
 	struct ax_subagent *subagent;
 	bool snmp_was_open;
 	struct event *snmp_check;

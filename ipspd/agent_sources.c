@@ -78,6 +78,12 @@ static enum mib_err read_drop(void *arg, const struct mib_column *col, const uin
 		*out = mib_value_octets(text, strlen(text));
 		return MIB_OK;
 	}
+	if (col->pos == MIB_C_ipspdDropReason) {
+		const char *key = io_reason_key(index[0]);
+
+		*out = mib_value_octets(key, strlen(key));
+		return MIB_OK;
+	}
 	if (col->pos == MIB_C_ipspdDropPackets) {
 		agent_totals_wanted(a);
 		*out = mib_value_counter64(totals_drops(a->counting.totals, index[0]));

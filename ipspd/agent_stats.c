@@ -30,7 +30,7 @@ static int64_t clock_ms(clockid_t clock)
 
 static int64_t now_s(void)
 {
-	return clock_ms(CLOCK_REALTIME) / 1000;
+	return clock_ms(CLOCK_BOOTTIME) / 1000;
 }
 
 /* ---- asking ---- */
@@ -283,6 +283,17 @@ void stats_engine_down(struct agent *a)
 const struct totals *agent_totals(const struct agent *a)
 {
 	return a->counting.totals;
+}
+
+void agent_forget_totals(struct agent *a, uint64_t id)
+{
+	totals_forget(a->counting.totals, id);
+}
+
+int64_t agent_now_s(const struct agent *a)
+{
+	(void)a;
+	return now_s();
 }
 
 void agent_totals_wanted(struct agent *a)

@@ -29,7 +29,7 @@ struct totals_count {
 	uint64_t packets;
 	uint64_t bytes;
 	uint64_t kernel_packets;	/* of packets: those the guard decided */
-	int64_t last_s;			/* when that was noticed, seconds since 1970; 0: never */
+	int64_t last_s;			/* when that was noticed; 0: never */
 };
 
 /** An SA, named by its row's id. */
@@ -38,7 +38,7 @@ struct totals_sa {
 	struct wire_sa_stats now;	/* as last reported; zeros before */
 	uint64_t packets, bytes;
 	uint64_t auth_errors, replay_errors, other_errors;
-	int64_t last_s;			/* its last packet, seconds since 1970; 0: never */
+	int64_t last_s;			/* its last packet; 0: never */
 };
 
 /** What an engine reports at one moment. */
@@ -57,7 +57,7 @@ void totals_free(struct totals *t);
 
 /**
  * Takes a whole report of the engine that runs now.
- * @param now_s  seconds since 1970
+ * @param now_s  seconds by a clock that never goes back, more than 0
  * @return false: no memory, or too many of them; nothing was taken, the next report makes up for it
  */
 bool totals_take(struct totals *t, const struct totals_report *r, int64_t now_s);

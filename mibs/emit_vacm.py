@@ -25,7 +25,10 @@ OPEN = frozenset("""
     ipiaIpsecActName ipiaIpsecActParametersName ipiaIpsecActProposalsName
     ipiaSaNegParamName ipiaIpsecPropName ipiaIpsecPropTransformsName
     ipiaIpsecTranName ipiaIpsecTranTransformName
-    ipspdVersion ipspdRuleReason ipspdPreActReason ipspdDropName
+    ipspdVersion ipspdRuleReason ipspdPreActReason ipspdDropName ipspdDropReason
+    ipspdSpdRuleName ipspdSpdGroup ipspdSpdSa ipspdSpdListGroup
+    ipspdSaAction ipspdSaReason ipspdSaCipher ipspdSaIntegrity
+    ipspdIkeSaCipher ipspdIkeSaIntegrity ipspdIkeSaPrf
     ipspdOperationText
     ipspdConnAction ipspdConnIkeAction ipspdConnReason ipspdConnRules ipspdConnIkeVersion
     ipspdConnIkeAlgorithms ipspdConnSaAlgorithms ipspdConnPfs ipspdConnLifetimes ipspdConnOptions

@@ -1,6 +1,7 @@
 /* policy/status.c - observed columns about rules, actions and closures: see status.h. */
 #include "policy/status.h"
 
+#include <bsd/sys/tree.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,28 +18,48 @@ enum { CLOSURE_POLICY = 1, CLOSURE_CLOSED = 2 };
 
 /* An SA that is not in force, or a rule whose actions fail for that. */
 struct refusal {
+	RB_ENTRY(refusal) link;
 	uint64_t id;
 	char reason[REASON_MAX];
 };
 
+RB_HEAD(pol_refusals, refusal);
+
 struct pol_status {
 	struct mib_store *store;
 	const struct pol_generation *generation;
-	struct refusal *refused;
-	size_t n_refused;
-	size_t cap_refused;
+	const struct pol_observer *observer;
+	struct pol_refusals refused;	/* by id */
 	struct mib_source rules;
 	struct mib_source actions;
 	struct mib_source closures;
 	char text[POL_STATUS_TEXT];	/* what the last read borrows */
 };
 
-static const struct refusal *refusal_of(const struct pol_status *st, uint64_t id)
+static int refusal_cmp(const struct refusal *a, const struct refusal *b)
 {
-	for (size_t i = 0; id != 0 && i < st->n_refused; i++)
-		if (st->refused[i].id == id)
-			return &st->refused[i];
-	return NULL;
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+RB_PROTOTYPE(pol_refusals, refusal, link, refusal_cmp)
+RB_GENERATE(pol_refusals, refusal, link, refusal_cmp)
+
+static struct refusal *refusal_of(const struct pol_status *st, uint64_t id)
+{
+	struct refusal key = { .id = id };
+
+	/* The tree macros know no const. */
+	return RB_FIND(pol_refusals, &((struct pol_status *)(uintptr_t)st)->refused, &key);
+}
+
+static void forget_refusals(struct pol_status *st)
+{
+	struct refusal *r;
+
+	while ((r = RB_ROOT(&st->refused))) {
+		RB_REMOVE(pol_refusals, &st->refused, r);
+		free(r);
+	}
 }
 
 bool pol_status_in_force(const struct pol_status *st, const struct mib_row *r,
@@ -120,7 +141,12 @@ static enum mib_err row_read(void *arg, const struct mib_column *col, const stru
 static enum mib_err rule_read(void *arg, const struct mib_column *col, const uint32_t *index,
 			      size_t len, struct mib_value *out)
 {
-	return row_read(arg, col, &mib_t_spdRuleDefinitionTable, index, len, out);
+	const struct pol_status *st = arg;
+
+	if (col->pos == MIB_C_ipspdRuleInForce || col->pos == MIB_C_ipspdRuleReason)
+		return row_read(arg, col, &mib_t_spdRuleDefinitionTable, index, len, out);
+	return st->observer ? st->observer->rule(st->observer->arg, col, index, len, out) :
+			      MIB_NO_SUCH_INSTANCE;
 }
 
 static enum mib_err action_read(void *arg, const struct mib_column *col, const uint32_t *index,
@@ -153,6 +179,7 @@ enum mib_err pol_status_new(struct mib_store *s, struct pol_status **out)
 	if (!st)
 		return MIB_RESOURCE_UNAVAILABLE;
 	st->store = s;
+	RB_INIT(&st->refused);
 	st->rules = (struct mib_source){ .table = &mib_t_ipspdRuleTable, .read = rule_read,
 					 .arg = st };
 	st->actions = (struct mib_source){ .table = &mib_t_ipspdPreActTable, .read = action_read,
@@ -176,35 +203,27 @@ void pol_status_free(struct pol_status *st)
 {
 	if (!st)
 		return;
-	free(st->refused);
+	forget_refusals(st);
 	free(st);
 }
 
 void pol_status_set_generation(struct pol_status *st, const struct pol_generation *g)
 {
 	st->generation = g;
-	st->n_refused = 0;
+	forget_refusals(st);
 }
 
 static bool note(struct pol_status *st, uint64_t id, const char *reason)
 {
-	struct refusal *r = NULL;
+	struct refusal *r = refusal_of(st, id);
 
-	for (size_t i = 0; i < st->n_refused; i++)
-		if (st->refused[i].id == id)
-			r = &st->refused[i];
-	if (!r && st->n_refused == st->cap_refused) {
-		size_t cap = st->cap_refused ? st->cap_refused * 2 : 8;
-		struct refusal *v = reallocarray(st->refused, cap, sizeof(*v));
-
-		if (!v)
+	if (!r) {
+		r = calloc(1, sizeof(*r));
+		if (!r)
 			return false;
-		st->refused = v;
-		st->cap_refused = cap;
+		r->id = id;
+		RB_INSERT(pol_refusals, &st->refused, r);
 	}
-	if (!r)
-		r = &st->refused[st->n_refused++];
-	r->id = id;
 	snprintf(r->reason, sizeof(r->reason), "%s", reason);
 	return true;
 }
@@ -254,4 +273,9 @@ enum mib_err pol_status_refused(struct pol_status *st, uint64_t sa_id, const cha
 	for (size_t i = 0; ok && g && i < g->n_lists; i++)
 		ok = note_programs(st, &g->lists[i], sa_id);
 	return ok ? MIB_OK : MIB_RESOURCE_UNAVAILABLE;
+}
+
+void pol_status_observe(struct pol_status *st, const struct pol_observer *o)
+{
+	st->observer = o;
 }

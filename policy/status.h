@@ -33,6 +33,17 @@ void pol_status_set_generation(struct pol_status *st, const struct pol_generatio
 MIB_MUST_CHECK enum mib_err pol_status_refused(struct pol_status *st, uint64_t sa_id,
 					       const char *reason);
 
+/** Who knows what rules have done. */
+struct pol_observer {
+	/** A column of ipspdRuleTable that is not about being in force: a mib_source's read. */
+	enum mib_err (*rule)(void *arg, const struct mib_column *col, const uint32_t *index,
+			     size_t len, struct mib_value *out);
+	void *arg;
+};
+
+/** @param o  borrowed for life; NULL: nobody */
+void pol_status_observe(struct pol_status *st, const struct pol_observer *o);
+
 #define POL_STATUS_TEXT 256
 
 /**

@@ -32,6 +32,7 @@ void fake_agent_init(struct agent *a)
 	must(pol_bind(a->store) == MIB_OK);
 	a->totals = totals_new();
 	must(a->totals != NULL);
+	must(pol_status_new(a->store, &a->status) == MIB_OK);
 }
 
 void fake_agent_set_policy(struct agent *a, uint32_t ifindex, enum ipsp_dir dir,
@@ -62,6 +63,7 @@ void fake_agent_fini(struct agent *a)
 	must(!a->watchers && !a->listeners && !a->questions);
 	pol_generation_free(a->policy);
 	mib_store_free(a->store);
+	pol_status_free(a->status);
 	totals_free(a->totals);
 	event_base_free(a->base);
 }
@@ -170,6 +172,26 @@ void agent_forget_event_listener(struct agent *a, struct agent_event_listener *l
 			return;
 		}
 	}
+}
+
+const struct pol_status *agent_status(const struct agent *a)
+{
+	return a->status;
+}
+
+void agent_totals_wanted(struct agent *a)
+{
+	a->wanted++;
+}
+
+void agent_forget_totals(struct agent *a, uint64_t id)
+{
+	totals_forget(a->totals, id);
+}
+
+int64_t agent_now_s(const struct agent *a)
+{
+	return a->now_s;
 }
 
 const struct totals *agent_totals(const struct agent *a)

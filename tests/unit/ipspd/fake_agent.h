@@ -9,6 +9,9 @@ struct agent {
 	struct mib_store *store;
 	struct pol_generation *policy;
 	struct totals *totals;
+	struct pol_status *status;
+	int64_t now_s;			/* its clock, as the test says */
+	size_t wanted;			/* how often totals were */
 	enum agent_engine_state engine;
 	uint64_t applied;
 	uint64_t in_engine;		/* of the engine that runs now */

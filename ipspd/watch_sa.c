@@ -1,0 +1,253 @@
+/*
+ * ipspd/watch_sa.c - ipspdSaTable: one row for each action with manual keys, whether or not it has its SA.
+ *
+ * The index is the action's (name, direction) and a number behind it, which is 1.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ipspd/watch_int.h"
+#include "ipspd/words.h"
+#include "mibs/schema_gen.h"
+#include "policy/ids.h"
+#include "policy/sa.h"
+
+enum { PROTOCOL_ESP = 1, PROTOCOL_AH = 2 };
+enum { MODE_TUNNEL = 1, MODE_TRANSPORT = 2 };
+enum { INET_UNKNOWN = 0, INET_IPV4 = 1, INET_IPV6 = 2 };
+
+#define ONLY 1		/* the number of an SA with manual keys */
+#define KBYTE 1024
+
+/* ---- rows ---- */
+
+static const struct mib_view *view(const struct watch *w)
+{
+	return mib_store_view(agent_store(w->agent));
+}
+
+/* How much of an index names the action: the name with its length, and a direction. */
+static size_t action_len(const uint32_t *index, size_t len)
+{
+	return len > 0 && index[0] < MIB_OID_MAX - 2 ? index[0] + 2 : MIB_OID_MAX;
+}
+
+static const struct mib_row *row_at(const struct watch *w, const uint32_t *index, size_t len)
+{
+	size_t part = action_len(index, len);
+
+	return len >= part ? mib_view_row(view(w), &mib_t_ipsaSaPreconfiguredActionTable, index,
+					  part) : NULL;
+}
+
+static bool next_sa(void *arg, const struct mib_oid *after, struct mib_oid *out)
+{
+	static const uint32_t only[] = { ONLY };
+	const struct watch *w = (const struct watch *)arg;
+	const struct mib_row *r = after ? row_at(w, after->ids, after->len) : NULL;
+
+	/* Of the action that `after` begins with, the number may still be to come. */
+	if (r && after->len > action_len(after->ids, after->len) &&
+	    after->ids[action_len(after->ids, after->len)] >= ONLY)
+		r = NULL;
+	if (!r)
+		r = mib_view_next(view(w), &mib_t_ipsaSaPreconfiguredActionTable, NULL, after);
+	if (!r)
+		return false;
+	mib_row_index_copy(r, out);
+	return mib_oid_append(out, only, 1);
+}
+
+/* ---- state ---- */
+
+enum watch_sa_state watch_sa_state(struct agent *a, const struct mib_row *r, uint64_t *id,
+				   char why[POL_STATUS_TEXT])
+{
+	const struct mib_table *t = mib_row_table(r);
+	const struct pol_generation *g = agent_policy(a);
+	const struct pol_origin *origin;
+	const struct totals_sa *sa;
+	size_t len;
+	const uint32_t *index = mib_row_index(r, &len);
+
+	origin = g ? pol_origin_of(g, t, index, len) : NULL;
+	*id = origin ? origin->id : pol_id_of_row(t, index, len, 0);
+	sa = totals_sa(agent_totals(a), *id);
+	if (!pol_status_in_force(agent_status(a), r, why))
+		return sa->is_there && sa->now.state == WATCH_SA_DEAD - 1 ? WATCH_SA_DEAD :
+									     WATCH_SA_DOWN;
+	if (agent_engine_state(a) == AGENT_ENGINE_DOWN) {
+		snprintf(why, POL_STATUS_TEXT, "waits for the engine, which is started again");
+		return WATCH_SA_DOWN;
+	}
+	if (!sa->is_there) {
+		snprintf(why, POL_STATUS_TEXT, "waits to come into force");
+		return WATCH_SA_DOWN;
+	}
+	/* The message counts its states from 1, ours have "down" before them. */
+	return (enum watch_sa_state)(sa->now.state + 1);
+}
+
+/* ---- columns ---- */
+
+/* Those that engines have filled, since ever. */
+static enum mib_err read_total(struct watch *w, const struct mib_column *col,
+			       const struct totals_sa *sa, struct mib_value *out)
+{
+	switch (col->pos) {
+	case MIB_C_ipspdSaPackets:
+		*out = mib_value_counter64(sa->packets);
+		return MIB_OK;
+	case MIB_C_ipspdSaBytes:
+		*out = mib_value_counter64(sa->bytes);
+		return MIB_OK;
+	case MIB_C_ipspdSaIcvErrors:
+		*out = mib_value_counter64(sa->auth_errors);
+		return MIB_OK;
+	case MIB_C_ipspdSaReplays:
+		*out = mib_value_counter64(sa->replay_errors);
+		return MIB_OK;
+	case MIB_C_ipspdSaOtherErrors:
+		*out = mib_value_counter64(sa->other_errors);
+		return MIB_OK;
+	case MIB_C_ipspdSaIdle:
+		return watch_idle(w, sa->last_s, out);
+	default:
+		return MIB_NO_SUCH_INSTANCE;
+	}
+}
+
+/* Those of the SA that is there now. */
+static enum mib_err read_now(struct watch *w, const struct mib_column *col,
+			     const struct totals_sa *sa, struct mib_value *out)
+{
+	switch (col->pos) {
+	case MIB_C_ipspdSaSequence:
+		*out = mib_value_counter64(sa->now.seq);
+		break;
+	case MIB_C_ipspdSaAge:
+		*out = watch_gauge(sa->now.age_s);
+		break;
+	case MIB_C_ipspdSaUsedKbytes:
+		*out = watch_gauge(sa->now.bytes / KBYTE);
+		break;
+	default:
+		return read_total(w, col, sa, out);
+	}
+	return sa->is_there ? MIB_OK : MIB_NO_SUCH_INSTANCE;
+}
+
+static struct mib_value address_type(const struct ipsp_addr *a)
+{
+	return mib_value_integer(a->family == 4 ? INET_IPV4 : a->family == 6 ? INET_IPV6 :
+									       INET_UNKNOWN);
+}
+
+static struct mib_value address(struct watch *w, const struct ipsp_addr *a)
+{
+	size_t len = a->family ? ipsp_addr_size(a->family) : 0;
+
+	memcpy(w->text, a->octets, len);
+	return mib_value_octets(w->text, len);
+}
+
+static enum mib_err read_ends(struct watch *w, const struct mib_column *col,
+			      const struct ipsp_sa_config *cfg, const struct totals_sa *sa,
+			      struct mib_value *out)
+{
+	switch (col->pos) {
+	case MIB_C_ipspdSaLocalType:
+		*out = address_type(&cfg->local);
+		return MIB_OK;
+	case MIB_C_ipspdSaLocal:
+		*out = address(w, &cfg->local);
+		return MIB_OK;
+	case MIB_C_ipspdSaRemoteType:
+		*out = address_type(&cfg->remote);
+		return MIB_OK;
+	case MIB_C_ipspdSaRemote:
+		*out = address(w, &cfg->remote);
+		return MIB_OK;
+	default:
+		return read_now(w, col, sa, out);
+	}
+}
+
+static enum mib_err read_config(struct watch *w, const struct mib_column *col,
+				const struct ipsp_sa_config *cfg, const struct totals_sa *sa,
+				struct mib_value *out)
+{
+	switch (col->pos) {
+	case MIB_C_ipspdSaProtocol:
+		*out = mib_value_integer(cfg->proto == IPSP_PROTO_AH ? PROTOCOL_AH : PROTOCOL_ESP);
+		return MIB_OK;
+	case MIB_C_ipspdSaMode:
+		*out = mib_value_integer(cfg->mode == IPSP_MODE_TUNNEL ? MODE_TUNNEL :
+									 MODE_TRANSPORT);
+		return MIB_OK;
+	case MIB_C_ipspdSaSpi:
+		*out = mib_value_unsigned(cfg->spi);
+		return MIB_OK;
+	case MIB_C_ipspdSaCipher:
+		*out = watch_text(w, words_cipher(cfg));
+		return MIB_OK;
+	case MIB_C_ipspdSaCipherBits:
+		*out = mib_value_unsigned(cfg->encr_key_bits);
+		return MIB_OK;
+	case MIB_C_ipspdSaIntegrity:
+		*out = watch_text(w, words_integrity(cfg));
+		return MIB_OK;
+	case MIB_C_ipspdSaEsn:
+		*out = watch_truth(cfg->esn);
+		return MIB_OK;
+	case MIB_C_ipspdSaWindow:
+		*out = watch_gauge(cfg->replay ? cfg->replay_window_pkts : 0);
+		return MIB_OK;
+	case MIB_C_ipspdSaLifeSeconds:
+		*out = watch_gauge(cfg->life_s);
+		return MIB_OK;
+	case MIB_C_ipspdSaLifeKbytes:
+		*out = watch_gauge(cfg->life_bytes / KBYTE);
+		return MIB_OK;
+	default:
+		return read_ends(w, col, cfg, sa, out);
+	}
+}
+
+static enum mib_err read_sa(void *arg, const struct mib_column *col, const uint32_t *index,
+			    size_t len, struct mib_value *out)
+{
+	struct watch *w = (struct watch *)arg;
+	const struct mib_row *r = row_at(w, index, len);
+	const struct pol_generation *g = agent_policy(w->agent);
+	const struct pol_sa *made;
+	const struct totals_sa *sa;
+	enum watch_sa_state state;
+	char why[POL_STATUS_TEXT];
+	uint64_t id;
+
+	if (!r || len != action_len(index, len) + 1 || index[len - 1] != ONLY)
+		return MIB_NO_SUCH_INSTANCE;
+	agent_totals_wanted(w->agent);
+	state = watch_sa_state(w->agent, r, &id, why);
+	if (col->pos == MIB_C_ipspdSaState) {
+		*out = mib_value_integer(state);
+		return MIB_OK;
+	}
+	if (col->pos == MIB_C_ipspdSaReason) {
+		*out = watch_text(w, why);
+		return MIB_OK;
+	}
+	made = g ? pol_sa_find(g, id) : NULL;
+	sa = totals_sa(agent_totals(w->agent), id);
+	return made ? read_config(w, col, &made->config, sa, out) : read_total(w, col, sa, out);
+}
+
+size_t watch_sa_sources(struct watch *w, struct mib_source *to)
+{
+	to[0] = (struct mib_source){ .table = &mib_t_ipspdSaTable, .next = next_sa,
+				     .read = read_sa, .arg = w };
+	return 1;
+}

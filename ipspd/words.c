@@ -1,0 +1,109 @@
+/* ipspd/words.c - selectors and algorithms in words: see words.h. */
+#include "config.h"
+
+#include "ipspd/words.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The prefix length when lo..hi is a prefix, or -1. */
+static int prefix_length(const struct ipsp_addr *lo, const struct ipsp_addr *hi)
+{
+	size_t bits = ipsp_addr_size(lo->family) * 8;
+
+	for (size_t len = 0; len <= bits; len++) {
+		struct ipsp_addr first, last;
+
+		if (ipsp_addr_prefix(lo, (unsigned)len, &first, &last) == IPSP_OK &&
+		    ipsp_addr_cmp(&first, lo) == 0 && ipsp_addr_cmp(&last, hi) == 0)
+			return (int)len;
+	}
+	return -1;
+}
+
+static void print_addresses(const struct ipsp_addr *lo, const struct ipsp_addr *hi, char *buf,
+			    size_t size)
+{
+	char a[IPSP_ADDR_TEXT], b[IPSP_ADDR_TEXT];
+	int len = prefix_length(lo, hi);
+
+	if (len >= 0)
+		snprintf(buf, size, "%s/%d", ipsp_addr_print(lo, a), len);
+	else
+		snprintf(buf, size, "%s-%s", ipsp_addr_print(lo, a), ipsp_addr_print(hi, b));
+}
+
+/* Appends " name lo-hi" unless the interval is the whole of 0..max. */
+static void print_interval(const char *name, uint32_t lo, uint32_t hi, uint32_t max, char *buf,
+			   size_t size)
+{
+	size_t len = strlen(buf);
+
+	if (lo == 0 && hi == max)
+		return;
+	if (lo == hi && lo == IPSP_PORT_NONE)
+		snprintf(buf + len, size - len, " %s none", name);
+	else if (lo == hi)
+		snprintf(buf + len, size - len, " %s %u", name, lo);
+	else
+		snprintf(buf + len, size - len, " %s %u-%u", name, lo, hi);
+}
+
+const char *words_selector(const struct ipsp_selector *s, char buf[WORDS_SELECTOR])
+{
+	char src[2 * IPSP_ADDR_TEXT + 8], dst[2 * IPSP_ADDR_TEXT + 8];
+
+	print_addresses(&s->src_lo, &s->src_hi, src, sizeof(src));
+	print_addresses(&s->dst_lo, &s->dst_hi, dst, sizeof(dst));
+	snprintf(buf, WORDS_SELECTOR, "%s -> %s", src, dst);
+	print_interval("proto", s->proto_lo, s->proto_hi, UINT8_MAX, buf, WORDS_SELECTOR);
+	print_interval("sport", s->sport_lo, s->sport_hi, IPSP_PORT_NONE, buf, WORDS_SELECTOR);
+	print_interval("dport", s->dport_lo, s->dport_hi, IPSP_PORT_NONE, buf, WORDS_SELECTOR);
+	print_interval("dscp", s->dscp_lo, s->dscp_hi, IPSP_DSCP_MAX, buf, WORDS_SELECTOR);
+	print_interval("flow", s->flow_lo, s->flow_hi, IPSP_FLOW_MAX, buf, WORDS_SELECTOR);
+	return buf;
+}
+
+const char *words_cipher(const struct ipsp_sa_config *sa)
+{
+	switch (sa->encr) {
+	case IPSP_ENCR_NULL:
+		return "null";
+	case IPSP_ENCR_AES_CBC:
+		return "aes-cbc";
+	case IPSP_ENCR_AES_CTR:
+		return "aes-ctr";
+	case IPSP_ENCR_AES_CCM_8:
+		return "aes-ccm-8";
+	case IPSP_ENCR_AES_CCM_12:
+		return "aes-ccm-12";
+	case IPSP_ENCR_AES_CCM_16:
+		return "aes-ccm-16";
+	case IPSP_ENCR_AES_GCM_8:
+		return "aes-gcm-8";
+	case IPSP_ENCR_AES_GCM_12:
+		return "aes-gcm-12";
+	case IPSP_ENCR_AES_GCM_16:
+		return "aes-gcm-16";
+	default:
+		return "unknown";
+	}
+}
+
+const char *words_integrity(const struct ipsp_sa_config *sa)
+{
+	switch (sa->integ) {
+	case IPSP_INTEG_NONE:
+		return "none";
+	case IPSP_INTEG_HMAC_SHA1_96:
+		return "hmac-sha1-96";
+	case IPSP_INTEG_HMAC_SHA2_256_128:
+		return "hmac-sha2-256-128";
+	case IPSP_INTEG_HMAC_SHA2_384_192:
+		return "hmac-sha2-384-192";
+	case IPSP_INTEG_HMAC_SHA2_512_256:
+		return "hmac-sha2-512-256";
+	default:
+		return "unknown";
+	}
+}
