@@ -25,7 +25,7 @@
 
 #include "tests/bench/bench.h"
 
-#define SLICES 9u
+#define SLICES 15u
 #define FILL_ROWS 24u		/* rows a SET while filling */
 #define REPETITIONS 50		/* of a GETBULK */
 #define ANSWER_MS 20000
@@ -301,7 +301,7 @@ struct what {
 };
 
 static const struct what whats[] = {
-	{ "get", "per_s", "GET/s", "get", get, 400, false, false },
+	{ "get", "per_s", "GET/s", "get", get, 300, false, false },
 	{ "bulkwalk", "varbinds_per_s", "varbind/s", "bulk", bulk, 20, false, false },
 	{ "create.volatile", "per_s", "SET/s", "set", create_volatile, 200, true, false },
 	{ "create.nonvolatile", "per_s", "SET/s", NULL, create_durable, 50, true, true },
@@ -312,11 +312,11 @@ static const struct what whats[] = {
 /** Of one slice: seconds a unit of work. */
 struct slice {
 	double wall[2];
+	double cpu[2];
 	double sync;
 };
 
-static void run_slice(struct bench *b, const struct what *w, uint32_t n, struct slice *out,
-		      double cpu[2])
+static void run_slice(struct bench *b, const struct what *w, uint32_t n, struct slice *out)
 {
 	for (size_t i = 0; i < 2; i++) {
 		struct side *s = &b->sides[i];
@@ -325,7 +325,7 @@ static void run_slice(struct bench *b, const struct what *w, uint32_t n, struct 
 		const uint32_t done = w->run(b, s, n);
 
 		out->wall[i] = (bench_wall_s() - from) / done;
-		cpu[i] += (cpu_s(s) - cpu_from) / done;
+		out->cpu[i] = (cpu_s(s) - cpu_from) / done;
 		if (w->makes_rows)
 			drain(s, rows);
 	}
@@ -351,6 +351,9 @@ static double rate_ours(const struct slice *s) { return 1 / s->wall[0]; }
 static double rate_reference(const struct slice *s) { return 1 / s->wall[1]; }
 static double rate_sync(const struct slice *s) { return 1 / s->sync; }
 static double vs_reference(const struct slice *s) { return s->wall[1] / s->wall[0]; }
+static double cpu_ours(const struct slice *s) { return s->cpu[0]; }
+static double cpu_reference(const struct slice *s) { return s->cpu[1]; }
+static double cpu_vs_reference(const struct slice *s) { return s->cpu[0] / s->cpu[1]; }
 static double vs_reference_and_sync(const struct slice *s)
 {
 	return s->wall[0] / (s->wall[1] + s->sync);
@@ -362,10 +365,9 @@ static void measure(struct bench *b, const struct what *w, const char *scale, do
 	const size_t n = bench_is_quick() ? 1 : SLICES;
 	const uint32_t requests = bench_is_quick() ? 3 : w->n;
 	struct slice slices[SLICES];
-	double cpu[2] = { 0, 0 };
 
 	for (size_t i = 0; i < n; i++)
-		run_slice(b, w, requests, &slices[i], cpu);
+		run_slice(b, w, requests, &slices[i]);
 	bench_line(median_of(slices, n, rate_ours), w->unit, "snmp.%s.%s.%s", w->name, w->per_s,
 		   scale);
 	bench_line(median_of(slices, n, rate_reference), w->unit, "snmp.%s.tdata_%s.%s", w->name,
@@ -379,12 +381,14 @@ static void measure(struct bench *b, const struct what *w, const char *scale, do
 		bench_line(median_of(slices, n, vs_reference), "ratio", "snmp.%s.vs_tdata.%s",
 			   w->name, scale);
 	}
-	*cpu_us = cpu[0] / (double)n * 1e6;
+	*cpu_us = median_of(slices, n, cpu_ours) * 1e6;
 	if (w->cpu == NULL)
 		return;
 	bench_line(*cpu_us, "us", "snmp.cpu_us.%s.%s", w->cpu, scale);
-	bench_line(cpu[1] / (double)n * 1e6, "us", "snmp.cpu_us.%s.tdata.%s", w->cpu, scale);
-	bench_line(cpu[0] / cpu[1], "ratio", "snmp.cpu_us.%s.vs_tdata.%s", w->cpu, scale);
+	bench_line(median_of(slices, n, cpu_reference) * 1e6, "us", "snmp.cpu_us.%s.tdata.%s",
+		   w->cpu, scale);
+	bench_line(median_of(slices, n, cpu_vs_reference), "ratio", "snmp.cpu_us.%s.vs_tdata.%s",
+		   w->cpu, scale);
 }
 
 /* ---- who takes part ---- */
