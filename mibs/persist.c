@@ -53,6 +53,11 @@ struct row_write {
 	const uint32_t *index;
 	size_t index_len;
 	struct db_oid key;
+	struct {
+		const struct db_column *column;
+		struct mib_value value;		/* borrows from the row */
+	} cells[DB_CELLS_MAX];
+	size_t n_cells;
 };
 
 static bool row_is_kept(const struct mib_row *r, const struct mib_table *t)
@@ -83,17 +88,16 @@ static bool row_value(const struct mib_row *r, const struct mib_column *col, str
 	return true;
 }
 
+/** The octets are borrowed until the statement has run. */
 static int bind_octets(sqlite3_stmt *st, int pos, const uint8_t *data, size_t len)
 {
 	/* SQLite takes a null pointer as NULL, which is no value at all. */
-	return sqlite3_bind_blob64(st, pos, len ? data : (const uint8_t *)"", len,
-				   SQLITE_TRANSIENT);
+	return sqlite3_bind_blob64(st, pos, len ? data : (const uint8_t *)"", len, SQLITE_STATIC);
 }
 
-static int bind_value(sqlite3_stmt *st, int pos, const struct mib_value *v)
+/** @param oid  where an OID's octets stand until the statement has run */
+static int bind_value(sqlite3_stmt *st, int pos, const struct mib_value *v, struct db_oid *oid)
 {
-	struct db_oid oid;
-
 	switch (v->syntax) {
 	case MIB_SYN_INTEGER:
 	case MIB_SYN_UNSIGNED:
@@ -106,9 +110,9 @@ static int bind_value(sqlite3_stmt *st, int pos, const struct mib_value *v)
 	case MIB_SYN_BITS:
 		return bind_octets(st, pos, v->octets.data, v->octets.len);
 	case MIB_SYN_OID:
-		if (!oid_to_octets(v->oid.ids, v->oid.len, &oid))
+		if (!oid_to_octets(v->oid.ids, v->oid.len, oid))
 			return SQLITE_TOOBIG;
-		return bind_octets(st, pos, oid.octets, (size_t)oid.len);
+		return bind_octets(st, pos, oid->octets, (size_t)oid->len);
 	}
 	return SQLITE_MISMATCH;
 }
@@ -138,27 +142,47 @@ static enum mib_err bind_sealed(const struct row_write *w, sqlite3_stmt *st, int
 
 static int bind_cell_key(const struct row_write *w, sqlite3_stmt *st)
 {
-	int rc = sqlite3_bind_int64(st, 1, w->table->id);
+	int rc = sqlite3_bind_int64(st, DB_CELLS_TBL, w->table->id);
 
-	return rc ? rc : sqlite3_bind_blob(st, 2, w->key.octets, w->key.len, SQLITE_STATIC);
+	return rc ? rc : sqlite3_bind_blob(st, DB_CELLS_IDX, w->key.octets, w->key.len,
+					   SQLITE_STATIC);
 }
 
-static enum mib_err cell_put(const struct row_write *w, const struct db_column *c,
-			     const struct mib_value *v, struct mib_diag *d)
+/** Binds the ith cell of a statement. @param oid  see bind_value */
+static enum mib_err cell_bind(const struct row_write *w, sqlite3_stmt *st, size_t i,
+			      struct db_oid *oid, struct mib_diag *d)
 {
-	sqlite3_stmt *st = w->db->stmts[DB_CELL_PUT];
-	bool is_secret = mib_row_is_secret(w->row, c->col);
+	const struct db_column *c = w->cells[i].column;
+	const struct mib_value *v = &w->cells[i].value;
+	const int at = DB_CELLS_FIRST + (int)i * DB_CELLS_EACH;
+	const bool is_secret = mib_row_is_secret(w->row, c->col);
+
+	if (sqlite3_bind_int64(st, at, c->id) || sqlite3_bind_int(st, at + 1, is_secret) ||
+	    (!is_secret && bind_value(st, at + 2, v, oid)))
+		return db_fail_sql(w->db, MIB_COMMIT_FAILED, d, "cannot write");
+	return is_secret ? bind_sealed(w, st, at + 2, c->col, v, d) : MIB_OK;
+}
+
+/** Writes the cells that were collected. */
+static enum mib_err cells_flush(struct row_write *w, struct mib_diag *d)
+{
+	struct db_oid oids[DB_CELLS_MAX];
 	enum mib_err err = MIB_OK;
 
-	if (bind_cell_key(w, st) || sqlite3_bind_int64(st, 3, c->id) ||
-	    sqlite3_bind_int(st, 4, is_secret))
-		return db_fail_sql(w->db, MIB_COMMIT_FAILED, d, "cannot write");
-	if (is_secret)
-		err = bind_sealed(w, st, 5, c->col, v, d);
-	else if (bind_value(st, 5, v))
+	if (w->n_cells == 0)
+		return MIB_OK;
+
+	sqlite3_stmt *st = w->db->cells_put[w->n_cells - 1];
+
+	if (bind_cell_key(w, st))
 		err = db_fail_sql(w->db, MIB_COMMIT_FAILED, d, "cannot write");
-	if (!err && db_run(st))
+	for (size_t i = 0; i < w->n_cells && !err; i++)
+		err = cell_bind(w, st, i, &oids[i], d);
+	if (err)
+		sqlite3_clear_bindings(st);
+	else if (db_run(st))
 		err = db_fail_sql(w->db, MIB_COMMIT_FAILED, d, "cannot write");
+	w->n_cells = 0;
 	return err;
 }
 
@@ -194,18 +218,20 @@ static enum mib_err change_write(struct mib_db *db, const struct mib_change *c, 
 	if (!row_is_kept(c->after, db_base_table(c->table)))
 		return row_drop(&w, d);
 	/* Values that a load left out are not the new row's. */
-	if (!was_kept)
+	if (!was_kept && db->has_strays)
 		err = row_drop(&w, d);
 	for (size_t i = 0; i < w.table->n_columns && !err; i++) {
 		const struct db_column *col = &w.table->columns[i];
-		struct mib_value v;
 
-		if (row_value(c->after, col->col, &v))
-			err = cell_put(&w, col, &v, d);
-		else if (was_kept)
-			err = cell_drop(&w, col, d);
+		w.cells[w.n_cells].column = col;
+		if (!row_value(c->after, col->col, &w.cells[w.n_cells].value)) {
+			if (was_kept)
+				err = cell_drop(&w, col, d);
+		} else if (++w.n_cells == DB_CELLS_MAX) {
+			err = cells_flush(&w, d);
+		}
 	}
-	return err;
+	return err ? err : cells_flush(&w, d);
 }
 
 /** struct mib_journal's write. */
@@ -247,6 +273,7 @@ struct load {
 	void (*report)(void *arg, const struct mib_diag *d);
 	void *arg;
 	bool found_unknown;
+	bool left_out;		/* some cell has not become a row's */
 };
 
 /* Columns of load_text. */
@@ -301,7 +328,7 @@ static bool load_value(const struct load *l, const struct mib_column *col, struc
 }
 
 /** Only running out of memory ends a load; what does not fit is left out and reported. */
-static enum mib_err load_cell(const struct load *l, const struct mib_column *col,
+static enum mib_err load_cell(struct load *l, const struct mib_column *col,
 			      const struct mib_oid *index)
 {
 	struct mib_secret secret = { NULL, 0 };
@@ -331,6 +358,9 @@ static enum mib_err load_cell(const struct load *l, const struct mib_column *col
 	else if (mib_store_load_lost(l->store, col, index->ids, index->len, NULL) ==
 		 MIB_RESOURCE_UNAVAILABLE)
 		err = MIB_RESOURCE_UNAVAILABLE;
+	/* A destroyed row may have lost its last pointer, and goes. */
+	if (err || (col->tc == MIB_TC_ROW_STATUS && v.number == MIB_RS_DESTROY))
+		l->left_out = true;
 	mib_secret_fini(&secret);
 	if (!err)
 		return MIB_OK;
@@ -355,13 +385,14 @@ static enum mib_err load_cells(struct load *l, struct mib_diag *d)
 			t ? db_column_by_id(t, sqlite3_column_int64(l->st, LOAD_COL)) : NULL;
 
 		if (!col) {
-			l->found_unknown = true;
+			l->found_unknown = l->left_out = true;
 			continue;
 		}
 		if (!oid_from_octets(sqlite3_column_blob(l->st, LOAD_IDX),
 				     (size_t)sqlite3_column_bytes(l->st, LOAD_IDX), &index)) {
 			struct mib_diag note;
 
+			l->left_out = true;
 			mib_diag_set(&note, col, NULL, 0, "a row of %s has no index; left out",
 				     l->db->path);
 			load_report(l, &note);
@@ -431,5 +462,7 @@ enum mib_err mib_db_load(struct mib_db *db, struct mib_store *s,
 		err = db_modules_report(db, report, arg, d);
 	if (!err && mib_store_load_end(s, db->generation, db->on_disk, report, arg))
 		err = db_fail(db, MIB_RESOURCE_UNAVAILABLE, d, "out of memory while loading");
+	if (!err)
+		db->has_strays = l.left_out;
 	return err;
 }

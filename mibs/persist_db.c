@@ -50,7 +50,6 @@ static const char db_before_access[] =
 	"PRAGMA locking_mode = EXCLUSIVE;"
 	"PRAGMA trusted_schema = OFF;"
 	"PRAGMA cell_size_check = ON;"
-	"PRAGMA foreign_keys = ON;"
 	"PRAGMA mmap_size = 0;"
 	"PRAGMA temp_store = MEMORY;";
 
@@ -62,9 +61,6 @@ static const char *const db_stmt_text[DB_N_STMTS] = {
 	[DB_BEGIN] = "BEGIN IMMEDIATE",
 	[DB_COMMIT] = "COMMIT",
 	[DB_ROLLBACK] = "ROLLBACK",
-	[DB_CELL_PUT] = "INSERT INTO cell(tbl, idx, col, sealed, value) VALUES(?1, ?2, ?3, ?4, ?5)"
-			" ON CONFLICT(tbl, idx, col) DO UPDATE"
-			" SET sealed = excluded.sealed, value = excluded.value",
 	[DB_CELL_DROP] = "DELETE FROM cell WHERE tbl = ?1 AND idx = ?2 AND col = ?3",
 	[DB_ROW_DROP] = "DELETE FROM cell WHERE tbl = ?1 AND idx = ?2",
 	[DB_GENERATION_PUT] = "UPDATE meta SET value = ?1 WHERE key = 'generation'",
@@ -292,6 +288,10 @@ static void db_file_remove(const struct mib_db *db)
 
 static enum mib_err db_connect(struct mib_db *db, struct mib_diag *d)
 {
+	/* One thread uses it, and nobody asks what it allocates. Refused once it is in use: as well. */
+	(void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+
 	int rc = sqlite3_open_v2(db->path, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
 				 NULL);
 
@@ -476,15 +476,42 @@ static enum mib_err db_update(struct mib_db *db, bool is_empty, bool check_missi
 	return err;
 }
 
+/** @return SQLite's code */
+static int db_prepare_cells(struct mib_db *db, int n)
+{
+	sqlite3_str *text = sqlite3_str_new(db->sql);
+
+	sqlite3_str_appendall(text, "INSERT INTO cell(tbl, idx, col, sealed, value) VALUES");
+	for (int i = 0; i < n; i++) {
+		const int at = DB_CELLS_FIRST + i * DB_CELLS_EACH;
+
+		sqlite3_str_appendf(text, "%s(?%d, ?%d, ?%d, ?%d, ?%d)", i ? ", " : "",
+				    DB_CELLS_TBL, DB_CELLS_IDX, at, at + 1, at + 2);
+	}
+	sqlite3_str_appendall(text, " ON CONFLICT(tbl, idx, col) DO UPDATE"
+				    " SET sealed = excluded.sealed, value = excluded.value");
+
+	int rc = sqlite3_str_errcode(text);
+	char *sql = sqlite3_str_finish(text);
+
+	if (!rc)
+		rc = sqlite3_prepare_v3(db->sql, sql, -1, SQLITE_PREPARE_PERSISTENT,
+					&db->cells_put[n - 1], NULL);
+	sqlite3_free(sql);
+	return rc;
+}
+
 static enum mib_err db_prepare(struct mib_db *db, struct mib_diag *d)
 {
-	for (size_t i = 0; i < DB_N_STMTS; i++) {
-		if (sqlite3_prepare_v3(db->sql, db_stmt_text[i], -1, SQLITE_PREPARE_PERSISTENT,
-				       &db->stmts[i], NULL))
-			return db_fail_sql(db, MIB_RESOURCE_UNAVAILABLE, d,
-					   "cannot use the database");
-	}
-	return MIB_OK;
+	int rc = SQLITE_OK;
+
+	for (size_t i = 0; i < DB_N_STMTS && !rc; i++)
+		rc = sqlite3_prepare_v3(db->sql, db_stmt_text[i], -1, SQLITE_PREPARE_PERSISTENT,
+					&db->stmts[i], NULL);
+	for (int n = 1; n <= DB_CELLS_MAX && !rc; n++)
+		rc = db_prepare_cells(db, n);
+	return rc ? db_fail_sql(db, MIB_RESOURCE_UNAVAILABLE, d, "cannot use the database") :
+		    MIB_OK;
 }
 
 /** SQLite syncs the directory for its log only; a new database has to be in it for good too. */
@@ -513,6 +540,8 @@ static void db_free(struct mib_db *db)
 {
 	for (size_t i = 0; i < DB_N_STMTS; i++)
 		sqlite3_finalize(db->stmts[i]);
+	for (size_t i = 0; i < DB_CELLS_MAX; i++)
+		sqlite3_finalize(db->cells_put[i]);
 	sqlite3_close(db->sql);
 	db_names_fini(db);
 	free(db->path);
@@ -532,6 +561,7 @@ enum mib_err mib_db_open(const char *path, struct mib_seal *seal, struct mib_db 
 		return MIB_RESOURCE_UNAVAILABLE;
 	}
 	db->seal = seal;
+	db->has_strays = true;
 
 	enum mib_err err = db_file_prepare(db, &is_new, d);
 

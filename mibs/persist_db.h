@@ -24,7 +24,6 @@ enum db_stmt {
 	DB_BEGIN,
 	DB_COMMIT,
 	DB_ROLLBACK,
-	DB_CELL_PUT,
 	DB_CELL_DROP,
 	DB_ROW_DROP,
 	DB_GENERATION_PUT,
@@ -36,6 +35,12 @@ enum db_stmt {
 	DB_RESERVE_DROP,
 	DB_N_STMTS
 };
+
+/** One statement writes so many cells of a row: each statement costs as much as a cell. */
+#define DB_CELLS_MAX 8
+
+/* Its parameters: table, index, then three for each cell. */
+enum { DB_CELLS_TBL = 1, DB_CELLS_IDX, DB_CELLS_FIRST, DB_CELLS_EACH = 3 };
 
 /** A column whose values are kept, with its id here. */
 struct db_column {
@@ -56,12 +61,14 @@ struct mib_db {
 	struct mib_seal *seal;
 	sqlite3 *sql;
 	sqlite3_stmt *stmts[DB_N_STMTS];
+	sqlite3_stmt *cells_put[DB_CELLS_MAX];	/* of one cell, of two, .. */
 	struct mib_journal journal;
 	struct db_table *tables;	/* in the order of mib_tables, without augmenting ones */
 	size_t n_tables;
 	uint64_t generation;		/* the last one given */
 	uint64_t on_disk;		/* the last one that came with rows */
 	uint64_t reserved;		/* none above it was given without being written */
+	bool has_strays;		/* cells may be there that no row of memory has */
 	int wal_pages;
 	/*
 	 * A commit failed after its end may have reached the log. Memory says it did not happen;

@@ -93,6 +93,7 @@ struct mib_txn {
 	size_t varbinds;
 	size_t deriving;		/* varbind from which follows what is staged now */
 	struct mib_staged_tree staged;
+	struct mib_staged *found;	/* the last one asked for: cells of a row come together */
 	struct mib_staged_list order;	/* as first touched */
 	struct mib_edge_tree edges;	/* of the versions to be */
 	struct mib_edge_tree parked;	/* of the committed rows that they replace */

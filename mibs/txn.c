@@ -46,8 +46,12 @@ struct mib_staged *mib_txn_seek(const struct mib_txn *t, const struct mib_shelf 
 struct mib_staged *mib_txn_find(const struct mib_txn *t, const struct mib_shelf *shelf,
 				const uint32_t *index, size_t len)
 {
-	struct mib_staged *st = mib_txn_seek(t, shelf, index, len, false);
+	struct mib_staged *st = t->found;
 
+	if (st != NULL && st->shelf == shelf &&
+	    mib_oid_cmp(st->index, st->index_len, index, len) == 0)
+		return st;
+	st = mib_txn_seek(t, shelf, index, len, false);
 	return st != NULL && mib_oid_cmp(st->index, st->index_len, index, len) == 0 ? st : NULL;
 }
 
@@ -117,8 +121,10 @@ static struct mib_staged *stage(struct mib_txn *t, struct mib_shelf *shelf, cons
 {
 	struct mib_staged *st = mib_txn_find(t, shelf, index, len);
 
-	if (st != NULL)
+	if (st != NULL) {
+		t->found = st;
 		return st;
+	}
 	st = mib_alloc(1, sizeof(*st) + len * sizeof(index[0]));
 	if (st == NULL)
 		return NULL;
@@ -134,6 +140,7 @@ static struct mib_staged *stage(struct mib_txn *t, struct mib_shelf *shelf, cons
 	}
 	RB_INSERT(mib_staged_tree, &t->staged, st);
 	TAILQ_INSERT_TAIL(&t->order, st, order);
+	t->found = st;
 	return st;
 }
 

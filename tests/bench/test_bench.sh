@@ -12,7 +12,7 @@ fail() { echo "FAILED: $*"; failed=1; }
 
 benches="engine spd store"
 # Those that start daemons need root.
-[ "$(id -u)" != 0 ] || ! [ -x "$TB_BUILD/tests/bench/tdata" ] || benches="$benches snmp"
+[ "$(id -u)" != 0 ] || ! [ -x "$TB_BUILD/tests/bench/tdata" ] || benches="$benches snmp xml"
 
 for name in $benches; do
 	sh "$TB_SRC/tests/bench/run.sh" $name >"$dir/$name" 2>"$dir/$name.err" || {
@@ -44,6 +44,8 @@ done <<-NAMES
 	snmp snmp.cpu_us.get.vs_tdata.1k
 	snmp snmp.cpu_us.set.1k
 	snmp snmp.cpu_us.bulk.1k
+	xml xml.import_1k_s
+	xml xml.export_1k_s
 NAMES
 sh "$TB_SRC/tests/bench/run.sh" nonsense >"$dir/out" 2>&1 && fail "an unknown name is taken"
 [ -z "$(find "$dir" -name 'bench-store*' -o -name 'ipspd-testbed*')" ] || fail "files stay behind"

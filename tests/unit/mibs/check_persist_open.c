@@ -86,7 +86,6 @@ START_TEST(test_a_new_database_is_private_and_in_the_right_mode)
 	} pragmas[] = {
 		{ "PRAGMA journal_mode", "wal" },
 		{ "PRAGMA synchronous", "2" },
-		{ "PRAGMA foreign_keys", "1" },
 		{ "PRAGMA trusted_schema", "0" },
 		{ "PRAGMA locking_mode", "exclusive" },
 		{ "PRAGMA user_version", "1" },
