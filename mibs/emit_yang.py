@@ -393,10 +393,15 @@ def modules(model):
 
 # ---------------------------------------------------------------------------- deviations
 
+# Scalars that can be written, but keep nothing of it. xml/names.c has the same list.
+ORDERS = ("ipspdGroupControl", "ipspdTransactions")
+
+
 def is_config(table):
     """Does a table hold configuration? The rule of xml/names.h."""
     if table.is_scalars:
-        return any(c.access in ("read-write", "read-create") for c in table.columns)
+        return table.name not in ORDERS and any(c.access in ("read-write", "read-create")
+                                                for c in table.columns)
     types = {c.type.name: c for c in table.columns if c.type.module == "SNMPv2-TC"}
     storage = types.get("StorageType")
     return "RowStatus" in types and not (storage and storage.default == ("number", 2))

@@ -88,7 +88,7 @@ const struct mib_special *mib_special_of(const struct mib_table *t)
 	static const struct mib_special *const others[] = {
 		&classifier_scalars, &classifier, &compound_action, &mib_special_credential,
 		&mib_special_segment, &mib_special_credential_filter,
-		&mib_special_group_control,
+		&mib_special_group_control, &mib_special_precondition,
 	};
 
 	for (size_t i = 0; i < sizeof(checked) / sizeof(checked[0]); i++) {

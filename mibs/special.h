@@ -45,6 +45,9 @@ extern const struct mib_special mib_special_credential_filter;
 /* group_destroy.c: a whole group at once. */
 extern const struct mib_special mib_special_group_control;
 
+/* precondition.c: only while nothing else has changed. */
+extern const struct mib_special mib_special_precondition;
+
 /* special_check.c: conditional columns. */
 typedef enum mib_err mib_row_check(const struct mib_view *v, const struct mib_row *r,
 				   struct mib_diag *d);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "mibs/file_seal.h"
+#include "mibs/schema_gen.h"
 #include "mibs/store.h"
 #include "xml/xml.h"
 
@@ -42,9 +43,15 @@ bool xml_is_key(const struct mib_table *t, const struct mib_column *col)
 	return false;
 }
 
+/* What is written there is done and forgotten. emit_yang.py has the same list. */
+static bool holds_orders(const struct mib_table *t)
+{
+	return t == &mib_t_ipspdGroupControl || t == &mib_t_ipspdTransactions;
+}
+
 bool xml_is_config(const struct mib_table *t)
 {
-	if (t->augments)
+	if (t->augments || holds_orders(t))
 		return false;
 	if (!t->is_scalars) {
 		const struct mib_column *storage = mib_table_column_tc(t, MIB_TC_STORAGE_TYPE);

@@ -20,8 +20,8 @@ extern const struct mib_column xml_sealed_scheme, xml_sealed_salt, xml_sealed_ke
 bool xml_is_key(const struct mib_table *t, const struct mib_column *col);
 
 /**
- * Does the table hold configuration of its own: scalars that can be written, or rows that a
- * manager can make and that are volatile only by his choice? (Augmenting tables stand inside their
+ * Does the table hold configuration of its own: scalars that can be written, and keep what they are
+ * given, or rows that a manager can make and that are volatile only by his choice? (Augmenting tables stand inside their
  * base.)
  */
 bool xml_is_config(const struct mib_table *t);

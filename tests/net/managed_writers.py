@@ -110,8 +110,57 @@ def conflict():
                 ["inconsistentValue"] * (WRITERS - 1) + ["noError"], sorted(answers))
 
 
+def precondition():
+    """ipspdIfGeneration: two managers read the same, and change it; the second one is told so."""
+    client = by_hand()
+    place = oid("spdRuleDefDescription", "shared-0")
+    first, second = ([(place, snmp_client.OCTETS, text)] for text in (b"the first", b"the second"))
+    error = None
+    # The command line changes rows of its own all the time: what it gets in between holds for us too.
+    while error in (None, "inconsistentValue"):
+        number = client.get([scalar("ipspdIfGeneration")])[2][0][2]
+        held = [(scalar("ipspdIfGeneration"), snmp_client.UNSIGNED, number)]
+        error = client.set(held + first)[0]
+    claim.equal("a SET that holds while nothing has changed is taken", "noError", error)
+    claim.equal("... another with the same number is inconsistentValue", ("inconsistentValue", 2),
+                client.set(second + held)[:2])
+    claim.equal("... and changes nothing", b"the first", client.get([place])[2][0][2])
+
+
+def read_change_write(rounds):
+    """Eight managers add one to one number, each by reading, adding and a SET that may not hold."""
+    place = oid("spdRuleDefDescription", "shared-0")
+    client = by_hand()
+    client.set([(place, snmp_client.OCTETS, b"0")])
+    lost = []
+
+    def one():
+        mine, left = by_hand(), rounds
+        while left:
+            read = mine.get([scalar("ipspdIfGeneration"), place])[2]
+            number, text = read[0][2], int(read[1][2])
+            error = mine.set([(place, snmp_client.OCTETS, b"%d" % (text + 1)),
+                              (scalar("ipspdIfGeneration"), snmp_client.UNSIGNED, number)])[0]
+            if error == "noError":
+                left -= 1
+            else:
+                lost.append(error)
+
+    threads = [threading.Thread(target=one) for _ in range(WRITERS)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    claim.equal("eight managers that add to one number lose no addition", b"%d" % (WRITERS * rounds),
+                client.get([place])[2][0][2])
+    claim.equal("... those that come late are told inconsistentValue", {"inconsistentValue"}, set(lost))
+    client.set(destroy(0))
+
+
 def main():
     conflict()
+    precondition()
+    read_change_write(4)
     together = threading.Barrier(WRITERS)
     writers = [Writer(n + 1, int(sys.argv[1]), together) for n in range(WRITERS)]
     for w in writers:

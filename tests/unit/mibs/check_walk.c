@@ -137,6 +137,7 @@ static int leaf_cmp(const void *a, const void *b)
 static void make_tree(void)
 {
 	const struct mib_oid zero = { .len = 1 };
+	char generation[16];
 
 	tree_n = 0;
 	for (const struct fx_row *row = fx_policy; row->table != NULL; row++) {
@@ -153,6 +154,8 @@ static void make_tree(void)
 	}
 	for (size_t i = 0; i < sizeof(scalars) / sizeof(scalars[0]); i++)
 		add_leaf(mib_column_by_name(scalars[i].name), &zero, scalars[i].value);
+	snprintf(generation, sizeof(generation), "%u", (unsigned int)mib_store_generation(store));
+	add_leaf(MIB_COL(ipspdTransactions, ipspdIfGeneration), &zero, generation);
 	qsort(tree, tree_n, sizeof(tree[0]), leaf_cmp);
 }
 

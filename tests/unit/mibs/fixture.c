@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mibs/schema_gen.h"
 #include "mibs/special.h"
 #include "mibs/store_int.h"
 
@@ -284,6 +285,9 @@ char *fx_dump(struct mib_store *s)
 		size_t len;
 
 		mib_table_by_oid(name.ids, name.len, &col, &index, &len);
+		/* Generations count on when a change is taken back. */
+		if (col == MIB_COL(ipspdTransactions, ipspdIfGeneration))
+			continue;
 		mib_oid_print(name.ids, name.len, line, sizeof(line));
 		fprintf(f, "%s = ", line);
 		mib_value_print(col, &v, false, line, sizeof(line));

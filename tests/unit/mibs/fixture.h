@@ -65,7 +65,7 @@ int fx_status(struct mib_store *s, const char *table, const char *index);
 /** The value as text, or "(none)"; good until the next call. */
 const char *fx_get(struct mib_store *s, const char *column, const char *index);
 
-/** All that can be read, and which rows there are, as one allocated text. */
+/** All that can be read but the generation, and which rows there are, as one allocated text. */
 char *fx_dump(struct mib_store *s);
 
 /** Aborts the test at the first line in which two dumps differ. */

@@ -63,6 +63,8 @@ static const struct {
 	{ "ipspdClosureTable", false },		/* the system's own rows */
 	{ "ipspdDropTable", false },		/* observed */
 	{ "ipspdOperationTable", false },	/* observed, though it can be written */
+	{ "ipspdGroupControl", false },		/* orders, which are not kept */
+	{ "ipspdTransactions", false },
 	{ "ipspdJobTable", false },		/* volatile by nature */
 	{ "ipspdIkeActTable", false },		/* stands in the table it augments */
 };
