@@ -81,7 +81,7 @@ static void disconnect(struct ax_session *s)
 	ax_stream_free(s->stream);
 	s->stream = NULL;
 	s->is_open = s->is_up = s->has_start = false;
-	s->stats.notes_dropped += s->notes_unanswered;
+	s->stats.notes_unanswered += s->notes_unanswered;
 	s->notes_unanswered = 0;
 	memset(s->pending, 0, s->n_pending_max * sizeof(*s->pending));
 	s->n_pending = 0;
@@ -150,6 +150,17 @@ static struct pending *expect(struct ax_session *s, uint8_t type)
 	return NULL;
 }
 
+/** The request is not made after all. */
+static void forget(struct ax_session *s, struct pending *p)
+{
+	p->type = 0;
+	for (size_t i = 0; i < s->n_pending_max; i++) {
+		if (s->pending[i].type)
+			return;
+	}
+	event_del(s->overdue);
+}
+
 static struct ax_header our_header(const struct ax_session *s, const struct pending *p)
 {
 	return (struct ax_header){ .type = p->type,
@@ -214,12 +225,16 @@ static void send_ping(struct ax_session *s)
 static void send_notes(struct ax_session *s)
 {
 	while (s->is_up && s->notes_unanswered < AX_NOTES_UNANSWERED_MAX && s->notes.n) {
-		const struct pending *p = expect(s, AX_NOTIFY);
+		struct pending *p = expect(s, AX_NOTIFY);
 		struct ax_note *note;
 
 		if (!p)
 			return;
-		note = ax_notes_take(&s->notes, s->session_id, p->packet_id);
+		note = ax_notes_take(&s->notes, s->session_id, p->packet_id, ax_boottime_cs());
+		if (!note) {	/* all had waited too long */
+			forget(s, p);
+			return;
+		}
 		ax_stream_send(s->stream, note->pdu.data, note->pdu.len);
 		ax_note_free(note);
 		s->notes_unanswered++;
@@ -325,6 +340,10 @@ static void on_response(struct ax_session *s, const struct ax_pdu *p)
 		on_register_answer(s, answered.module, p);
 		break;
 	case AX_NOTIFY:
+		if (p->response.error)
+			s->stats.notes_refused++;
+		else
+			s->stats.notes_acknowledged++;
 		s->notes_unanswered--;
 		send_notes(s);
 		break;
@@ -561,21 +580,23 @@ bool ax_session_is_up(const struct ax_session *s)
 }
 
 enum mib_err ax_session_notify(struct ax_session *s, const struct mib_notification *n,
-			       const struct ax_note_object *objects, size_t n_objects)
+			       const struct ax_note_object *objects, size_t n_objects,
+			       size_t n_key)
 {
-	const enum mib_err err = ax_notes_add(&s->notes, n, objects, n_objects);
+	const enum mib_err err = ax_notes_add(&s->notes, n, objects, n_objects, n_key,
+					      ax_boottime_cs());
 
-	if (err != MIB_OK) {
-		s->stats.notes_dropped++;
-		return err;
-	}
-	send_notes(s);
-	return MIB_OK;
+	if (err == MIB_OK)
+		send_notes(s);
+	return err;
 }
 
-const struct ax_session_stats *ax_session_stats(const struct ax_session *s)
+void ax_session_stats(const struct ax_session *s, struct ax_session_stats *out)
 {
-	return &s->stats;
+	*out = s->stats;
+	out->notes_coalesced = s->notes.coalesced;
+	out->notes_dropped = s->notes.dropped;
+	out->notes_waiting = s->notes.n;
 }
 
 const struct ax_sets_stats *ax_session_sets_stats(const struct ax_session *s)

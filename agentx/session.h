@@ -49,7 +49,12 @@ struct ax_session_stats {
 	uint64_t registrations_refused;
 	uint64_t pings;
 	uint64_t notes_sent;
-	uint64_t notes_dropped;	/* queue full, or unanswered when the session was lost */
+	uint64_t notes_acknowledged;	/* of these, taken by the master */
+	uint64_t notes_refused;		/* of these, answered with an error */
+	uint64_t notes_unanswered;	/* of these, when the session was lost: not sent again */
+	uint64_t notes_coalesced;	/* gave an equal one that waited their place */
+	uint64_t notes_dropped;		/* queue full, no memory, or waited too long */
+	size_t notes_waiting;
 };
 
 /**
@@ -77,16 +82,19 @@ void ax_session_stop(struct ax_session *s, enum ax_reason reason);
 bool ax_session_is_up(const struct ax_session *s);
 
 /**
- * Sends a notification, now or when the master takes it. What waits survives a lost session.
+ * Sends a notification, now or when the master takes it: no more than AX_NOTES_UNANSWERED_MAX go
+ * unanswered, each answer is the credit for the next. What waits survives a lost session; what was
+ * sent and not answered is not sent again.
  * @param objects  in the order of the notification's OBJECTS
+ * @param n_key    as for ax_notes_add
  * @return MIB_OK; MIB_RESOURCE_UNAVAILABLE: dropped, and counted
  */
 MIB_MUST_CHECK enum mib_err ax_session_notify(struct ax_session *s,
 					      const struct mib_notification *n,
 					      const struct ax_note_object *objects,
-					      size_t n_objects);
+					      size_t n_objects, size_t n_key);
 
-const struct ax_session_stats *ax_session_stats(const struct ax_session *s);
+void ax_session_stats(const struct ax_session *s, struct ax_session_stats *out);
 const struct ax_sets_stats *ax_session_sets_stats(const struct ax_session *s);
 
 #endif

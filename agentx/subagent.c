@@ -139,13 +139,13 @@ void ax_subagent_state(const struct ax_subagent *a, struct ax_state *out)
 		.master = a->master,
 		.connections = a->connections,
 		.losses = a->losses,
-		.session = *ax_session_stats(a->session),
 		.sets = *ax_session_sets_stats(a->session),
 	};
+	ax_session_stats(a->session, &out->session);
 }
 
 enum mib_err ax_notify(struct ax_subagent *a, const struct mib_notification *n,
-		       const struct ax_note_object *objects, size_t n_objects)
+		       const struct ax_note_object *objects, size_t n_objects, size_t n_key)
 {
-	return ax_session_notify(a->session, n, objects, n_objects);
+	return ax_session_notify(a->session, n, objects, n_objects, n_key);
 }

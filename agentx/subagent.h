@@ -50,6 +50,7 @@ void ax_subagent_state(const struct ax_subagent *a, struct ax_state *out);
 
 /** ax_session_notify on its session, connected or not. */
 MIB_MUST_CHECK enum mib_err ax_notify(struct ax_subagent *a, const struct mib_notification *n,
-				      const struct ax_note_object *objects, size_t n_objects);
+				      const struct ax_note_object *objects, size_t n_objects,
+				      size_t n_key);
 
 #endif

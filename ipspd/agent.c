@@ -179,10 +179,43 @@ static uint64_t boottime_cs(void)
 	return (uint64_t)ts.tv_sec * 100 + (uint64_t)ts.tv_nsec / 10000000;
 }
 
+/* Of "ipsaCredCredential.\"key\"": can the column hold a secret? */
+static bool may_be_secret(const struct agent *a, const char *object)
+{
+	char name[160];
+	const size_t len = strcspn(object, ".");
+
+	snprintf(name, sizeof(name), "%.*s", (int)len, object);
+	const struct mib_column *col = mib_column_by_name(name);
+
+	return col && mib_column_may_be_secret(a->store, col);
+}
+
 static void report_left_out(void *arg, const struct mib_diag *d)
 {
-	(void)arg;
+	struct agent *a = (struct agent *)arg;
+
 	ipspd_log(LOG_WARNING, "store", "%s: %s", d->object, d->text);
+	news_trouble(a, may_be_secret(a, d->object) ? NEWS_SECRET : NEWS_ROW, d->object, d->text);
+}
+
+static void write_refused(struct agent *a, const struct mib_diag *d)
+{
+	ipspd_log(LOG_WARNING, "store", "%s: %s", d->object, d->text);
+	news_trouble(a, NEWS_WRITE, d->object, d->text);
+}
+
+/* The database's, with managers told when it refuses. Who asked logs it. */
+static enum mib_err journal_write(void *arg, uint64_t generation, const struct mib_change *changes,
+				  size_t n, struct mib_diag *d)
+{
+	struct agent *a = (struct agent *)arg;
+	const struct mib_journal *db = mib_db_journal(a->db);
+	const enum mib_err err = db->write(db->arg, generation, changes, n, d);
+
+	if (err != MIB_OK)
+		news_trouble(a, NEWS_WRITE, d->object, d->text);
+	return err;
 }
 
 static void plan_idle(struct agent *a)
@@ -200,7 +233,7 @@ static void on_idle(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (mib_db_idle(a->db, &d) != MIB_OK)
-		ipspd_log(LOG_WARNING, "store", "%s: %s", d.object, d.text);
+		write_refused(a, &d);
 }
 
 static void committed(void *arg, uint64_t generation, const struct mib_change *changes, size_t n)
@@ -210,6 +243,8 @@ static void committed(void *arg, uint64_t generation, const struct mib_change *c
 	if (a->apply.compiler)
 		pol_compiler_changed(a->apply.compiler, changes, n);
 	ipspd_log(LOG_INFO, "store", "generation %" PRIu64 ": %zu rows changed", generation, n);
+	notify_set_limits(a);
+	news_committed(a, generation, n);
 	apply_commit(a);
 	plan_idle(a);
 }
@@ -266,9 +301,11 @@ static bool open_store(struct agent *a)
 		return false;
 	if (mib_db_open(path, a->seal, &a->db, &d) != MIB_OK)
 		return said("database", &d);
-	if (no_memory(mib_store_new(mib_db_journal(a->db), boottime_cs, &a->store)) ||
+	a->journal = (struct mib_journal){ .write = journal_write, .arg = a };
+	if (no_memory(mib_store_new(&a->journal, boottime_cs, &a->store)) ||
 	    no_memory(pol_bind(a->store)) || no_memory(pol_status_new(a->store, &a->pol_status)) ||
-	    no_memory(sources_add(a)) || no_memory(operations_add(a)) || no_memory(jobs_add(a)) ||
+	    no_memory(sources_add(a)) || no_memory(notify_add_source(a)) ||
+	    no_memory(operations_add(a)) || no_memory(jobs_add(a)) ||
 	    no_memory(connections_add(a)) ||
 	    no_memory(watch_new(a, a->pol_status, &a->watch)))
 		return false;
@@ -279,6 +316,7 @@ static bool open_store(struct agent *a)
 		return said("database", &d);
 	if (is_older_than_guard(a, path, mib_store_generation_on_disk(a->store)))
 		return false;
+	notify_set_limits(a);
 	ipspd_log(LOG_INFO, "store", "generation %" PRIu64 " is loaded; %zu rows are not ready",
 		  mib_store_generation(a->store), mib_store_rows_not_ready(a->store));
 	return true;
@@ -392,6 +430,7 @@ void agent_serve(struct agent *a)
 		return;
 	}
 	a->serves = true;
+	news_serve(a);
 	make_import_directory(a);
 	if (a->start.background)
 		let_go_of_stderr();
@@ -467,6 +506,7 @@ static void parent_message(void *arg, struct chan_msg *m)
 		break;
 	case MSG_GUARD_RESTORED:
 		good = guard_restored_came(a, m);
+		news_guard_restored(a);
 		break;
 	case MSG_RELOAD:
 		reload(a, m);
@@ -523,13 +563,15 @@ static bool init(struct agent *a, int channel_fd)
 	log_to_channel(a->parent);
 	a->idle = evtimer_new(a->base, on_idle, a);
 	a->snmp_check = evtimer_new(a->base, on_snmp_check, a);
-	return a->idle && a->snmp_check && apply_init(a) == 0 && stats_init(a) == 0 &&
+	return a->idle && a->snmp_check && apply_init(a) == 0 && notify_init(a) && news_init(a) && stats_init(a) == 0 &&
 	       operations_init(a) == 0;
 }
 
 static void fini(struct agent *a)
 {
 	control_free(a->control);
+	news_fini(a);
+	notify_fini(a);
 	jobs_fini(a);
 	imports_fini(a);
 	ax_subagent_free(a->subagent);

@@ -114,6 +114,13 @@ void agent_guard_show(struct agent *a, struct agent_question *q);
 /** How often the parent has put back what other programs took from the guard. */
 uint64_t agent_guard_restored(const struct agent *a);
 
+/** ipspdNotifySettings: what became of notifications since this process started. */
+struct agent_note_stats {
+	uint64_t sent, acknowledged, coalesced, suppressed, dropped, refused, unanswered;
+	uint64_t waiting;
+};
+void agent_notes(const struct agent *a, struct agent_note_stats *out);
+
 void agent_forget_question(struct agent *a, struct agent_question *q);
 
 /* ---- reading files, in a process of its own (ipspd/agent_import.c) ---- */

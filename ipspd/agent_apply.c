@@ -467,6 +467,9 @@ static bool sa_refused(struct agent *a, struct chan_reader *r)
 		not_in_force(a, g, id, LOG_DEBUG, LIFETIME_OVER);
 	else
 		not_in_force(a, g, id, LOG_WARNING, reason);
+	const struct pol_sa *sa = err == IPSP_EEXPIRED ? NULL : pol_sa_find(g, id);
+	if (sa)
+		notify_sa_refused(a, &sa->config, reason);
 	return true;
 }
 

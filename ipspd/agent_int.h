@@ -12,6 +12,8 @@
  *	agent_operations.c	what a manager can have done
  *	agent_jobs.c		imports and exports that a manager asks for
  *	agent_connections.c	connections, and why they are down
+ *	agent_notify.c		notifications about packets, actions and SAs
+ *	agent_news.c		notifications about ipspd itself
  */
 #ifndef IPSPD_AGENT_INT_H
 #define IPSPD_AGENT_INT_H
@@ -163,6 +165,54 @@ struct connections {
 	struct ipsp_addr address;
 };
 
+/* ---- agent_notify.c ---- */
+
+struct notifying {
+	struct notify_limit *limit;
+	struct addresses *addresses;	/* NULL: they cannot be had */
+	struct agent_event_listener events;
+	struct mib_source source;
+	uint64_t suppressed;		/* held back by the limits */
+};
+
+/* ---- agent_news.c ---- */
+
+#define NEWS_AUTHORS_MAX 8
+
+/** Commits of one author that are not told yet. */
+struct news_commits {
+	enum mib_door door;
+	char who[64];
+	uint64_t generation;	/* of the last */
+	uint64_t commits;
+	uint64_t rows;
+};
+
+/** ipspdNotifyTrouble. */
+enum news_trouble {
+	NEWS_WRITE = 1,
+	NEWS_OPEN = 2,
+	NEWS_SECRET = 3,
+	NEWS_ROW = 4,
+	NEWS_TROUBLES
+};
+
+struct news_troubles {
+	uint64_t n;
+	char text[256];		/* of the first */
+};
+
+struct news {
+	struct event *flush;
+	struct news_commits commits[NEWS_AUTHORS_MAX];
+	size_t n_commits;
+	struct news_troubles troubles[NEWS_TROUBLES];
+	bool guard_known;		/* the parent has told the count once */
+	bool restored;
+	enum agent_engine_state engine;	/* as last told; 0: it was never there */
+	struct agent_watcher watcher;
+};
+
 struct agent {
 	struct event_base *base;
 	struct chan *parent;
@@ -196,6 +246,9 @@ struct agent {
 	struct operations operations;
 	struct jobs jobs;
 	struct connections connections;
+	struct notifying notify;
+	struct news news;
+	struct mib_journal journal;	/* the database's, with troubles told */
 	struct agent_watcher *watchers;
 	struct agent_event_listener *event_listeners;
 };
@@ -285,5 +338,29 @@ void connections_fini(struct agent *a);
 /* agent_sources.c */
 /** Registers the sources of ipspdSystem and ipspdDropTable. */
 enum mib_err sources_add(struct agent *a);
+
+/* agent_notify.c */
+bool notify_init(struct agent *a);
+void notify_fini(struct agent *a);
+/** Registers the source of ipspdNotifySettings' counters. */
+enum mib_err notify_add_source(struct agent *a);
+/** The store is loaded, or has changed: takes over its limits. */
+void notify_set_limits(struct agent *a);
+/** May one that is about no action go now? If not, it counts as held back. */
+bool notify_may(struct agent *a);
+/** The engine does not take that SA. */
+void notify_sa_refused(struct agent *a, const struct ipsp_sa_config *sa, const char *why);
+
+/* agent_news.c */
+bool news_init(struct agent *a);
+void news_fini(struct agent *a);
+/** The doors are open: what was collected before can be told. */
+void news_serve(struct agent *a);
+/** Called from within the commit. */
+void news_committed(struct agent *a, uint64_t generation, size_t n_rows);
+/** @param object  "": none */
+void news_trouble(struct agent *a, enum news_trouble kind, const char *object, const char *text);
+/** The parent has put the guard back. */
+void news_guard_restored(struct agent *a);
 
 #endif

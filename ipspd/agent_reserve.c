@@ -54,6 +54,12 @@ static bool make_room(struct reservations *r)
 	return true;
 }
 
+static void write_failed(struct agent *a, const struct mib_diag *d)
+{
+	ipspd_log(LOG_ERR, "store", "%s: %s", d->object, d->text);
+	news_trouble(a, NEWS_WRITE, d->object, d->text);
+}
+
 /* The space with that id, asked of the store when it is new here. NULL: no memory, no disk. */
 static struct number_space *look_up(struct agent *a, uint64_t counter_id)
 {
@@ -66,7 +72,7 @@ static struct number_space *look_up(struct agent *a, uint64_t counter_id)
 		return &r->items[at];
 	enum mib_err err = mib_db_reserve_get(a->db, counter_id, &reserved, &d);
 	if (err != MIB_OK && err != MIB_NO_SUCH_INSTANCE) {
-		ipspd_log(LOG_ERR, "store", "%s: %s", d.object, d.text);
+		write_failed(a, &d);
 		return NULL;
 	}
 	if (r->n == SPACES_MAX || !make_room(r))
@@ -105,7 +111,7 @@ static bool reserve_first_blocks(struct agent *a, const struct ipsp_sa_config *s
 	}
 	enum mib_err err = n_puts ? mib_db_reserve_put_all(a->db, puts, n_puts, &d) : MIB_OK;
 	if (err != MIB_OK)
-		ipspd_log(LOG_ERR, "store", "%s: %s", d.object, d.text);
+		write_failed(a, &d);
 	for (size_t i = 0; err == MIB_OK && i < n_puts; i++)
 		a->reservations.items[position(&a->reservations, puts[i].counter_id)].ceiling =
 			puts[i].reserved;
@@ -165,7 +171,7 @@ bool reserve_message(struct agent *a, const struct chan_msg *m)
 	uint64_t ceiling = block_above(next);
 	if (s->ceiling < block_above(next) - RESERVE_BLOCK / 2) {
 		if (mib_db_reserve_put(a->db, counter_id, ceiling, &d) != MIB_OK) {
-			ipspd_log(LOG_ERR, "store", "%s: %s", d.object, d.text);
+			write_failed(a, &d);
 			return true;
 		}
 		s->ceiling = ceiling;

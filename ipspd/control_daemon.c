@@ -48,6 +48,23 @@ static struct json_object *problems(const struct pol_generation *g)
 	return list;
 }
 
+static struct json_object *notifications(const struct agent *a)
+{
+	struct json_object *o = json_object_new_object();
+	struct agent_note_stats n;
+
+	agent_notes(a, &n);
+	add_number(o, "sent", n.sent);
+	add_number(o, "acknowledged", n.acknowledged);
+	add_number(o, "refused", n.refused);
+	add_number(o, "unanswered", n.unanswered);
+	add_number(o, "waiting", n.waiting);
+	add_number(o, "coalesced", n.coalesced);
+	add_number(o, "suppressed", n.suppressed);
+	add_number(o, "dropped", n.dropped);
+	return o;
+}
+
 static void status(struct control_client *c, struct json_object *request, int fd)
 {
 	struct mib_store *s = agent_store(c->agent);
@@ -65,6 +82,7 @@ static void status(struct control_client *c, struct json_object *request, int fd
 	add_number(item, "rows-not-ready", mib_store_rows_not_ready(s));
 	add_number(item, "refused-requests", mib_store_refusals(s));
 	add_number(item, "guard-restorations", agent_guard_restored(c->agent));
+	control_json_add(item, "notifications", notifications(c->agent));
 	if (agent_apply_problem(c->agent)[0])
 		control_json_add(item, "problem",
 				       control_json_text(agent_apply_problem(c->agent)));

@@ -5,7 +5,6 @@
  */
 #include "config.h"
 
-#include <arpa/inet.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -85,18 +84,15 @@ static void line_logged(void *arg, int priority, const char *category, const cha
 
 /* ---- logged packets ---- */
 
-/* Addresses and protocol of an IP packet's first octets; "" when they are too few. */
-static void print_packet(const uint8_t *p, size_t len, char *buf, size_t size)
+/* Addresses and protocol of the clear packet; "" when its first octets did not show them. */
+static void print_packet(const struct wire_event *e, char *buf, size_t size)
 {
-	char from[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN];
-	bool v6 = len >= 40 && p[0] >> 4 == 6, v4 = len >= 20 && p[0] >> 4 == 4;
+	char from[IPSP_ADDR_TEXT], to[IPSP_ADDR_TEXT];
 
 	buf[0] = '\0';
-	if (!v4 && !v6)
-		return;
-	inet_ntop(v6 ? AF_INET6 : AF_INET, p + (v6 ? 8 : 12), from, sizeof(from));
-	inet_ntop(v6 ? AF_INET6 : AF_INET, p + (v6 ? 24 : 16), to, sizeof(to));
-	snprintf(buf, size, " %s -> %s proto %u", from, to, v6 ? p[6] : p[9]);
+	if (e->src.family && e->dst.family)
+		snprintf(buf, size, " %s -> %s proto %u", ipsp_addr_print(&e->src, from),
+			 ipsp_addr_print(&e->dst, to), e->proto);
 }
 
 static const char *action_name(uint8_t action)
@@ -109,14 +105,18 @@ static const char *action_name(uint8_t action)
 static void print_event(const struct pol_generation *g, const struct wire_event *e, char *buf,
 			size_t size)
 {
-	const struct pol_origin *o = g ? pol_origin_find(g, e->id) : NULL;
+	const bool passed = e->kind == WIRE_EVENT_PASSED;
+	const struct pol_origin *o =
+		g ? pol_origin_find(g, passed ? e->action_id : e->id) : NULL;
 	char packet[128], more[40] = "";
 
-	print_packet(e->packet, e->packet_len, packet, sizeof(packet));
+	print_packet(e, packet, sizeof(packet));
 	if (e->suppressed)
 		snprintf(more, sizeof(more), " (and %u alike)", e->suppressed);
-	snprintf(buf, size, "%s interface %u %s %s%s%s%s%s", action_name(e->action), e->ifindex,
-		 e->dir == IPSP_INBOUND ? "inbound" : "outbound", o ? o->name : "(no rule)",
+	snprintf(buf, size, "%s interface %u %s %s%s%s%s%s",
+		 passed ? "passed" : action_name(e->action), e->ifindex,
+		 e->dir == IPSP_INBOUND ? "inbound" : "outbound",
+		 o ? o->name : passed ? "(no SA)" : "(no rule)",
 		 e->reason && e->reason < IPSP_N_REASONS ? " " : "",
 		 e->reason && e->reason < IPSP_N_REASONS ?
 			 ipsp_reason_key((enum ipsp_reason)e->reason) : "",
@@ -129,8 +129,8 @@ static void packet_logged(struct agent_event_listener *l, const struct wire_even
 		(struct control *)((char *)l - offsetof(struct control, monitor.events));
 	char text[512];
 
-	if (e->kind != WIRE_EVENT_PACKET)
-		return;
+	if (e->kind == WIRE_EVENT_SA)
+		return;		/* the log says more of it */
 	print_event(agent_policy(c->agent), e, text, sizeof(text));
 	control_announce(c, "event", text);
 	ipspd_log(LOG_NOTICE, PACKET_CATEGORY, "%s", text);

@@ -206,9 +206,12 @@ int report_event_send(struct chan *c, const struct wire_event *e)
 
 static bool event_is_valid(const struct wire_event *e)
 {
+	if (e->dir != IPSP_INBOUND && e->dir != IPSP_OUTBOUND)
+		return false;
 	switch (e->kind) {
 	case WIRE_EVENT_SA:
-		return e->reason > 0 && e->reason < WIRE_SA_CHANGES;
+		return e->reason > 0 && e->reason < WIRE_SA_CHANGES &&
+		       e->reason != WIRE_SA_REFUSED;
 	case WIRE_EVENT_PACKET:
 	case WIRE_EVENT_PASSED:
 		return e->src.family == e->dst.family;

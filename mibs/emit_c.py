@@ -293,6 +293,9 @@ def header_text(model):
         lines += ["enum {\t/* %s */" % owner]
         lines += ["\tMIB_L_%s_%s = %d," % ((owner,) + label) for label in labels]
         lines += ["};", ""]
+    lines += ["/* MIB_N_name: position of a notification in mib_notifications. */", "enum {"]
+    lines += ["\tMIB_N_%s = %d," % (n.name, i) for i, n in enumerate(model.notifications)]
+    lines += ["};", ""] if model.notifications else []
     lines += ["/* For mibs/schema.c: sorted arrays behind the look-ups of schema.h. */",
               "extern const int mib_enclosing[];\t/* number of the next table around; or -1 */",
               "extern const struct mib_table *const mib_tables_by_name[];",

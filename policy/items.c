@@ -287,7 +287,8 @@ bool pol_sa_same(const struct ipsp_sa_config *a, const struct ipsp_sa_config *b)
 	       a->replay == b->replay && a->spi == b->spi &&
 	       a->replay_window_pkts == b->replay_window_pkts && a->seq_floor == b->seq_floor &&
 	       a->seq_ceiling == b->seq_ceiling && a->life_s == b->life_s &&
-	       a->life_bytes == b->life_bytes && ipsp_addr_cmp(&a->local, &b->local) == 0 &&
+	       a->life_bytes == b->life_bytes && a->packet_log == b->packet_log &&
+	       ipsp_addr_cmp(&a->local, &b->local) == 0 &&
 	       ipsp_addr_cmp(&a->remote, &b->remote) == 0 && a->encr == b->encr &&
 	       a->encr_key_bits == b->encr_key_bits && a->integ == b->integ &&
 	       key_same(&a->encr_key, &b->encr_key) && key_same(&a->integ_key, &b->integ_key);

@@ -30,6 +30,31 @@ void pol_target_of(const struct mib_view *v, const struct mib_row *r, const stru
 		out->row = NULL;
 }
 
+static bool pointer(const struct mib_column *col, const uint32_t *index, size_t len,
+		    struct mib_oid *out)
+{
+	*out = (struct mib_oid){ 0 };
+	return mib_oid_append(out, col->table->entry_oid, col->table->entry_oid_len) &&
+	       mib_oid_append(out, &col->id, 1) && mib_oid_append(out, index, len);
+}
+
+bool pol_row_pointer(const struct mib_table *t, const uint32_t *index, size_t len,
+		     struct mib_oid *out)
+{
+	size_t i = 0;
+
+	while (i < t->n_columns && t->columns[i].access == MIB_ACC_NONE)
+		i++;
+	return i < t->n_columns && pointer(&t->columns[i], index, len, out);
+}
+
+bool pol_scalar_pointer(const struct mib_column *scalar, struct mib_oid *out)
+{
+	static const uint32_t index[] = { 0 };
+
+	return pointer(scalar, index, 1, out);
+}
+
 const char *pol_row_text(const struct mib_table *t, const uint32_t *index, size_t len,
 			 char buf[POL_ROW_TEXT])
 {

@@ -33,6 +33,17 @@ const char *pol_row_text(const struct mib_table *t, const uint32_t *index, size_
 const char *pol_row_name(const struct mib_row *r, char buf[POL_ROW_TEXT]);
 
 /**
+ * A pointer to that row in its canonical form: the instance of its first accessible column. RFC 4807
+ * VariablePointer.
+ * @return false: longer than an OID may be
+ */
+bool pol_row_pointer(const struct mib_table *t, const uint32_t *index, size_t len,
+		     struct mib_oid *out);
+
+/** The same for a scalar. */
+bool pol_scalar_pointer(const struct mib_column *scalar, struct mib_oid *out);
+
+/**
  * The index, or the beginning of it, that a name column of r gives in table t.
  * @return false: the column is empty or unset
  */

@@ -12,6 +12,8 @@
  *	walk		the store's own walk: "OID TYPE VALUE" a line, "end" last
  *	hold, release	stages a transaction of another door, and ends it: "held", "released"
  *	notify		sends the first notification of the schema: "sent" or "dropped"
+ *	burst		10,000 of them at once, all different: "sent"
+ *	notes		"notes sent=N acknowledged=N refused=N unanswered=N waiting=N dropped=N"
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,6 +101,34 @@ static void state(void)
 	       (unsigned long long)mib_store_generation(store));
 }
 
+/* More than anybody could want to know, none equal to another. */
+static void burst(void)
+{
+	static const uint32_t index[] = { 0 };
+	const struct mib_column *col = mib_column_by_name("ipspdNotifySpi");
+
+	for (uint32_t i = 0; i < 10000; i++) {
+		const struct ax_note_object object = { col, index, 1, mib_value_unsigned(i) };
+
+		(void)!ax_notify(agent, &mib_notifications[0], &object, 1, 1);
+	}
+	printf("sent\n");
+}
+
+static void notes(void)
+{
+	struct ax_state s;
+
+	ax_subagent_state(agent, &s);
+	printf("notes sent=%llu acknowledged=%llu refused=%llu unanswered=%llu waiting=%zu "
+	       "dropped=%llu\n",
+	       (unsigned long long)s.session.notes_sent,
+	       (unsigned long long)s.session.notes_acknowledged,
+	       (unsigned long long)s.session.notes_refused,
+	       (unsigned long long)s.session.notes_unanswered, s.session.notes_waiting,
+	       (unsigned long long)s.session.notes_dropped);
+}
+
 static void obey(const char *command)
 {
 	if (strcmp(command, "ping") == 0) {
@@ -115,9 +145,13 @@ static void obey(const char *command)
 		mib_txn_done(held);
 		printf("released\n");
 	} else if (strcmp(command, "notify") == 0) {
-		printf("%s\n", ax_notify(agent, &mib_notifications[0], NULL, 0) == MIB_OK ?
+		printf("%s\n", ax_notify(agent, &mib_notifications[0], NULL, 0, 0) == MIB_OK ?
 				       "sent" :
 				       "dropped");
+	} else if (strcmp(command, "burst") == 0) {
+		burst();
+	} else if (strcmp(command, "notes") == 0) {
+		notes();
 	} else {
 		printf("what?\n");
 	}

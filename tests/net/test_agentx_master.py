@@ -321,6 +321,27 @@ def check_notification(harness):
     trap.close()
 
 
+def counts(harness):
+    return {k: int(v) for k, v in (w.split("=") for w in harness.ask("notes").split()[1:])}
+
+
+def check_burst(harness):
+    before = counts(harness)
+    claim("a burst of 10,000 notifications is taken", harness.ask("burst") == "sent")
+    claim("... while GETs are answered",
+          all(value(INGRESS_NAME) == "6731" for _ in range(20)))
+    claim("... and SETs", all(snmp("set", INGRESS_NAME, "s", name).returncode == 0
+                              for name in ("g2", "g1")))
+    now = counts(harness)
+    while now["waiting"] or now["sent"] != now["acknowledged"] + now["unanswered"]:
+        now = counts(harness)
+    sent, dropped = (now[k] - before[k] for k in ("sent", "dropped"))
+    claim("each was sent or is counted as dropped", sent + dropped == 10000, str(now))
+    claim("no more wait than there is room for", 256 <= sent <= 256 + 16 + 1, str(now))
+    claim("the master has answered all of them", now["refused"] == 0 and
+          now["unanswered"] == before["unanswered"], str(now))
+
+
 def run(folder):
     address = "unix:%s/master" % folder
     snmpd = Snmpd(folder, address)
@@ -336,6 +357,7 @@ def run(folder):
         check_reading(harness)
         check_store_held(harness)
         check_notification(harness)
+        check_burst(harness)
         check_restart(harness, snmpd)
         check_hung(harness, snmpd)
         check_reading(harness)

@@ -90,6 +90,14 @@ static void teardown(void)
 	event_base_free(base);
 }
 
+static struct ax_session_stats stats(void)
+{
+	struct ax_session_stats out;
+
+	ax_session_stats(session, &out);
+	return out;
+}
+
 static void run_until_lost(void)
 {
 	while (!losses)
@@ -170,7 +178,7 @@ START_TEST(test_a_refused_registration_is_asked_for_again)
 	} while (p.h.type != AX_REGISTER);
 	ck_assert_int_eq(mib_oid_cmp(p.region.subtree.ids, p.region.subtree.len,
 				     mib_modules[1].oid, mib_modules[1].oid_len), 0);
-	ck_assert_uint_eq(ax_session_stats(session)->registrations_refused, 1);
+	ck_assert_uint_eq(stats().registrations_refused, 1);
 	teardown();
 }
 END_TEST
@@ -373,7 +381,7 @@ START_TEST(test_a_master_that_reads_nothing_bounds_what_we_hold)
 	ax_buf_fini(&b);
 	ck_assert_uint_eq(stuck, 50);
 	ck_assert_uint_eq(losses, 0);
-	ck_assert_uint_lt(ax_session_stats(session)->requests, 200);
+	ck_assert_uint_lt(stats().requests, 200);
 }
 END_TEST
 
@@ -397,7 +405,7 @@ START_TEST(test_malformed_requests_are_parse_errors_and_the_session_lives)
 	master_send(&master, cut, sizeof(cut));
 	ax_buf_fini(&b);
 	ck_assert(master_hears_nothing(&master));
-	ck_assert_uint_eq(ax_session_stats(session)->parse_errors, 3);
+	ck_assert_uint_eq(stats().parse_errors, 3);
 	expect_service();
 }
 END_TEST
@@ -584,13 +592,25 @@ END_TEST
 
 /* ---- notifications ---- */
 
-static void notify(enum mib_err expected)
+static void notify_of(const char *text, enum mib_err expected)
 {
 	static const uint32_t index[] = { 0 };
 	const struct mib_column *col = mib_column_by_name("spdIngressPolicyGroupName");
-	const struct ax_note_object object = { col, index, 1, mib_value_octets("in", 2) };
+	const struct ax_note_object object = { col, index, 1,
+					       mib_value_octets(text, strlen(text)) };
 
-	ck_assert_int_eq(ax_session_notify(session, &mib_notifications[0], &object, 1), expected);
+	ck_assert_int_eq(ax_session_notify(session, &mib_notifications[0], &object, 1, 1),
+			 expected);
+}
+
+/* One that is equal to no other. */
+static void notify(enum mib_err expected)
+{
+	static unsigned number;
+	char text[16];
+
+	snprintf(text, sizeof(text), "in %u", number++);
+	notify_of(text, expected);
 }
 
 START_TEST(test_a_notification_names_itself_first_then_its_objects)
@@ -640,7 +660,73 @@ START_TEST(test_sixteen_notifications_are_unanswered_at_most)
 		ck_assert_uint_eq(p.h.type, AX_NOTIFY);
 		ck_assert(master_hears_nothing(&master));
 	}
-	ck_assert_uint_eq(ax_session_stats(session)->notes_sent, 20);
+	ck_assert_uint_eq(stats().notes_sent, 20);
+	ck_assert_uint_eq(stats().notes_acknowledged, 4);
+	ck_assert_uint_eq(stats().notes_waiting, 0);
+}
+END_TEST
+
+START_TEST(test_a_refused_notification_is_counted_and_gives_its_credit_back)
+{
+	struct ax_header sent[16];
+	struct ax_pdu p;
+
+	master_open(&master, 3, 100);
+	for (int i = 0; i < 17; i++)
+		notify(MIB_OK);
+	for (int i = 0; i < 16; i++) {
+		master_receive(&master, &p);
+		sent[i] = p.h;
+	}
+	ck_assert_uint_eq(stats().notes_waiting, 1);
+	master_answer(&master, &sent[7], 100, AX_ERR_PROCESSING_ERROR);
+	master_receive(&master, &p);
+	ck_assert_uint_eq(p.h.type, AX_NOTIFY);
+	ck_assert_uint_eq(stats().notes_refused, 1);
+	ck_assert_uint_eq(stats().notes_acknowledged, 0);
+	ck_assert(ax_session_is_up(session));
+}
+END_TEST
+
+START_TEST(test_equal_notifications_that_wait_become_one)
+{
+	struct ax_pdu p;
+
+	for (int i = 0; i < 1000; i++) {
+		notify_of("a", MIB_OK);
+		notify_of("b", MIB_OK);
+	}
+	ck_assert_uint_eq(stats().notes_waiting, 2);
+	ck_assert_uint_eq(stats().notes_coalesced, 1998);
+	ck_assert_uint_eq(stats().notes_dropped, 0);
+	master_open(&master, 3, 100);
+	for (int i = 0; i < 2; i++) {
+		master_receive(&master, &p);
+		ck_assert_uint_eq(p.h.type, AX_NOTIFY);
+	}
+	ck_assert(master_hears_nothing(&master));
+}
+END_TEST
+
+START_TEST(test_a_master_that_answers_no_notification_is_served_all_the_same)
+{
+	struct ax_pdu p;
+
+	master_open(&master, 3, 100);
+	for (int i = 0; i < 10000; i++)
+		notify(i < 16 + AX_NOTES_MAX ? MIB_OK : MIB_RESOURCE_UNAVAILABLE);
+	ck_assert_uint_eq(stats().notes_sent, 16);
+	ck_assert_uint_eq(stats().notes_dropped, 10000 - 16 - AX_NOTES_MAX);
+	for (int i = 0; i < 16; i++)
+		master_receive(&master, &p);
+	for (int i = 0; i < 100; i++) {
+		ask_get(name_a, LEN(name_a));
+		master_receive(&master, &p);
+		ck_assert_uint_eq(p.h.type, AX_RESPONSE);
+		ck_assert_uint_eq(p.response.error, 0);
+	}
+	ck_assert(ax_session_is_up(session));
+	ck_assert_uint_eq(stats().notes_sent, 16);
 }
 END_TEST
 
@@ -651,7 +737,7 @@ START_TEST(test_notifications_wait_for_a_session_and_too_many_are_dropped)
 	for (int i = 0; i < AX_NOTES_MAX; i++)
 		notify(MIB_OK);
 	notify(MIB_RESOURCE_UNAVAILABLE);
-	ck_assert_uint_eq(ax_session_stats(session)->notes_dropped, 1);
+	ck_assert_uint_eq(stats().notes_dropped, 1);
 	master_open(&master, 3, 100);
 	for (int i = 0; i < AX_NOTES_MAX; i++) {
 		master_receive(&master, &p);
@@ -662,7 +748,7 @@ START_TEST(test_notifications_wait_for_a_session_and_too_many_are_dropped)
 }
 END_TEST
 
-START_TEST(test_unanswered_notifications_of_a_lost_session_count_as_dropped)
+START_TEST(test_unanswered_notifications_of_a_lost_session_are_counted_and_the_others_wait)
 {
 	struct ax_pdu p;
 
@@ -671,7 +757,8 @@ START_TEST(test_unanswered_notifications_of_a_lost_session_count_as_dropped)
 		notify(MIB_OK);
 	master_fini(&master);
 	run_until_lost();
-	ck_assert_uint_eq(ax_session_stats(session)->notes_dropped, 16);
+	ck_assert_uint_eq(stats().notes_unanswered, 16);
+	ck_assert_uint_eq(stats().notes_waiting, 1);
 	connect_session();
 	master_open(&master, 4, 100);
 	master_receive(&master, &p);
@@ -712,7 +799,10 @@ int main(void)
 	tcase_add_test(tc, test_a_notification_names_itself_first_then_its_objects);
 	tcase_add_test(tc, test_sixteen_notifications_are_unanswered_at_most);
 	tcase_add_test(tc, test_notifications_wait_for_a_session_and_too_many_are_dropped);
-	tcase_add_test(tc, test_unanswered_notifications_of_a_lost_session_count_as_dropped);
+	tcase_add_test(tc, test_unanswered_notifications_of_a_lost_session_are_counted_and_the_others_wait);
+	tcase_add_test(tc, test_a_refused_notification_is_counted_and_gives_its_credit_back);
+	tcase_add_test(tc, test_equal_notifications_that_wait_become_one);
+	tcase_add_test(tc, test_a_master_that_answers_no_notification_is_served_all_the_same);
 	tcase_add_test(timed, test_a_refused_registration_is_asked_for_again);
 	tcase_add_test(timed, test_the_masters_start_never_wavers_forward);
 	tcase_add_test(timed, test_an_idle_session_pings_and_an_answer_keeps_it);

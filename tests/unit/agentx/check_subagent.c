@@ -315,7 +315,7 @@ START_TEST(test_notifications_go_through_the_subagent)
 	const int fd = listen_unix(5);
 
 	start(path);
-	ck_assert_int_eq(ax_notify(agent, &mib_notifications[0], NULL, 0), MIB_OK);
+	ck_assert_int_eq(ax_notify(agent, &mib_notifications[0], NULL, 0, 0), MIB_OK);
 	accept_master(fd);
 	master_open(&master, 1, 100);
 	master_receive(&master, &p);

@@ -45,6 +45,13 @@ void agent_tell_changed(struct agent *a)
 	told++;
 }
 
+void notify_sa_refused(struct agent *a, const struct ipsp_sa_config *sa, const char *why)
+{
+	(void)a;
+	(void)sa;
+	(void)why;
+}
+
 void agent_give_up(struct agent *a, int status)
 {
 	(void)a;

@@ -556,8 +556,8 @@ START_TEST(test_monitor_tells_what_happens)
 {
 	const struct wire_event e = {
 		.kind = WIRE_EVENT_PACKET, .id = 7, .ifindex = 2, .dir = IPSP_OUTBOUND,
-		.action = IPSP_DISCARD, .suppressed = 4, .packet_len = 20,
-		.packet = { 0x45, 0, 0, 20, 0, 0, 0, 0, 64, 17, 0, 0, 10, 1, 0, 1, 10, 2, 0, 2 },
+		.action = IPSP_DISCARD, .suppressed = 4, .proto = 17,
+		.src = { 4, { 10, 1, 0, 1 } }, .dst = { 4, { 10, 2, 0, 2 } },
 	};
 	int client = dial();
 	struct answer a;

