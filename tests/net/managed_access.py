@@ -12,8 +12,12 @@ import emit_vacm    # noqa: E402 (manager has made its folder known)
 SECRET = b"a-secret-nobody-reads"
 IDENTITY = b"who@identity.example"
 CERTIFICATE = b"0\x82a certificate of somebody"
+ADDRESS = bytes([203, 0, 113, 77])
+# What no monitor may find, in whatever object: also not in a text for people.
+TELLING = (IDENTITY, CERTIFICATE, ADDRESS, b"203.0.113.77")
 EVERYTHING = (1, 3, 6, 1)
 NOTIFY_VIEW = (1, 3, 6, 1, 6, 3, 16, 1, 4, 1, 7)        # vacmAccessNotifyViewName
+CONNECTIONS = oid("ipspdConnReason")
 ALLOWED, HIDDEN, DENIED, LOCKED_OUT = "noError", "hidden", "noAccess", "authorizationError"
 
 #            user             level         policy   identities  change policy and secrets
@@ -39,18 +43,55 @@ def seen(manager, name):
 
 
 def prepare(writer):
-    """A policy with identities, a certificate and secrets."""
+    """A policy with identities, a certificate and secrets, manual keys and IKE, so that what is
+    observed of it (SAs, connections, peers) has rows too."""
     made = [
         row("ipsaCredRowStatus", ("psk",), ipsaCredType="sharedSecret", ipsaCredCredential=SECRET),
         row("ipsaCredRowStatus", ("cert",), ipsaCredType="x509", ipsaCredCredential=CERTIFICATE),
-        row("ipsaPeerIdRowStatus", ("peer", 1), ipsaPeerIdType=3, ipsaPeerIdValue=IDENTITY,
-            ipsaPeerIdCredentialName="psk"),
+        row("ipsaPeerIdRowStatus", ("peer", 0), ipsaPeerIdType=3, ipsaPeerIdValue=IDENTITY,
+            ipsaPeerIdCredentialName="psk", ipsaPeerIdAddressType=1, ipsaPeerIdAddress=ADDRESS),
         row("ipiaPeerIdFiltRowStatus", ("peers",), ipiaPeerIdFiltIdentityType=3,
             ipiaPeerIdFiltIdentityValue=IDENTITY),
-        row("diffServMultiFieldClfrStatus", (1,), diffServMultiFieldClfrAddrType=1),
+        row("diffServMultiFieldClfrStatus", (1,), diffServMultiFieldClfrAddrType=1,
+            diffServMultiFieldClfrDstAddr=ADDRESS, diffServMultiFieldClfrDstPrefixLength=32),
         row("spdRuleDefRowStatus", ("rule",), spdRuleDefDescription="of the operator",
             spdRuleDefFilter=oid("diffServMultiFieldClfrAddrType", 1),
-            spdRuleDefAction=scalar("spdDropAction")),
+            spdRuleDefAction=oid("ipsaSaPreActActionDescription", "manual", 2)),
+        row("spdRuleDefRowStatus", ("ike-rule",), spdRuleDefFilter=oid(
+            "diffServMultiFieldClfrAddrType", 1),
+            spdRuleDefAction=oid("spdCompActExecutionStrategy", "both")),
+        row("spdGroupContRowStatus", ("group", 1), spdGroupContComponentName="ike-rule"),
+        row("spdGroupContRowStatus", ("group", 2), spdGroupContComponentName="rule"),
+        row("spdEndGroupRowStatus", (2, 77), spdEndGroupName="group"),
+        # Manual keys.
+        row("ipsaEspTranRowStatus", ("esp",), ipsaEspTranCipherTransformId=12,
+            ipsaEspTranCipherKeyLength=256, ipsaEspTranIntegrityAlgorithmId=5),
+        row("ipsaCredRowStatus", ("enc",), ipsaCredType="sharedSecret",
+            ipsaCredCredential=SECRET[:16] * 2, ipsaCredAdminStatus="enabled"),
+        row("ipsaSaPreActRowStatus", ("manual", 2), ipsaSaPreActActionType=1,
+            ipsaSaPreActActionLifetimeSec=0, ipsaSaPreActESPSPI=4096,
+            ipsaSaPreActESPTransformName="esp", ipsaSaPreActESPEncSecretName="enc",
+            ipsaSaPreActESPAuthSecretName="enc", ipsaSaPreActPeerGatewayIdName="peer"),
+        # IKE.
+        row("ipiaSaNegParamRowStatus", ("std",), ipiaSaNegParamMinLifetimeSecs=300,
+            ipiaSaNegParamRefreshThreshSecs=90),
+        row("ipiaIkePropRowStatus", ("p1",), ipiaIkePropCipherAlgorithm=7,
+            ipiaIkePropCipherKeyLength=256, ipiaIkePropHashAlgorithm=4, ipiaIkePropDhGroup=14,
+            ipiaIkePropAuthenticationMethod=1),
+        row("ipiaIkeActPropRowStatus", ("ike", 0), ipiaIkeActPropName="p1"),
+        row("ipiaIkeActRowStatus", ("ike",), ipiaIkeActParametersName="std",
+            ipiaIkeActIdentityType=3, ipiaIkeActIdentityContext="context",
+            ipiaIkeActPeerName="peer"),
+        row("ipiaIkeIdRowStatus", (77, 3, "context"), ipiaIkeIdCredentialName="psk"),
+        row("ipiaIpsecTranRowStatus", (3, "transforms", 0), ipiaIpsecTranTransformName="esp"),
+        row("ipiaIpsecPropRowStatus", ("p2", 0, 3), ipiaIpsecPropTransformsName="transforms"),
+        row("ipiaIpsecActRowStatus", ("ipsec",), ipiaIpsecActParametersName="std",
+            ipiaIpsecActProposalsName="p2", ipiaIpsecActPeerGatewayIdName="peer"),
+        row("spdCompActRowStatus", ("both",), spdCompActExecutionStrategy="doAll"),
+        row("spdSubActRowStatus", ("both", 0),
+            spdSubActSubActionName=oid("ipiaIkeActParametersName", "ike")),
+        row("spdSubActRowStatus", ("both", 1),
+            spdSubActSubActionName=oid("ipiaIpsecActParametersName", "ipsec")),
     ]
     claim.equal("the writer makes a policy with identities and secrets", ("noError", 0),
                 writer.set([v for r in made for v in r])[:2])
@@ -85,9 +126,10 @@ def try_walking(manager, who, identities, hidden):
     claim.equal("... and by GETBULK the same objects", [],
                 sorted(o for o in {o for o, _ in by_next} ^ {o for o, _ in by_bulk}
                        if any(o[:len(m.identity.oid)] == m.identity.oid for m in MODEL.served)))
-    claim.equal("... identities: %s" % identities, identities == ALLOWED, IDENTITY in everything)
-    claim.equal("... certificates: %s" % identities, identities == ALLOWED,
-                CERTIFICATE in everything)
+    for what in TELLING:
+        if identities == HIDDEN or what in (IDENTITY, CERTIFICATE, ADDRESS):
+            claim.equal("... %r: %s" % (what, identities), identities == ALLOWED, what in everything)
+    claim("... and connections", any(o[:len(CONNECTIONS)] == CONNECTIONS for o, _ in by_bulk))
     if identities == HIDDEN:
         told = [o for o, _ in by_next + by_bulk if any(o[:len(h)] == h for h in hidden)]
         claim.equal("... nor one object that may tell", [], told)
@@ -100,10 +142,10 @@ def try_all(user, level, hidden):
     for what, name, want in (
             ("a counter", scalar("ipspdCommittedGeneration"), policy),
             ("a rule", oid("spdRuleDefDescription", "rule"), policy),
-            ("an identity", oid("ipsaPeerIdValue", "peer", 1), identities),
+            ("an identity", oid("ipsaPeerIdValue", "peer", 0), identities),
             ("an identity in a filter", oid("ipiaPeerIdFiltIdentityValue", "peers"), identities),
             ("a certificate", oid("ipsaCredCredential", "cert"), identities),
-            ("whose credential it is", oid("ipsaPeerIdCredentialName", "peer", 1), identities),
+            ("whose credential it is", oid("ipsaPeerIdCredentialName", "peer", 0), identities),
             ("that there is a secret", oid("ipsaCredCredential", "psk"), identities)):
         claim.equal("%s reads %s: %s" % (who, what, want), want, seen(manager, name))
     if identities == ALLOWED:
