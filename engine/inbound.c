@@ -284,3 +284,52 @@ void ipsp_engine_inbound(struct ipsp_worker *worker, struct ipsp_packet *packets
 	batch_flush(&b);
 	ipsp_worker_leave(worker);
 }
+
+/* The first entry with a predicate that holds, or may hold; others are no explicit word. */
+static void own_in(struct batch *b, struct ipsp_packet *packet, const struct ipsp_flow *flow)
+{
+	const struct ipsp_spd_seen seen = {
+		.packet = { packet->data, packet->len }, .wall_s = b->worker->wall_s,
+	};
+	const struct ipsp_spd_rule *rule = NULL;
+	struct ipsp_spd_iter it;
+	bool sure = true;
+
+	if (ipsp_spd_iter_init(&it, b->spd, packet->ifindex, IPSP_INBOUND, flow, &seen)) {
+		do
+			rule = ipsp_spd_iter_next(&it, &sure);
+		while (rule && !rule->residual);
+	}
+	if (!rule || (sure && rule->action == IPSP_BYPASS)) {
+		done(b->worker, packet, IPSP_VERDICT_BYPASS, IPSP_REASON_NONE);
+		return;
+	}
+	packet->entry_id = rule->id;
+	done(b->worker, packet, IPSP_VERDICT_DROP,
+	     sure ? IPSP_REASON_POLICY_DISCARD : IPSP_REASON_POLICY_FRAGMENT);
+}
+
+void ipsp_engine_own(struct ipsp_worker *worker, struct ipsp_packet *packets, size_t n,
+		     uint64_t now_s)
+{
+	struct batch b;
+
+	b.worker = worker;
+	b.spd = ipsp_worker_enter(worker);
+	b.now_s = now_s;
+	for (size_t i = 0; i < n; i++) {
+		const struct ipsp_span span = { packets[i].data, packets[i].len };
+		enum ipsp_reason reason = IPSP_REASON_POLICY_DEFAULT;
+		struct ipsp_flow flow;
+
+		packets[i].entry_id = 0;
+		packets[i].sa = NULL;
+		if (b.spd && ipsp_packet_valid(&packets[i]))
+			reason = ipsp_flow_parse(span, &flow);
+		if (reason == IPSP_REASON_NONE)
+			own_in(&b, &packets[i], &flow);
+		else
+			done(worker, &packets[i], IPSP_VERDICT_DROP, reason);
+	}
+	ipsp_worker_leave(worker);
+}

@@ -563,7 +563,8 @@ static bool init(struct agent *a, int channel_fd)
 	log_to_channel(a->parent);
 	a->idle = evtimer_new(a->base, on_idle, a);
 	a->snmp_check = evtimer_new(a->base, on_snmp_check, a);
-	return a->idle && a->snmp_check && apply_init(a) == 0 && notify_init(a) && news_init(a) && stats_init(a) == 0 &&
+	return a->idle && a->snmp_check && apply_init(a) == 0 && clock_init(a) == 0 &&
+	       notify_init(a) && news_init(a) && stats_init(a) == 0 &&
 	       operations_init(a) == 0;
 }
 
@@ -580,6 +581,7 @@ static void fini(struct agent *a)
 	chan_free(a->engine);
 	a->engine = NULL;
 	apply_fini(a);
+	clock_fini(a);
 	stats_fini(a);
 	guard_questions_fini(a);
 	reserve_fini(a);

@@ -369,7 +369,7 @@ static void on_compile(evutil_socket_t fd, short what, void *arg)
 	if (!a->apply.compiler)
 		a->apply.compiler = pol_compiler_new(mib_store_view(a->store));
 	if (a->apply.compiler)
-		err = pol_compiler_run(a->apply.compiler, number, &g);
+		err = pol_compiler_run(a->apply.compiler, number, clock_now_s(), &g);
 	if (err != MIB_OK) {
 		const struct timeval delay = { .tv_sec = RETRY_S };
 
@@ -379,6 +379,7 @@ static void on_compile(evutil_socket_t fd, short what, void *arg)
 		evtimer_add(a->apply.compile, &delay);
 		return;
 	}
+	clock_wake_at(a, g->changes_at_s);
 	g->on_disk = mib_store_generation_on_disk(a->store);
 	pol_generation_free(a->apply.wanted);
 	a->apply.wanted = g;

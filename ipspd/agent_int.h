@@ -3,6 +3,7 @@
  *
  *	agent.c			life: start, messages, end
  *	agent_apply.c		policy into force: guard, engine, guard
+ *	agent_clock.c		policy that changes with the time of day
  *	agent_problems.c	what is not in force, in the log
  *	agent_reserve.c		sequence numbers of manual SAs
  *	agent_stats.c		counters, asked of engine and parent
@@ -239,6 +240,7 @@ struct agent {
 	struct event *idle;		/* the store's housekeeping */
 
 	struct apply apply;
+	struct event *clock;		/* agent_clock.c: a timer by the wall clock */
 	struct reservations reservations;
 	struct counting counting;
 	struct guard_questions guard;
@@ -264,6 +266,18 @@ void agent_tell_changed(struct agent *a);
 
 /** The directory that managers name files in. Internal, good until the options are read again. */
 const char *agent_import_directory(struct agent *a);
+
+/* agent_clock.c */
+
+/** Before anything is compiled. @return 0; -errno */
+int clock_init(struct agent *a);
+void clock_fini(struct agent *a);
+
+/** The wall clock, in seconds since 1970 UTC. */
+int64_t clock_now_s(void);
+
+/** Compiles anew at that moment, or when the clock is set before. POL_NEVER: at none. */
+void clock_wake_at(struct agent *a, int64_t at_s);
 
 /* agent_apply.c */
 int apply_init(struct agent *a);

@@ -66,10 +66,19 @@ struct engine_role {
 	/* engine_observe.c */
 	struct event *observe;		/* the kernel's packet log; NULL: there is none */
 	uint64_t observe_bad;		/* malformed messages from there */
+
+	/* engine_handover.c */
+	struct event *handover;		/* packets the guard cannot judge; NULL: there is no such way */
+	bool handover_begun;
+	uint32_t handover_next;		/* number of the next one */
+	uint64_t handover_bad;		/* malformed messages from there */
 };
 
 /** Seconds since boot: the one clock of SAs. It goes on over restarts of this process. */
 uint64_t engine_now_s(void);
+
+/** Seconds since 1970 UTC, by the wall clock: for entries that have their times. */
+uint64_t engine_wall_s(void);
 
 /* ---- engine_packets.c ---- */
 
@@ -79,6 +88,9 @@ int engine_platform_init(struct engine_role *role);
 /** Attaches to what START brought, taking those of s->fds, and begins to read. @return 0, -errno */
 int engine_attach(struct engine_role *role, struct engine_start *s);
 void engine_detach(struct engine_role *role);
+
+/** Looks after the reservations of the SAs that role->packets used; what none covers is not sent. */
+void engine_hold_unreserved(struct engine_role *role, size_t n);
 
 /* ---- engine_policy.c ---- */
 
@@ -119,5 +131,18 @@ void engine_observe_stop(struct engine_role *role);
  * @return how many of its messages were malformed and passed over
  */
 size_t engine_observe_datagram(struct engine_role *role, void *data, size_t len);
+
+/* ---- engine_handover.c ---- */
+
+/** Takes packets from the guard from now on; takes fd on success. @return 0, -ENOMEM */
+int engine_handover_start(struct engine_role *role, int fd);
+void engine_handover_stop(struct engine_role *role);
+
+/**
+ * Judges the packets of one datagram, and sends on or delivers what passes.
+ * @param data  aligned as struct nlmsghdr; whatever may stand there
+ * @return how many of its messages were malformed and passed over
+ */
+size_t engine_handover_datagram(struct engine_role *role, void *data, size_t len);
 
 #endif

@@ -191,6 +191,12 @@ static void start(struct engine_role *role, struct chan_msg *m)
 		if (!err)
 			s.fds[ENGINE_FD_PACKET_LOG] = -1;
 	}
+	if (!err && s.fds[ENGINE_FD_HANDOVER] >= 0) {
+		what = "packets from the guard";
+		err = engine_handover_start(role, s.fds[ENGINE_FD_HANDOVER]);
+		if (!err)
+			s.fds[ENGINE_FD_HANDOVER] = -1;
+	}
 	if (!err)
 		err = make_tick(role);
 	for (size_t i = 0; i < ENGINE_FDS; i++) {
@@ -252,6 +258,7 @@ static void fini(struct engine_role *role)
 	chan_free(role->agent);
 	engine_policy_forget(role);
 	engine_observe_stop(role);
+	engine_handover_stop(role);
 	engine_detach(role);
 	if (role->engine) {
 		ipsp_worker_free(role->worker);

@@ -31,6 +31,14 @@ uint64_t engine_now_s(void)
 	return clock_gettime(CLOCK_BOOTTIME, &now) == 0 ? (uint64_t)now.tv_sec : 0;
 }
 
+uint64_t engine_wall_s(void)
+{
+	struct timespec now;
+
+	return clock_gettime(CLOCK_REALTIME, &now) == 0 && now.tv_sec > 0 ?
+		       (uint64_t)now.tv_sec : 0;
+}
+
 /* ---- what the core needs from here ---- */
 
 /** The kernel's randomness, fetched for many packets at once; no octet is given out twice. */
@@ -92,8 +100,7 @@ static size_t source_of(const struct engine_role *role, evutil_socket_t fd,
 	return i;
 }
 
-/** Looks after the reservations of the SAs that a batch used; what none covers is not sent. */
-static void hold_unreserved(struct engine_role *role, size_t n)
+void engine_hold_unreserved(struct engine_role *role, size_t n)
 {
 	const struct ipsp_sa *last = NULL;
 
@@ -149,7 +156,7 @@ static size_t judge_outbound(struct engine_role *role, const struct io_source *s
 			role->packets[i].ifindex = ifindex;
 	}
 	ipsp_engine_outbound(role->worker, role->packets, n, now_s);
-	hold_unreserved(role, n);
+	engine_hold_unreserved(role, n);
 	return n;
 }
 
@@ -196,6 +203,7 @@ static void on_packets(evutil_socket_t fd, short what, void *arg)
 		io->stats.drops[IO_REASON_NOT_READY] += n;
 		return;
 	}
+	ipsp_worker_set_wall_clock(role->worker, engine_wall_s());
 	n = source.dir == IPSP_INBOUND ? judge_inbound(role, &source, n, now_s) :
 					 judge_outbound(role, &source, n, now_s);
 	io->ops->write(io, source.dir, role->packets, n);
@@ -283,7 +291,8 @@ int engine_attach(struct engine_role *role, struct engine_start *s)
 	if (err)
 		return err;
 	for (int i = 0; i < ENGINE_FDS; i++) {
-		if (i != ENGINE_FD_COUNTERS && i != ENGINE_FD_PACKET_LOG)
+		if (i != ENGINE_FD_COUNTERS && i != ENGINE_FD_PACKET_LOG &&
+		    i != ENGINE_FD_HANDOVER)
 			s->fds[i] = -1;
 	}
 	err = watch(role, role->io->ops->changes_fd(role->io), on_changes, &role->changes_event);

@@ -1,8 +1,8 @@
 /*
  * ipspd/guard_boxes.c - flattens an SPD list, and makes it smaller when it is too long.
  *
- * A box that passes may be left out, one that drops may grow and then logs no more, as it is no
- * longer one entry's; nothing else is ever done to them.
+ * A box that passes may be left out, one that drops may grow and then asks and logs no more and
+ * holds at all times, as it is no longer one entry's; nothing else is ever done to them.
  */
 #include "config.h"
 
@@ -35,14 +35,13 @@ static bool flatten(const struct ipsp_spd_list *l, struct guard_boxes *out)
 	for (uint32_t i = 0; i < l->n_entries; i++) {
 		const struct ipsp_spd_entry *e = &l->entries[i];
 
-		/* What may pass some packets of its boxes only is no reason to pass all. */
-		if (e->action == IPSP_BYPASS && (e->predicate || e->from_s || e->until_s))
-			continue;
 		for (uint32_t j = 0; j < e->n_selectors; j++)
 			out->items[out->n++] = (struct guard_box){
-				.pass = e->action == IPSP_BYPASS,
+				.pass = e->action == IPSP_BYPASS && !e->predicate,
+				.ask = e->predicate != NULL,
 				.discard = e->action == IPSP_DISCARD,
-				.id = e->id, .log = e->log, .s = e->selectors[j],
+				.id = e->id, .log = e->log, .from_s = e->from_s,
+				.until_s = e->until_s, .s = e->selectors[j],
 			};
 	}
 	return true;

@@ -1,5 +1,5 @@
 /*
- * ipspd/guard_boxes.h - an SPD list as the guard's own ordered boxes: pass or drop, bounded.
+ * ipspd/guard_boxes.h - an SPD list as the guard's own ordered boxes: pass, ask or drop, bounded.
  */
 #ifndef IPSPD_GUARD_BOXES_H
 #define IPSPD_GUARD_BOXES_H
@@ -10,10 +10,12 @@
 #include "ipsp/config.h"
 
 struct guard_box {
-	bool pass;	/* BYPASS; else PROTECT or DISCARD */
+	bool pass;	/* BYPASS, of all its packets; else it drops */
+	bool ask;	/* some of its packets only: the engine judges them */
 	bool discard;	/* DISCARD */
 	uint64_t id;		/* of the entry; 0: it has grown beyond one entry's packets */
 	bool log;		/* the entry says so */
+	uint64_t from_s, until_s;	/* when it holds, as in struct ipsp_spd_entry */
 	struct ipsp_selector s;
 };
 

@@ -29,7 +29,11 @@
 #include "ipspd/marks.h"
 
 #define HAVE_PORTS "{ 6, 17, 33, 132, 136 }"	/* TCP, UDP, DCCP, SCTP, UDP-Lite */
+#define PROTO_UDP 17
 #define PROTO_AH 51
+#define PROTO_ICMPV6 58
+#define NEIGHBOURS "icmpv6 type 133-137 ip6 hoplimit 255 "	/* RFC 4861 */
+#define TIME_MAX_S UINT64_C(9000000000)	/* the kernel counts nanoseconds in 64 bits */
 
 /* Whose rules are written: packets are counted, and logged, for it. */
 struct origin {
@@ -94,10 +98,23 @@ static void put_range(FILE *f, const char *what, uint32_t lo, uint32_t hi, uint3
 	fputc(' ', f);
 }
 
-/* Everything that the IP header alone says. */
-static void put_network(FILE *f, const struct ipsp_selector *s)
+/* The kernel's clock is the engine's: both change in the same second, without the agent. */
+static void put_times(FILE *f, const struct guard_box *b)
 {
-	fprintf(f, "\t\tmeta nfproto %s ", s->family == 4 ? "ipv4" : "ipv6");
+	if (b->from_s)
+		fprintf(f, "meta time >= %" PRIu64 " ", b->from_s);
+	if (b->until_s && b->until_s <= TIME_MAX_S)
+		fprintf(f, "meta time < %" PRIu64 " ", b->until_s);
+}
+
+/* When it is, and everything that the IP header alone says. */
+static void put_network(FILE *f, const struct guard_box *b)
+{
+	const struct ipsp_selector *s = &b->s;
+
+	fputs("\t\t", f);
+	put_times(f, b);
+	fprintf(f, "meta nfproto %s ", s->family == 4 ? "ipv4" : "ipv6");
 	put_addrs(f, "saddr", &s->src_lo, &s->src_hi);
 	put_addrs(f, "daddr", &s->dst_lo, &s->dst_hi);
 	put_range(f, s->family == 4 ? "ip dscp" : "ip6 dscp", s->dscp_lo, s->dscp_hi,
@@ -111,7 +128,7 @@ static void put_network(FILE *f, const struct ipsp_selector *s)
 /* Any packet of these addresses and protocols. */
 static bool match_whole(FILE *f, const struct guard_box *b)
 {
-	put_network(f, &b->s);
+	put_network(f, b);
 	put_range(f, "meta l4proto", b->s.proto_lo, b->s.proto_hi, 255);
 	return true;
 }
@@ -125,7 +142,7 @@ static bool match_with_ports(FILE *f, const struct guard_box *b)
 
 	if (s->sport_lo >= IPSP_PORT_NONE || s->dport_lo >= IPSP_PORT_NONE)
 		return false;
-	put_network(f, s);
+	put_network(f, b);
 	put_range(f, "meta l4proto", s->proto_lo, s->proto_hi, 255);
 	fputs("meta l4proto " HAVE_PORTS " ", f);
 	/* Some kernels take whatever stands in a later fragment for ports. */
@@ -165,7 +182,7 @@ static bool match_ah6(FILE *f, const struct guard_box *b)
 	if (s->family != 6 || s->proto_lo > PROTO_AH || s->proto_hi < PROTO_AH ||
 	    s->sport_hi != IPSP_PORT_NONE || s->dport_hi != IPSP_PORT_NONE)
 		return false;
-	put_network(f, s);
+	put_network(f, b);
 	return true;
 }
 
@@ -200,10 +217,56 @@ static void put_verdict(FILE *f, const struct guard_box *b, const struct origin 
 	fputc('\n', f);
 }
 
+static void put_ask(FILE *f, const char *prefix)
+{
+	fprintf(f, "log prefix \"%s\" group %d snaplen %d counter drop\n", prefix,
+		IPSPD_HANDOVER_GROUP, IPSPD_HANDOVER_COPY);
+}
+
+/* Might a message of Neighbour Discovery be in the box? */
+static bool has_neighbours(const struct guard_box *b)
+{
+	return b->s.family == 6 && b->s.proto_lo <= PROTO_ICMPV6 && b->s.proto_hi >= PROTO_ICMPV6 &&
+	       b->s.sport_hi == IPSP_PORT_NONE && b->s.dport_hi == IPSP_PORT_NONE;
+}
+
+/*
+ * Where only some packets of a box are meant, the engine says which. What it lets in comes out of our
+ * TUN, and nothing of a link's own would be understood there: Neighbour Discovery that might be
+ * dropped is dropped here, that which might be passed is left to what follows.
+ */
+static void put_ask_part(FILE *f, const struct guard_box *b, const struct origin *o,
+			 bool (*match)(FILE *f, const struct guard_box *b))
+{
+	static const char *const others[] = {
+		"meta l4proto != icmpv6 ", "icmpv6 type != 133-137 ", "ip6 hoplimit != 255 ",
+	};
+
+	if (o->dir == IPSP_OUTBOUND || !has_neighbours(b)) {
+		if (match(f, b))
+			put_ask(f, IPSPD_HANDOVER);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		if (!match(f, b))
+			return;
+		fputs(others[i], f);
+		put_ask(f, IPSPD_HANDOVER);
+	}
+	if (b->discard && match(f, b)) {
+		fputs(NEIGHBOURS, f);
+		put_drop(f, o, WIRE_GUARD_DISCARDED, b->id);
+	}
+}
+
 /* What is beyond the limit is not logged, and gets its verdict all the same: hence two rules. */
 static void put_part(FILE *f, const struct guard_box *b, const struct origin *o,
 		     bool (*match)(FILE *f, const struct guard_box *b))
 {
+	if (b->ask) {
+		put_ask_part(f, b, o, match);
+		return;
+	}
 	if (o->log && b->log && b->id && match(f, b))
 		put_log(f, b);
 	if (match(f, b))
@@ -212,6 +275,9 @@ static void put_part(FILE *f, const struct guard_box *b, const struct origin *o,
 
 static void put_box(FILE *f, const struct guard_box *b, const struct origin *o)
 {
+	/* The kernel's clock ends before. */
+	if (b->from_s > TIME_MAX_S)
+		return;
 	if (!ipsp_selector_has_ports(&b->s)) {
 		put_part(f, b, o, match_whole);
 		return;
@@ -226,7 +292,7 @@ static void put_box(FILE *f, const struct guard_box *b, const struct origin *o)
 /* RFC 4861: without it no neighbour is found; a router never forwards it (hop limit 255). */
 static void put_end(FILE *f, const struct origin *o)
 {
-	fputs("\t\ticmpv6 type 133-137 ip6 hoplimit 255 return\n\t\t", f);
+	fputs("\t\t" NEIGHBOURS "return\n\t\t", f);
 	put_drop(f, o, WIRE_GUARD_END, 0);
 	fputs("\t}\n", f);
 }
@@ -254,8 +320,22 @@ static bool names_own_protocol(const struct ipsp_selector *s)
 		return true;
 	bool has_500 = s->dport_lo <= 500 && s->dport_hi >= 500;
 	bool has_4500 = s->dport_lo <= 4500 && s->dport_hi >= 4500;
-	return s->proto_lo == 17 && (has_500 || has_4500) &&
+	return s->proto_lo == PROTO_UDP && (has_500 || has_4500) &&
 	       !range_is_any(s->dport_lo, s->dport_hi, IPSP_PORT_NONE);
+}
+
+/* What may drop some of them: of those alone, as the engine lets the others pass. */
+static void put_own_ask(FILE *f, const struct guard_box *b)
+{
+	if (b->s.proto_lo != PROTO_UDP) {
+		match_whole(f, b);
+	} else {
+		if (!match_with_ports(f, b))
+			return;
+		fputs("udp dport { 500, 4500 } ", f);
+	}
+	fputs("fib daddr type local ", f);
+	put_ask(f, IPSPD_HANDOVER_OWN);
 }
 
 /*
@@ -267,7 +347,11 @@ static void put_own_protocols(FILE *f, const struct guard_boxes *boxes, const st
 	for (size_t i = 0; i < boxes->n; i++) {
 		const struct guard_box *b = &boxes->items[i];
 
-		if ((b->pass || b->discard) && names_own_protocol(&b->s))
+		if (!names_own_protocol(&b->s))
+			continue;
+		if (b->ask && b->discard)
+			put_own_ask(f, b);
+		else if (!b->ask && (b->pass || b->discard))
 			put_box(f, b, o);
 	}
 	fputs("\t\tmeta l4proto { 50, 51 } fib daddr type local return\n"

@@ -36,4 +36,11 @@
 #define IPSPD_LOG_BURST 20
 /* Their prefix is the entry's id in hexadecimal, a blank, and its action (enum ipsp_action). */
 
+/* Where they hand over whole packets that only the engine can judge; the kernel drops those. The
+ * prefix says what for. */
+#define IPSPD_HANDOVER_GROUP 26993
+#define IPSPD_HANDOVER_COPY 65535	/* octets */
+#define IPSPD_HANDOVER "judge"
+#define IPSPD_HANDOVER_OWN "own"	/* for this machine, and of a protocol that SAs are for */
+
 #endif

@@ -233,19 +233,27 @@ static bool open_for_engine(struct parent *p)
 	return rc == 0;
 }
 
-static void engine_begin(struct parent *p, struct child *c)
+/* Tried anew for each engine: that of a parent that was killed may have had it until now. */
+static void open_log(int *fd, bool whole, const char *without)
 {
-	int *packet_log = &p->engine_start.fds[ENGINE_FD_PACKET_LOG];
 	const char *why;
 
-	/* Tried anew for each engine: that of a parent that was killed may have had it until now. */
-	if (*packet_log < 0)
-		*packet_log = open_packet_log(&why);
-	if (*packet_log < 0) {
-		ipspd_log(LOG_WARNING, "parent", "packet log of the kernel: %s: what the guard "
-			  "decides is not logged", why);
-		*packet_log = -1;
-	}
+	if (*fd >= 0)
+		return;
+	*fd = open_packet_log(whole, &why);
+	if (*fd >= 0)
+		return;
+	ipspd_log(LOG_WARNING, "parent", "packet log of the kernel: %s: %s", why, without);
+	*fd = -1;
+}
+
+static void engine_begin(struct parent *p, struct child *c)
+{
+	open_log(&p->engine_start.fds[ENGINE_FD_PACKET_LOG], false,
+		 "what the guard decides is not logged");
+	if (p->attach.kind == ATTACH_TUN)
+		open_log(&p->engine_start.fds[ENGINE_FD_HANDOVER], true,
+			 "what only the engine can judge is dropped");
 	p->engine_start.log_level = (uint8_t)log_level();
 	if (!open_for_engine(p)) {
 		child_kill(c, "it has nothing to work on");

@@ -145,8 +145,11 @@ int open_tun(const char *name, struct engine_start *s, const char **why);
 int tun_bring_up(const char *name, bool *was_down);
 /** Counters' memory. @return fd, or -errno */
 int open_counters(void);
-/** Socket that gets what the guard logs. @return fd, or -errno with *why (static or internal) */
-int open_packet_log(const char **why);
+/**
+ * Socket that gets what the guard logs, or (whole) hands over.
+ * @return fd, or -errno with *why (static or internal)
+ */
+int open_packet_log(bool whole, const char **why);
 /** Keeps the least capabilities, for good. */
 bool keep_least_privilege(void);
 /** @return 0 or -errno; with the calling process's id */

@@ -293,30 +293,46 @@ int open_counters(void)
 
 /* ---- the kernel's packet log ---- */
 
-/* Asks for the group, and the first octets of each packet, in one message. NULL: no memory */
-static struct nl_msg *make_log_request(void)
+/*
+ * Asks for the group in one message: the first octets of each packet, some packets together; or whole
+ * packets, numbered, each at once. NULL: no memory
+ */
+static struct nl_msg *make_log_request(bool whole)
 {
-	const struct nfgenmsg head = { .version = NFNETLINK_V0, .res_id = htons(IPSPD_LOG_GROUP) };
+	const struct nfgenmsg head = {
+		.version = NFNETLINK_V0,
+		.res_id = htons(whole ? IPSPD_HANDOVER_GROUP : IPSPD_LOG_GROUP),
+	};
 	const struct nfulnl_msg_config_cmd bind_it = { .command = NFULNL_CFG_CMD_BIND };
-	const struct nfulnl_msg_config_mode mode = { .copy_range = htonl(IPSPD_LOG_COPY),
-						     .copy_mode = NFULNL_COPY_PACKET };
+	const struct nfulnl_msg_config_mode mode = {
+		.copy_range = htonl(whole ? IPSPD_HANDOVER_COPY : IPSPD_LOG_COPY),
+		.copy_mode = NFULNL_COPY_PACKET,
+	};
 	const uint32_t wait_cs = htonl(10);	/* packets of so many 1/100 s come together */
+	const uint32_t at_once = htonl(1);
+	const uint16_t numbered = htons(NFULNL_CFG_F_SEQ);
 	struct nl_msg *m = nlmsg_alloc_simple(NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_CONFIG, 0);
 
-	if (m && (nlmsg_append(m, (void *)(uintptr_t)&head, sizeof(head), NLMSG_ALIGNTO) < 0 ||
-		  nla_put(m, NFULA_CFG_CMD, sizeof(bind_it), &bind_it) < 0 ||
-		  nla_put(m, NFULA_CFG_MODE, sizeof(mode), &mode) < 0 ||
-		  nla_put(m, NFULA_CFG_TIMEOUT, sizeof(wait_cs), &wait_cs) < 0)) {
-		nlmsg_free(m);
-		return NULL;
-	}
-	return m;
+	bool good = m && nlmsg_append(m, (void *)(uintptr_t)&head, sizeof(head),
+				      NLMSG_ALIGNTO) == 0 &&
+		    nla_put(m, NFULA_CFG_CMD, sizeof(bind_it), &bind_it) == 0 &&
+		    nla_put(m, NFULA_CFG_MODE, sizeof(mode), &mode) == 0;
+	if (good && whole)
+		good = nla_put(m, NFULA_CFG_QTHRESH, sizeof(at_once), &at_once) == 0 &&
+		       nla_put(m, NFULA_CFG_FLAGS, sizeof(numbered), &numbered) == 0;
+	else if (good)
+		good = nla_put(m, NFULA_CFG_TIMEOUT, sizeof(wait_cs), &wait_cs) == 0;
+	if (good)
+		return m;
+	nlmsg_free(m);
+	return NULL;
 }
 
 /* The bound socket, as a descriptor that outlives the library's own. */
-static int bind_packet_log(struct nl_sock *sk, const char **why)
+static int bind_packet_log(struct nl_sock *sk, bool whole, const char **why)
 {
-	struct nl_msg *m = make_log_request();
+	const int size = SOCKET_BUFFER;
+	struct nl_msg *m = make_log_request(whole);
 
 	*why = "no memory";
 	if (!m)
@@ -338,17 +354,20 @@ static int bind_packet_log(struct nl_sock *sk, const char **why)
 		*why = strerror(-rc);
 		return rc;
 	}
+	/* A burst of whole packets waits here; the usual bound stays when there is no more. */
+	if (whole)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	return fd;
 }
 
-int open_packet_log(const char **why)
+int open_packet_log(bool whole, const char **why)
 {
 	struct nl_sock *sk = nl_socket_alloc();
 
 	*why = "no memory";
 	if (!sk)
 		return -ENOMEM;
-	int fd = bind_packet_log(sk, why);
+	int fd = bind_packet_log(sk, whole, why);
 	nl_socket_free(sk);
 	return fd;
 }

@@ -42,6 +42,7 @@ enum engine_fd {
 	ENGINE_FD_RED,		/* packet sockets of a bump in the wire, as engine/io/frame.h says; -1: */
 	ENGINE_FD_BLACK,	/* there is none */
 	ENGINE_FD_PACKET_LOG,	/* netlink, bound to IPSPD_LOG_GROUP; -1: the kernel has no such log */
+	ENGINE_FD_HANDOVER,	/* likewise, to IPSPD_HANDOVER_GROUP; -1: what the guard cannot judge drops */
 	ENGINE_FDS
 };
 

@@ -113,7 +113,8 @@ static enum mib_err value_month_days(const struct mib_column *col, const struct 
 static enum mib_err value_period(const struct mib_column *col, const struct mib_value *v,
 				 struct mib_diag *d)
 {
-	const char *why = mib_period_fault((const char *)v->octets.data, v->octets.len);
+	struct mib_period period;
+	const char *why = mib_period_read((const char *)v->octets.data, v->octets.len, &period);
 
 	return why == NULL ? MIB_OK : wrong(d, MIB_WRONG_VALUE, col, why);
 }
@@ -121,7 +122,8 @@ static enum mib_err value_period(const struct mib_column *col, const struct mib_
 static enum mib_err value_day_times(const struct mib_column *col, const struct mib_value *v,
 				    struct mib_diag *d)
 {
-	const char *why = mib_day_times_fault((const char *)v->octets.data, v->octets.len);
+	struct mib_period times;
+	const char *why = mib_day_times_read((const char *)v->octets.data, v->octets.len, &times);
 
 	return why == NULL ? MIB_OK : wrong(d, MIB_WRONG_VALUE, col, why);
 }

@@ -1,16 +1,13 @@
 /*
- * mibs/period.c - is it a good SpdTimePeriod? See period.h. Knows no clock and no time zone.
+ * mibs/period.c - reads SpdTimePeriod: see period.h. Knows no clock and no time zone.
  */
 #include "mibs/period.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #define MOMENT_LEN 15	/* yyyymmddThhmmss */
-
-struct moment {
-	int year, month, day, hour, minute, second;
-};
+#define TIME_AT 8	/* where its Thhmmss begins */
+#define TIME_LEN 7
 
 static bool read_digits(const char *s, size_t n, int *out)
 {
@@ -23,23 +20,29 @@ static bool read_digits(const char *s, size_t n, int *out)
 	return true;
 }
 
-static bool read_moment(const char *s, size_t len, struct moment *m)
+static bool read_time(const char *s, size_t len, struct mib_moment *m)
 {
-	return len == MOMENT_LEN && s[8] == 'T' && read_digits(s, 4, &m->year) &&
+	m->utc = len == TIME_LEN + 1 && s[TIME_LEN] == 'Z';
+	return (len == TIME_LEN || m->utc) && s[0] == 'T' && read_digits(s + 1, 2, &m->hour) &&
+	       read_digits(s + 3, 2, &m->minute) && read_digits(s + 5, 2, &m->second);
+}
+
+static bool read_moment(const char *s, size_t len, struct mib_moment *m)
+{
+	return len >= MOMENT_LEN && read_digits(s, 4, &m->year) &&
 	       read_digits(s + 4, 2, &m->month) && read_digits(s + 6, 2, &m->day) &&
-	       read_digits(s + 9, 2, &m->hour) && read_digits(s + 11, 2, &m->minute) &&
-	       read_digits(s + 13, 2, &m->second);
+	       read_time(s + TIME_AT, len - TIME_AT, m);
 }
 
 /* Midnight may be written as hour 24 of the day before. */
-static bool time_is_good(const struct moment *m)
+static bool time_is_good(const struct mib_moment *m)
 {
 	if (m->hour == 24)
 		return m->minute == 0 && m->second == 0;
 	return m->hour < 24 && m->minute < 60 && m->second <= 60;
 }
 
-static bool date_is_good(const struct moment *m)
+static bool date_is_good(const struct mib_moment *m)
 {
 	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
 	const bool leap = (m->year % 4 == 0 && m->year % 100 != 0) || m->year % 400 == 0;
@@ -54,44 +57,60 @@ static bool is_word(const char *s, size_t len, const char *word)
 	return len == strlen(word) && memcmp(s, word, len) == 0;
 }
 
-const char *mib_period_fault(const char *s, size_t len)
+static bool is_good(const char *s, size_t len, struct mib_moment *m)
+{
+	return read_moment(s, len, m) && date_is_good(m) && time_is_good(m);
+}
+
+const char *mib_period_read(const char *s, size_t len, struct mib_period *out)
 {
 	const char *slash = len > 0 ? memchr(s, '/', len) : NULL;
 
-	/* The empty period restricts nothing. */
+	*out = (struct mib_period){ .open_start = true, .open_end = true };
 	if (len == 0)
 		return NULL;
 	if (slash == NULL)
 		return "a period is start/end, such as 20260101T000000/THISANDFUTURE";
 
 	const size_t start_len = (size_t)(slash - s), end_len = len - start_len - 1;
-	const bool from_ever = is_word(s, start_len, "THISANDPRIOR");
-	const bool for_ever = is_word(slash + 1, end_len, "THISANDFUTURE");
-	struct moment start = { 0 }, end = { 0 };
 
-	if (!from_ever && (!read_moment(s, start_len, &start) || !date_is_good(&start) ||
-			   !time_is_good(&start)))
-		return "the start must be THISANDPRIOR or a moment as yyyymmddThhmmss";
-	if (!for_ever && (!read_moment(slash + 1, end_len, &end) || !date_is_good(&end) ||
-			  !time_is_good(&end)))
-		return "the end must be THISANDFUTURE or a moment as yyyymmddThhmmss";
+	out->open_start = is_word(s, start_len, "THISANDPRIOR");
+	out->open_end = is_word(slash + 1, end_len, "THISANDFUTURE");
+	if (!out->open_start && !is_good(s, start_len, &out->start))
+		return "the start must be THISANDPRIOR or a moment as yyyymmddThhmmss, with Z for UTC";
+	if (!out->open_end && !is_good(slash + 1, end_len, &out->end))
+		return "the end must be THISANDFUTURE or a moment as yyyymmddThhmmss, with Z for UTC";
+	if (out->open_start || out->open_end)
+		return NULL;
+	if (out->start.utc != out->end.utc)
+		return "both ends must be local times, or both UTC";
 	/* Fixed-width digits: the order of text is the order of time. */
-	if (!from_ever && !for_ever && memcmp(s, slash + 1, MOMENT_LEN) >= 0)
-		return "the end must come after the start";
-	return NULL;
+	return memcmp(s, slash + 1, MOMENT_LEN) >= 0 ? "the end must come after the start" : NULL;
 }
 
-const char *mib_day_times_fault(const char *s, size_t len)
+/* With a date, which says nothing, or without. */
+static bool read_time_of_day(const char *s, size_t len, struct mib_moment *m)
 {
-	struct moment start, end;
+	return len >= MOMENT_LEN ? read_moment(s, len, m) : read_time(s, len, m);
+}
 
+const char *mib_day_times_read(const char *s, size_t len, struct mib_period *out)
+{
+	const char *slash = len > 0 ? memchr(s, '/', len) : NULL;
+
+	*out = (struct mib_period){ .open_start = len == 0, .open_end = len == 0 };
 	if (len == 0)
 		return NULL;
-	if (len != 2 * MOMENT_LEN + 1 || s[MOMENT_LEN] != '/' ||
-	    !read_moment(s, MOMENT_LEN, &start) ||
-	    !read_moment(s + MOMENT_LEN + 1, MOMENT_LEN, &end))
-		return "times of the day are as 00000000T080000/00000000T180000";
-	if (!time_is_good(&start) || !time_is_good(&end))
+
+	const size_t start_len = slash != NULL ? (size_t)(slash - s) : 0;
+
+	if (slash == NULL || !read_time_of_day(s, start_len, &out->start) ||
+	    !read_time_of_day(slash + 1, len - start_len - 1, &out->end))
+		return "times of the day are as 00000000T080000/00000000T180000, or T080000Z/T180000Z "
+		       "in UTC";
+	if (out->start.utc != out->end.utc)
+		return "both times must be local, or both UTC";
+	if (!time_is_good(&out->start) || !time_is_good(&out->end))
 		return "a time of day is 000000 to 240000";
 	return NULL;
 }

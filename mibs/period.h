@@ -1,17 +1,33 @@
 /*
- * mibs/period.h - the two uses of SpdTimePeriod, RFC 4807; internal to mibs/.
+ * mibs/period.h - SpdTimePeriod, RFC 4807: read and judged in its two uses.
  *
- * "yyyymmddThhmmss/yyyymmddThhmmss". Both functions return what is wrong with it, or NULL.
+ * "yyyymmddThhmmss/yyyymmddThhmmss", local times; a time that ends in Z is UTC. The type has room for
+ * one Z beside an open end. Times of the day may leave out their dates: "Thhmmss/Thhmmss", both with Z
+ * or neither.
  */
 #ifndef MIBS_PERIOD_H
 #define MIBS_PERIOD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
+/** As written: hour 24 is midnight of the next day, second 60 the first one of the next minute. */
+struct mib_moment {
+	int year, month, day, hour, minute, second;	/* month and day from 1; 0: not given */
+	bool utc;
+};
+
+struct mib_period {
+	bool open_start, open_end;	/* that end has no moment */
+	struct mib_moment start, end;
+};
+
+/* Each gives NULL, or what is wrong with it. An empty text restricts nothing: both ends are open. */
+
 /** spdTimeFiltPeriod: from .. to, open ends allowed, the end after the start. */
-const char *mib_period_fault(const char *s, size_t len);
+const char *mib_period_read(const char *s, size_t len, struct mib_period *out);
 
 /** spdTimeFiltTimeOfDayMask: only the times count; the end may come before the start (midnight). */
-const char *mib_day_times_fault(const char *s, size_t len);
+const char *mib_day_times_read(const char *s, size_t len, struct mib_period *out);
 
 #endif

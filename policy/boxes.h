@@ -19,6 +19,9 @@
 /** Comparisons of two boxes that one rule's or one guard's filter may cost. */
 #define POL_BUDGET_WORK (1u << 22)
 
+/** Rows that it may lead to: a row that is named twice on each of 16 levels is met 2^16 times. */
+#define POL_BUDGET_ROWS (1u << 14)
+
 /** What became of a calculation. */
 enum pol_calc {
 	POL_CALC_OK,
@@ -58,12 +61,13 @@ struct pol_boxes {
 	size_t cap;
 };
 
-/** Comparisons left. */
+/** Comparisons and rows left. */
 struct pol_budget {
 	uint32_t work;
+	uint32_t rows;
 };
 
-#define POL_BUDGET_INIT { POL_BUDGET_WORK }
+#define POL_BUDGET_INIT { POL_BUDGET_WORK, POL_BUDGET_ROWS }
 
 void pol_box_from_selector(const struct ipsp_selector *s, struct pol_box *out);
 void pol_box_to_selector(const struct pol_box *b, struct ipsp_selector *out);

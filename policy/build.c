@@ -23,6 +23,7 @@ struct pol_build {
 	struct pol_board *board;
 	struct saying origins;
 	struct saying problems;
+	int64_t now_s, next_change_s;
 };
 
 static bool say(struct saying *s, void *item)
@@ -47,6 +48,7 @@ struct pol_build *pol_build_new(const struct mib_view *v, struct pol_board *boar
 	if (b) {
 		b->view = v;
 		b->board = board;
+		b->next_change_s = POL_NEVER;
 	}
 	return b;
 }
@@ -68,6 +70,32 @@ void pol_build_free(struct pol_build *b)
 	free(b->origins.v);
 	free(b->problems.v);
 	free(b);
+}
+
+void pol_build_set_now(struct pol_build *b, int64_t now_s)
+{
+	b->now_s = now_s;
+}
+
+int64_t pol_build_now(const struct pol_build *b)
+{
+	return b->now_s;
+}
+
+void pol_build_changes_at(struct pol_build *b, int64_t at_s)
+{
+	if (at_s < b->next_change_s)
+		b->next_change_s = at_s;
+}
+
+int64_t pol_build_next_change(const struct pol_build *b)
+{
+	return b->next_change_s;
+}
+
+void pol_build_set_next_change(struct pol_build *b, int64_t at_s)
+{
+	b->next_change_s = at_s;
 }
 
 const struct mib_view *pol_build_view(const struct pol_build *b)

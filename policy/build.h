@@ -44,6 +44,17 @@ bool pol_build_forget(struct pol_build *b, struct pol_said *said);
 
 const struct mib_view *pol_build_view(const struct pol_build *b);
 
+/** The moment it is made for, in seconds since 1970 UTC. 0 until set. */
+void pol_build_set_now(struct pol_build *b, int64_t now_s);
+int64_t pol_build_now(const struct pol_build *b);
+
+/** Something in it changes at that moment. */
+void pol_build_changes_at(struct pol_build *b, int64_t at_s);
+
+/** The first moment of those told since it was set; POL_NEVER: none. */
+int64_t pol_build_next_change(const struct pol_build *b);
+void pol_build_set_next_change(struct pol_build *b, int64_t at_s);
+
 /**
  * The origin of a row, said by this cell. Internal, do not free; sa_id may be set.
  * @return NULL: no memory

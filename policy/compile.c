@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "mibs/schema_gen.h"
 #include "policy/action.h"
@@ -476,6 +477,7 @@ static void reset(struct pol_compiler *c)
 	TAILQ_INIT(&c->dirty_sas);
 	c->work.n_entries = c->work.n_boxes = 0;
 	c->work.cut = c->work.cutting = false;
+	pol_build_set_next_change(c->work.build, POL_NEVER);
 	c->stale = true;
 }
 
@@ -516,31 +518,8 @@ static struct pol_generation *publish(const struct pol_compiler *c, uint64_t num
 	g->sas = pol_map_share(&c->sa_set);
 	g->origins = pol_map_share(&c->board.origins);
 	g->problems = pol_map_share(&c->board.problems);
+	g->changes_at_s = pol_build_next_change(c->work.build);
 	return g;
-}
-
-enum mib_err pol_compiler_run(struct pol_compiler *c, uint64_t number,
-			      struct pol_generation **out)
-{
-	struct pol_generation *g = NULL;
-	enum pol_step rc = POL_STEP_FULL;
-
-	c->work.n_made = 0;
-	/* What was cut is cut anew: another change may have moved where. */
-	if (!c->stale && !c->work.cut) {
-		c->work.cutting = false;
-		rc = update(c);
-	}
-	if (rc == POL_STEP_FULL)
-		rc = update_all(c) ? POL_STEP_OK : POL_STEP_NO_MEMORY;
-	if (rc == POL_STEP_OK)
-		g = publish(c, number);
-	else
-		c->stale = true;
-	if (!g)
-		return MIB_RESOURCE_UNAVAILABLE;
-	*out = g;
-	return MIB_OK;
 }
 
 struct touching {
@@ -566,6 +545,53 @@ static void touch(void *arg, struct pol_cell *cell)
 			t->c->stale = true;
 		break;
 	}
+}
+
+/* What reads time filters is made anew when one changes, and when the clock goes back. */
+static void note_time(struct pol_compiler *c, int64_t now_s)
+{
+	struct pol_build *b = c->work.build;
+	struct pol_walk walk = { .view = c->view, .table = &mib_t_spdTimeFilterTable };
+	const struct mib_row *r;
+	bool due = now_s >= pol_build_next_change(b) || now_s < pol_build_now(b);
+
+	pol_build_set_now(b, now_s);
+	if (!due || pol_build_next_change(b) == POL_NEVER)
+		return;
+	pol_build_set_next_change(b, POL_NEVER);
+	/* The machine's time zone may be another since the last time. */
+	tzset();
+	while (!c->stale && (r = pol_walk_next(&walk))) {
+		struct touching t = { .c = c };
+
+		t.index = mib_row_index(r, &t.len);
+		pol_deps_touch(c->deps, &mib_t_spdTimeFilterTable, t.index, t.len, touch, &t);
+	}
+}
+
+enum mib_err pol_compiler_run(struct pol_compiler *c, uint64_t number, int64_t now_s,
+			      struct pol_generation **out)
+{
+	struct pol_generation *g = NULL;
+	enum pol_step rc = POL_STEP_FULL;
+
+	note_time(c, now_s);
+	c->work.n_made = 0;
+	/* What was cut is cut anew: another change may have moved where. */
+	if (!c->stale && !c->work.cut) {
+		c->work.cutting = false;
+		rc = update(c);
+	}
+	if (rc == POL_STEP_FULL)
+		rc = update_all(c) ? POL_STEP_OK : POL_STEP_NO_MEMORY;
+	if (rc == POL_STEP_OK)
+		g = publish(c, number);
+	else
+		c->stale = true;
+	if (!g)
+		return MIB_RESOURCE_UNAVAILABLE;
+	*out = g;
+	return MIB_OK;
 }
 
 void pol_compiler_changed(struct pol_compiler *c, const struct mib_change *changes, size_t n)
@@ -624,13 +650,14 @@ void pol_compiler_free(struct pol_compiler *c)
 	free(c);
 }
 
-enum mib_err pol_compile(const struct mib_view *v, uint64_t number, struct pol_generation **out)
+enum mib_err pol_compile(const struct mib_view *v, uint64_t number, int64_t now_s,
+			 struct pol_generation **out)
 {
 	struct pol_compiler *c = pol_compiler_new(v);
 	enum mib_err err = MIB_RESOURCE_UNAVAILABLE;
 
 	if (c)
-		err = pol_compiler_run(c, number, out);
+		err = pol_compiler_run(c, number, now_s, out);
 	pol_compiler_free(c);
 	return err;
 }

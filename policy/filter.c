@@ -8,23 +8,11 @@
 #include "policy/filter.h"
 
 #include "mibs/schema_gen.h"
+#include "policy/when.h"
 
 enum { ADDR_IPV4 = 1, ADDR_IPV6 = 2 };
 enum { LOGIC_OR = 1, LOGIC_AND = 2 };
 enum { PROTO_ANY = 255, DSCP_ANY = -1, PORT_MAX = 65535 };
-
-/* Filters that are stored but not evaluated yet. */
-static const struct {
-	const struct mib_table *table;
-	const char *kind;
-} not_evaluated[] = {
-	{ &mib_t_spdIpOffsetFilterTable, "an IP offset filter" },
-	{ &mib_t_spdTimeFilterTable, "a time filter" },
-	{ &mib_t_spdIpsoHeaderFilterTable, "an IPSO filter" },
-	{ &mib_t_ipiaStaticFilters, "an IKE phase filter" },
-	{ &mib_t_ipiaCredentialFilterTable, "a credential filter" },
-	{ &mib_t_ipiaPeerIdentityFilterTable, "a peer identity filter" },
-};
 
 /* An address and its prefix length; unset or empty with length 0 is any (as is length 0 at all). */
 static const char *addr_range(const struct mib_row *r, const struct mib_column *addr_col,
@@ -116,9 +104,9 @@ const char *pol_classifier_box(const struct mib_row *r, struct pol_box *out)
 	return NULL;
 }
 
-static enum pol_calc classifier(const struct mib_row *r, struct pol_budget *budget,
-				struct pol_match *out)
+static enum pol_calc classifier(const struct mib_row *r, struct pol_match *out)
 {
+	struct pol_budget budget = POL_BUDGET_INIT;
 	char name[POL_ROW_TEXT];
 	struct pol_box box;
 	const char *why = pol_classifier_box(r, &box);
@@ -127,18 +115,186 @@ static enum pol_calc classifier(const struct mib_row *r, struct pol_budget *budg
 	if (why)
 		return pol_match_unknown(out, "uses %s, which %s", pol_row_name(r, name), why);
 	pol_match_fini(out);
-	rc = pol_boxes_add(&out->may, &box, budget);
+	rc = pol_boxes_add(&out->may, &box, &budget);
 	if (rc == POL_CALC_COMPLEX)
 		return pol_match_unknown(out, "has a filter too complex to compile");
 	return rc;
 }
 
-static enum pol_calc follow(const struct mib_view *v, const struct mib_row *r,
+/* ---- filters that are no boxes ---- */
+
+static enum pol_calc residual(struct pol_match *out, struct pol_boxes *may, struct pol_pred *pred,
+			      enum pol_calc rc)
+{
+	if (rc == POL_CALC_OK)
+		rc = pol_match_residual(out, may, pred);
+	if (may)
+		pol_boxes_fini(may);
+	pol_pred_fini(pred);
+	return rc == POL_CALC_COMPLEX ?
+		       pol_match_unknown(out, "has a filter too complex to compile") : rc;
+}
+
+static enum pol_calc time_filter(struct pol_asked *q, const struct mib_row *r,
+				 struct pol_match *out)
+{
+	int64_t until_s;
+
+	if (q->at_s == POL_TIME_UNKNOWN)
+		return pol_match_unknown(out, "uses a time filter, and what time it is then is not "
+					 "known");
+	if (pol_when_true(r, q->at_s, &until_s)) {
+		enum pol_calc rc = pol_match_all(out);
+
+		if (rc != POL_CALC_OK)
+			return rc;
+	} else {
+		pol_match_fini(out);
+	}
+	if (until_s < q->until_s)
+		q->until_s = until_s;
+	return POL_CALC_OK;
+}
+
+static enum pol_calc offset_filter(struct pol_asked *q, const struct mib_row *r,
+				   struct pol_match *out)
+{
+	const uint8_t *value;
+	size_t len = pol_row_octets(r, MIB_COL(spdIpOffsetFilterTable, spdIpOffFiltValue), &value);
+	int64_t offset = mib_row_number(r, MIB_COL(spdIpOffsetFilterTable, spdIpOffFiltOffset), -1);
+	int64_t type = mib_row_number(r, MIB_COL(spdIpOffsetFilterTable, spdIpOffFiltType), 0);
+	struct pol_pred pred = { 0 };
+
+	(void)q;
+	if (len == 0 || len > IPSP_PRED_VALUE_MAX || offset < 0 || offset > UINT16_MAX ||
+	    type < IPSP_CMP_EQUAL || type > IPSP_CMP_LESS_OR_EQUAL)
+		return pol_match_unknown(out, "uses an IP offset filter that lacks a column");
+	return residual(out, NULL, &pred,
+			pol_pred_octets(&pred, (uint16_t)offset, (enum ipsp_pred_cmp)type, value,
+					len));
+}
+
+/* A bit of a BITS column. */
+static bool bit_of(const struct mib_row *r, const struct mib_column *col, unsigned n)
+{
+	struct mib_value v;
+
+	return mib_row_get(r, col, &v) && n / 8 < v.octets.len &&
+	       (v.octets.data[n / 8] & 0x80u >> n % 8);
+}
+
+static enum pol_calc ipv4_boxes(struct pol_boxes *out, struct pol_budget *budget)
+{
+	struct ipsp_selector s;
+	struct pol_box box;
+
+	ipsp_selector_any(4, &s);
+	pol_box_from_selector(&s, &box);
+	return pol_boxes_add(out, &box, budget);
+}
+
+/* RFC 1108 2.4: flags from the left, in the order of the column's labels. */
+static enum pol_calc ipso_filter(struct pol_asked *q, const struct mib_row *r,
+				 struct pol_match *out)
+{
+	enum { TYPE_LEVEL, TYPE_AUTHORITY };
+	const struct mib_column *type = MIB_COL(spdIpsoHeaderFilterTable, spdIpsoHeadFiltType);
+	int64_t level = mib_row_number(r, MIB_COL(spdIpsoHeaderFilterTable,
+						  spdIpsoHeadFiltClassification), -1);
+	int64_t authority = mib_row_number(r, MIB_COL(spdIpsoHeaderFilterTable,
+						      spdIpsoHeadFiltProtectionAuth), -1);
+	struct ipsp_pred_node leaf = { .op = IPSP_PRED_IPSO };
+	struct pol_budget budget = POL_BUDGET_INIT;
+	struct pol_boxes may = { 0 };
+	struct pol_pred pred = { 0 };
+	enum pol_calc rc;
+
+	(void)q;
+	if (bit_of(r, type, TYPE_LEVEL)) {
+		leaf.arg |= IPSP_IPSO_LEVEL;
+		leaf.level = (uint8_t)level;
+	}
+	if (bit_of(r, type, TYPE_AUTHORITY)) {
+		leaf.arg |= IPSP_IPSO_AUTHORITY;
+		leaf.authority = authority >= 0 && authority < 7 ? (uint8_t)(0x80u >> authority) : 0;
+	}
+	if (leaf.arg == 0 || ((leaf.arg & IPSP_IPSO_LEVEL) && (level < 0 || level > 255)) ||
+	    ((leaf.arg & IPSP_IPSO_AUTHORITY) && leaf.authority == 0))
+		return pol_match_unknown(out, "uses an IPSO filter that lacks a column");
+	rc = ipv4_boxes(&may, &budget);
+	if (rc == POL_CALC_OK)
+		rc = pol_pred_leaf(&pred, leaf);
+	return residual(out, &may, &pred, rc);
+}
+
+/* UDP from or to the ports of IKE. */
+static enum pol_calc ike_boxes(struct pol_boxes *out, struct pol_budget *budget)
+{
+	static const uint32_t ports[] = { 500, 4500 };
+	enum pol_calc rc = POL_CALC_OK;
+
+	for (unsigned i = 0; rc == POL_CALC_OK && i < 8; i++) {
+		struct ipsp_selector s;
+		struct pol_box box;
+		const uint32_t port = ports[i & 1];
+
+		ipsp_selector_any(i & 2 ? 6 : 4, &s);
+		s.proto_lo = s.proto_hi = 17;
+		if (i & 4)
+			s.sport_lo = s.sport_hi = port;
+		else
+			s.dport_lo = s.dport_hi = port;
+		pol_box_from_selector(&s, &box);
+		rc = pol_boxes_add(out, &box, budget);
+	}
+	return rc;
+}
+
+static enum pol_calc ike_phase(const struct mib_column *scalar, struct pol_match *out)
+{
+	struct pol_budget budget = POL_BUDGET_INIT;
+	const bool first = scalar == MIB_COL(ipiaStaticFilters, ipiaIkePhase1Filter);
+	const struct ipsp_pred_node leaf = { .op = IPSP_PRED_IKE, .arg = first ? 1 : 2 };
+	struct pol_boxes may = { 0 };
+	struct pol_pred pred = { 0 };
+	enum pol_calc rc;
+
+	if (!first && scalar != MIB_COL(ipiaStaticFilters, ipiaIkePhase2Filter))
+		return pol_match_unknown(out, "names a filter that is not there or not active");
+	rc = ike_boxes(&may, &budget);
+	if (rc == POL_CALC_OK)
+		rc = pol_pred_leaf(&pred, leaf);
+	return residual(out, &may, &pred, rc);
+}
+
+static enum pol_calc identity_filter(struct pol_asked *q, const struct mib_row *r,
+				     struct pol_match *out)
+{
+	(void)q;
+	return pol_match_unknown(out, "uses a %s filter, which is not evaluated yet",
+				 mib_row_table(r) == &mib_t_ipiaCredentialFilterTable ?
+					 "credential" : "peer identity");
+}
+
+static const struct {
+	const struct mib_table *table;
+	enum pol_calc (*judge)(struct pol_asked *q, const struct mib_row *r, struct pol_match *out);
+} kinds[] = {
+	{ &mib_t_spdIpOffsetFilterTable, offset_filter },
+	{ &mib_t_spdTimeFilterTable, time_filter },
+	{ &mib_t_spdIpsoHeaderFilterTable, ipso_filter },
+	{ &mib_t_ipiaCredentialFilterTable, identity_filter },
+	{ &mib_t_ipiaPeerIdentityFilterTable, identity_filter },
+};
+
+/* ---- expressions ---- */
+
+static enum pol_calc follow(struct pol_asked *q, const struct mib_row *r,
 			    const struct mib_column *col, unsigned depth,
 			    struct pol_budget *budget, struct pol_match *out);
 
 /* One that is lost may match or not: without it, the compound might match less. */
-static enum pol_calc subfilter(const struct mib_view *v, const struct mib_row *m, unsigned depth,
+static enum pol_calc subfilter(struct pol_asked *q, const struct mib_row *m, unsigned depth,
 			       struct pol_budget *budget, struct pol_match *out)
 {
 	char name[POL_ROW_TEXT];
@@ -146,12 +302,12 @@ static enum pol_calc subfilter(const struct mib_view *v, const struct mib_row *m
 	if (mib_row_lost(m))
 		return pol_match_unknown(out, "uses %s, which is lost",
 					 pol_row_name(m, name));
-	return follow(v, m, MIB_COL(spdSubfiltersTable, spdSubFiltSubfilter), depth + 1, budget,
+	return follow(q, m, MIB_COL(spdSubfiltersTable, spdSubFiltSubfilter), depth + 1, budget,
 		      out);
 }
 
 /* An empty compound filter is false before negation, whatever its logic. */
-static enum pol_calc compound(const struct mib_view *v, const struct mib_row *r, unsigned depth,
+static enum pol_calc compound(struct pol_asked *q, const struct mib_row *r, unsigned depth,
 			      struct pol_budget *budget, struct pol_match *out)
 {
 	bool is_or = mib_row_number(r, MIB_COL(spdCompoundFilterTable, spdCompFiltLogicType),
@@ -159,7 +315,7 @@ static enum pol_calc compound(const struct mib_view *v, const struct mib_row *r,
 	struct pol_match sub = { 0 };
 	struct pol_match acc = { 0 };
 	struct mib_oid prefix;
-	struct pol_walk walk = { .view = v, .table = &mib_t_spdSubfiltersTable,
+	struct pol_walk walk = { .view = q->view, .table = &mib_t_spdSubfiltersTable,
 				 .prefix = &prefix, .with_lost = true };
 	enum pol_calc rc = POL_CALC_OK;
 	bool first = true;
@@ -167,11 +323,11 @@ static enum pol_calc compound(const struct mib_view *v, const struct mib_row *r,
 	mib_row_index_copy(r, &prefix);
 	for (const struct mib_row *m; rc == POL_CALC_OK && (m = pol_walk_next(&walk));
 	     first = false) {
-		if (budget->work == 0) {
+		if (budget->rows == 0) {
 			rc = pol_match_unknown(&acc, "has a filter too complex to compile");
 			break;
 		}
-		rc = subfilter(v, m, depth, budget, &sub);
+		rc = subfilter(q, m, depth, budget, &sub);
 		if (rc == POL_CALC_OK &&
 		    pol_row_truth(m, MIB_COL(spdSubfiltersTable, spdSubFiltSubfilterIsNegated),
 				  false))
@@ -191,36 +347,37 @@ static enum pol_calc compound(const struct mib_view *v, const struct mib_row *r,
 	return rc;
 }
 
-static enum pol_calc follow(const struct mib_view *v, const struct mib_row *r,
+static enum pol_calc follow(struct pol_asked *q, const struct mib_row *r,
 			    const struct mib_column *col, unsigned depth,
 			    struct pol_budget *budget, struct pol_match *out)
 {
 	struct pol_target t;
 
-	if (budget->work == 0)
+	if (budget->rows == 0)
 		return pol_match_unknown(out, "has a filter too complex to compile");
-	budget->work--;
-	pol_target_of(v, r, col, &t);
+	budget->rows--;
+	pol_target_of(q->view, r, col, &t);
 	if (t.scalar == MIB_COL(spdStaticFilters, spdTrueFilter))
 		return pol_match_all(out);
-	for (size_t i = 0; i < sizeof(not_evaluated) / sizeof(not_evaluated[0]); i++)
-		if (t.table == not_evaluated[i].table)
-			return pol_match_unknown(out, "uses %s, which is not evaluated yet",
-						 not_evaluated[i].kind);
+	if (t.table == &mib_t_ipiaStaticFilters)
+		return ike_phase(t.scalar, out);
 	if (!t.row)
 		return pol_match_unknown(out, "names a filter that is not there or not active");
 	if (t.table == &mib_t_diffServMultiFieldClfrTable)
-		return classifier(t.row, budget, out);
+		return classifier(t.row, out);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (t.table == kinds[i].table)
+			return kinds[i].judge(q, t.row, out);
 	if (t.table != &mib_t_spdCompoundFilterTable)
 		return pol_match_unknown(out, "names a row of %s as its filter", t.table->name);
 	if (depth >= POL_DEPTH_MAX)
 		return pol_match_unknown(out, "nests filters more than %d deep", POL_DEPTH_MAX);
-	return compound(v, t.row, depth, budget, out);
+	return compound(q, t.row, depth, budget, out);
 }
 
-enum pol_calc pol_filter_of(const struct mib_view *v, const struct mib_row *r,
+enum pol_calc pol_filter_of(struct pol_asked *q, const struct mib_row *r,
 			    const struct mib_column *col, struct pol_budget *budget,
 			    struct pol_match *out)
 {
-	return follow(v, r, col, 0, budget, out);
+	return follow(q, r, col, 0, budget, out);
 }

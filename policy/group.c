@@ -19,7 +19,7 @@ struct place {
 	RB_ENTRY(place) link;
 	struct pol_nest *in;
 	struct pol_nest *nest;		/* what it leads to; NULL: no group */
-	struct pol_entry *entry;	/* NULL: none; counted */
+	struct pol_entry *entries[POL_PIECES_MAX];	/* NULL: none; counted */
 	struct pol_said said;
 	uint16_t priority;
 };
@@ -51,50 +51,76 @@ static void path_of(const struct place *p, uint16_t path[POL_DEPTH_MAX])
 	path[p->in->depth - 1] = p->priority;
 }
 
-static bool drop_entry(struct pol_work *w, struct place *p)
+static size_t boxes_of(const struct ipsp_spd_entry *e)
+{
+	return e->n_selectors + (e->predicate ? e->predicate->n_selectors : 0);
+}
+
+static bool drop_entry(struct pol_work *w, struct place *p, uint8_t piece)
+{
+	struct pol_entry *e = p->entries[piece];
+	bool good;
+
+	if (!e)
+		return true;
+	w->n_entries--;
+	w->n_boxes -= boxes_of(&e->spd);
+	good = pol_map_remove(&p->in->tree->entries, e);
+	pol_entry_unref(e);
+	p->entries[piece] = NULL;
+	return good;
+}
+
+static bool drop_entries(struct pol_work *w, struct place *p)
 {
 	bool good = true;
 
-	if (!p->entry)
-		return true;
-	w->n_entries--;
-	w->n_boxes -= p->entry->spd.n_selectors;
-	good = pol_map_remove(&p->in->tree->entries, p->entry);
-	pol_entry_unref(p->entry);
-	p->entry = NULL;
+	for (uint8_t i = 0; i < POL_PIECES_MAX; i++)
+		good = drop_entry(w, p, i) && good;
 	return good;
 }
 
 /* An entry that does what the one before did stays the same object. */
-static enum pol_step set_entry(struct pol_work *w, struct place *p,
+static enum pol_step set_entry(struct pol_work *w, struct place *p, uint8_t piece,
 			       const struct ipsp_spd_entry *spd)
 {
+	struct pol_entry *old = p->entries[piece];
+	const size_t old_boxes = old ? boxes_of(&old->spd) : 0;
 	uint16_t path[POL_DEPTH_MAX];
 	struct pol_entry *e;
 
 	if (!spd)
-		return drop_entry(w, p) ? POL_STEP_OK : POL_STEP_NO_MEMORY;
-	if (p->entry && pol_entry_same(&p->entry->spd, spd))
+		return drop_entry(w, p, piece) ? POL_STEP_OK : POL_STEP_NO_MEMORY;
+	if (old && pol_entry_same(&old->spd, spd))
 		return POL_STEP_OK;
-	if (w->n_entries - (p->entry != NULL) >= POL_ENTRIES_MAX ||
-	    w->n_boxes - (p->entry ? p->entry->spd.n_selectors : 0) + spd->n_selectors >
-	    POL_BOXES_MAX_ALL)
+	if (w->n_entries - (old != NULL) >= POL_ENTRIES_MAX ||
+	    w->n_boxes - old_boxes + boxes_of(spd) > POL_BOXES_MAX_ALL)
 		return POL_STEP_FULL;
 	path_of(p, path);
-	e = pol_entry_new(spd, path, p->in->depth);
+	e = pol_entry_new(spd, path, p->in->depth, piece);
 	if (!e || !pol_map_put(&p->in->tree->entries, e)) {
 		pol_entry_unref(e);
 		return POL_STEP_NO_MEMORY;
 	}
-	if (p->entry) {
+	if (old) {
 		w->n_entries--;
-		w->n_boxes -= p->entry->spd.n_selectors;
-		pol_entry_unref(p->entry);
+		w->n_boxes -= old_boxes;
+		pol_entry_unref(old);
 	}
-	p->entry = e;
+	p->entries[piece] = e;
 	w->n_entries++;
-	w->n_boxes += spd->n_selectors;
+	w->n_boxes += boxes_of(spd);
 	return POL_STEP_OK;
+}
+
+static enum pol_step set_entries(struct pol_work *w, struct place *p,
+				 const struct pol_outcome *what)
+{
+	enum pol_step rc = POL_STEP_OK;
+
+	for (uint8_t i = 0; rc == POL_STEP_OK && i < POL_PIECES_MAX; i++)
+		rc = set_entry(w, p, i, i < what->n_entries ? &what->entries[i] : NULL);
+	return rc;
 }
 
 /* ---- nests and places ---- */
@@ -141,9 +167,10 @@ static bool place_free(struct pol_work *w, struct place *p, bool all)
 	unmark(w, &p->cell);
 	if (all) {
 		free(p->said.items);
-		pol_entry_unref(p->entry);
+		for (uint8_t i = 0; i < POL_PIECES_MAX; i++)
+			pol_entry_unref(p->entries[i]);
 	} else {
-		good = drop_entry(w, p);
+		good = drop_entries(w, p);
 		good = pol_build_forget(w->build, &p->said) && good;
 	}
 	pol_deps_forget(w->deps, &p->cell);
@@ -234,7 +261,7 @@ static enum pol_step place_make(struct pol_work *w, struct place *p, struct pol_
 			rc = POL_STEP_NO_MEMORY;
 	}
 	if (rc == POL_STEP_OK)
-		rc = set_entry(w, p, what.kind == POL_OUTCOME_ENTRY ? &what.entry : NULL);
+		rc = set_entries(w, p, &what);
 	if (rc == POL_STEP_OK && what.kind == POL_OUTCOME_GROUP && !p->nest) {
 		*opened = p->nest = nest_new(w, n->tree, p, &what);
 		rc = *opened ? POL_STEP_OK : POL_STEP_NO_MEMORY;
@@ -333,7 +360,7 @@ enum pol_step pol_tree_make(struct pol_work *w, const char *group, enum ipsp_dir
 	if (group[0] == '\0' ||
 	    !mib_index_encode(&mib_t_spdGroupContentsTable, &name, 1, &what.group))
 		return POL_STEP_OK;
-	if (pol_match_all(&what.guard) == POL_CALC_OK)
+	if (pol_timed_all(&what.guard) == POL_CALC_OK)
 		t->root = nest_new(w, t, NULL, &what);
 	pol_outcome_fini(&what);
 	return t->root ? nest_fill(w, t->root) : POL_STEP_NO_MEMORY;

@@ -66,7 +66,9 @@ static int entry_cmp(const void *item, const void *key)
 	for (uint8_t i = 0; i < depth; i++)
 		if (a->path[i] != b->path[i])
 			return a->path[i] < b->path[i] ? -1 : 1;
-	return (a->depth > b->depth) - (a->depth < b->depth);
+	if (a->depth != b->depth)
+		return a->depth < b->depth ? -1 : 1;
+	return (a->piece > b->piece) - (a->piece < b->piece);
 }
 
 static int sa_cmp(const void *item, const void *key)
@@ -171,7 +173,7 @@ static void *carve(uint8_t **at, const void *from, size_t octets)
 }
 
 struct pol_entry *pol_entry_new(const struct ipsp_spd_entry *spd, const uint16_t *path,
-				uint8_t depth)
+				uint8_t depth, uint8_t piece)
 {
 	const struct ipsp_predicate *from = spd->predicate;
 	struct ipsp_predicate *p;
@@ -180,7 +182,7 @@ struct pol_entry *pol_entry_new(const struct ipsp_spd_entry *spd, const uint16_t
 
 	if (!e)
 		return NULL;
-	*e = (struct pol_entry){ .refs = 1, .depth = depth, .spd = *spd };
+	*e = (struct pol_entry){ .refs = 1, .depth = depth, .piece = piece, .spd = *spd };
 	memcpy(e->path, path, depth * sizeof(*path));
 	at = (uint8_t *)e + ROUND_UP(sizeof(*e));
 	e->spd.steps = carve(&at, spd->steps, spd->n_steps * sizeof(*spd->steps));
@@ -242,7 +244,7 @@ static bool node_same(const struct ipsp_pred_node *a, const struct ipsp_pred_nod
 	       a->count == b->count;
 }
 
-static bool predicate_same(const struct ipsp_predicate *a, const struct ipsp_predicate *b)
+bool pol_predicate_same(const struct ipsp_predicate *a, const struct ipsp_predicate *b)
 {
 	if (!a || !b)
 		return a == b;
@@ -270,7 +272,7 @@ bool pol_entry_same(const struct ipsp_spd_entry *a, const struct ipsp_spd_entry 
 		if (!step_same(&a->steps[i], &b->steps[i]))
 			return false;
 	return selectors_same(a->selectors, b->selectors, a->n_selectors) &&
-	       predicate_same(a->predicate, b->predicate);
+	       pol_predicate_same(a->predicate, b->predicate);
 }
 
 static bool key_same(const struct ipsp_key *a, const struct ipsp_key *b)

@@ -6,7 +6,7 @@
 
 #include "policy/policy.h"
 
-extern const struct pol_map_type pol_entries_type;	/* by path */
+extern const struct pol_map_type pol_entries_type;	/* by path, then piece */
 extern const struct pol_map_type pol_sas_type;		/* by id */
 /** By id; of one row those with an SA come first, by its id. */
 extern const struct pol_map_type pol_origins_type;
@@ -21,7 +21,7 @@ struct pol_problem *pol_problem_new(const struct mib_table *t, const uint32_t *i
 				    const char *reason);
 /** Copies the selectors. */
 struct pol_entry *pol_entry_new(const struct ipsp_spd_entry *spd, const uint16_t *path,
-				uint8_t depth);
+				uint8_t depth, uint8_t piece);
 struct pol_sa *pol_sa_new(const struct ipsp_sa_config *config);
 
 void pol_origin_unref(void *origin);
@@ -34,6 +34,9 @@ struct pol_generation *pol_generation_new(uint64_t number, size_t n_lists);
 
 /** Are the two SAs the same in all they say? */
 bool pol_sa_same(const struct ipsp_sa_config *a, const struct ipsp_sa_config *b);
+
+/** Are the two predicates the same in all they say? NULL: none. */
+bool pol_predicate_same(const struct ipsp_predicate *a, const struct ipsp_predicate *b);
 
 /** The first origin with that id in a set, or NULL. */
 struct pol_origin *pol_origins_find(const struct pol_map *origins, uint64_t id);

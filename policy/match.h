@@ -1,15 +1,17 @@
 /*
- * policy/match.h - which packets a filter matches, in three values: yes, no, not known.
+ * policy/match.h - which packets a filter matches: by boxes, by a predicate, or not known.
  *
- * Not every filter can be said in selectors (yet), and not every expression stays small. What is
- * known of such a filter is kept from both sides: `may` holds every packet that might match, `must`
- * only packets that surely do. Negation swaps and complements them, so an unsure answer stays on
- * the safe side whatever stands around it. A filter that is exact needs `may` alone.
+ * Not every filter can be said in selectors, and not every expression stays small. Such a filter is
+ * kept from both sides: `may` holds every packet that might match, `must` only packets that surely
+ * do. Negation swaps and complements them, so an answer stays on the safe side whatever stands
+ * around it. What can be told from the packet itself has a predicate besides, which says exactly
+ * which packets of `may` match. A filter that is exact needs `may` alone.
  */
 #ifndef POLICY_MATCH_H
 #define POLICY_MATCH_H
 
 #include "policy/boxes.h"
+#include "policy/pred.h"
 
 #define POL_REASON_MAX 160
 
@@ -17,7 +19,8 @@
 struct pol_match {
 	struct pol_boxes may;
 	struct pol_boxes must;	/* unless exact */
-	bool unsure;
+	struct pol_pred pred;	/* not empty: of packets in may, those that match; never if unsure */
+	bool unsure;		/* it is not known which packets of may match */
 	char reason[POL_REASON_MAX];	/* unsure: why, "uses a time filter, ..." */
 };
 
@@ -34,6 +37,13 @@ enum pol_calc pol_match_all(struct pol_match *m);
 /** Any packet might match, none surely does. */
 enum pol_calc pol_match_unknown(struct pol_match *m, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/**
+ * Those of may (NULL: all packets) for which a predicate holds. The predicate is taken.
+ * @param may  taken likewise
+ */
+enum pol_calc pol_match_residual(struct pol_match *m, struct pol_boxes *may,
+				 struct pol_pred *pred);
 
 /** m becomes not m. */
 enum pol_calc pol_match_negate(struct pol_match *m, struct pol_budget *budget);

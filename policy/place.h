@@ -7,7 +7,7 @@
 #define POLICY_PLACE_H
 
 #include "policy/build.h"
-#include "policy/match.h"
+#include "policy/timed.h"
 
 enum pol_outcome_kind {
 	POL_OUTCOME_NOTHING,
@@ -15,12 +15,16 @@ enum pol_outcome_kind {
 	POL_OUTCOME_GROUP,
 };
 
+/** A row whose filters change with time gives an entry for each time, and one before and behind. */
+#define POL_PIECES_MAX (POL_TIMES_MAX + 2)
+
 /** Owns what it points to. */
 struct pol_outcome {
 	enum pol_outcome_kind kind;
-	struct ipsp_spd_entry entry;	/* ENTRY: with its selectors and steps */
+	uint8_t n_entries;		/* ENTRY */
+	struct ipsp_spd_entry entries[POL_PIECES_MAX];	/* with all they point to */
 	struct mib_oid group;		/* GROUP: what its contents rows' indexes begin with */
-	struct pol_match guard;		/* and what gets there */
+	struct pol_timed guard;		/* and what gets there */
 	char lost[POL_ROW_TEXT];	/* and the lost contents row that leads there; "": none */
 };
 

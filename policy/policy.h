@@ -4,7 +4,7 @@
  * RFC 4807 section 3 (evaluation of groups), RFC 4301 4.4.1. A rule that cannot be compiled never
  * passes traffic: every packet it might match is discarded, and its status says why. So it is with
  * a row that is lost (mib_row_lost): it is not in force, but keeps its place. No I/O, no
- * clock: ifIndexes, ids and rows in; values out.
+ * clock: ifIndexes, ids, rows and the time in; values out.
  *
  * What a generation holds is counted and never changes, and the next generation has it in common
  * with this one wherever nothing changed (policy/vmap.h).
@@ -51,6 +51,7 @@ struct pol_problem {
 struct pol_entry {
 	uint32_t refs;		/* internal */
 	uint8_t depth;
+	uint8_t piece;		/* several of one path have different times */
 	uint16_t path[POL_DEPTH_MAX];
 	struct ipsp_spd_entry spd;	/* with its selectors */
 };
@@ -67,9 +68,14 @@ struct pol_list {
 	struct pol_map entries;	/* struct pol_entry, by path; lists of one group share them */
 };
 
+#define POL_NEVER INT64_MAX
+
 /** One compiled policy. Keys inside it are wiped when the last generation that has them is freed. */
 struct pol_generation {
 	uint64_t number;
+	/* Entries come and go by themselves at some times; the next one after it was made, when it
+	 * should be made again. POL_NEVER: none. */
+	int64_t changes_at_s;
 	uint64_t on_disk;		/* for who brings it into force: see mibs/store.h; 0 so far */
 	struct pol_list *lists;	/* ordered by (ifindex, dir) */
 	size_t n_lists;
@@ -79,11 +85,13 @@ struct pol_generation {
 };
 
 /**
- * Compiles the view from nothing.
+ * Compiles the view from nothing. What time filters change is in it for some changes ahead, as entries
+ * with times; behind those, and more than an hour before now, their rules discard.
  * @param number  the generation the view is
+ * @param now_s   seconds since 1970 UTC
  * @return MIB_OK with *out; MIB_RESOURCE_UNAVAILABLE: no memory, nothing made
  */
-MIB_MUST_CHECK enum mib_err pol_compile(const struct mib_view *v, uint64_t number,
+MIB_MUST_CHECK enum mib_err pol_compile(const struct mib_view *v, uint64_t number, int64_t now_s,
 					struct pol_generation **out);
 void pol_generation_free(struct pol_generation *g);
 
@@ -100,11 +108,11 @@ void pol_compiler_free(struct pol_compiler *c);
 void pol_compiler_changed(struct pol_compiler *c, const struct mib_change *changes, size_t n);
 
 /**
- * Compiles what has changed since it was last asked: the same as pol_compile would give.
+ * Compiles what has changed since it was last asked, with time too: the same as pol_compile would give.
  * @return MIB_OK with *out, the caller's; MIB_RESOURCE_UNAVAILABLE: no memory, nothing made, ask again
  */
 MIB_MUST_CHECK enum mib_err pol_compiler_run(struct pol_compiler *c, uint64_t number,
-					     struct pol_generation **out);
+					     int64_t now_s, struct pol_generation **out);
 
 /** How many rows in their places the last run looked at, for tests and the log. */
 size_t pol_compiler_work(const struct pol_compiler *c);

@@ -29,6 +29,7 @@
 	X(TUN, "tun-failed", "the kernel refused it from the TUN") \
 	X(NOT_IP, "not-ip", "a frame that is neither IP nor ARP, or bears a VLAN tag") \
 	X(OFFLOAD, "offload", "an unfinished checksum or large segment of an unknown kind") \
+	X(HANDOVER_LOST, "handover-lost", "lost on its way from the guard, which could not judge it") \
 	X(INSIDE_PROTECT, "inside-protect", "PROTECT towards the inside of a bump in the wire")
 
 enum io_reason {

@@ -220,4 +220,12 @@ void ipsp_engine_outbound(struct ipsp_worker *worker, struct ipsp_packet *packet
 void ipsp_engine_inbound(struct ipsp_worker *worker, struct ipsp_packet *packets, size_t n,
 			 uint64_t now_s);
 
+/**
+ * Inbound packets for this device that SAs are for, not selectors: IKE, and ESP and AH that come as
+ * clear packets do. BYPASS, unless an entry with a predicate discards them and says so of this very
+ * packet: RFC 4301 5.2 leaves them to their own processing, and an explicit entry may drop them.
+ */
+void ipsp_engine_own(struct ipsp_worker *worker, struct ipsp_packet *packets, size_t n,
+		     uint64_t now_s);
+
 #endif

@@ -120,6 +120,7 @@ static void open_all(const char *tun)
 	start.fds[ENGINE_FD_COUNTERS] = memfd_create("counters", MFD_CLOEXEC);
 	start.fds[ENGINE_FD_RED] = start.fds[ENGINE_FD_BLACK] = -1;
 	start.fds[ENGINE_FD_PACKET_LOG] = -1;
+	start.fds[ENGINE_FD_HANDOVER] = -1;
 	if (start.fds[ENGINE_FD_COUNTERS] < 0)
 		die("memfd");
 	start.tun_ifindex = if_nametoindex(tun);

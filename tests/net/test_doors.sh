@@ -72,17 +72,17 @@ for what in spd sad rows stats status; do
 done
 claim "rows of one table" says 'tunnel-out' tb_ctl router-a show rows spdRuleDefinitionTable
 
-# What is not evaluated yet drops, and says so in status, MIB and log.
+# What cannot be done drops, and says so in status, MIB and log.
 in_log() { grep -qF -- "$1" "$TB_DIR/router-a/ipspd.log"; }
-claim "a rule with a time filter is accepted" eval 'tb_ctl router-a create spdTimeFilterTable always &&
-	tb_ctl router-a create spdRuleDefinitionTable timed "spdRuleDefFilter=spdTimeFiltPeriod.\"always\"" \
-		spdRuleDefAction=spdAcceptAction.0 &&
-	tb_ctl router-a create spdGroupContentsTable wan-out,50 spdGroupContComponentName=timed && tb_ctl router-a wait'
+claim "a rule with an empty compound action is accepted" eval 'tb_ctl router-a create spdCompoundActionTable nothing &&
+	tb_ctl router-a create spdRuleDefinitionTable idle spdRuleDefFilter=spdTrueFilter.0 \
+		"spdRuleDefAction=spdCompActExecutionStrategy.\"nothing\"" &&
+	tb_ctl router-a create spdGroupContentsTable wan-out,50 spdGroupContComponentName=idle && tb_ctl router-a wait'
 claim "... its traffic is dropped, not passed" silent host-a 10.2.0.2
-claim "... the status names it" says 'spdRuleDefinitionTable."timed"' tb_ctl router-a show status
-claim "... the log names it" in_log 'spdRuleDefinitionTable."timed"'
-claim "... the MIB says that it is not in force" says 'false' tb_snmp snmpget router-a 'ipspdRuleInForce."timed"'
-claim "... and why" says 'time' tb_snmp snmpget router-a 'ipspdRuleReason."timed"'
+claim "... the status names it" says 'spdRuleDefinitionTable."idle"' tb_ctl router-a show status
+claim "... the log names it" in_log 'spdRuleDefinitionTable."idle"'
+claim "... the MIB says that it is not in force" says 'false' tb_snmp snmpget router-a 'ipspdRuleInForce."idle"'
+claim "... and why" says 'compound' tb_snmp snmpget router-a 'ipspdRuleReason."idle"'
 claim "without its place in the group" eval 'tb_ctl router-a delete spdGroupContentsTable wan-out,50 && tb_ctl router-a wait'
 claim "... traffic flows again" pings host-a 10.2.0.2
 

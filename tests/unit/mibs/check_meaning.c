@@ -204,9 +204,11 @@ START_TEST(test_periods_are_judged_by_their_use)
 	for (size_t i = 0; i < sizeof(periods) / sizeof(periods[0]); i++) {
 		const size_t len = strlen(periods[i].text);
 
-		ck_assert_msg((mib_period_fault(periods[i].text, len) == NULL) == periods[i].period,
+		struct mib_period read;
+
+		ck_assert_msg((mib_period_read(periods[i].text, len, &read) == NULL) == periods[i].period,
 			      "%s", periods[i].text);
-		ck_assert_msg((mib_day_times_fault(periods[i].text, len) == NULL) ==
+		ck_assert_msg((mib_day_times_read(periods[i].text, len, &read) == NULL) ==
 			      periods[i].day_times, "%s", periods[i].text);
 	}
 }

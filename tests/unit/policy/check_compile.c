@@ -194,13 +194,6 @@ static const struct {
 	{ "reject of IKE drops",
 	  "+ rule r Filter=spdTrueFilter.0 Action=ipiaRejectIKEAction.0\n"
 	  "+ contents g,1 ComponentName=r\n+ endpoint 2,2 Name=g", "DDDD" },
-	{ "a guard that is not evaluated drops what it might let in",
-	  "+ time t\n+ clfr 1 AddrType=ipv4 Protocol=6\n"
-	  "+ filter f\n+ subfilter f,1 Subfilter=diffServMultiFieldClfrAddrType.1\n"
-	  "+ subfilter f,2 Subfilter=spdTimeFiltPeriod.\"t\"\n"
-	  "+ rule pass Filter=spdTrueFilter.0 Action=spdAcceptAction.0\n"
-	  "+ contents g,1 Filter=spdCompFiltDescription.\"f\" ComponentName=pass\n"
-	  "+ contents g,2 ComponentName=pass\n+ endpoint 2,2 Name=g", "DDBB" },
 };
 
 START_TEST(test_a_group_does_what_rfc_4807_says)

@@ -175,13 +175,31 @@ START_TEST(test_not_unknown_is_unknown)
 }
 END_TEST
 
-START_TEST(test_what_is_too_complex_may_match_anything)
+START_TEST(test_what_is_too_much_for_boxes_becomes_a_predicate)
 {
-	struct pol_budget budget = { 1 };
+	struct pol_budget budget = { 1, 1 };
 	struct pol_match m = { 0 };
 	struct pol_match other = { 0 };
 
 	ck_assert_int_eq(pol_match_all(&m), POL_CALC_OK);
+	ck_assert_int_eq(pol_match_all(&other), POL_CALC_OK);
+	ck_assert_int_eq(pol_match_and(&m, &other, &budget), POL_CALC_OK);
+	ck_assert(!m.unsure);
+	ck_assert(ipsp_predicate_valid(&m.pred.p));
+	ck_assert_uint_eq(m.may.n, 2);
+	ck_assert(pol_boxes_none(&m.must));
+	pol_match_fini(&m);
+	pol_match_fini(&other);
+}
+END_TEST
+
+START_TEST(test_what_is_too_complex_may_match_anything)
+{
+	struct pol_budget budget = { 1, 1 };
+	struct pol_match m = { 0 };
+	struct pol_match other = { 0 };
+
+	ck_assert_int_eq(pol_match_unknown(&m, "uses a lost row"), POL_CALC_OK);
 	ck_assert_int_eq(pol_match_all(&other), POL_CALC_OK);
 	ck_assert_int_eq(pol_match_and(&m, &other, &budget), POL_CALC_OK);
 	ck_assert(m.unsure);
@@ -205,6 +223,7 @@ int main(void)
 	tcase_add_test(c, test_true_or_unknown_is_true);
 	tcase_add_test(c, test_not_unknown_is_unknown);
 	tcase_add_test(c, test_what_is_too_complex_may_match_anything);
+	tcase_add_test(c, test_what_is_too_much_for_boxes_becomes_a_predicate);
 	tcase_set_timeout(c, 120);
 	suite_add_tcase(s, c);
 	sr = srunner_create(s);

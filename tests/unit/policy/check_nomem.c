@@ -51,7 +51,7 @@ static struct pol_generation *compile_at_last(struct mib_store *s)
 
 	while (err != MIB_OK) {
 		nomem_arm(NOMEM_OURS, NOMEM_ONCE, ++n);
-		err = pol_compile(mib_store_view(s), 1, &g);
+		err = pol_compile(mib_store_view(s), 1, 0, &g);
 		nomem_disarm();
 		ck_assert(err == MIB_OK || err == MIB_RESOURCE_UNAVAILABLE);
 		ck_assert_int_eq(err == MIB_OK, g != NULL);

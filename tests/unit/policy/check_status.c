@@ -88,7 +88,7 @@ static const struct {
 } reasons[] = {
 	{ "pass", "" },
 	{ "off", "is disabled by spdRuleDefAdminStatus" },
-	{ "now", "uses a time filter, which is not evaluated yet: its packets are dropped" },
+	{ "now", "" },
 	{ "sa", "" },
 	{ "lone", "is in no group that is bound to an interface" },
 	{ "idle", "is not active" },

@@ -289,13 +289,18 @@ const struct mib_row *row_of(struct mib_store *s, const char *table, const char 
 	return mib_view_row(mib_store_view(s), t, oid.ids, oid.len);
 }
 
-struct pol_generation *compile(struct mib_store *s)
+struct pol_generation *compile_at(struct mib_store *s, int64_t now_s)
 {
 	struct pol_generation *g;
 
-	ck_assert_int_eq(pol_compile(mib_store_view(s), mib_store_generation(s), &g), MIB_OK);
+	ck_assert_int_eq(pol_compile(mib_store_view(s), mib_store_generation(s), now_s, &g), MIB_OK);
 	ck_assert_uint_eq(g->number, mib_store_generation(s));
 	return g;
+}
+
+struct pol_generation *compile(struct mib_store *s)
+{
+	return compile_at(s, 0);
 }
 
 const struct ipsp_spd_list *list_of(const struct pol_generation *g, uint32_t ifindex,

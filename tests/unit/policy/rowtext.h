@@ -52,7 +52,8 @@ struct mib_store *store_restart(struct mib_store *s, const struct loss *loss);
 /** The row of a short table name and index, or NULL. */
 const struct mib_row *row_of(struct mib_store *s, const char *table, const char *index);
 
-/** Compiles what is committed. */
+/** Compiles what is committed, as it is at that time; without one, at the beginning of 1970. */
+struct pol_generation *compile_at(struct mib_store *s, int64_t now_s);
 struct pol_generation *compile(struct mib_store *s);
 
 /** The list of that interface and direction, or NULL; good as long as g is. */

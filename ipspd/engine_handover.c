@@ -1,0 +1,310 @@
+/*
+ * ipspd/engine_handover.c - packets that the guard cannot judge itself: what an entry with a predicate
+ * may match.
+ *
+ * The kernel drops such a packet and gives us a whole copy by its packet log (nfnetlink_log), of a
+ * group of its own. The copy is judged like any other packet; what passes goes on where the packet
+ * was: into the TUN, or out by its interface, in both cases past the guard. A copy that is lost is
+ * a packet that is dropped, and counted.
+ *
+ * A copy is not quite the packet that was on the wire: the kernel may have put several TCP segments
+ * together, and a sender on this machine leaves the checksum to its device.
+ */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_log.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "engine/header.h"
+#include "engine/io/segment.h"
+#include "ipsp/flow.h"
+#include "ipspd/engine.h"
+#include "ipspd/log.h"
+#include "ipspd/marks.h"
+
+#define DATAGRAM_MAX (IO_PACKET_MAX + 4096u)	/* one packet and what is said about it */
+#define DATAGRAMS_A_TURN 64
+#define WHY_MAX 8
+#define WHOLE_MAX 1500u		/* a TCP packet above this was put together from several */
+#define SEGMENT_LEN 1280u	/* what is cut again fits every link that IPv6 may use, RFC 8200 5 */
+#define PROTO_TCP 6
+#define PROTO_UDP 17
+
+/* One packet as handed over. */
+struct handed {
+	enum ipsp_dir dir;
+	uint32_t ifindex;
+	bool own;		/* of IKE, ESP or AH, and for this machine */
+	const uint8_t *data;
+	size_t len;
+	struct ipsp_flow flow;
+};
+
+/* ---- checksums ---- */
+
+static uint32_t sum_octets(const uint8_t *p, size_t len, uint32_t sum)
+{
+	for (size_t i = 0; i + 1 < len; i += 2)
+		sum += (uint32_t)(p[i] << 8 | p[i + 1]);
+	return sum;
+}
+
+/* The sum of the pseudo header alone: what a sender writes who leaves the rest to its device. */
+static uint16_t pseudo_sum(const struct ipsp_flow *f)
+{
+	const size_t size = ipsp_addr_size(f->family);
+	uint32_t sum = f->proto + (f->total_len - f->l4_offset);
+
+	sum = sum_octets(f->src.octets, size, sum);
+	sum = sum_octets(f->dst.octets, size, sum);
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
+/* A wrong checksum stays wrong: only one that nobody has finished is finished. */
+static void finish_checksum(uint8_t *p, const struct ipsp_flow *f)
+{
+	const uint32_t place = f->proto == PROTO_TCP ? 16 : f->proto == PROTO_UDP ? 6 : 0;
+
+	if (!f->proto_known || f->frag != IPSP_FRAG_NONE || !place ||
+	    f->l4_offset + place + 2 > f->total_len)
+		return;
+	const uint8_t *at = p + f->l4_offset + place;
+
+	if ((uint16_t)(at[0] << 8 | at[1]) == pseudo_sum(f))
+		(void)ipsp_checksum_finish(p, f->total_len, f->l4_offset, place);
+}
+
+/* ---- judgement and what follows ---- */
+
+static void judge(struct engine_role *role, const struct handed *h, size_t n)
+{
+	const uint64_t now_s = engine_now_s();
+
+	ipsp_worker_set_wall_clock(role->worker, engine_wall_s());
+	if (h->own) {
+		ipsp_engine_own(role->worker, role->packets, n, now_s);
+	} else if (h->dir == IPSP_INBOUND) {
+		ipsp_engine_inbound(role->worker, role->packets, n, now_s);
+	} else {
+		ipsp_engine_outbound(role->worker, role->packets, n, now_s);
+	}
+	/* Nobody but us delivers it: the kernel has dropped the packet itself. */
+	for (size_t i = 0; h->dir == IPSP_INBOUND && i < n; i++) {
+		if (role->packets[i].verdict == IPSP_VERDICT_BYPASS)
+			role->packets[i].verdict = IPSP_VERDICT_DELIVER;
+	}
+	if (h->dir == IPSP_OUTBOUND)
+		engine_hold_unreserved(role, n);
+	role->io->ops->write(role->io, h->dir, role->packets, n);
+}
+
+static uint8_t *room_for(struct engine_role *role, size_t i, const struct handed *h)
+{
+	struct ipsp_packet *const p = &role->packets[i];
+
+	*p = (struct ipsp_packet){
+		.room = p->room, .room_len = p->room_len, .data = p->room + IPSP_HEADROOM,
+		.ifindex = h->ifindex,
+		/* ESP was taken out by the guard where it is ours; and what ends a list lets
+		 * Neighbour Discovery pass. */
+		.flags = IPSP_PKT_TRANSIT | IPSP_PKT_PASSING,
+	};
+	return p->data;
+}
+
+/* @return false: not cut, the packet is none that was put together */
+static bool judge_segments(struct engine_role *role, const struct handed *h)
+{
+	const struct ipsp_flow *f = &h->flow;
+	struct segmenter s;
+	size_t n = 0;
+
+	if (!f->proto_known || f->proto != PROTO_TCP || f->frag != IPSP_FRAG_NONE ||
+	    f->total_len <= WHOLE_MAX || f->l4_offset + 20 > f->total_len)
+		return false;
+	const uint32_t headers = f->l4_offset + (uint32_t)(h->data[f->l4_offset + 12] >> 4) * 4;
+
+	if (headers + 8 > SEGMENT_LEN || !segment_begin(&s, SEGMENT_TCP, h->data, f->total_len,
+							f->l4_offset, SEGMENT_LEN - headers))
+		return false;
+	for (uint32_t len;;) {
+		len = segment_next(&s, room_for(role, n, h), IO_PACKET_MAX);
+		if (len == 0)
+			break;
+		role->packets[n++].len = len;
+		if (n == IO_BATCH) {
+			judge(role, h, n);
+			n = 0;
+		}
+	}
+	judge(role, h, n);
+	return true;
+}
+
+static void take(struct engine_role *role, struct handed *h)
+{
+	const struct ipsp_span span = { h->data, h->len };
+
+	if (!role->io || !role->has_policy) {
+		if (role->io)
+			role->io->stats.drops[IO_REASON_NOT_READY]++;
+		return;
+	}
+	role->io->stats.packets_in[h->dir - 1]++;
+	if (ipsp_flow_parse(span, &h->flow) == IPSP_REASON_NONE && judge_segments(role, h))
+		return;
+	memcpy(room_for(role, 0, h), h->data, h->len);
+	role->packets[0].len = (uint32_t)h->len;
+	if (ipsp_flow_parse(span, &h->flow) == IPSP_REASON_NONE)
+		finish_checksum(role->packets[0].data, &h->flow);
+	judge(role, h, 1);
+}
+
+/* ---- the message ---- */
+
+/* The hook says the direction, the direction which interface counts. */
+static bool read_place(struct nlattr *const *tb, struct handed *h)
+{
+	const struct nfulnl_msg_packet_hdr *hdr = nla_data(tb[NFULA_PACKET_HDR]);
+	const bool in = hdr->hook == NF_INET_PRE_ROUTING;
+	struct nlattr *const ifindex = tb[in ? NFULA_IFINDEX_INDEV : NFULA_IFINDEX_OUTDEV];
+
+	if ((!in && hdr->hook != NF_INET_POST_ROUTING) || !ifindex)
+		return false;
+	h->dir = in ? IPSP_INBOUND : IPSP_OUTBOUND;
+	h->ifindex = ntohl(nla_get_u32(ifindex));
+	return true;
+}
+
+static bool read_prefix(const char *text, struct handed *h)
+{
+	h->own = strcmp(text, IPSPD_HANDOVER_OWN) == 0;
+	return h->own || strcmp(text, IPSPD_HANDOVER) == 0;
+}
+
+/* The kernel numbers what it logs: what is missing was lost. */
+static void count_lost(struct engine_role *role, struct nlattr *seq)
+{
+	if (!seq)
+		return;
+	const uint32_t now = ntohl(nla_get_u32(seq));
+
+	if (role->handover_begun && role->io)
+		role->io->stats.drops[IO_REASON_HANDOVER_LOST] += now - role->handover_next;
+	role->handover_begun = true;
+	role->handover_next = now + 1;
+}
+
+/* @return false: malformed, nothing passes because of it */
+static bool take_packet(struct engine_role *role, struct nlmsghdr *nlh)
+{
+	struct nla_policy policy[NFULA_MAX + 1] = {
+		[NFULA_PACKET_HDR] = { .minlen = sizeof(struct nfulnl_msg_packet_hdr) },
+		[NFULA_IFINDEX_INDEV] = { .type = NLA_U32 },
+		[NFULA_IFINDEX_OUTDEV] = { .type = NLA_U32 },
+		[NFULA_SEQ] = { .type = NLA_U32 },
+		[NFULA_PREFIX] = { .type = NLA_STRING, .maxlen = WHY_MAX },
+	};
+	struct nlattr *tb[NFULA_MAX + 1];
+	struct handed h = { .own = false };
+
+	if (nlmsg_parse(nlh, sizeof(struct nfgenmsg), tb, NFULA_MAX, policy) < 0)
+		return false;
+	count_lost(role, tb[NFULA_SEQ]);
+	if (!tb[NFULA_PACKET_HDR] || !tb[NFULA_PREFIX] || !tb[NFULA_PAYLOAD] ||
+	    !read_prefix(nla_get_string(tb[NFULA_PREFIX]), &h) || !read_place(tb, &h))
+		return false;
+	h.data = nla_data(tb[NFULA_PAYLOAD]);
+	h.len = (size_t)nla_len(tb[NFULA_PAYLOAD]);
+	if (h.len > IO_PACKET_MAX)
+		return false;
+	take(role, &h);
+	return true;
+}
+
+size_t engine_handover_datagram(struct engine_role *role, void *data, size_t len)
+{
+	int left = (int)len;
+	size_t bad = 0;
+	struct nlmsghdr *nlh = data;
+
+	for (; nlmsg_ok(nlh, left); nlh = nlmsg_next(nlh, &left)) {
+		if (nlh->nlmsg_type == (NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_PACKET))
+			bad += !take_packet(role, nlh);
+	}
+	return bad + (left > 0);
+}
+
+/* ---- the socket ---- */
+
+static void count_bad(struct engine_role *role, size_t bad)
+{
+	if (bad && !role->handover_bad)
+		ipspd_log(LOG_WARNING, "engine", "malformed packets handed over by the guard");
+	role->handover_bad += bad;
+}
+
+static void on_handover(evutil_socket_t fd, short what, void *arg)
+{
+	static alignas(struct nlmsghdr) uint8_t data[DATAGRAM_MAX];
+	struct engine_role *role = arg;
+
+	(void)what;
+	for (size_t i = 0; i < DATAGRAMS_A_TURN; i++) {
+		struct sockaddr_nl from = { 0 };
+		socklen_t from_len = sizeof(from);
+		const ssize_t n = recvfrom(fd, data, sizeof(data), MSG_DONTWAIT | MSG_TRUNC,
+					   (struct sockaddr *)&from, &from_len);
+
+		if (n < 0 && errno == ENOBUFS)
+			continue;	/* the numbers of those that follow say how many */
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n <= 0) {
+			ipspd_log(LOG_ERR, "engine", "the guard cannot hand over packets any more: "
+				  "%s", n < 0 ? strerror(errno) : "closed");
+			event_del(role->handover);
+			return;
+		}
+		/* Only the kernel, whose number is 0, hands over packets. */
+		if (from_len != sizeof(from) || from.nl_pid != 0)
+			continue;
+		count_bad(role, (size_t)n > sizeof(data) ?
+				1 : engine_handover_datagram(role, data, (size_t)n));
+	}
+}
+
+int engine_handover_start(struct engine_role *role, int fd)
+{
+	role->handover = event_new(role->base, fd, EV_READ | EV_PERSIST, on_handover, role);
+	if (role->handover && event_add(role->handover, NULL) == 0)
+		return 0;
+	if (role->handover)
+		event_free(role->handover);
+	role->handover = NULL;
+	return -ENOMEM;
+}
+
+void engine_handover_stop(struct engine_role *role)
+{
+	if (!role->handover)
+		return;
+	const int fd = event_get_fd(role->handover);
+
+	event_free(role->handover);
+	role->handover = NULL;
+	close(fd);
+}
