@@ -47,10 +47,9 @@ claim "... and importing it changes nothing" says 'created 0, changed 0, destroy
 claim "the agent is the same as before" equal "$agent" "$(tb_process router-a agent)"
 claim "packets still cross" eval 'tb_ctl router-a wait --timeout 30 && pings host-a 10.2.0.2'
 
-manage router-a managed_life.py
-
 # From the first packet here to the last, the LANs' packets are ESP or they are not there.
 tb_start host-a flow ping -q -i 0.02 -W 1 10.2.0.2
+manage router-a managed_life.py
 manage router-a managed_group.py "$(tb_ifindex router-a wan)"
 tb_ctl router-a wait --timeout 30
 kill -INT "$(tb_pid host-a flow)"
