@@ -40,7 +40,8 @@ enum registration { REG_NONE, REG_ASKED, REG_GIVEN, REG_REFUSED, REG_ASKED_AGAIN
 
 struct ax_session {
 	struct event_base *base;
-	struct mib_store *store;
+	struct mib_store *store;		/* NULL: nothing is served */
+	size_t n_modules;			/* that are registered */
 	const struct ax_timing *timing;
 	const struct ax_session_ops *ops;
 	void *arg;
@@ -257,7 +258,21 @@ static void learn_start(struct ax_session *s, uint32_t uptime_cs)
 		return;
 	s->has_start = true;
 	s->start_cs = start;
-	mib_store_set_master_start(s->store, start);
+	if (s->store)
+		mib_store_set_master_start(s->store, start);
+}
+
+/** Up when no Register is unanswered any more. */
+static void check_up(struct ax_session *s)
+{
+	for (size_t i = 0; i < s->n_modules; i++)
+		if (s->registrations[i] != REG_GIVEN && s->registrations[i] != REG_REFUSED)
+			return;
+	if (!s->is_up) {
+		s->is_up = true;
+		s->ops->up(s->arg);
+	}
+	send_notes(s);
 }
 
 static void on_open_answer(struct ax_session *s, const struct ax_pdu *p)
@@ -272,21 +287,10 @@ static void on_open_answer(struct ax_session *s, const struct ax_pdu *p)
 	}
 	s->session_id = p->h.session_id;
 	s->is_open = true;
-	for (size_t i = 0; i < mib_n_modules; i++)
+	for (size_t i = 0; i < s->n_modules; i++)
 		send_register(s, i);
-}
-
-/** Up when no Register is unanswered any more. */
-static void check_up(struct ax_session *s)
-{
-	for (size_t i = 0; i < mib_n_modules; i++)
-		if (s->registrations[i] != REG_GIVEN && s->registrations[i] != REG_REFUSED)
-			return;
-	if (!s->is_up) {
-		s->is_up = true;
-		s->ops->up(s->arg);
-	}
-	send_notes(s);
+	if (s->n_modules == 0)
+		check_up(s);
 }
 
 static void on_register_answer(struct ax_session *s, size_t module, const struct ax_pdu *p)
@@ -439,6 +443,8 @@ static void on_pdu(void *arg, const struct ax_header *h, const uint8_t *payload)
 			answer_error(s, h, AX_ERR_PARSE_ERROR);
 		} else if (!s->is_open || h->session_id != s->session_id) {
 			answer_error(s, h, AX_ERR_NOT_OPEN);
+		} else if (!s->store && h->type != AX_CLOSE && h->type != AX_PING) {
+			answer_error(s, h, AX_ERR_PROCESSING_ERROR);
 		} else {
 			on_request(s, &p);
 		}
@@ -474,7 +480,7 @@ static void on_idle(evutil_socket_t fd, short what, void *arg)
 	event_add(s->idle, &idle);
 	if (event_pending(s->overdue, EV_TIMEOUT, NULL))
 		return;		/* an answer is due already */
-	for (size_t i = 0; s->is_up && i < mib_n_modules; i++)
+	for (size_t i = 0; s->is_up && i < s->n_modules; i++)
 		if (s->registrations[i] == REG_REFUSED)
 			send_register(s, i);
 	send_ping(s);
@@ -503,6 +509,7 @@ enum mib_err ax_session_new(struct event_base *base, struct mib_store *store,
 		return MIB_RESOURCE_UNAVAILABLE;
 	s->base = base;
 	s->store = store;
+	s->n_modules = store ? mib_n_modules : 0;
 	s->timing = timing;
 	s->ops = ops;
 	s->arg = arg;

@@ -58,7 +58,8 @@ struct ax_session_stats {
 };
 
 /**
- * @param base, store, timing, ops, log  borrowed for life
+ * @param base, store, timing, ops, log  borrowed for life. store NULL: it registers and serves
+ *					 nothing, and is there for notifications alone
  * @return MIB_OK with *out; MIB_RESOURCE_UNAVAILABLE
  */
 MIB_MUST_CHECK enum mib_err ax_session_new(struct event_base *base, struct mib_store *store,

@@ -34,7 +34,8 @@ struct ax_state {
 
 /**
  * Begins to connect from the loop.
- * @param base, store  borrowed for life; free the subagent before the store
+ * @param base, store  borrowed for life; free the subagent before the store. store NULL: as for
+ *		       ax_session_new
  * @param address      as ax_connector_new takes it; copied
  * @param log          may be NULL
  * @return MIB_OK with *out; MIB_RESOURCE_UNAVAILABLE

@@ -166,10 +166,25 @@ void print_stats(struct json_object *item, bool first)
 	printf("    %-24s %" PRId64 "\n", text(item, "reason"), number(item, "packets"));
 }
 
+/* Each member on a line of its own, indented. */
+static void print_members(struct json_object *o)
+{
+	json_object_object_foreach(o, key, value) {
+		printf("    %-18s ", key);
+		put_safe(stdout, json_object_get_string(value));
+		putchar('\n');
+	}
+}
+
 void print_status(struct json_object *item, bool first)
 {
 	(void)first;
 	json_object_object_foreach(item, key, value) {
+		if (json_object_is_type(value, json_type_object)) {
+			printf("%s:\n", key);
+			print_members(value);
+			continue;
+		}
 		if (!json_object_is_type(value, json_type_array)) {
 			printf("%-22s ", key);
 			put_safe(stdout, json_object_get_string(value));

@@ -255,8 +255,9 @@ static void advise(void)
 		  "ipspd(8), DIAGNOSTICS, says what to do");
 }
 
-static bool said(const char *what, const struct mib_diag *d)
+static bool said(struct agent *a, const char *what, const struct mib_diag *d)
 {
+	news_trouble(a, NEWS_OPEN, d->object[0] ? d->object : what, d->text);
 	ipspd_log(LOG_CRIT, "store", "%s: %s%s%s", what, d->object, d->object[0] ? ": " : "",
 		  d->text);
 	advise();
@@ -267,13 +268,14 @@ static bool said(const char *what, const struct mib_diag *d)
  * The guard holds policy that the database does not know: the file, or its log, was lost or is an
  * old one. Serving it would open what was closed.
  */
-static bool is_older_than_guard(const struct agent *a, const char *path, uint64_t generation)
+static bool is_older_than_guard(struct agent *a, const char *path, uint64_t generation)
 {
 	if (generation >= a->start.guard_generation)
 		return false;
 	ipspd_log(LOG_CRIT, "store", "database: %s has generation %" PRIu64 ", but generation %"
 		  PRIu64 " was in force: it or its log was lost, or an older one is in its place",
 		  path, generation, a->start.guard_generation);
+	news_trouble(a, NEWS_OPEN, path, "older than what was in force");
 	advise();
 	return true;
 }
@@ -291,16 +293,16 @@ static bool open_store(struct agent *a)
 	struct mib_diag d = { 0 };
 
 	if (mib_secmem_init(0, &d) != MIB_OK)
-		return said("locked memory", &d);
+		return said(a, "locked memory", &d);
 	if (mib_seal_open(a->start.statedir, getenv("CREDENTIALS_DIRECTORY"), &a->seal, &d) !=
 	    MIB_OK)
-		return said("key of the secrets", &d);
+		return said(a, "key of the secrets", &d);
 	snprintf(path, sizeof(path), "%s/%s", a->start.statedir, DB_NAME);
 	/* Looked at first: opening would make an empty one. */
 	if (access(path, F_OK) < 0 && errno == ENOENT && is_older_than_guard(a, path, 0))
 		return false;
 	if (mib_db_open(path, a->seal, &a->db, &d) != MIB_OK)
-		return said("database", &d);
+		return said(a, "database", &d);
 	a->journal = (struct mib_journal){ .write = journal_write, .arg = a };
 	if (no_memory(mib_store_new(&a->journal, boottime_cs, &a->store)) ||
 	    no_memory(pol_bind(a->store)) || no_memory(pol_status_new(a->store, &a->pol_status)) ||
@@ -313,7 +315,7 @@ static bool open_store(struct agent *a)
 	if (no_memory(mib_store_add_listener(a->store, &a->listener)))
 		return false;
 	if (mib_db_load(a->db, a->store, report_left_out, a, &d) != MIB_OK)
-		return said("database", &d);
+		return said(a, "database", &d);
 	if (is_older_than_guard(a, path, mib_store_generation_on_disk(a->store)))
 		return false;
 	notify_set_limits(a);
@@ -449,8 +451,10 @@ static void start(struct agent *a, struct chan_msg *m)
 	a->started = true;
 	log_set_level(a->start.log_level);
 	options_file_init(&a->options);
-	if (!read_options(a, a->start.fds[AGENT_FD_OPTIONS], why) || !open_store(a)) {
+	if (!read_options(a, a->start.fds[AGENT_FD_OPTIONS], why)) {
 		agent_give_up(a, 1);
+	} else if (!open_store(a)) {
+		news_last_words(a);
 	} else if (a->start.fds[AGENT_FD_IMPORT] >= 0) {
 		import_at_start(a);
 	} else {
@@ -485,6 +489,8 @@ static void parent_message(void *arg, struct chan_msg *m)
 	struct agent *a = (struct agent *)arg;
 	bool good = true;
 
+	if (a->ending && m->type != MSG_STOP)
+		return;
 	switch (m->type) {
 	case MSG_START:
 		start(a, m);

@@ -205,6 +205,8 @@ struct news_troubles {
 
 struct news {
 	struct event *flush;
+	struct event *last;		/* looks whether the last words are heard */
+	unsigned last_left;		/* how often it still looks */
 	struct news_commits commits[NEWS_AUTHORS_MAX];
 	size_t n_commits;
 	struct news_troubles troubles[NEWS_TROUBLES];
@@ -221,6 +223,7 @@ struct agent {
 	int status;			/* exit status */
 	bool started;
 	bool serves;			/* its doors are open */
+	bool ending;			/* has nothing to serve, and tells so */
 	bool options_read;
 	struct agent_start start;
 	struct options_file options;
@@ -370,6 +373,8 @@ bool news_init(struct agent *a);
 void news_fini(struct agent *a);
 /** The doors are open: what was collected before can be told. */
 void news_serve(struct agent *a);
+/** There is no store to serve: tells managers why, for two seconds at most, and ends the process. */
+void news_last_words(struct agent *a);
 /** Called from within the commit. */
 void news_committed(struct agent *a, uint64_t generation, size_t n_rows);
 /** @param object  "": none */

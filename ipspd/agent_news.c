@@ -170,6 +170,50 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
 	n->restored = false;
 }
 
+/* ---- the end ---- */
+
+#define LAST_LOOK_MS 50
+#define LAST_LOOKS 40
+
+static void look_again(struct agent *a)
+{
+	const struct timeval delay = { .tv_usec = LAST_LOOK_MS * 1000 };
+
+	evtimer_add(a->news.last, &delay);
+}
+
+static void on_last_look(evutil_socket_t fd, short what, void *arg)
+{
+	struct agent *a = (struct agent *)arg;
+	struct agent_note_stats n;
+
+	(void)fd;
+	(void)what;
+	agent_notes(a, &n);
+	if (--a->news.last_left == 0 ||
+	    (n.waiting == 0 && n.sent == n.acknowledged + n.refused + n.unanswered))
+		agent_give_up(a, 1);
+	else
+		look_again(a);
+}
+
+/* Whoever started the daemon sees its log and its end; a manager only this. */
+void news_last_words(struct agent *a)
+{
+	const char *master = a->start.master[0] ? a->start.master : a->options.master;
+
+	a->ending = true;
+	a->news.last_left = LAST_LOOKS;
+	a->news.last = evtimer_new(a->base, on_last_look, a);
+	if (!a->news.last ||
+	    ax_subagent_new(a->base, NULL, master, NULL, NULL, &a->subagent) != MIB_OK) {
+		agent_give_up(a, 1);
+		return;
+	}
+	on_flush(-1, 0, a);
+	look_again(a);
+}
+
 void news_serve(struct agent *a)
 {
 	collect(a);
@@ -189,6 +233,8 @@ void news_fini(struct agent *a)
 {
 	if (!a->news.flush)
 		return;
+	if (a->news.last)
+		event_free(a->news.last);
 	agent_forget_watcher(a, &a->news.watcher);
 	event_free(a->news.flush);
 }

@@ -42,7 +42,11 @@ static void read_others(const uint8_t *data, size_t len)
 		abort();
 	if (report_guard_read(&m, &serial, &more, counts, &n) && n > REPORT_GUARD_MAX)
 		abort();
-	if (report_event_read(&m, &event) && event.packet_len > REPORT_PACKET_MAX)
+	if (report_event_read(&m, &event) &&
+	    (event.packet_len > REPORT_PACKET_MAX ||
+	     (event.dir != IPSP_INBOUND && event.dir != IPSP_OUTBOUND) ||
+	     (event.kind == WIRE_EVENT_SA &&
+	      (event.reason >= WIRE_SA_CHANGES || event.reason == WIRE_SA_REFUSED))))
 		abort();
 	if (agent_start_read(&m, &agent) && memchr(agent.statedir, 0, START_PATH_MAX) == NULL)
 		abort();

@@ -152,6 +152,15 @@ tb_snmpd router-a
 tb_ctl router-a wait --snmp --timeout 30
 claim "... until there is a master again" soon $((mark + 1)) ipspdPolicyChanged
 
+# A database that cannot be the one that was in force.
+kill "$(tb_pid router-a ipspd)"
+tb_reap "$(tb_pid router-a ipspd)"
+dd if=/dev/urandom of="$state/state.db" bs=1 count=100 conv=notrunc 2>/dev/null
+tb_start router-a ipspd "$TB_BUILD/sbin/ipspd" -f -c /dev/null -S "$state" -s "$TB_DIR/router-a/control" \
+	-k "$TB_DIR/router-a/pfkey" -x "unix:$TB_DIR/router-a/agentx" -a tun
+claim "with a spoilt database the daemon ends" tb_until 20 not kill -0 "$(tb_pid router-a ipspd)"
+claim "... which managers are told" soon 1 ipspdStoreTrouble 'ipspdNotifyTrouble.0 = open' 'ipspdNotifyText.0 = .*state.db'
+
 # What others make of them.
 claim "the v3 target has them, too" tb_until 20 grep -q spdPacketNotification "$TB_DIR/router-a/trapd3.log"
 unsniff router-a traps

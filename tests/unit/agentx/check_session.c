@@ -147,6 +147,44 @@ START_TEST(test_the_registered_subtrees_hold_every_table)
 }
 END_TEST
 
+static void ask_get(const uint32_t *oid, size_t len)
+{
+	struct ax_buf b;
+
+	master_begin(&master, &b, AX_GET, 5);
+	ax_put_range(&b, oid, len, false, NULL, 0);
+	master_send_pdu(&master, &b);
+}
+
+/* What a daemon whose store cannot be opened has to say. */
+START_TEST(test_a_session_without_a_store_notifies_and_serves_nothing)
+{
+	static const uint32_t index[] = { 0 };
+	const struct ax_note_object object = { mib_column_by_name("ipspdNotifyText"), index, 1,
+					       mib_value_octets("why", 3) };
+	struct ax_session *served = session;
+	struct ax_pdu p;
+
+	master_fini(&master);
+	run_until_lost();
+	ck_assert_int_eq(ax_session_new(base, NULL, &calm, &ops, NULL, &no_log, &session), MIB_OK);
+	ck_assert_int_eq(ax_session_notify(session, &mib_notifications[0], &object, 1, 1), MIB_OK);
+	connect_session();
+	master_receive(&master, &p);
+	ck_assert_uint_eq(p.h.type, AX_OPEN);
+	master.session_id = 42;
+	master_answer(&master, &p.h, 100, 0);
+	master_receive(&master, &p);
+	ck_assert_uint_eq(p.h.type, AX_NOTIFY);
+	master_answer(&master, &p.h, 100, 0);
+	ck_assert(ax_session_is_up(session));
+	ask_get(name_a, LEN(name_a));
+	master_expect(&master, AX_ERR_PROCESSING_ERROR, 0, &p);
+	ck_assert_uint_eq(stats().notes_acknowledged, 1);
+	ax_session_free(served);
+}
+END_TEST
+
 START_TEST(test_a_refused_open_loses_the_session)
 {
 	struct ax_pdu p;
@@ -253,15 +291,6 @@ START_TEST(test_a_forgotten_session_is_lost)
 	teardown();
 }
 END_TEST
-
-static void ask_get(const uint32_t *oid, size_t len)
-{
-	struct ax_buf b;
-
-	master_begin(&master, &b, AX_GET, 5);
-	ax_put_range(&b, oid, len, false, NULL, 0);
-	master_send_pdu(&master, &b);
-}
 
 /** A Get is answered with the first instance's value. */
 static void expect_service(void)
@@ -777,6 +806,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_the_session_opens_and_registers_each_module);
 	tcase_add_test(tc, test_the_registered_subtrees_hold_every_table);
+	tcase_add_test(tc, test_a_session_without_a_store_notifies_and_serves_nothing);
 	tcase_add_test(tc, test_a_refused_open_loses_the_session);
 	tcase_add_test(tc, test_the_masters_clock_is_learnt);
 	tcase_add_test(tc, test_requests_are_answered_in_the_byte_order_they_come_in);
