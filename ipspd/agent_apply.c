@@ -34,6 +34,7 @@ enum apply_event {
 	EV_APPLIED,
 	EV_REFUSED,		/* the engine keeps what it had */
 	EV_RETRY,
+	EV_SA_OVER,		/* the guard could be looser */
 };
 
 static void tell(struct agent *a, struct chan *c, const char *to, uint16_t type,
@@ -115,6 +116,19 @@ static bool flatten(const struct pol_generation *g, struct flat *f)
 	return true;
 }
 
+/* For the guard, an entry with several actions is what can still come of it. */
+static void set_actions(const struct agent *a, const struct pol_generation *g,
+			const struct ipsp_spd_list *l)
+{
+	/* The array is ours: flatten made it. */
+	struct ipsp_spd_entry *entries = (struct ipsp_spd_entry *)(uintptr_t)l->entries;
+
+	for (uint32_t i = 0; i < l->n_entries; i++) {
+		if (entries[i].n_steps > 0)
+			entries[i].action = spent_action(&a->apply.spent, g, &entries[i]);
+	}
+}
+
 /* Keeps the layer of that serial, adds that of g (NULL: none). */
 static void change_guard(struct agent *a, uint32_t keep, const struct pol_generation *g)
 {
@@ -137,6 +151,8 @@ static void change_guard(struct agent *a, uint32_t keep, const struct pol_genera
 			sent(&s, -ENOMEM);
 			return;
 		}
+		for (size_t i = 0; i < f.n_lists; i++)
+			set_actions(a, g, &f.lists[i]);
 		sent(&s, wire_put_lists(f.lists, f.n_lists, emit, &s));
 		flat_free(&f);
 	}
@@ -165,6 +181,7 @@ static enum apply_state tighten(struct agent *a)
 	}
 	change_guard(a, p->in_force_serial, p->coming);
 	p->coming_serial = p->serial;
+	p->guard_stale = false;
 	return APPLY_TIGHTENING;
 }
 
@@ -204,6 +221,17 @@ static bool send_generation(struct agent *a, const struct pol_generation *g)
 	return good;
 }
 
+/* The layer of what is in force anew, in the place of all others. */
+static enum apply_state loosen(struct agent *a)
+{
+	struct apply *p = &a->apply;
+
+	p->guard_stale = false;
+	change_guard(a, GUARD_KEEP_NONE, p->in_force);
+	p->in_force_serial = p->serial;
+	return APPLY_LOOSENING;
+}
+
 static enum apply_state applied(struct agent *a)
 {
 	struct apply *p = &a->apply;
@@ -214,13 +242,18 @@ static enum apply_state applied(struct agent *a)
 	p->in_engine = p->in_force->number;
 	p->coming = NULL;
 	p->in_force_serial = p->coming_serial;
+	spent_keep(&p->spent, p->in_force);
+	if (p->guard_stale)
+		return loosen(a);
 	change_guard(a, p->in_force_serial, NULL);
 	return APPLY_LOOSENING;
 }
 
 static enum apply_state go_on(struct agent *a)
 {
-	return a->apply.wanted ? tighten(a) : APPLY_IDLE;
+	if (a->apply.wanted)
+		return tighten(a);
+	return a->apply.guard_stale && a->apply.in_force ? loosen(a) : APPLY_IDLE;
 }
 
 static enum apply_state send_coming(struct agent *a)
@@ -298,6 +331,7 @@ static const struct transition {
 	{ APPLY_IDLE,		EV_COMPILED,	 tighten,      NULL },
 	{ APPLY_IDLE,		EV_ENGINE_UP,	 send_again,   "the engine is back" },
 	{ APPLY_IDLE,		EV_ENGINE_DOWN,	 stay,	       "the engine is away" },
+	{ APPLY_IDLE,		EV_SA_OVER,	 go_on,	       "the guard follows an SA that is over" },
 
 	{ APPLY_TIGHTENING,	EV_COMPILED,	 stay,	       NULL },
 	{ APPLY_TIGHTENING,	EV_GUARD_DONE,	 send_if_up,   NULL },
@@ -440,6 +474,23 @@ static const struct pol_generation *at_engine(const struct apply *p)
 	       p->state == APPLY_SENT_AGAIN ? p->in_force : NULL;
 }
 
+static bool is_one_of_several(const struct pol_generation *g, uint64_t sa_id)
+{
+	for (size_t i = 0; i < g->n_lists; i++) {
+		struct pol_map_walk w;
+		const struct pol_entry *e;
+
+		pol_map_walk_start(&w, &g->lists[i].entries, 0);
+		while ((e = (const struct pol_entry *)pol_map_walk_next(&w))) {
+			for (uint32_t k = 0; k < e->spd.n_steps; k++) {
+				if (e->spd.steps[k].sa_id == sa_id)
+					return true;
+			}
+		}
+	}
+	return false;
+}
+
 static void not_in_force(struct agent *a, const struct pol_generation *g, uint64_t id, int level,
 			 const char *reason)
 {
@@ -448,6 +499,17 @@ static void not_in_force(struct agent *a, const struct pol_generation *g, uint64
 	ipspd_log(level, "apply", "%s %s", origin ? origin->name : "an SA", reason);
 	if (pol_status_refused(a->pol_status, id, reason) != MIB_OK)
 		ipspd_log(LOG_ERR, "apply", "no memory to remember that");
+}
+
+/* Does it change what the guard is to do? Entries that have it among others may pass now. */
+static void note_spent(struct agent *a, const struct pol_generation *g, uint64_t id)
+{
+	const int rc = spent_add(&a->apply.spent, g, id);
+
+	if (rc < 0)
+		ipspd_log(LOG_ERR, "apply", "no memory: the guard stays tighter than policy");
+	if (rc > 0 && is_one_of_several(g, id))
+		a->apply.guard_stale = true;
 }
 
 static bool sa_refused(struct agent *a, struct chan_reader *r)
@@ -464,11 +526,13 @@ static bool sa_refused(struct agent *a, struct chan_reader *r)
 	snprintf(reason, sizeof(reason), "is refused by the engine: %s",
 		 ipsp_err_text((enum ipsp_err)err));
 	/* Each generation says that again, and the log has it from when it happened. */
-	if (err == IPSP_EEXPIRED)
+	if (err == IPSP_EEXPIRED) {
+		note_spent(a, g, id);
 		not_in_force(a, g, id, LOG_DEBUG, LIFETIME_OVER);
-	else
-		not_in_force(a, g, id, LOG_WARNING, reason);
-	const struct pol_sa *sa = err == IPSP_EEXPIRED ? NULL : pol_sa_find(g, id);
+		return true;
+	}
+	not_in_force(a, g, id, LOG_WARNING, reason);
+	const struct pol_sa *sa = pol_sa_find(g, id);
 	if (sa)
 		notify_sa_refused(a, &sa->config, reason);
 	return true;
@@ -476,12 +540,15 @@ static bool sa_refused(struct agent *a, struct chan_reader *r)
 
 void apply_sa_expired(struct agent *a, uint64_t id)
 {
-	const struct pol_generation *g = at_engine(&a->apply);
+	const struct pol_generation *g = a->apply.in_force;
 
-	if (!g)
-		g = a->apply.in_force;
-	if (g)
-		not_in_force(a, g, id, LOG_WARNING, LIFETIME_OVER);
+	/* A generation that is on its way may give it another lifetime; its answer tells anew. */
+	if (!g || a->apply.state == APPLY_SENT)
+		return;
+	not_in_force(a, g, id, LOG_WARNING, LIFETIME_OVER);
+	note_spent(a, g, id);
+	if (a->apply.guard_stale && a->apply.state == APPLY_IDLE)
+		happen(a, EV_SA_OVER);
 }
 
 bool apply_engine_message(struct agent *a, const struct chan_msg *m)
@@ -531,6 +598,7 @@ void apply_fini(struct agent *a)
 	pol_generation_free(a->apply.coming);
 	pol_generation_free(a->apply.wanted);
 	pol_compiler_free(a->apply.compiler);
+	spent_fini(&a->apply.spent);
 }
 
 enum agent_engine_state agent_engine_state(const struct agent *a)

@@ -44,8 +44,32 @@ enum apply_state {
 	APPLY_STATES
 };
 
+/* ---- agent_spent.c ---- */
+
+struct spent_sa;
+
+/** SAs of which the engine has told that their lifetime is over. */
+struct spent {
+	struct spent_sa *items;
+	size_t n;
+	size_t room;
+};
+
+/** The SA with that id in g is over. @return 1: that is new; 0: known, or no such SA; -ENOMEM */
+int spent_add(struct spent *spent, const struct pol_generation *g, uint64_t sa_id);
+/** Forgets those that are not in g as they were. */
+void spent_keep(struct spent *spent, const struct pol_generation *g);
+/** The action by which the guard goes for an entry of g, now that those SAs fail. */
+uint8_t spent_action(const struct spent *spent, const struct pol_generation *g,
+		     const struct ipsp_spd_entry *e);
+void spent_fini(struct spent *spent);
+
+/* ---- agent_apply.c ---- */
+
 struct apply {
 	enum apply_state state;
+	struct spent spent;
+	bool guard_stale;			/* it could be looser, as an SA is over */
 	struct pol_compiler *compiler;		/* from the first compilation on */
 	struct pol_generation *in_force;	/* in the engine, or was in the one that is gone */
 	struct pol_generation *coming;

@@ -353,8 +353,7 @@ static bool conclude(struct assembly *a, const struct mib_row *r, bool fallback)
 	explain(a, fallback, &may);
 	if (decide_now(out))
 		return true;
-	out->action = may.protect || (may.bypass && may.drop) ? IPSP_PROTECT :
-		      may.bypass ? IPSP_BYPASS : IPSP_DISCARD;
+	out->action = pol_prospects_action(&may);
 	for (uint32_t i = 0; i < out->n_steps; i++)
 		out->log |= out->steps[i].log;
 	if (out->log) {

@@ -16,6 +16,14 @@ struct pol_prospects {
 	bool drop;	/* by a drop, or because it failed */
 };
 
+/** What an entry says of such a program to those who cannot run it: struct ipsp_spd_entry. */
+static inline enum ipsp_action pol_prospects_action(const struct pol_prospects *may)
+{
+	if (may->protect || (may->bypass && may->drop))
+		return IPSP_PROTECT;
+	return may->bypass ? IPSP_BYPASS : IPSP_DISCARD;
+}
+
 /**
  * Judges a valid program, each SA on its own: one that stands twice may be usable and not. Sets
  * may_decide of its steps.

@@ -69,7 +69,8 @@ claim "pings go on over the end of the first SA's kilobyte" tb_in host-a ping -c
 developed
 claim "the first went by it, all others by the second" equal 0x00001000,0x00003000,0x00003000,0x00003000 \
 	"$(outer esp esp.spi | paste -sd,)"
-claim "the first is not in force" tb_until 10 equal false "$(get router-a 'ipspdPreActInForce."tunnel".outbound')"
+not_in_force() { equal false "$(get "$1" "ipspdPreActInForce.$2")"; }
+claim "the first is not in force" tb_until 10 not_in_force router-a '"tunnel".outbound'
 claim "... and says why" says lifetime get router-a 'ipspdPreActReason."tunnel".outbound'
 claim "the rule is in force" equal true "$(get router-a 'ipspdRuleInForce."tunnel-out"')"
 
@@ -89,9 +90,8 @@ claim "DSCP, ECN, TTL and length are those of the SA" equal "46 0 33 1068" \
 
 # ---- the second SA is over while nothing passes ----
 
-over() { equal false "$(get router-a "ipspdPreActInForce.$t_i")"; }
 put "ipsaSaPreActActionLifetimeSec.$t_i" u 1
-claim "a second without packets ends the second SA" tb_until 20 over
+claim "a second without packets ends the second SA" tb_until 10 not_in_force router-a "$t_i"
 claim "the rule says that its compound fails" says "compound action that fails" get router-a 'ipspdRuleReason."tunnel-out"'
 shot over
 claim "nothing crosses then" silent host-a 10.2.0.2
@@ -125,4 +125,26 @@ claim "... or clear, where the rule says so" test "$(in_clear clear)" -ge 1
 claim "... and says it" says "in clear" get router-a 'ipspdRuleReason."tunnel-out"'
 put 'ipspdRuleOptFallback."tunnel-out"' i drop
 claim "... and no more when it does not" equal 0 "$(in_clear again)"
+
+# ---- inbound: the guard, which judges clear packets, follows ----
+
+put_b() { tb_set router-b "$@" && tb_ctl router-b wait; }
+put 'spdRuleDefAction."tunnel-out"' o spdAcceptAction.0
+put_b 'spdRuleDefAction."tunnel-in"' o 'ipsaSaPreActActionDescription."second".inbound' \
+	'ipspdRuleOptFallback."tunnel-in"' i clear
+# arrives NAME: how many of two pings in clear come to host-b.
+arrives()
+{
+	sniff host-b lan "$1"
+	silent host-a 10.2.0.2 >/dev/null
+	unsniff host-b "$1"
+	seen host-b "$1" 'icmp.type == 8'
+}
+claim "clear packets do not come in while there is an SA for them" equal 0 "$(arrives in)"
+tb_set router-b 'ipsaSaPreActActionLifetimeSec."second".inbound' u 1
+claim "its lifetime ends" tb_until 10 not_in_force router-b '"second".inbound'
+both_arrive() { equal 2 "$(arrives over)"; }
+claim "they do then, where the rule says so" tb_until 1 both_arrive
+put_b 'ipsaSaPreActActionLifetimeSec."second".inbound' u 0
+claim "... and no more when it is back" equal 0 "$(arrives back)"
 conclude
