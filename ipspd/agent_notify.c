@@ -16,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "ipsp/reason.h"
 #include "ipspd/addresses.h"
 #include "ipspd/agent_int.h"
 #include "ipspd/agent_note.h"
@@ -214,6 +215,12 @@ static void add_action(struct agent_note *n, const struct mib_oid *action,
 	note_add(n, mib_value_integer(e->dir));
 }
 
+/* A packet that was dropped, but by no drop action, had its action not run: it could not be. */
+static bool was_run(const struct wire_event *e)
+{
+	return e->reason == IPSP_REASON_NONE || e->reason == IPSP_REASON_POLICY_DISCARD;
+}
+
 static void about_packet(struct agent *a, const struct wire_event *e)
 {
 	const bool passed = e->kind == WIRE_EVENT_PASSED;
@@ -221,6 +228,8 @@ static void about_packet(struct agent *a, const struct wire_event *e)
 	struct agent_note n;
 	struct mib_oid action;
 
+	if (!was_run(e))
+		return;
 	note_begin(&n, passed ? MIB_N_spdPacketNotification : MIB_N_spdActionNotification);
 	if (!executed(a, e, &action) || !may_about(a, &n, &action))
 		return;

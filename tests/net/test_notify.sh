@@ -100,6 +100,13 @@ claim "a packet is dropped and logged by the guard" forge 192.0.2.1 udp 203.0.11
 claim "... which managers are told" soon 1 \
 	'spdActionNotification \| .*spdActionExecuted.0 = IPSEC-SPD-MIB::spdDropActionLog.0 \| .*spdIPEndpointAddType.0 = ipv4 \| .*spdIPEndpointAddress.0 = "C0 00 02 01 *" \| .*spdIPSourceType.0 = ipv4 \| .*spdIPSourceAddress.0 = "CB 00 71 05 *" \| .*spdIPDestinationType.0 = ipv4 \| .*spdIPDestinationAddress.0 = "C0 00 02 01 *" \| .*spdPacketDirection.0 = inbound *$'
 
+claim "the inbound SA is to log" tb_set router-a 'ipsaSaPreActDoActionLogging."tunnel".inbound' i true
+tb_ctl router-a wait --timeout 30
+claim "a clear packet that should have come under it is dropped" eval 'forge 192.0.2.1 udp 10.2.0.9 10.1.0.2 4807 &&
+	tb_until 20 grep -q "policy-clear 10.2.0.9 -> 10.1.0.2" "$TB_DIR/router-a/ipspd.log"'
+claim "... which is no run of its action" eval 'tb_until 20 settled &&
+	not came 1 spdActionNotification "0A 02 00 09"'
+
 # A burst, with no limit of ours but the kernel's and the engine's.
 claim "the interval is taken away" tb_set router-a ipspdNotifyInterval.0 u 0
 tb_in wan ip addr add 203.0.113.5/32 dev a
