@@ -24,10 +24,14 @@ static enum mib_err check_storage(const struct mib_row *r, struct mib_diag *d)
 
 static enum mib_err destroy(struct mib_txn *t, const struct mib_row *r, struct mib_diag *d)
 {
-	const enum mib_err err = check_storage(r, d);
+	enum mib_err err = check_storage(r, d);
 
-	return err != MIB_OK ? err :
-	       mib_txn_force(t, r->shelf->status, r->index, r->index_len, NULL);
+	if (err != MIB_OK)
+		return err;
+	err = mib_txn_force(t, r->shelf->status, r->index, r->index_len, NULL);
+	if (err != MIB_OK)
+		mib_diag_set(d, r->shelf->status, r->index, r->index_len, "out of memory");
+	return err;
 }
 
 static bool is_in_group(const struct mib_row *r, const struct mib_oid *group)

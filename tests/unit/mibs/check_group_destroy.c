@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mibs/mem.h"
 #include "mibs/schema_gen.h"
 #include "tests/unit/mibs/fixture.h"
 #include "tests/unit/mibs/suite.h"
@@ -26,7 +27,7 @@ static void make(const char *table, const char *index, const char *columns)
 }
 
 /* Groups "big" (rules big-0 .. and one that "small" has too) and "small", which is bound. */
-#define MEMBERS 50
+#define MEMBERS 12
 
 static void setup(void)
 {
@@ -74,7 +75,7 @@ START_TEST(test_a_group_goes_with_all_its_rows_and_no_others)
 	struct mib_diag d = { 0 };
 
 	ck_assert_msg(ask("ipspdGroupDestroy=big", &d) == MIB_OK, "%s", d.text);
-	ck_assert(!there(CONTENTS, "big,1") && !there(CONTENTS, "big,50") &&
+	ck_assert(!there(CONTENTS, "big,1") && !there(CONTENTS, "big,12") &&
 		  !there(CONTENTS, "big,900") && !there(CONTENTS, "big,901"));
 	ck_assert(there(CONTENTS, "bigger,1") && there(CONTENTS, "bi,1") && there(CONTENTS, "small,1"));
 	ck_assert(there(RULE, "big-0") && there(RULE, "shared"));
@@ -89,7 +90,7 @@ START_TEST(test_its_rules_go_too_but_for_those_of_other_groups)
 
 	ck_assert_msg(ask("ipspdGroupDestroyWithRules=big", &d) == MIB_OK, "%s", d.text);
 	ck_assert(!there(CONTENTS, "big,1") && !there(CONTENTS, "big,901"));
-	ck_assert(!there(RULE, "big-0") && !there(RULE, "big-49"));
+	ck_assert(!there(RULE, "big-0") && !there(RULE, "big-11"));
 	ck_assert(there(RULE, "shared") && there(RULE, "other"));
 	ck_assert_str_eq(fx_get(store, "ipspdGroupDestroyWithRules", "0"), "");
 }
@@ -183,6 +184,38 @@ START_TEST(test_permanent_rows_keep_their_group)
 }
 END_TEST
 
+/* Each allocation in turn, until there are no more. */
+START_TEST(test_no_failed_allocation_destroys_a_part)
+{
+	char *before = fx_dump(store);
+	enum mib_err err = MIB_RESOURCE_UNAVAILABLE;
+	unsigned long n = 0;
+
+	while (err != MIB_OK) {
+		struct mib_txn *t = fx_begin(store);
+		struct mib_diag d = { 0 };
+
+		mib_mem_fail_at(++n);
+		err = fx_stage_columns(t, CONTROL, "0", "ipspdGroupDestroyWithRules=big", &d);
+		if (err == MIB_OK)
+			err = fx_finish(t, &d);
+		else
+			mib_txn_done(t);
+		mib_mem_fail_at(0);
+		if (err != MIB_OK) {
+			char *after = fx_dump(store);
+
+			ck_assert_int_eq(err, MIB_RESOURCE_UNAVAILABLE);
+			fx_expect_same(before, after);
+			free(after);
+		}
+	}
+	ck_assert_uint_gt(n, MEMBERS);
+	ck_assert(!there(CONTENTS, "big,1") && !there(RULE, "big-0"));
+	free(before);
+}
+END_TEST
+
 START_TEST(test_a_name_of_no_group_changes_nothing)
 {
 	const uint64_t generation = mib_store_generation(store);
@@ -206,6 +239,7 @@ int main(void)
 	tcase_add_test(tc, test_the_endpoint_may_leave_in_the_same_transaction);
 	tcase_add_test(tc, test_what_the_same_set_adds_takes_the_groups_place);
 	tcase_add_test(tc, test_permanent_rows_keep_their_group);
+	tcase_add_test(tc, test_no_failed_allocation_destroys_a_part);
 	tcase_add_test(tc, test_a_name_of_no_group_changes_nothing);
 	suite_add_tcase(s, tc);
 	return suite_run(s);
