@@ -240,12 +240,10 @@ static void committed(void *arg, uint64_t generation, const struct mib_change *c
 {
 	struct agent *a = (struct agent *)arg;
 
-	if (a->apply.compiler)
-		pol_compiler_changed(a->apply.compiler, changes, n);
 	ipspd_log(LOG_INFO, "store", "generation %" PRIu64 ": %zu rows changed", generation, n);
 	notify_set_limits(a);
 	news_committed(a, generation, n);
-	apply_commit(a);
+	apply_commit(a, changes, n);
 	plan_idle(a);
 }
 
@@ -436,7 +434,7 @@ void agent_serve(struct agent *a)
 	make_import_directory(a);
 	if (a->start.background)
 		let_go_of_stderr();
-	apply_commit(a);
+	apply_commit(a, NULL, 0);
 	plan_idle(a);
 }
 

@@ -14,13 +14,11 @@
 #include <event2/event.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "ipspd/agent_int.h"
 #include "ipspd/log.h"
 #include "ipspd/messages.h"
-#include "ipspd/wire.h"
 
 #define RETRY_S 2
 #define LIFETIME_OVER "has reached the end of its lifetime: packets that it would carry are dropped"
@@ -51,114 +49,35 @@ static void tell(struct agent *a, struct chan *c, const char *to, uint16_t type,
 
 /* ---- guard ---- */
 
-struct sending {
-	struct agent *agent;
-	struct chan *to;
-	const char *name;
-};
-
-static int emit(void *arg, uint16_t type, const uint8_t *data, size_t len)
-{
-	const struct sending *s = (const struct sending *)arg;
-
-	return chan_send(s->to, type, data, len, NULL, 0);
-}
-
-static void sent(const struct sending *s, int rc)
+static void sent(struct agent *a, const char *to, int rc)
 {
 	if (rc == 0 || rc == -EPIPE)
 		return;
-	ipspd_log(LOG_CRIT, "apply", "generation to %s: %s", s->name, strerror(-rc));
-	agent_give_up(s->agent, 1);
-}
-
-/* ---- a generation as arrays ---- */
-
-struct flat {
-	struct ipsp_spd_list *lists;
-	size_t n_lists;
-	struct ipsp_sa_config *sas;
-	size_t n_sas;
-};
-
-static void flat_free(struct flat *f)
-{
-	for (size_t i = 0; i < f->n_lists; i++)
-		free((void *)(uintptr_t)f->lists[i].entries);
-	free(f->lists);
-	if (f->sas)
-		explicit_bzero(f->sas, f->n_sas * sizeof(*f->sas));
-	free(f->sas);
-}
-
-static bool flatten(const struct pol_generation *g, struct flat *f)
-{
-	size_t n_sas = pol_map_count(&g->sas);
-	const struct pol_sa *sa;
-	struct pol_map_walk w;
-
-	*f = (struct flat){ .lists = (struct ipsp_spd_list *)calloc(g->n_lists + 1,
-								    sizeof(*f->lists)),
-			    .sas = (struct ipsp_sa_config *)calloc(n_sas + 1, sizeof(*f->sas)) };
-	if (!f->lists || !f->sas) {
-		flat_free(f);
-		return false;
-	}
-	pol_map_walk_start(&w, &g->sas, 0);
-	while ((sa = (const struct pol_sa *)pol_map_walk_next(&w)))
-		f->sas[f->n_sas++] = sa->config;
-	for (; f->n_lists < g->n_lists; f->n_lists++) {
-		if (!pol_list_flat(&g->lists[f->n_lists], &f->lists[f->n_lists])) {
-			flat_free(f);
-			return false;
-		}
-	}
-	return true;
-}
-
-/* For the guard, an entry with several actions is what can still come of it. */
-static void set_actions(const struct agent *a, const struct pol_generation *g,
-			const struct ipsp_spd_list *l)
-{
-	/* The array is ours: flatten made it. */
-	struct ipsp_spd_entry *entries = (struct ipsp_spd_entry *)(uintptr_t)l->entries;
-
-	for (uint32_t i = 0; i < l->n_entries; i++) {
-		if (entries[i].n_steps > 0)
-			entries[i].action = spent_action(&a->apply.spent, g, &entries[i]);
-	}
+	ipspd_log(LOG_CRIT, "apply", "generation to %s: %s", to, strerror(-rc));
+	agent_give_up(a, 1);
 }
 
 /* Keeps the layer of that serial, adds that of g (NULL: none). */
 static void change_guard(struct agent *a, uint32_t keep, const struct pol_generation *g)
 {
-	struct sending s = { a, a->parent, "the parent" };
+	static const char parent[] = "the parent";
 	uint8_t buf[8];
 	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
 
 	a->apply.serial++;
 	chan_put_u32(&w, a->apply.serial);
 	chan_put_u32(&w, keep);
-	tell(a, a->parent, s.name, MSG_GUARD_BEGIN, &w);
+	tell(a, a->parent, parent, MSG_GUARD_BEGIN, &w);
 	if (g) {
-		struct flat f;
-
 		w.len = 0;
 		/* Volatile rows may make generations that no database knows; it must not lack them. */
 		chan_put_u64(&w, g->on_disk);
-		tell(a, a->parent, s.name, MSG_GUARD_LAYER, &w);
-		if (!flatten(g, &f)) {
-			sent(&s, -ENOMEM);
-			return;
-		}
-		for (size_t i = 0; i < f.n_lists; i++)
-			set_actions(a, g, &f.lists[i]);
-		sent(&s, wire_put_lists(f.lists, f.n_lists, emit, &s));
-		flat_free(&f);
+		tell(a, a->parent, parent, MSG_GUARD_LAYER, &w);
+		sent(a, parent, send_layer(a, g));
 	}
 	w.len = 0;
 	chan_put_u32(&w, a->apply.serial);
-	tell(a, a->parent, s.name, MSG_GUARD_COMMIT, &w);
+	tell(a, a->parent, parent, MSG_GUARD_COMMIT, &w);
 }
 
 /* ---- what the table calls: each returns the state it leads to ---- */
@@ -203,22 +122,20 @@ static enum apply_state retry_later(struct agent *a)
 	return APPLY_FAILED;
 }
 
+/* As what it changes of the one in force, where the engine has that. */
 static bool send_generation(struct agent *a, const struct pol_generation *g)
 {
-	struct sending s = { a, a->engine, "the engine" };
-	struct flat f;
-	bool good;
+	struct apply *p = &a->apply;
+	const struct pol_generation *base = p->engine_follows && g != p->in_force ? p->in_force :
+										    NULL;
+	int rc = send_policy(a, base, g);
 
-	if (!flatten(g, &f))
+	/* What the engine refused before is part of it, until it is sent. */
+	pol_status_set_generation(a->pol_status, g);
+	if (rc == -EAGAIN || rc == -ENOMEM)
 		return false;
-	good = reserve_prepare(a, f.sas, f.n_sas);
-	if (good) {
-		reserve_send(a, f.sas, f.n_sas);
-		sent(&s, wire_put_generation(g->number, f.lists, f.n_lists, f.sas, f.n_sas, emit,
-					     &s));
-	}
-	flat_free(&f);
-	return good;
+	sent(a, "the engine", rc);
+	return true;
 }
 
 /* The layer of what is in force anew, in the place of all others. */
@@ -240,6 +157,7 @@ static enum apply_state applied(struct agent *a)
 	pol_generation_free(p->in_force);
 	p->in_force = p->coming;
 	p->in_engine = p->in_force->number;
+	p->engine_follows = true;
 	p->coming = NULL;
 	p->in_force_serial = p->coming_serial;
 	spent_keep(&p->spent, p->in_force);
@@ -258,7 +176,6 @@ static enum apply_state go_on(struct agent *a)
 
 static enum apply_state send_coming(struct agent *a)
 {
-	pol_status_set_generation(a->pol_status, a->apply.coming);
 	if (!send_generation(a, a->apply.coming)) {
 		set_problem(a, "sequence numbers cannot be reserved on disk");
 		return retry_later(a);
@@ -277,7 +194,6 @@ static enum apply_state send_again(struct agent *a)
 
 	if (!p->in_force)
 		return go_on(a);
-	pol_status_set_generation(a->pol_status, p->in_force);
 	if (!send_generation(a, p->in_force)) {
 		/* What is in force is wanted again, by the long way. */
 		p->coming = p->in_force;
@@ -303,6 +219,7 @@ static enum apply_state applied_again(struct agent *a)
 {
 	a->apply.applied = a->apply.in_force->number;
 	a->apply.in_engine = a->apply.applied;
+	a->apply.engine_follows = true;
 	a->apply.problem[0] = '\0';
 	return go_on(a);
 }
@@ -312,6 +229,7 @@ static enum apply_state stay_tight(struct agent *a)
 	set_problem(a, "the guard could not be loosened");
 	a->apply.coming = a->apply.in_force;
 	a->apply.in_force = NULL;
+	a->apply.engine_follows = false;
 	return retry_later(a);
 }
 
@@ -427,10 +345,12 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 	happen((struct agent *)arg, EV_RETRY);
 }
 
-void apply_commit(struct agent *a)
+void apply_commit(struct agent *a, const struct mib_change *changes, size_t n)
 {
 	const struct timeval now = { 0, 0 };
 
+	if (a->apply.compiler)
+		pol_compiler_changed(a->apply.compiler, changes, n);
 	if (!evtimer_pending(a->apply.compile, NULL))
 		evtimer_add(a->apply.compile, &now);
 }
@@ -438,12 +358,14 @@ void apply_commit(struct agent *a)
 void apply_engine_up(struct agent *a)
 {
 	a->apply.in_engine = 0;
+	a->apply.engine_follows = false;
 	happen(a, EV_ENGINE_UP);
 }
 
 void apply_engine_down(struct agent *a)
 {
 	a->apply.in_engine = 0;
+	a->apply.engine_follows = false;
 	happen(a, EV_ENGINE_DOWN);
 }
 
@@ -564,6 +486,7 @@ bool apply_engine_message(struct agent *a, const struct chan_msg *m)
 
 		snprintf(a->apply.problem, sizeof(a->apply.problem), "engine: %s",
 			 ipsp_err_text((enum ipsp_err)err));
+		a->apply.engine_follows = false;
 	}
 	if (!chan_reader_done(&r))
 		return false;

@@ -28,7 +28,7 @@ static void on_time(evutil_socket_t fd, short what, void *arg)
 		return;
 	ipspd_log(LOG_INFO, "apply", n < 0 ? "the clock was set: policy is compiled anew" :
 					     "a time filter changes: policy is compiled anew");
-	apply_commit(a);
+	apply_commit(a, NULL, 0);
 }
 
 int64_t clock_now_s(void)

@@ -4,6 +4,7 @@
  *	agent.c			life: start, messages, end
  *	agent_apply.c		policy into force: guard, engine, guard
  *	agent_clock.c		policy that changes with the time of day
+ *	agent_send.c		generations to engine and guard, whole or what changes
  *	agent_problems.c	what is not in force, in the log
  *	agent_reserve.c		sequence numbers of manual SAs
  *	agent_stats.c		counters, asked of engine and parent
@@ -76,6 +77,7 @@ struct apply {
 	struct pol_generation *wanted;		/* newer than coming */
 	uint64_t applied;			/* number of in_force once the guard is loose */
 	uint64_t in_engine;			/* what the engine that runs now has acknowledged */
+	bool engine_follows;			/* it has in_force: it can be sent what changes */
 	uint32_t serial;			/* of the last guard change */
 	uint32_t in_force_serial;		/* layer of in_force; GUARD_KEEP_INHERITED at first */
 	uint32_t coming_serial;
@@ -310,7 +312,7 @@ void clock_wake_at(struct agent *a, int64_t at_s);
 int apply_init(struct agent *a);
 void apply_fini(struct agent *a);
 /** The store has changed: compile at the next turn of the loop. */
-void apply_commit(struct agent *a);
+void apply_commit(struct agent *a, const struct mib_change *changes, size_t n);
 void apply_engine_up(struct agent *a);
 void apply_engine_down(struct agent *a);
 /** GUARD_DONE. @return false: malformed */
@@ -320,6 +322,16 @@ bool apply_engine_message(struct agent *a, const struct chan_msg *m);
 
 /** The engine says that the lifetime of that SA is over: it is not in force any more. */
 void apply_sa_expired(struct agent *a, uint64_t id);
+
+/* agent_send.c */
+/**
+ * Sends a generation to the engine.
+ * @param base  what the engine has; NULL: not known, all of g is sent
+ * @return 0; -EAGAIN: nothing was sent, numbers cannot be reserved on disk; -ENOMEM, -E2BIG, -EPIPE ..
+ */
+int send_policy(struct agent *a, const struct pol_generation *base, const struct pol_generation *g);
+/** Sends the parent the lists of a layer. @return 0; -ENOMEM, -E2BIG, -EPIPE .. */
+int send_layer(struct agent *a, const struct pol_generation *g);
 
 /* agent_problems.c */
 /** Logs rows whose problem is new in `now`, and rows that had one `before` (may be NULL) only. */

@@ -60,6 +60,7 @@ struct engine_role {
 	struct wire_builder *builder;	/* a generation that is coming in; NULL: none */
 	uint64_t coming;		/* its number */
 	bool has_policy;		/* a generation is in force (0 is the empty store's) */
+	bool can_follow;		/* and this agent knows which: it may send what changes */
 
 	struct engine_reserve *reserve;
 

@@ -37,6 +37,11 @@ static void on_agent_message(void *arg, struct chan_msg *m)
 
 	switch (m->type) {
 	case MSG_GEN_BEGIN:
+	case MSG_GEN_FOLLOW:
+	case MSG_GEN_SA_GONE:
+	case MSG_GEN_LIST_GONE:
+	case MSG_GEN_EDIT:
+	case MSG_GEN_RUN:
 	case MSG_GEN_LIST:
 	case MSG_GEN_ENTRY:
 	case MSG_GEN_ACTION:

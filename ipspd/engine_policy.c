@@ -7,6 +7,9 @@
  *	  |-- GEN_COMMIT ---------------------->|  all or nothing
  *	  |<------------------- SA_REFUSED .. --|  those are not in force: their traffic drops
  *	  |<-------------------- GEN_APPLIED ---|  or GEN_REFUSED: the one before stays in force
+ *
+ * GEN_FOLLOW in place of GEN_BEGIN: what follows is what changes of the one in force, which must be the
+ * one it names, as this agent sent it; else it is refused, and the agent sends it whole.
  */
 #include "config.h"
 
@@ -108,8 +111,9 @@ void engine_reserved_message(struct engine_role *role, const struct chan_msg *m)
 /* ---- generations ---- */
 
 struct in_use {
-	const struct wire_gen *gen;
-	const uint64_t *sorted;		/* its counter_ids */
+	uint64_t *ids;		/* counter_ids; sorted in the end */
+	size_t n, room;
+	bool failed;
 };
 
 static int cmp_u64(const void *a, const void *b)
@@ -123,24 +127,53 @@ static bool space_in_use(void *arg, uint64_t counter_id)
 {
 	const struct in_use *u = arg;
 
-	return u->gen->n_sas && bsearch(&counter_id, u->sorted, u->gen->n_sas, sizeof(counter_id),
-					cmp_u64) != NULL;
+	return u->n && bsearch(&counter_id, u->ids, u->n, sizeof(counter_id), cmp_u64) != NULL;
+}
+
+static void use_id(struct in_use *u, uint64_t counter_id)
+{
+	if (u->n < u->room)
+		u->ids[u->n++] = counter_id;
+	else
+		u->failed = true;
+}
+
+static void use_sa(void *arg, struct ipsp_sa *sa)
+{
+	use_id(arg, sa->counter_id);
 }
 
 /** Reservations of spaces that no SA has any more are of no use. */
 static void prune_reservations(struct engine_role *role, const struct wire_gen *g)
 {
-	uint64_t *sorted = calloc(g->n_sas + 1, sizeof(*sorted));
+	struct ipsp_sad *sad = ipsp_engine_sad(role->engine);
+	struct in_use u = { .room = g->n_sas + ipsp_sad_count(sad) + 1 };
 
-	if (!sorted)
+	/* Where none goes, none has become useless. */
+	if (g->follows && g->n_sas_gone == 0 && g->n_sas == 0)
+		return;
+	u.ids = calloc(u.room, sizeof(*u.ids));
+	if (!u.ids)
 		return;
 	for (size_t i = 0; i < g->n_sas; i++)
-		sorted[i] = g->sas[i].counter_id;
-	qsort(sorted, g->n_sas, sizeof(*sorted), cmp_u64);
-	struct in_use u = { .gen = g, .sorted = sorted };
+		use_id(&u, g->sas[i].counter_id);
+	ipsp_sad_each(sad, use_sa, &u);
+	qsort(u.ids, u.n, sizeof(*u.ids), cmp_u64);
+	if (!u.failed)
+		engine_reserve_prune(role->reserve, space_in_use, &u);
+	free(u.ids);
+}
 
-	engine_reserve_prune(role->reserve, space_in_use, &u);
-	free(sorted);
+/** What runs low among the SAs that came; those that were there have asked. */
+static void ask_for_new(struct engine_role *role, const struct wire_gen *g)
+{
+	for (size_t i = 0; i < g->n_sas; i++) {
+		const struct ipsp_sa *sa = ipsp_sad_find(ipsp_engine_sad(role->engine),
+							 g->sas[i].id);
+
+		if (sa)
+			engine_reserve_ask(role, sa);
+	}
 }
 
 struct over {
@@ -175,11 +208,15 @@ static void apply(struct engine_role *role, struct wire_gen *g)
 	}
 	const struct ipsp_update update = {
 		.spd = {
-			.generation = g->number, .full = true,
+			.generation = g->number, .full = !g->follows,
 			.n_lists = (uint32_t)g->n_lists, .lists = g->lists,
+			.n_edits = (uint32_t)g->n_edits, .edits = g->edits,
+			.n_removed = (uint32_t)g->n_lists_gone, .removed = g->lists_gone,
 		},
 		.n_sas = (uint32_t)g->n_sas,
 		.sas = g->sas,
+		.n_removed_sas = (uint32_t)g->n_sas_gone,
+		.removed_sas = g->sas_gone,
 	};
 
 	for (size_t i = 0; i < g->n_sas; i++)
@@ -203,30 +240,50 @@ static void apply(struct engine_role *role, struct wire_gen *g)
 	}
 	tell_over(role, g->number);
 	role->has_policy = true;
+	role->can_follow = true;
 	prune_reservations(role, g);
-	ipspd_log(LOG_INFO, "spd", "generation %" PRIu64 " in force: %zu lists, %zu entries, %u SAs",
-		  g->number, g->n_lists, g->n_entries,
+	ipspd_log(LOG_INFO, "spd", "generation %" PRIu64 " in force: %s%zu lists, %zu entries, %u SAs",
+		  g->number, g->follows ? "changes " : "", g->n_lists + g->n_edits, g->n_entries,
 		  ipsp_sad_count(ipsp_engine_sad(role->engine)));
 	tell_applied(role, g->number);
-	engine_reserve_ask_all(role);
+	if (g->follows)
+		ask_for_new(role, g);
+	else
+		engine_reserve_ask_all(role);
 out:
 	free(results);
+}
+
+static void forget_coming(struct engine_role *role)
+{
+	wire_builder_free(role->builder);
+	role->builder = NULL;
 }
 
 static void begin(struct engine_role *role, const struct chan_msg *m)
 {
 	struct chan_reader r = { .data = m->data, .len = m->len };
 	const uint64_t number = chan_get_u64(&r);
+	const bool follows = m->type == MSG_GEN_FOLLOW;
+	const uint64_t base = follows ? chan_get_u64(&r) : 0;
 
-	engine_policy_forget(role);
+	forget_coming(role);
 	if (!chan_reader_done(&r)) {
-		ipspd_log(LOG_ERR, "spd", "malformed GEN_BEGIN from the agent");
+		ipspd_log(LOG_ERR, "spd", "malformed beginning of a generation from the agent");
 		return;
 	}
 	role->coming = number;
+	if (follows && (!role->can_follow || base != ipsp_engine_generation(role->engine))) {
+		ipspd_log(LOG_NOTICE, "spd", "generation %" PRIu64 " follows %" PRIu64 ", which is "
+			  "not in force: it is wanted whole", number, base);
+		tell_refused(role, number, IPSP_ENOENT);
+		return;
+	}
 	role->builder = wire_builder_new(number);
 	if (!role->builder)
 		tell_refused(role, number, IPSP_ENOMEM);
+	else if (follows)
+		wire_builder_follow(role->builder);
 }
 
 static enum ipsp_err err_of(int err)
@@ -250,7 +307,7 @@ static void add(struct engine_role *role, const struct chan_msg *m)
 	if (!err)
 		return;
 	refuse(role, err, wire_builder_why(role->builder));
-	engine_policy_forget(role);
+	forget_coming(role);
 }
 
 static void commit(struct engine_role *role, const struct chan_msg *m)
@@ -273,7 +330,7 @@ static void commit(struct engine_role *role, const struct chan_msg *m)
 
 void engine_policy_message(struct engine_role *role, const struct chan_msg *m)
 {
-	if (m->type == MSG_GEN_BEGIN)
+	if (m->type == MSG_GEN_BEGIN || m->type == MSG_GEN_FOLLOW)
 		begin(role, m);
 	else if (m->type == MSG_GEN_COMMIT)
 		commit(role, m);
@@ -283,6 +340,6 @@ void engine_policy_message(struct engine_role *role, const struct chan_msg *m)
 
 void engine_policy_forget(struct engine_role *role)
 {
-	wire_builder_free(role->builder);
-	role->builder = NULL;
+	forget_coming(role);
+	role->can_follow = false;
 }

@@ -9,7 +9,7 @@
  *     |--- AGENT ----------------------------->|     new whenever either of them (re)starts
  *     |<-- GUARD .. ----|                    |       tightened guard: what is in force and the new
  *     |--- GUARD_DONE ->|                    |
- *     |                 |--- GEN_* --------->|       a full generation, then
+ *     |                 |--- GEN_* --------->|       a full generation, or what it changes, then
  *     |                 |<-- GEN_APPLIED ----|       applied in one piece
  *     |<-- GUARD .. ----|                    |       the new layer alone
  *     |--- GUARD_DONE ->|                    |
@@ -42,7 +42,8 @@ enum ipspd_message {
 				 * u32 ids, u32 selectors, all 0: it has none */
 	MSG_GEN_SELECTORS,	/* u16 count, then so many of that entry's, last its predicate's */
 	MSG_GEN_SA,		/* one struct ipsp_sa_config; all of them before the first list */
-	MSG_GEN_COMMIT,		/* u64 generation, u32 lists, u32 entries, u32 SAs */
+	MSG_GEN_COMMIT,		/* u64 generation, u32 lists, u32 entries, u32 SAs; after GEN_FOLLOW also
+				 * u32 gone SAs, u32 gone lists, u32 edits, u32 runs */
 	MSG_RESERVED,		/* u64 counter_id, u64 ceiling: durable; numbers up to it may be used */
 	MSG_STATS_GET,		/* u32 serial */
 	/* engine to agent */
@@ -74,6 +75,13 @@ enum ipspd_message {
 				 * without: it cannot be started */
 	MSG_GEN_ACTION,		/* to engine, behind an entry that logs or does several things: u64
 				 * action id, u16 how many, so many struct ipsp_step */
+	/* agent to engine: a generation as what it changes of the one in force. GEN_FOLLOW, new SAs,
+	 * gone ones, whole lists, gone ones, edits with their runs, GEN_COMMIT */
+	MSG_GEN_FOLLOW,		/* u64 generation, u64 generation in force, by this same agent */
+	MSG_GEN_SA_GONE,	/* u64 id */
+	MSG_GEN_LIST_GONE,	/* u32 ifindex, u8 dir */
+	MSG_GEN_EDIT,		/* u32 ifindex, u8 dir: a list changes */
+	MSG_GEN_RUN,		/* u32 entries that stay, u32 that go; those that come follow */
 };
 
 /*

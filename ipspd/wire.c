@@ -293,3 +293,103 @@ int wire_put_generation(uint64_t generation, const struct ipsp_spd_list *lists, 
 	rc = emit(arg, MSG_GEN_COMMIT, buf, w.len);
 	return rc < 0 ? rc : 0;
 }
+
+/* ---- what changes ---- */
+
+static void put_change(struct wire_change *c, uint16_t type, const struct chan_writer *w)
+{
+	if (c->rc >= 0)
+		c->rc = c->emit(c->arg, type, w->data, w->len);
+}
+
+void wire_change_begin(struct wire_change *c, uint64_t generation, uint64_t base, wire_emit emit,
+		       void *arg)
+{
+	uint8_t buf[16];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	*c = (struct wire_change){ .emit = emit, .arg = arg };
+	chan_put_u64(&w, generation);
+	chan_put_u64(&w, base);
+	put_change(c, MSG_GEN_FOLLOW, &w);
+}
+
+void wire_change_sa(struct wire_change *c, const struct ipsp_sa_config *sa)
+{
+	c->sas++;
+	if (c->rc >= 0)
+		c->rc = put_sa(sa, c->emit, c->arg);
+}
+
+void wire_change_sa_gone(struct wire_change *c, uint64_t id)
+{
+	uint8_t buf[8];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	c->sas_gone++;
+	chan_put_u64(&w, id);
+	put_change(c, MSG_GEN_SA_GONE, &w);
+}
+
+static void put_key_of_list(struct wire_change *c, uint16_t type, uint32_t ifindex, uint8_t dir)
+{
+	uint8_t buf[8];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	chan_put_u32(&w, ifindex);
+	chan_put_u8(&w, dir);
+	put_change(c, type, &w);
+}
+
+void wire_change_list(struct wire_change *c, uint32_t ifindex, uint8_t dir)
+{
+	c->lists++;
+	put_key_of_list(c, MSG_GEN_LIST, ifindex, dir);
+}
+
+void wire_change_list_gone(struct wire_change *c, uint32_t ifindex, uint8_t dir)
+{
+	c->lists_gone++;
+	put_key_of_list(c, MSG_GEN_LIST_GONE, ifindex, dir);
+}
+
+void wire_change_edit(struct wire_change *c, uint32_t ifindex, uint8_t dir)
+{
+	c->edits++;
+	put_key_of_list(c, MSG_GEN_EDIT, ifindex, dir);
+}
+
+void wire_change_run(struct wire_change *c, uint32_t keep, uint32_t remove)
+{
+	uint8_t buf[8];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	c->runs++;
+	chan_put_u32(&w, keep);
+	chan_put_u32(&w, remove);
+	put_change(c, MSG_GEN_RUN, &w);
+}
+
+void wire_change_entry(struct wire_change *c, const struct ipsp_spd_entry *e)
+{
+	c->entries++;
+	if (c->rc >= 0)
+		c->rc = put_entry(e, true, c->emit, c->arg);
+}
+
+int wire_change_commit(struct wire_change *c, uint64_t generation)
+{
+	uint8_t buf[40];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	chan_put_u64(&w, generation);
+	chan_put_u32(&w, c->lists);
+	chan_put_u32(&w, c->entries);
+	chan_put_u32(&w, c->sas);
+	chan_put_u32(&w, c->sas_gone);
+	chan_put_u32(&w, c->lists_gone);
+	chan_put_u32(&w, c->edits);
+	chan_put_u32(&w, c->runs);
+	put_change(c, MSG_GEN_COMMIT, &w);
+	return c->rc < 0 ? c->rc : 0;
+}

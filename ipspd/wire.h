@@ -9,7 +9,7 @@
 #ifndef IPSPD_WIRE_H
 #define IPSPD_WIRE_H
 
-#include "ipsp/config.h"
+#include "ipsp/spd.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -38,6 +38,28 @@ int wire_put_lists(const struct ipsp_spd_list *lists, size_t n, wire_emit emit, 
 int wire_put_generation(uint64_t generation, const struct ipsp_spd_list *lists, size_t n_lists,
 			const struct ipsp_sa_config *sas, size_t n_sas, wire_emit emit, void *arg);
 
+/** What a generation changes of the one before it, part by part. */
+struct wire_change {
+	wire_emit emit;
+	void *arg;
+	int rc;			/* of the first part that failed; the others are not put then */
+	uint32_t lists, entries, sas, sas_gone, lists_gone, edits, runs;	/* so far */
+};
+
+/** Begins with GEN_FOLLOW. All that follow emit in turn; order as in ipspd/messages.h. */
+void wire_change_begin(struct wire_change *c, uint64_t generation, uint64_t base, wire_emit emit,
+		       void *arg);
+void wire_change_sa(struct wire_change *c, const struct ipsp_sa_config *sa);
+void wire_change_sa_gone(struct wire_change *c, uint64_t id);
+void wire_change_list(struct wire_change *c, uint32_t ifindex, uint8_t dir);
+void wire_change_list_gone(struct wire_change *c, uint32_t ifindex, uint8_t dir);
+void wire_change_edit(struct wire_change *c, uint32_t ifindex, uint8_t dir);
+void wire_change_run(struct wire_change *c, uint32_t keep, uint32_t remove);
+/** Of the list or run that was put last. */
+void wire_change_entry(struct wire_change *c, const struct ipsp_spd_entry *e);
+/** Ends it with GEN_COMMIT. @return 0; what emit said */
+int wire_change_commit(struct wire_change *c, uint64_t generation);
+
 /** A generation as received. Owns all it points to; keys are wiped when it is freed. */
 struct wire_gen {
 	uint64_t number;
@@ -56,6 +78,17 @@ struct wire_gen {
 	uint64_t *ids;
 	struct ipsp_sa_config *sas;	/* ids unique; every sa_id an entry names is here, or 0 */
 	size_t n_sas;
+
+	/* Of one that follows another, where the above is what is new: */
+	bool follows;			/* an sa_id may be of an SA that stays, or be nobody's */
+	struct ipsp_spd_edit *edits;	/* no key twice, also not among lists and lists_gone */
+	size_t n_edits;
+	struct ipsp_spd_run *runs;	/* edits point into it, it into entries */
+	size_t n_runs;
+	struct ipsp_spd_key *lists_gone;
+	size_t n_lists_gone;
+	uint64_t *sas_gone;
+	size_t n_sas_gone;
 };
 void wire_gen_free(struct wire_gen *g);
 
@@ -65,6 +98,9 @@ struct wire_builder;
 /** NULL: no memory. */
 struct wire_builder *wire_builder_new(uint64_t number);
 void wire_builder_free(struct wire_builder *b);
+
+/** What comes in changes another generation: takes GEN_EDIT and so on too. Before the first part. */
+void wire_builder_follow(struct wire_builder *b);
 
 /**
  * Adds one GEN_LIST, GEN_ENTRY, GEN_ACTION, GEN_PREDICATE, GEN_SELECTORS or GEN_SA.

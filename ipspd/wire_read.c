@@ -3,7 +3,7 @@
  *
  * While it grows, lists and entries know their parts by number, since arrays move; the pointers are
  * set once at the end. Order on the wire: SAs, then each list with its entries, each entry with its
- * action in full, if that was sent, and its selectors. Must not be changed to accept less than a
+ * action in full, if that was sent, and its selectors; then edits, and their runs with entries. Must not be changed to accept less than a
  * whole generation: an entry cut short would match less than policy says.
  */
 #include "config.h"
@@ -37,6 +37,12 @@ struct wire_builder {
 	struct array octets;
 	struct array ids;		/* uint64_t */
 	struct array sas;		/* struct ipsp_sa_config */
+	/* of a generation that follows another */
+	bool follows;
+	struct array edits;		/* struct ipsp_spd_edit, runs NULL */
+	struct array runs;		/* struct ipsp_spd_run, entries NULL */
+	struct array lists_gone;	/* struct ipsp_spd_key */
+	struct array sas_gone;		/* uint64_t */
 	/* What the last entry still lacks. */
 	uint32_t missing;		/* selectors, its predicate's with them */
 	uint32_t missing_nodes, missing_octets, missing_ids;
@@ -105,6 +111,10 @@ void wire_builder_free(struct wire_builder *b)
 	array_free(&b->octets, 1);
 	array_free(&b->ids, sizeof(uint64_t));
 	array_free(&b->sas, sizeof(struct ipsp_sa_config));
+	array_free(&b->edits, sizeof(struct ipsp_spd_edit));
+	array_free(&b->runs, sizeof(struct ipsp_spd_run));
+	array_free(&b->lists_gone, sizeof(struct ipsp_spd_key));
+	array_free(&b->sas_gone, sizeof(uint64_t));
 	free(b);
 }
 
@@ -123,6 +133,10 @@ void wire_gen_free(struct wire_gen *g)
 	free(g->octets);
 	free(g->ids);
 	free(g->sas);
+	free(g->edits);
+	free(g->runs);
+	free(g->lists_gone);
+	free(g->sas_gone);
 	free(g);
 }
 
@@ -157,28 +171,137 @@ static bool is_incomplete(const struct wire_builder *b)
 	       b->wants_action;
 }
 
-static int add_list(struct wire_builder *b, struct chan_reader *r)
+/* Is something said of that list already? */
+static bool is_known_list(const struct wire_builder *b, const struct ipsp_spd_key *key)
 {
-	struct ipsp_spd_list l = { .ifindex = chan_get_u32(r), .dir = chan_get_u8(r) };
-	int rc;
+	const struct ipsp_spd_list *lists = (const struct ipsp_spd_list *)b->lists.items;
+	const struct ipsp_spd_edit *edits = (const struct ipsp_spd_edit *)b->edits.items;
+	const struct ipsp_spd_key *gone = (const struct ipsp_spd_key *)b->lists_gone.items;
 
+	for (size_t i = 0; i < b->lists.n; i++) {
+		if (lists[i].ifindex == key->ifindex && lists[i].dir == key->dir)
+			return true;
+	}
+	for (size_t i = 0; i < b->edits.n; i++) {
+		if (edits[i].key.ifindex == key->ifindex && edits[i].key.dir == key->dir)
+			return true;
+	}
+	for (size_t i = 0; i < b->lists_gone.n; i++) {
+		if (gone[i].ifindex == key->ifindex && gone[i].dir == key->dir)
+			return true;
+	}
+	return false;
+}
+
+/* What all that names a list has in common. @return 0, or what ends it */
+static int get_list_key(struct wire_builder *b, struct chan_reader *r, struct ipsp_spd_key *key)
+{
+	*key = (struct ipsp_spd_key){ .ifindex = chan_get_u32(r) };
+	key->dir = chan_get_u8(r);
 	if (!chan_reader_done(r))
 		return refuse(b, "list of the wrong size");
 	if (is_incomplete(b))
 		return refuse(b, "list before the last entry's parts");
-	if (l.dir != IPSP_INBOUND && l.dir != IPSP_OUTBOUND)
+	if (key->dir != IPSP_INBOUND && key->dir != IPSP_OUTBOUND)
 		return refuse(b, "list of no direction");
-	const struct ipsp_spd_list *known = (const struct ipsp_spd_list *)b->lists.items;
-	for (size_t i = 0; i < b->lists.n; i++) {
-		if (known[i].ifindex == l.ifindex && known[i].dir == l.dir)
-			return refuse(b, "second list of one interface and direction");
-	}
+	if (is_known_list(b, key))
+		return refuse(b, "second list of one interface and direction");
+	return 0;
+}
+
+static int add_list(struct wire_builder *b, struct chan_reader *r)
+{
+	struct ipsp_spd_key key;
+	int rc = get_list_key(b, r, &key);
+
+	if (rc < 0)
+		return rc;
+	if (b->edits.n > 0)
+		return refuse(b, "list after the first edit");
 	struct ipsp_spd_list *to =
-		(struct ipsp_spd_list *)array_add(&b->lists, sizeof(l), WIRE_LISTS_MAX, &rc);
+		(struct ipsp_spd_list *)array_add(&b->lists, sizeof(*to), WIRE_LISTS_MAX, &rc);
 	if (!to)
 		return no_room(b, rc);
-	*to = l;
+	*to = (struct ipsp_spd_list){ .ifindex = key.ifindex, .dir = key.dir };
 	return 0;
+}
+
+static int add_list_gone(struct wire_builder *b, struct chan_reader *r)
+{
+	struct ipsp_spd_key key;
+	int rc = get_list_key(b, r, &key);
+
+	if (rc < 0)
+		return rc;
+	struct ipsp_spd_key *to = (struct ipsp_spd_key *)array_add(&b->lists_gone, sizeof(*to),
+								   WIRE_LISTS_MAX, &rc);
+	if (!to)
+		return no_room(b, rc);
+	*to = key;
+	return 0;
+}
+
+static int add_edit(struct wire_builder *b, struct chan_reader *r)
+{
+	struct ipsp_spd_key key;
+	int rc = get_list_key(b, r, &key);
+
+	if (rc < 0)
+		return rc;
+	struct ipsp_spd_edit *to = (struct ipsp_spd_edit *)array_add(&b->edits, sizeof(*to),
+								     WIRE_LISTS_MAX, &rc);
+	if (!to)
+		return no_room(b, rc);
+	*to = (struct ipsp_spd_edit){ .key = key };
+	return 0;
+}
+
+static int add_run(struct wire_builder *b, struct chan_reader *r)
+{
+	struct ipsp_spd_run run = { .keep = chan_get_u32(r) };
+	int rc;
+
+	run.remove = chan_get_u32(r);
+	if (!chan_reader_done(r))
+		return refuse(b, "run of the wrong size");
+	if (is_incomplete(b))
+		return refuse(b, "run before the last entry's parts");
+	if (b->edits.n == 0)
+		return refuse(b, "run outside any edit");
+	struct ipsp_spd_run *to = (struct ipsp_spd_run *)array_add(&b->runs, sizeof(run),
+								   WIRE_ENTRIES_MAX, &rc);
+	if (!to)
+		return no_room(b, rc);
+	*to = run;
+	((struct ipsp_spd_edit *)b->edits.items)[b->edits.n - 1].n_runs++;
+	return 0;
+}
+
+static int add_sa_gone(struct wire_builder *b, struct chan_reader *r)
+{
+	uint64_t id = chan_get_u64(r);
+	int rc;
+
+	if (!chan_reader_done(r) || id == 0)
+		return refuse(b, "gone SA of the wrong form");
+	uint64_t *to = (uint64_t *)array_add(&b->sas_gone, sizeof(*to), WIRE_SAS_MAX, &rc);
+	if (!to)
+		return no_room(b, rc);
+	*to = id;
+	return 0;
+}
+
+/* Where an entry that comes now would go. NULL: nowhere. */
+static uint32_t *entries_of_last(struct wire_builder *b)
+{
+	struct ipsp_spd_edit *edit = (struct ipsp_spd_edit *)b->edits.items;
+
+	if (b->edits.n > 0)
+		return edit[b->edits.n - 1].n_runs > 0 ?
+			       &((struct ipsp_spd_run *)b->runs.items)[b->runs.n - 1].n_entries :
+			       NULL;
+	return b->lists.n > 0 ?
+		       &((struct ipsp_spd_list *)b->lists.items)[b->lists.n - 1].n_entries : NULL;
 }
 
 static bool get_step(struct chan_reader *r, struct ipsp_step *s)
@@ -264,7 +387,7 @@ static int add_entry(struct wire_builder *b, struct chan_reader *r)
 	p.n_selectors = chan_get_u32(r);
 	if (!chan_reader_done(r) || flags > (WIRE_ENTRY_LOG | WIRE_ENTRY_ACTION))
 		return refuse(b, "entry of the wrong form");
-	if (b->lists.n == 0)
+	if (!entries_of_last(b))
 		return refuse(b, "entry outside any list");
 	if (is_incomplete(b))
 		return refuse(b, "entry before the last one's parts");
@@ -291,7 +414,7 @@ static int add_entry(struct wire_builder *b, struct chan_reader *r)
 	*to = e;
 	b->missing = e.n_selectors + p.n_selectors;
 	b->wants_action = flags & WIRE_ENTRY_ACTION;
-	((struct ipsp_spd_list *)b->lists.items)[b->lists.n - 1].n_entries++;
+	++*entries_of_last(b);
 	return 0;
 }
 
@@ -502,7 +625,7 @@ static int add_sa(struct wire_builder *b, struct chan_reader *r)
 {
 	int rc;
 
-	if (b->lists.n > 0)
+	if (b->lists.n > 0 || b->edits.n > 0)
 		return refuse(b, "SA after the first list");
 	struct ipsp_sa_config *sa = (struct ipsp_sa_config *)array_add(&b->sas, sizeof(*sa),
 								       WIRE_SAS_MAX, &rc);
@@ -517,22 +640,32 @@ static int add_sa(struct wire_builder *b, struct chan_reader *r)
 
 static const struct {
 	uint16_t type;
+	bool of_change;		/* only of a generation that follows another */
 	int (*add)(struct wire_builder *b, struct chan_reader *r);
 } parts[] = {
-	{ MSG_GEN_LIST, add_list },
-	{ MSG_GEN_ENTRY, add_entry },
-	{ MSG_GEN_ACTION, add_action },
-	{ MSG_GEN_PREDICATE, add_predicate },
-	{ MSG_GEN_SELECTORS, add_selectors },
-	{ MSG_GEN_SA, add_sa },
+	{ MSG_GEN_LIST, false, add_list },
+	{ MSG_GEN_ENTRY, false, add_entry },
+	{ MSG_GEN_ACTION, false, add_action },
+	{ MSG_GEN_PREDICATE, false, add_predicate },
+	{ MSG_GEN_SELECTORS, false, add_selectors },
+	{ MSG_GEN_SA, false, add_sa },
+	{ MSG_GEN_SA_GONE, true, add_sa_gone },
+	{ MSG_GEN_LIST_GONE, true, add_list_gone },
+	{ MSG_GEN_EDIT, true, add_edit },
+	{ MSG_GEN_RUN, true, add_run },
 };
+
+void wire_builder_follow(struct wire_builder *b)
+{
+	b->follows = true;
+}
 
 int wire_builder_add(struct wire_builder *b, uint16_t type, const uint8_t *data, size_t len)
 {
 	struct chan_reader r = { .data = data, .len = len };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		if (parts[i].type == type)
+		if (parts[i].type == type && (b->follows || !parts[i].of_change))
 			return parts[i].add(b, &r);
 	}
 	return refuse(b, "message that is no part of a generation");
@@ -570,11 +703,12 @@ static int check_sas(struct wire_builder *b)
 		if (ids[i] == ids[i - 1])
 			rc = refuse(b, "two SAs of one id");
 	}
-	for (size_t i = 0; rc == 0 && i < b->entries.n; i++) {
+	/* One that follows may name an SA that stays. Where it does not, the core drops. */
+	for (size_t i = 0; rc == 0 && !b->follows && i < b->entries.n; i++) {
 		if (!is_known(entries[i].sa_id, ids, b->sas.n))
 			rc = refuse(b, "entry names an SA that is not there");
 	}
-	for (size_t i = 0; rc == 0 && i < b->steps.n; i++) {
+	for (size_t i = 0; rc == 0 && !b->follows && i < b->steps.n; i++) {
 		if (!is_known(steps[i].sa_id, ids, b->sas.n))
 			rc = refuse(b, "program names an SA that is not there");
 	}
@@ -624,17 +758,43 @@ static bool predicates_valid(const struct wire_gen *g)
 	return true;
 }
 
+/* Lists and runs get their entries: those of lists came first. */
+static void set_entries(struct wire_gen *g)
+{
+	struct ipsp_spd_entry *e = g->entries;
+	size_t run = 0;
+
+	/* Without any, it is null and must not be added to, not even 0. */
+	for (size_t i = 0; i < g->n_lists; i++) {
+		if (g->lists[i].n_entries == 0)
+			continue;
+		g->lists[i].entries = e;
+		e += g->lists[i].n_entries;
+	}
+	for (size_t i = 0; i < g->n_runs; i++) {
+		if (g->runs[i].n_entries == 0)
+			continue;
+		g->runs[i].entries = e;
+		e += g->runs[i].n_entries;
+	}
+	for (size_t i = 0; i < g->n_edits; i++) {
+		if (g->edits[i].n_runs == 0)
+			continue;
+		g->edits[i].runs = &g->runs[run];
+		run += g->edits[i].n_runs;
+	}
+}
+
 static struct wire_gen *take(struct wire_builder *b)
 {
 	struct wire_gen *g = (struct wire_gen *)calloc(1, sizeof(*g));
-	struct ipsp_spd_entry *e = (struct ipsp_spd_entry *)b->entries.items;
 
 	if (!g)
 		return NULL;
 	*g = (struct wire_gen){
 		.number = b->number,
 		.lists = (struct ipsp_spd_list *)b->lists.items, .n_lists = b->lists.n,
-		.entries = e, .n_entries = b->entries.n,
+		.entries = (struct ipsp_spd_entry *)b->entries.items, .n_entries = b->entries.n,
 		.selectors = (struct ipsp_selector *)b->selectors.items,
 		.n_selectors = b->selectors.n,
 		.predicates = (struct ipsp_predicate *)b->predicates.items,
@@ -644,13 +804,18 @@ static struct wire_gen *take(struct wire_builder *b)
 		.steps = (struct ipsp_step *)b->steps.items, .n_steps = b->steps.n,
 		.sas = (struct ipsp_sa_config *)b->sas.items, .n_sas = b->sas.n,
 	};
+	g->follows = b->follows;
+	g->edits = (struct ipsp_spd_edit *)b->edits.items;
+	g->n_edits = b->edits.n;
+	g->runs = (struct ipsp_spd_run *)b->runs.items;
+	g->n_runs = b->runs.n;
+	g->lists_gone = (struct ipsp_spd_key *)b->lists_gone.items;
+	g->n_lists_gone = b->lists_gone.n;
+	g->sas_gone = (uint64_t *)b->sas_gone.items;
+	g->n_sas_gone = b->sas_gone.n;
 	set_entry_parts(g);
-	for (size_t i = 0; i < g->n_lists; i++) {
-		if (g->lists[i].n_entries == 0)
-			continue;
-		g->lists[i].entries = e;
-		e += g->lists[i].n_entries;
-	}
+	set_entries(g);
+	b->edits = b->runs = b->lists_gone = b->sas_gone = (struct array){ NULL, 0, 0 };
 	b->lists = b->entries = b->selectors = b->steps = b->sas = (struct array){ NULL, 0, 0 };
 	b->predicates = b->nodes = b->octets = b->ids = (struct array){ NULL, 0, 0 };
 	return g;
@@ -687,9 +852,13 @@ int wire_builder_finish(struct wire_builder *b, const uint8_t *commit, size_t le
 	uint32_t lists = chan_get_u32(&r);
 	uint32_t entries = chan_get_u32(&r);
 	uint32_t sas = chan_get_u32(&r);
+	const size_t of_change[] = { b->sas_gone.n, b->lists_gone.n, b->edits.n, b->runs.n };
+	bool same = true;
 	int rc = -EINVAL;
 
-	if (chan_reader_done(&r) && number == b->number && lists == b->lists.n &&
+	for (size_t i = 0; b->follows && i < 4; i++)
+		same = chan_get_u32(&r) == of_change[i] && same;
+	if (same && chan_reader_done(&r) && number == b->number && lists == b->lists.n &&
 	    entries == b->entries.n && sas == b->sas.n && !is_incomplete(b))
 		rc = check_sas(b);
 	if (rc == 0)

@@ -279,3 +279,12 @@ void pol_status_observe(struct pol_status *st, const struct pol_observer *o)
 {
 	st->observer = o;
 }
+
+uint64_t pol_status_next_refused(const struct pol_status *st, uint64_t after)
+{
+	struct refusal key = { .id = after + 1 };
+	const struct refusal *r = after == UINT64_MAX ? NULL :
+		RB_NFIND(pol_refusals, &((struct pol_status *)(uintptr_t)st)->refused, &key);
+
+	return r ? r->id : 0;
+}

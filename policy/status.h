@@ -44,6 +44,9 @@ struct pol_observer {
 /** @param o  borrowed for life; NULL: nobody */
 void pol_status_observe(struct pol_status *st, const struct pol_observer *o);
 
+/** The lowest id above `after` that was named since the generation came, SAs among them; 0: none. */
+uint64_t pol_status_next_refused(const struct pol_status *st, uint64_t after);
+
 #define POL_STATUS_TEXT 256
 
 /**

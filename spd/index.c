@@ -1,8 +1,8 @@
 /*
  * spd/index.c - files the boxes of a list under tuples and groups (tuple space search).
  *
- * How: choose the tuples of each family, coarser if there would be too many; sort the boxes by
- * (family, tuple, key, order); cut them into groups; hash the groups. See spd/table.h.
+ * Groups are found by a directory of pages. A page or group that another table has too is copied
+ * before it is changed. See spd/table.h.
  */
 #include <string.h>
 
@@ -52,16 +52,34 @@ static uint64_t mix(uint64_t h, uint64_t v)
 	return h ^ h >> 32;
 }
 
-static uint64_t group_hash(uint64_t seed, uint32_t tuple, const uint64_t src[2],
-			   const uint64_t dst[2], uint8_t proto)
+static uint64_t hash_of(uint64_t seed, const struct ipsp_spd_group_key *key)
 {
-	uint64_t h = mix(seed, (uint64_t)tuple << 8 | proto);
+	uint64_t h = mix(seed, (uint64_t)key->tuple << 8 | key->proto);
 
-	h = mix(h, src[0]);
-	h = mix(h, src[1]);
-	h = mix(h, dst[0]);
-	return mix(h, dst[1]);
+	h = mix(h, key->src[0]);
+	h = mix(h, key->src[1]);
+	h = mix(h, key->dst[0]);
+	return mix(h, key->dst[1]);
 }
+
+static bool key_is(const struct ipsp_spd_group_key *a, const struct ipsp_spd_group_key *b)
+{
+	return a->tuple == b->tuple && a->proto == b->proto && a->src[0] == b->src[0] &&
+	       a->src[1] == b->src[1] && a->dst[0] == b->dst[0] && a->dst[1] == b->dst[1];
+}
+
+/* Which page, which slot to begin with, and what stands for the hash there: never 0. */
+static uint32_t page_at(const struct ipsp_spd_index *index, uint64_t hash)
+{
+	return (uint32_t)(hash >> 6) & (index->n_pages - 1);
+}
+
+static uint32_t tag_of(uint64_t hash)
+{
+	return (uint32_t)(hash >> 32) | 1;
+}
+
+/* ---- tuples ---- */
 
 static struct ipsp_spd_tuple tuple_of(const struct ipsp_spd_box *box, unsigned quantum)
 {
@@ -77,6 +95,7 @@ static struct ipsp_spd_tuple tuple_of(const struct ipsp_spd_box *box, unsigned q
 	};
 }
 
+/* Where such a tuple stands; n_tuples: nowhere. */
 static uint32_t tuple_find(const struct ipsp_spd_index *index, const struct ipsp_spd_tuple *t)
 {
 	uint32_t i = 0;
@@ -88,227 +107,422 @@ static uint32_t tuple_find(const struct ipsp_spd_index *index, const struct ipsp
 	return i;
 }
 
-/*
- * Boxes stand in list order still, so tuples are met, and kept, by their lowest order. False: more
- * than there is room for.
- */
-static bool collect_tuples(const struct ipsp_spd_table *table, uint8_t family, unsigned quantum,
-			   struct ipsp_spd_index *index)
+static uint8_t free_id(const struct ipsp_spd_index *index)
 {
-	index->n_tuples = 0;
-	index->min_one_proto = UINT32_MAX;
-	for (uint32_t i = 0; i < table->n_boxes; i++) {
-		const struct ipsp_spd_box *box = &table->boxes[i];
+	uint64_t used = 0;
+	uint8_t id = 0;
 
-		if (box->family != family)
-			continue;
-		struct ipsp_spd_tuple t = tuple_of(box, quantum);
-		uint32_t at = tuple_find(index, &t);
+	for (uint32_t i = 0; i < index->n_tuples; i++)
+		used |= UINT64_C(1) << index->tuples[i].id;
+	while (used >> id & 1)
+		id++;
+	return id;
+}
 
+/* Tuples stand by the lowest order they may have: the one at `at` may have moved forward. */
+static uint32_t tuple_move(struct ipsp_spd_index *index, uint32_t at)
+{
+	const struct ipsp_spd_tuple t = index->tuples[at];
+
+	for (; at > 0 && index->tuples[at - 1].min_order > t.min_order; at--)
+		index->tuples[at] = index->tuples[at - 1];
+	index->tuples[at] = t;
+	return at;
+}
+
+/* The tuple of one more box. NULL: there is no room for it. */
+static const struct ipsp_spd_tuple *tuple_take(struct ipsp_spd_index *index,
+					       const struct ipsp_spd_box *box)
+{
+	struct ipsp_spd_tuple t = tuple_of(box, index->quantum);
+	uint32_t at = tuple_find(index, &t);
+
+	if (at == index->n_tuples) {
 		if (at == IPSP_SPD_TUPLES_MAX)
+			return NULL;
+		t.id = free_id(index);
+		index->tuples[index->n_tuples++] = t;
+	}
+	index->tuples[at].n_boxes++;
+	if (box->order < index->tuples[at].min_order)
+		index->tuples[at].min_order = box->order;
+	return &index->tuples[tuple_move(index, at)];
+}
+
+/* One box less. What is left may all stand further back; being early costs a look, no more. */
+static void tuple_give_back(struct ipsp_spd_index *index, uint32_t at)
+{
+	if (--index->tuples[at].n_boxes > 0)
+		return;
+	memmove(&index->tuples[at], &index->tuples[at + 1],
+		(--index->n_tuples - at) * sizeof(index->tuples[0]));
+}
+
+static struct ipsp_spd_group_key key_of(const struct ipsp_spd_tuple *t,
+					const struct ipsp_spd_box *box)
+{
+	struct ipsp_spd_group_key key = { .tuple = t->id,
+					  .proto = t->one_proto ? box->proto_lo : 0 };
+
+	mask_words(box->src_lo, t->src_len, key.src);
+	mask_words(box->dst_lo, t->dst_len, key.dst);
+	return key;
+}
+
+/* ---- groups ---- */
+
+static size_t group_size(uint32_t room)
+{
+	return sizeof(struct ipsp_spd_group) + room * sizeof(const struct ipsp_spd_box *);
+}
+
+static void group_unref(const struct ipsp_platform *p, struct ipsp_spd_group *g)
+{
+	if (--g->refs == 0)
+		ipsp_free_array(p, g, 1, group_size(g->room));
+}
+
+/* The group in a slot as this table's alone, with room for one more. NULL: no memory. */
+static struct ipsp_spd_group *own_group(const struct ipsp_platform *p,
+					struct ipsp_spd_group **slot)
+{
+	struct ipsp_spd_group *g = *slot, *copy;
+	uint32_t room = g->n + g->n / 4 + 1;
+
+	if (g->refs == 1 && g->n < g->room)
+		return g;
+	copy = ipsp_alloc_array(p, 1, group_size(room));
+	if (!copy)
+		return NULL;
+	copy->key = g->key;
+	copy->refs = 1;
+	copy->n = g->n;
+	copy->room = room;
+	memcpy(copy->boxes, g->boxes, g->n * sizeof(g->boxes[0]));
+	group_unref(p, g);
+	*slot = copy;
+	return copy;
+}
+
+static struct ipsp_spd_group *group_new(const struct ipsp_platform *p,
+					const struct ipsp_spd_group_key *key)
+{
+	struct ipsp_spd_group *g = ipsp_alloc_array(p, 1, group_size(1));
+
+	if (!g)
+		return NULL;
+	g->key = *key;
+	g->refs = 1;
+	g->room = 1;
+	return g;
+}
+
+/* Behind those of the same order: an entry's boxes stand as they do in the entry. */
+static void group_add(struct ipsp_spd_group *g, const struct ipsp_spd_box *box)
+{
+	uint32_t lo = 0, hi = g->n;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (g->boxes[mid]->order <= box->order)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	memmove(&g->boxes[lo + 1], &g->boxes[lo], (g->n - lo) * sizeof(g->boxes[0]));
+	g->boxes[lo] = box;
+	g->n++;
+}
+
+static void group_remove(struct ipsp_spd_group *g, const struct ipsp_spd_box *box)
+{
+	uint32_t lo = 0, hi = g->n;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (g->boxes[mid]->order < box->order)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	while (g->boxes[lo] != box)
+		lo++;
+	g->n--;
+	memmove(&g->boxes[lo], &g->boxes[lo + 1], (g->n - lo) * sizeof(g->boxes[0]));
+}
+
+/* ---- pages ---- */
+
+static void page_unref(const struct ipsp_platform *p, struct ipsp_spd_page *page)
+{
+	if (--page->refs > 0)
+		return;
+	for (uint32_t i = 0; i < IPSP_SPD_PAGE_SLOTS; i++) {
+		if (page->tags[i])
+			group_unref(p, page->groups[i]);
+	}
+	ipsp_free_array(p, page, 1, sizeof(*page));
+}
+
+static struct ipsp_spd_page *own_page(const struct ipsp_platform *p, struct ipsp_spd_page **slot)
+{
+	struct ipsp_spd_page *page = *slot, *copy;
+
+	if (page->refs == 1)
+		return page;
+	copy = ipsp_alloc_array(p, 1, sizeof(*copy));
+	if (!copy)
+		return NULL;
+	memcpy(copy, page, sizeof(*copy));
+	copy->refs = 1;
+	for (uint32_t i = 0; i < IPSP_SPD_PAGE_SLOTS; i++) {
+		if (copy->tags[i])
+			copy->groups[i]->refs++;
+	}
+	page->refs--;
+	*slot = copy;
+	return copy;
+}
+
+/* The slot of a group, or the empty one where it would stand. A page is never full. */
+static uint32_t slot_of(const struct ipsp_spd_page *page, uint64_t hash,
+			const struct ipsp_spd_group_key *key)
+{
+	const uint32_t tag = tag_of(hash);
+	uint32_t at = hash & (IPSP_SPD_PAGE_SLOTS - 1);
+
+	while (page->tags[at] &&
+	       (page->tags[at] != tag || !key_is(&page->groups[at]->key, key)))
+		at = (at + 1) & (IPSP_SPD_PAGE_SLOTS - 1);
+	return at;
+}
+
+static void page_put(struct ipsp_spd_page *page, uint64_t hash, struct ipsp_spd_group *g)
+{
+	uint32_t at = slot_of(page, hash, &g->key);
+
+	page->tags[at] = tag_of(hash);
+	page->groups[at] = g;
+	page->n++;
+}
+
+/* Takes a group out of an own page; those behind it close up. */
+static void page_take(uint64_t seed, struct ipsp_spd_page *page, uint32_t at)
+{
+	uint32_t hole = at;
+
+	page->n--;
+	for (;;) {
+		uint32_t home;
+
+		at = (at + 1) & (IPSP_SPD_PAGE_SLOTS - 1);
+		if (!page->tags[at])
+			break;
+		home = hash_of(seed, &page->groups[at]->key) & (IPSP_SPD_PAGE_SLOTS - 1);
+		/* It may go into the hole unless its own place is behind that. */
+		if (((at - home) & (IPSP_SPD_PAGE_SLOTS - 1)) <
+		    ((at - hole) & (IPSP_SPD_PAGE_SLOTS - 1)))
+			continue;
+		page->tags[hole] = page->tags[at];
+		page->groups[hole] = page->groups[at];
+		hole = at;
+	}
+	page->tags[hole] = 0;
+	page->groups[hole] = NULL;
+}
+
+static void pages_free(const struct ipsp_platform *p, struct ipsp_spd_page **pages, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (pages[i])
+			page_unref(p, pages[i]);
+	}
+	if (pages)
+		ipsp_free_array(p, pages, n, sizeof(struct ipsp_spd_page *));
+}
+
+/* Puts all groups of a page into pages of their own. @return false: one of them is full */
+static bool spread(uint64_t seed, const struct ipsp_spd_page *from, struct ipsp_spd_index *to)
+{
+	for (uint32_t i = 0; i < IPSP_SPD_PAGE_SLOTS; i++) {
+		struct ipsp_spd_group *g = from->groups[i];
+		uint64_t hash;
+
+		if (!from->tags[i])
+			continue;
+		hash = hash_of(seed, &g->key);
+		if (to->pages[page_at(to, hash)]->n == IPSP_SPD_PAGE_SLOTS - 1)
 			return false;
-		if (at == index->n_tuples)
-			index->tuples[index->n_tuples++] = t;
-		if (t.one_proto && index->min_one_proto == UINT32_MAX)
-			index->min_one_proto = box->order;
+		page_put(to->pages[page_at(to, hash)], hash, g);
+		g->refs++;
 	}
 	return true;
 }
 
-/* A box with what it is sorted by. */
-struct filed {
-	struct ipsp_spd_group key;	/* first: the box's number in the list */
-	uint8_t family;
-	uint32_t order;
-};
-
-static int filed_cmp(const struct filed *a, const struct filed *b)
+/* Twice as many pages, or more, until none is full. @return false: no memory */
+static bool grow(const struct ipsp_platform *p, uint64_t seed, struct ipsp_spd_index *index)
 {
-	const uint64_t ka[] = { a->family, a->key.tuple, a->key.proto, a->key.src[0],
-				a->key.src[1], a->key.dst[0], a->key.dst[1], a->order,
-				a->key.first };
-	const uint64_t kb[] = { b->family, b->key.tuple, b->key.proto, b->key.src[0],
-				b->key.src[1], b->key.dst[0], b->key.dst[1], b->order,
-				b->key.first };
+	struct ipsp_spd_index to = *index;
+	bool good = false;
 
-	for (size_t i = 0; i < sizeof(ka) / sizeof(ka[0]); i++) {
-		if (ka[i] != kb[i])
-			return ka[i] < kb[i] ? -1 : 1;
-	}
-	return 0;
-}
-
-static void sift_down(struct filed *f, size_t root, size_t n)
-{
-	for (;;) {
-		size_t child = 2 * root + 1;
-
-		if (child >= n)
-			return;
-		if (child + 1 < n && filed_cmp(&f[child], &f[child + 1]) < 0)
-			child++;
-		if (filed_cmp(&f[root], &f[child]) >= 0)
-			return;
-		struct filed moved = f[root];
-
-		f[root] = f[child];
-		f[child] = moved;
-		root = child;
-	}
-}
-
-/* Heapsort: in place, no recursion, no bad case. */
-static void filed_sort(struct filed *f, size_t n)
-{
-	for (size_t i = n / 2; i-- > 0;)
-		sift_down(f, i, n);
-	for (size_t end = n; end-- > 1;) {
-		struct filed last = f[0];
-
-		f[0] = f[end];
-		f[end] = last;
-		sift_down(f, 0, end);
-	}
-}
-
-static bool same_group(const struct filed *a, const struct filed *b)
-{
-	return a->family == b->family && a->key.tuple == b->key.tuple &&
-	       a->key.proto == b->key.proto &&
-	       !memcmp(a->key.src, b->key.src, sizeof(a->key.src)) &&
-	       !memcmp(a->key.dst, b->key.dst, sizeof(a->key.dst));
-}
-
-static void file_boxes(const struct ipsp_spd_table *table, const unsigned quanta[2],
-		       struct filed *filed)
-{
-	for (uint32_t i = 0; i < table->n_boxes; i++) {
-		const struct ipsp_spd_box *box = &table->boxes[i];
-		const struct ipsp_spd_index *index = ipsp_spd_index_of(table, box->family);
-		struct ipsp_spd_tuple t = tuple_of(box, quanta[box->family == 6]);
-		struct filed *f = &filed[i];
-
-		f->family = box->family;
-		f->order = box->order;
-		f->key.first = i;
-		f->key.tuple = (uint8_t)tuple_find(index, &t);
-		f->key.proto = t.one_proto ? box->proto_lo : 0;
-		mask_words(box->src_lo, t.src_len, f->key.src);
-		mask_words(box->dst_lo, t.dst_len, f->key.dst);
-	}
-	filed_sort(filed, table->n_boxes);
-}
-
-static void hash_group(const struct ipsp_spd_table *table, struct ipsp_spd_index *index,
-		       uint32_t group)
-{
-	const struct ipsp_spd_group *g = &index->groups[group];
-	uint64_t at = group_hash(table->seed, g->tuple, g->src, g->dst, g->proto);
-
-	while (index->slots[at & index->mask])
-		at++;
-	index->slots[at & index->mask] = group + 1;
-}
-
-static enum ipsp_err alloc_groups(const struct ipsp_platform *p, struct ipsp_spd_index *index)
-{
-	uint32_t n_slots = 2;
-
-	while (n_slots < 2 * index->n_groups)
-		n_slots *= 2;
-	index->groups = ipsp_alloc_array(p, index->n_groups, sizeof(*index->groups));
-	index->slots = ipsp_alloc_array(p, n_slots, sizeof(*index->slots));
-	index->mask = n_slots - 1;
-	return index->groups && index->slots ? IPSP_OK : IPSP_ENOMEM;
-}
-
-static void fill_groups(struct ipsp_spd_table *table, const struct filed *filed)
-{
-	uint32_t filled[2] = { 0, 0 };
-
-	for (uint32_t i = 0; i < table->n_boxes; i++) {
-		unsigned which = filed[i].family == 6;
-		struct ipsp_spd_index *index = &table->family[which];
-
-		if (i == 0 || !same_group(&filed[i - 1], &filed[i])) {
-			struct ipsp_spd_group *g = &index->groups[filled[which]++];
-
-			*g = filed[i].key;
-			g->first = i;
-			g->count = 0;
-			hash_group(table, index, filled[which] - 1);
+	to.n_pages = index->n_pages > 0 ? index->n_pages : 1;
+	do {
+		if (index->n_pages > 0)
+			to.n_pages *= 2;
+		to.pages = ipsp_alloc_array(p, to.n_pages, sizeof(struct ipsp_spd_page *));
+		if (!to.pages)
+			return false;
+		good = true;
+		for (uint32_t i = 0; i < to.n_pages; i++) {
+			to.pages[i] = ipsp_alloc_array(p, 1, sizeof(*to.pages[i]));
+			if (!to.pages[i]) {
+				pages_free(p, to.pages, to.n_pages);
+				return false;
+			}
+			to.pages[i]->refs = 1;
 		}
-		index->groups[filled[which] - 1].count++;
-	}
+		for (uint32_t i = 0; good && i < index->n_pages; i++)
+			good = spread(seed, index->pages[i], &to);
+		if (!good)
+			pages_free(p, to.pages, to.n_pages);
+	} while (!good);
+	pages_free(p, index->pages, index->n_pages);
+	index->pages = to.pages;
+	index->n_pages = to.n_pages;
+	return true;
 }
 
-enum ipsp_err ipsp_spd_index_build(const struct ipsp_platform *platform,
-				   struct ipsp_spd_table *table)
+/* An own page with room for the group of that hash. NULL: no memory. */
+static struct ipsp_spd_page *page_for(const struct ipsp_platform *p, uint64_t seed,
+				      struct ipsp_spd_index *index, uint64_t hash)
 {
-	struct ipsp_spd_box *sorted = ipsp_alloc_array(platform, table->n_boxes, sizeof(*sorted));
-	struct filed *filed = ipsp_alloc_array(platform, table->n_boxes, sizeof(*filed));
-	enum ipsp_err err = IPSP_ENOMEM;
-	unsigned quanta[2] = { 1, 1 };
-
-	if (!sorted || !filed)
-		goto out;
-	/* 32 always fits: at most 5 x 5 x 2 tuples. */
-	for (unsigned f = 0; f < 2; f++) {
-		while (!collect_tuples(table, f ? 6 : 4, quanta[f], &table->family[f]))
-			quanta[f] *= 2;
+	while (index->n_pages == 0 || index->n_groups >= index->n_pages * IPSP_SPD_PAGE_SLOTS / 2 ||
+	       index->pages[page_at(index, hash)]->n == IPSP_SPD_PAGE_SLOTS - 1) {
+		if (!grow(p, seed, index))
+			return NULL;
 	}
-	file_boxes(table, quanta, filed);
-	for (uint32_t i = 0; i < table->n_boxes; i++) {
-		table->place[filed[i].key.first] = i;
-		sorted[i] = table->boxes[filed[i].key.first];
-		if (i == 0 || !same_group(&filed[i - 1], &filed[i]))
-			table->family[filed[i].family == 6].n_groups++;
-	}
-	for (unsigned f = 0; f < 2; f++) {
-		err = alloc_groups(platform, &table->family[f]);
-		if (err != IPSP_OK)
-			goto out;
-	}
-	fill_groups(table, filed);
-	memcpy(table->boxes, sorted, table->n_boxes * sizeof(*sorted));
-out:
-	ipsp_free_array(platform, filed, table->n_boxes, sizeof(*filed));
-	ipsp_free_array(platform, sorted, table->n_boxes, sizeof(*sorted));
-	return err;
+	return own_page(p, &index->pages[page_at(index, hash)]);
 }
 
-void ipsp_spd_index_free(const struct ipsp_platform *platform, struct ipsp_spd_table *table)
-{
-	for (unsigned f = 0; f < 2; f++) {
-		struct ipsp_spd_index *index = &table->family[f];
+/* ---- the whole ---- */
 
-		ipsp_free_array(platform, index->groups, index->n_groups, sizeof(*index->groups));
-		ipsp_free_array(platform, index->slots, (size_t)index->mask + 1,
-				sizeof(*index->slots));
+void ipsp_spd_index_init(struct ipsp_spd_index *index, unsigned quantum)
+{
+	memset(index, 0, sizeof(*index));
+	index->quantum = quantum;
+}
+
+bool ipsp_spd_index_share(const struct ipsp_platform *p, struct ipsp_spd_index *index,
+			  const struct ipsp_spd_index *from)
+{
+	*index = *from;
+	index->pages = NULL;
+	if (from->n_pages == 0)
+		return true;
+	index->pages = ipsp_alloc_array(p, from->n_pages, sizeof(struct ipsp_spd_page *));
+	if (!index->pages) {
+		index->n_pages = 0;
+		return false;
 	}
+	for (uint32_t i = 0; i < from->n_pages; i++) {
+		index->pages[i] = from->pages[i];
+		index->pages[i]->refs++;
+	}
+	return true;
+}
+
+void ipsp_spd_index_free(const struct ipsp_platform *p, struct ipsp_spd_index *index)
+{
+	pages_free(p, index->pages, index->n_pages);
+	index->pages = NULL;
+	index->n_pages = 0;
+}
+
+enum ipsp_spd_filed ipsp_spd_index_add(const struct ipsp_platform *p, uint64_t seed,
+				       struct ipsp_spd_index *index,
+				       const struct ipsp_spd_box *box)
+{
+	const struct ipsp_spd_tuple *t = tuple_take(index, box);
+	struct ipsp_spd_group_key key;
+	struct ipsp_spd_page *page;
+	struct ipsp_spd_group *g;
+	uint64_t hash;
+	uint32_t at;
+
+	if (!t)
+		return IPSP_SPD_CROWDED;
+	key = key_of(t, box);
+	hash = hash_of(seed, &key);
+	page = page_for(p, seed, index, hash);
+	if (!page)
+		return IPSP_SPD_NO_MEMORY;
+	at = slot_of(page, hash, &key);
+	if (page->tags[at]) {
+		g = own_group(p, &page->groups[at]);
+	} else {
+		g = group_new(p, &key);
+		if (g) {
+			page_put(page, hash, g);
+			index->n_groups++;
+		}
+	}
+	if (!g)
+		return IPSP_SPD_NO_MEMORY;
+	group_add(g, box);
+	if (t->one_proto && (!index->one_proto || box->order < index->one_proto->order))
+		index->one_proto = box->item;
+	return IPSP_SPD_FILED;
+}
+
+bool ipsp_spd_index_remove(const struct ipsp_platform *p, uint64_t seed,
+			   struct ipsp_spd_index *index, const struct ipsp_spd_box *box)
+{
+	struct ipsp_spd_tuple t = tuple_of(box, index->quantum);
+	uint32_t tuple = tuple_find(index, &t), at;
+	const struct ipsp_spd_group_key key = key_of(&index->tuples[tuple], box);
+	uint64_t hash = hash_of(seed, &key);
+	struct ipsp_spd_page *page = own_page(p, &index->pages[page_at(index, hash)]);
+	struct ipsp_spd_group *g;
+
+	if (!page)
+		return false;
+	at = slot_of(page, hash, &key);
+	if (page->groups[at]->n == 1) {
+		group_unref(p, page->groups[at]);
+		page_take(seed, page, at);
+		index->n_groups--;
+	} else {
+		g = own_group(p, &page->groups[at]);
+		if (!g)
+			return false;
+		group_remove(g, box);
+	}
+	if (index->one_proto == box->item && t.one_proto) {
+		index->one_proto = NULL;
+		index->look_again = true;
+	}
+	tuple_give_back(index, tuple);
+	return true;
 }
 
 const struct ipsp_spd_group *ipsp_spd_group_find(const struct ipsp_spd_table *table,
 						 const struct ipsp_spd_index *index,
-						 uint32_t tuple, const uint64_t src[2],
-						 const uint64_t dst[2], uint8_t proto)
+						 const struct ipsp_spd_tuple *tuple,
+						 const uint64_t src[2], const uint64_t dst[2],
+						 uint8_t proto)
 {
-	const struct ipsp_spd_tuple *t = &index->tuples[tuple];
-	uint64_t s[2], d[2];
+	struct ipsp_spd_group_key key = { .tuple = tuple->id,
+					  .proto = tuple->one_proto ? proto : 0 };
+	const struct ipsp_spd_page *page;
+	uint64_t hash;
+	uint32_t at;
 
-	if (!t->one_proto)
-		proto = 0;
-	mask_words(src, t->src_len, s);
-	mask_words(dst, t->dst_len, d);
-	for (uint64_t at = group_hash(table->seed, tuple, s, d, proto);; at++) {
-		uint32_t slot = index->slots[at & index->mask];
-
-		if (slot == 0)
-			return NULL;
-		const struct ipsp_spd_group *g = &index->groups[slot - 1];
-
-		if (g->tuple == tuple && g->proto == proto && g->src[0] == s[0] &&
-		    g->src[1] == s[1] && g->dst[0] == d[0] && g->dst[1] == d[1])
-			return g;
-	}
+	mask_words(src, tuple->src_len, key.src);
+	mask_words(dst, tuple->dst_len, key.dst);
+	hash = hash_of(table->seed, &key);
+	page = index->pages[page_at(index, hash)];
+	at = slot_of(page, hash, &key);
+	return page->tags[at] ? page->groups[at] : NULL;
 }

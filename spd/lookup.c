@@ -16,21 +16,22 @@ static enum ipsp_fit fit_box(const struct ipsp_spd_iter *it, const struct ipsp_s
  */
 static enum ipsp_fit cursor_settle(struct ipsp_spd_iter *it, uint32_t cursor)
 {
-	const struct ipsp_spd_box **at = &it->cursor[cursor].at;
-	const struct ipsp_spd_box *end = it->cursor[cursor].end;
+	const struct ipsp_spd_box *const **at = &it->cursor[cursor].at;
+	const struct ipsp_spd_box *const *end = it->cursor[cursor].end;
 	enum ipsp_fit fit = IPSP_FIT_NOT;
 
 	for (; *at < end; (*at)++) {
-		if ((*at)->order < it->next_order)
+		if ((**at)->order < it->next_order)
 			continue;
-		fit = fit_box(it, *at);
+		fit = fit_box(it, **at);
 		if (fit != IPSP_FIT_NOT)
 			break;
 	}
 	if (fit != IPSP_FIT_MAYBE)
 		return fit;
-	for (const struct ipsp_spd_box *b = *at + 1; b < end && b->order == (*at)->order; b++) {
-		if (fit_box(it, b) == IPSP_FIT_SURE)
+	for (const struct ipsp_spd_box *const *b = *at + 1; b < end && (*b)->order == (**at)->order;
+	     b++) {
+		if (fit_box(it, *b) == IPSP_FIT_SURE)
 			return IPSP_FIT_SURE;
 	}
 	return IPSP_FIT_MAYBE;
@@ -41,23 +42,26 @@ static void cursor_open(struct ipsp_spd_iter *it, const struct ipsp_spd_index *i
 {
 	const struct ipsp_spd_group *g = NULL;
 
-	/* With its protocol hidden, min_one_proto stands for all of these. */
+	/* With its protocol hidden, one_proto stands for all of these. */
 	if (it->flow->proto_known || !index->tuples[tuple].one_proto)
-		g = ipsp_spd_group_find(it->table, index, tuple, it->src, it->dst,
+		g = ipsp_spd_group_find(it->table, index, &index->tuples[tuple], it->src, it->dst,
 					it->flow->proto);
-	it->cursor[tuple].at = g ? it->table->boxes + g->first : it->table->boxes;
-	it->cursor[tuple].end = it->cursor[tuple].at + (g ? g->count : 0);
+	it->cursor[tuple].at = g ? g->boxes : NULL;
+	it->cursor[tuple].end = g ? g->boxes + g->n : NULL;
 }
 
 /* The lowest candidate so far. */
 struct best {
-	uint32_t order;		/* UINT32_MAX: none */
+	const struct ipsp_spd_item *item;
+	uint64_t order;		/* IPSP_SPD_NO_ORDER: none */
 	bool sure;
 };
 
-static void best_take(struct best *best, uint32_t order, bool sure)
+static void best_take(struct best *best, const struct ipsp_spd_item *item, uint64_t order,
+		      bool sure)
 {
 	if (order < best->order) {
+		best->item = item;
 		best->order = order;
 		best->sure = sure;
 	} else if (order == best->order && sure) {
@@ -68,10 +72,10 @@ static void best_take(struct best *best, uint32_t order, bool sure)
 /* The next entry with a box that fits, or may fit. */
 static struct best next_by_boxes(struct ipsp_spd_iter *it, const struct ipsp_spd_index *index)
 {
-	struct best best = { UINT32_MAX, false };
+	struct best best = { NULL, IPSP_SPD_NO_ORDER, false };
 
-	if (!it->flow->proto_known && index->min_one_proto >= it->next_order)
-		best_take(&best, index->min_one_proto, false);
+	if (!it->flow->proto_known && index->one_proto && index->one_proto->order >= it->next_order)
+		best_take(&best, index->one_proto, index->one_proto->order, false);
 	for (uint32_t i = 0; i < index->n_tuples; i++) {
 		enum ipsp_fit fit;
 
@@ -84,7 +88,8 @@ static struct best next_by_boxes(struct ipsp_spd_iter *it, const struct ipsp_spd
 		}
 		fit = cursor_settle(it, i);
 		if (fit != IPSP_FIT_NOT)
-			best_take(&best, it->cursor[i].at->order, fit == IPSP_FIT_SURE);
+			best_take(&best, (*it->cursor[i].at)->item, (*it->cursor[i].at)->order,
+				  fit == IPSP_FIT_SURE);
 	}
 	return best;
 }
@@ -116,14 +121,13 @@ const struct ipsp_spd_rule *ipsp_spd_iter_next(struct ipsp_spd_iter *it, bool *s
 		const struct ipsp_spd_rule *rule;
 		enum ipsp_fit fit;
 
-		if (best.order == UINT32_MAX)
+		if (!best.item)
 			return NULL;
 		it->next_order = best.order + 1;
-		rule = &it->table->rules[best.order];
+		rule = &best.item->rule;
 		fit = best.sure ? IPSP_FIT_SURE : IPSP_FIT_MAYBE;
 		/* This one stands for all that follow for one protocol: it cannot be passed over. */
-		bool stands_for_others = !it->flow->proto_known &&
-					 best.order == index->min_one_proto;
+		bool stands_for_others = !it->flow->proto_known && best.item == index->one_proto;
 		if (rule->residual && !stands_for_others) {
 			enum ipsp_fit residual = ask_residual(it, rule);
 

@@ -89,6 +89,25 @@ static enum ipsp_err put_list(struct ipsp_spd *spd, const struct ipsp_spd *prev,
 	return IPSP_EINVAL;
 }
 
+static enum ipsp_err put_edit(struct ipsp_spd *spd, const struct ipsp_spd *prev,
+			      const struct ipsp_spd_edit *edit)
+{
+	struct ipsp_spd_table *before = prev ? table_find(prev, edit->key.ifindex, edit->key.dir) :
+					       NULL;
+	struct ipsp_spd_table *table;
+	enum ipsp_err err = before ? IPSP_OK : IPSP_EINVAL;
+
+	if (err == IPSP_OK)
+		err = ipsp_spd_table_edit(spd->db, before, edit, &table);
+	if (err != IPSP_OK)
+		return err;
+	spd->built++;
+	if (table_insert(spd, table))
+		return IPSP_OK;
+	ipsp_spd_table_unref(spd->db, table);
+	return IPSP_EINVAL;
+}
+
 enum ipsp_err ipsp_spd_build(struct ipsp_spd_db *db, const struct ipsp_spd *prev,
 			     const struct ipsp_spd_update *update, struct ipsp_spd **out)
 {
@@ -96,7 +115,8 @@ enum ipsp_err ipsp_spd_build(struct ipsp_spd_db *db, const struct ipsp_spd *prev
 	uint32_t n_prev = prev ? prev->n_tables : 0;
 	enum ipsp_err err = IPSP_OK;
 
-	if (update->n_lists > UINT32_MAX - n_prev)
+	if (update->n_lists > UINT32_MAX / 4 || update->n_edits > UINT32_MAX / 4 ||
+	    n_prev > UINT32_MAX / 4)
 		return IPSP_EINVAL;
 	struct ipsp_spd *spd = ipsp_alloc_array(p, 1, sizeof(*spd));
 
@@ -104,12 +124,14 @@ enum ipsp_err ipsp_spd_build(struct ipsp_spd_db *db, const struct ipsp_spd *prev
 		return IPSP_ENOMEM;
 	spd->db = db;
 	spd->generation = update->generation;
-	spd->room = update->n_lists + n_prev;
+	spd->room = update->n_lists + update->n_edits + n_prev;
 	spd->tables = ipsp_alloc_array(p, spd->room, sizeof(struct ipsp_spd_table *));
 	if (!spd->tables)
 		err = IPSP_ENOMEM;
 	for (uint32_t i = 0; err == IPSP_OK && i < update->n_lists; i++)
 		err = put_list(spd, prev, &update->lists[i]);
+	for (uint32_t i = 0; err == IPSP_OK && i < update->n_edits; i++)
+		err = put_edit(spd, prev, &update->edits[i]);
 	if (err != IPSP_OK) {
 		ipsp_spd_free(spd);
 		return err;

@@ -1,58 +1,25 @@
 /*
- * spd/table.c - one list as a table: copied, checked, counted; and compared with the next one.
+ * spd/table.c - lists as tables: made from nothing, or from the one before by edits.
  */
-#include "ipsp/program.h"
-#include "spd/residual.h"
+#include "spd/table.h"
 
-void ipsp_spd_box_set(struct ipsp_spd_box *box, const struct ipsp_selector *s, uint32_t order)
+/* Room between two entries: so many more can come, one between the last two each time. */
+#define GAP (UINT64_C(1) << 40)
+
+static void table_free(struct ipsp_spd_db *db, struct ipsp_spd_table *t)
 {
-	ipsp_spd_words(&s->src_lo, box->src_lo);
-	ipsp_spd_words(&s->src_hi, box->src_hi);
-	ipsp_spd_words(&s->dst_lo, box->dst_lo);
-	ipsp_spd_words(&s->dst_hi, box->dst_hi);
-	box->sport_lo = s->sport_lo;
-	box->sport_hi = s->sport_hi;
-	box->dport_lo = s->dport_lo;
-	box->dport_hi = s->dport_hi;
-	box->flow_lo = s->flow_lo;
-	box->flow_hi = s->flow_hi;
-	box->order = order;
-	box->proto_lo = s->proto_lo;
-	box->proto_hi = s->proto_hi;
-	box->dscp_lo = s->dscp_lo;
-	box->dscp_hi = s->dscp_hi;
-	box->family = s->family;
+	for (unsigned f = 0; f < 2; f++)
+		ipsp_spd_index_free(db->platform, &t->family[f]);
+	ipsp_spd_items_free(db, t);
+	if (t->end)
+		ipsp_spd_hits_unref(db, t->end);
+	ipsp_free_array(db->platform, t, 1, sizeof(*t));
 }
 
-static bool words_equal(const uint64_t a[2], const uint64_t b[2])
+void ipsp_spd_table_unref(struct ipsp_spd_db *db, struct ipsp_spd_table *table)
 {
-	return a[0] == b[0] && a[1] == b[1];
-}
-
-bool ipsp_spd_box_is(const struct ipsp_spd_box *box, const struct ipsp_selector *s,
-		     uint32_t order)
-{
-	struct ipsp_spd_box b;
-
-	ipsp_spd_box_set(&b, s, order);
-	return words_equal(b.src_lo, box->src_lo) && words_equal(b.src_hi, box->src_hi) &&
-	       words_equal(b.dst_lo, box->dst_lo) && words_equal(b.dst_hi, box->dst_hi) &&
-	       b.sport_lo == box->sport_lo && b.sport_hi == box->sport_hi &&
-	       b.dport_lo == box->dport_lo && b.dport_hi == box->dport_hi &&
-	       b.flow_lo == box->flow_lo && b.flow_hi == box->flow_hi && b.order == box->order &&
-	       b.proto_lo == box->proto_lo && b.proto_hi == box->proto_hi &&
-	       b.dscp_lo == box->dscp_lo && b.dscp_hi == box->dscp_hi && b.family == box->family;
-}
-
-static bool steps_equal(const struct ipsp_step *a, const struct ipsp_step *b, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++) {
-		if (a[i].kind != b[i].kind || a[i].log != b[i].log ||
-		    a[i].may_decide != b[i].may_decide || a[i].end != b[i].end ||
-		    a[i].action_id != b[i].action_id || a[i].sa_id != b[i].sa_id)
-			return false;
-	}
-	return true;
+	if (--table->refs == 0)
+		table_free(db, table);
 }
 
 bool ipsp_spd_table_is(const struct ipsp_spd_table *table, const struct ipsp_spd_list *list)
@@ -61,143 +28,166 @@ bool ipsp_spd_table_is(const struct ipsp_spd_table *table, const struct ipsp_spd
 
 	if (table->n_rules != list->n_entries)
 		return false;
-	for (uint32_t i = 0; i < list->n_entries; i++) {
-		const struct ipsp_spd_entry *e = &list->entries[i];
-		const struct ipsp_spd_rule *r = &table->rules[i];
-
-		if (r->id != e->id || r->action != e->action || r->log != e->log ||
-		    r->sa_id != e->sa_id || r->action_id != e->action_id ||
-		    table->n_selectors[i] != e->n_selectors || r->n_steps != e->n_steps ||
-		    !steps_equal(r->steps, e->steps, e->n_steps) ||
-		    !ipsp_spd_residual_is(r->residual, e))
-			return false;
-		for (uint32_t j = 0; j < e->n_selectors; j++, n++) {
-			if (!ipsp_spd_box_is(&table->boxes[table->place[n]], &e->selectors[j], i))
+	for (uint32_t b = 0; b < table->n_blocks; b++) {
+		for (uint32_t i = 0; i < table->blocks[b]->n; i++) {
+			if (!ipsp_spd_item_is(table->blocks[b]->items[i], &list->entries[n++]))
 				return false;
 		}
 	}
 	return true;
 }
 
-static enum ipsp_err list_check(const struct ipsp_spd_list *list, uint32_t *n_boxes,
-				uint32_t *n_steps)
+static bool key_valid(uint8_t dir)
 {
-	uint64_t n = 0, steps = 0;
-
-	if ((list->dir != IPSP_INBOUND && list->dir != IPSP_OUTBOUND) ||
-	    list->n_entries == UINT32_MAX)
-		return IPSP_EINVAL;
-	for (uint32_t i = 0; i < list->n_entries; i++) {
-		const struct ipsp_spd_entry *e = &list->entries[i];
-
-		if (e->id == 0 || e->action > IPSP_PROTECT ||
-		    (e->predicate && !ipsp_predicate_valid(e->predicate)))
-			return IPSP_EINVAL;
-		if (e->n_steps > 0 && !ipsp_steps_valid(e->steps, e->n_steps))
-			return IPSP_EINVAL;
-		steps += e->n_steps;
-		for (uint32_t j = 0; j < e->n_selectors; j++) {
-			if (!ipsp_selector_valid(&e->selectors[j]))
-				return IPSP_EINVAL;
-		}
-		n += e->n_selectors;
-	}
-	if (n >= UINT32_MAX / 4 || steps >= UINT32_MAX / 4)
-		return IPSP_EINVAL;
-	*n_boxes = (uint32_t)n;
-	*n_steps = (uint32_t)steps;
-	return IPSP_OK;
+	return dir == IPSP_INBOUND || dir == IPSP_OUTBOUND;
 }
 
-static void table_free(struct ipsp_spd_db *db, struct ipsp_spd_table *t)
+/* Adds up boxes. False: an entry that is not valid, or too many. */
+static bool entries_valid(const struct ipsp_spd_entry *entries, uint32_t n, uint64_t *n_boxes)
 {
-	const struct ipsp_platform *p = db->platform;
-
-	for (uint32_t i = 0; t->rules && i < t->n_rules; i++) {
-		if (t->rules[i].hits)
-			ipsp_spd_hits_unref(db, t->rules[i].hits);
-		ipsp_spd_residual_free(p, (struct ipsp_spd_residual *)(uintptr_t)
-					  t->rules[i].residual);
+	for (uint32_t i = 0; i < n; i++) {
+		if (!ipsp_spd_entry_valid(&entries[i]))
+			return false;
+		*n_boxes += entries[i].n_selectors;
 	}
-	if (t->end)
-		ipsp_spd_hits_unref(db, t->end);
-	ipsp_spd_index_free(p, t);
-	ipsp_free_array(p, t->rules, t->n_rules, sizeof(*t->rules));
-	ipsp_free_array(p, t->steps, t->n_steps, sizeof(*t->steps));
-	ipsp_free_array(p, t->n_selectors, t->n_rules, sizeof(*t->n_selectors));
-	ipsp_free_array(p, t->boxes, t->n_boxes, sizeof(*t->boxes));
-	ipsp_free_array(p, t->place, t->n_boxes, sizeof(*t->place));
-	ipsp_free_array(p, t, 1, sizeof(*t));
+	return *n_boxes < UINT32_MAX / 4;
 }
 
-static enum ipsp_err table_fill(struct ipsp_spd_db *db, struct ipsp_spd_table *t,
-				const struct ipsp_spd_list *list)
+static enum ipsp_err table_alloc(struct ipsp_spd_db *db, const struct ipsp_spd_key *key,
+				 struct ipsp_spd_table **out)
 {
-	struct ipsp_step *steps = t->steps;
-	uint32_t n = 0;
+	struct ipsp_spd_table *t = ipsp_alloc_array(db->platform, 1, sizeof(*t));
 
-	t->end = ipsp_spd_hits_ref(db, &t->key, 0);
-	if (!t->end)
+	if (!t)
 		return IPSP_ENOMEM;
-	for (uint32_t i = 0; i < list->n_entries; i++) {
-		const struct ipsp_spd_entry *e = &list->entries[i];
-		struct ipsp_spd_rule *r = &t->rules[i];
-
-		r->id = e->id;
-		r->action_id = e->action_id;
-		r->sa_id = e->sa_id;
-		r->action = e->action;
-		r->log = e->log;
-		r->n_steps = (uint16_t)e->n_steps;
-		r->steps = steps;
-		for (uint32_t j = 0; j < e->n_steps; j++)
-			*steps++ = e->steps[j];
-		r->hits = ipsp_spd_hits_ref(db, &t->key, e->id);
-		if (!r->hits)
-			return IPSP_ENOMEM;
-		if (ipsp_spd_residual_needed(e)) {
-			r->residual = ipsp_spd_residual_new(db->platform, e);
-			if (!r->residual)
-				return IPSP_ENOMEM;
-		}
-		t->n_selectors[i] = e->n_selectors;
-		for (uint32_t j = 0; j < e->n_selectors; j++)
-			ipsp_spd_box_set(&t->boxes[n++], &e->selectors[j], i);
+	t->key = *key;
+	t->refs = 1;
+	t->end = ipsp_spd_hits_ref(db, key, 0);
+	if (!t->end) {
+		table_free(db, t);
+		return IPSP_ENOMEM;
 	}
+	*out = t;
 	return IPSP_OK;
+}
+
+/* ---- filing ---- */
+
+static struct ipsp_spd_index *index_for(struct ipsp_spd_table *t, const struct ipsp_spd_box *box)
+{
+	return &t->family[box->family == 6];
+}
+
+static enum ipsp_spd_filed file_item(const struct ipsp_platform *p, struct ipsp_spd_table *t,
+				     const struct ipsp_spd_item *item)
+{
+	enum ipsp_spd_filed rc = IPSP_SPD_FILED;
+
+	for (uint32_t i = 0; rc == IPSP_SPD_FILED && i < item->n_boxes; i++)
+		rc = ipsp_spd_index_add(p, t->seed, index_for(t, &item->boxes[i]),
+					&item->boxes[i]);
+	return rc;
+}
+
+static bool unfile_item(const struct ipsp_platform *p, struct ipsp_spd_table *t,
+			const struct ipsp_spd_item *item)
+{
+	for (uint32_t i = 0; i < item->n_boxes; i++) {
+		if (!ipsp_spd_index_remove(p, t->seed, index_for(t, &item->boxes[i]),
+					   &item->boxes[i]))
+			return false;
+	}
+	return true;
+}
+
+/* Files all items from nothing, with the smallest quantum that gives room for their tuples. */
+static enum ipsp_err file_all(const struct ipsp_platform *p, struct ipsp_spd_table *t)
+{
+	unsigned quantum = 1;
+	enum ipsp_spd_filed rc;
+
+	/* 32 always fits: at most 5 x 5 x 2 tuples. */
+	do {
+		rc = IPSP_SPD_FILED;
+		for (unsigned f = 0; f < 2; f++) {
+			ipsp_spd_index_free(p, &t->family[f]);
+			ipsp_spd_index_init(&t->family[f], quantum);
+		}
+		for (uint32_t b = 0; rc == IPSP_SPD_FILED && b < t->n_blocks; b++) {
+			const struct ipsp_spd_block *block = t->blocks[b];
+
+			for (uint32_t i = 0; rc == IPSP_SPD_FILED && i < block->n; i++)
+				rc = file_item(p, t, block->items[i]);
+		}
+		quantum *= 2;
+	} while (rc == IPSP_SPD_CROWDED);
+	return rc == IPSP_SPD_FILED ? IPSP_OK : IPSP_ENOMEM;
+}
+
+static bool has_one_proto(const struct ipsp_spd_item *item, uint8_t family)
+{
+	for (uint32_t i = 0; i < item->n_boxes; i++) {
+		const struct ipsp_spd_box *box = &item->boxes[i];
+
+		if (box->family == family && box->proto_lo == box->proto_hi)
+			return true;
+	}
+	return false;
+}
+
+/* What was the first entry for one protocol has gone: which is it now? */
+static void look_again(struct ipsp_spd_table *t, unsigned f)
+{
+	struct ipsp_spd_index *index = &t->family[f];
+
+	if (!index->look_again)
+		return;
+	index->look_again = false;
+	index->one_proto = NULL;
+	for (uint32_t b = 0; b < t->n_blocks; b++) {
+		for (uint32_t i = 0; i < t->blocks[b]->n; i++) {
+			if (has_one_proto(t->blocks[b]->items[i], f ? 6 : 4)) {
+				index->one_proto = t->blocks[b]->items[i];
+				return;
+			}
+		}
+	}
+}
+
+/* ---- from nothing ---- */
+
+static bool append(struct ipsp_spd_db *db, struct ipsp_spd_table *t,
+		   const struct ipsp_spd_entry *e)
+{
+	struct ipsp_spd_item *item = ipsp_spd_item_new(db, &t->key, e,
+						       ((uint64_t)t->n_rules + 1) * GAP);
+	bool good = item && ipsp_spd_items_insert(db, t, t->n_rules, item);
+
+	if (item)
+		ipsp_spd_item_unref(db, item);
+	return good;
 }
 
 enum ipsp_err ipsp_spd_table_new(struct ipsp_spd_db *db, const struct ipsp_spd_list *list,
 				 struct ipsp_spd_table **out)
 {
 	const struct ipsp_platform *p = db->platform;
-	uint32_t n_boxes, n_steps;
-	enum ipsp_err err = list_check(list, &n_boxes, &n_steps);
+	const struct ipsp_spd_key key = { list->ifindex, list->dir };
+	struct ipsp_spd_table *t;
+	uint64_t n_boxes = 0;
+	enum ipsp_err err;
 
+	if (!key_valid(list->dir) || list->n_entries >= IPSP_SPD_ENTRIES_MAX ||
+	    !entries_valid(list->entries, list->n_entries, &n_boxes))
+		return IPSP_EINVAL;
+	err = table_alloc(db, &key, &t);
 	if (err != IPSP_OK)
 		return err;
-	struct ipsp_spd_table *t = ipsp_alloc_array(p, 1, sizeof(*t));
-
-	if (!t)
-		return IPSP_ENOMEM;
-	t->key.ifindex = list->ifindex;
-	t->key.dir = list->dir;
-	t->refs = 1;
-	t->n_rules = list->n_entries;
-	t->n_boxes = n_boxes;
-	t->n_steps = n_steps;
-	t->rules = ipsp_alloc_array(p, t->n_rules, sizeof(*t->rules));
-	t->steps = ipsp_alloc_array(p, n_steps, sizeof(*t->steps));
-	t->n_selectors = ipsp_alloc_array(p, t->n_rules, sizeof(*t->n_selectors));
-	t->boxes = ipsp_alloc_array(p, t->n_boxes, sizeof(*t->boxes));
-	t->place = ipsp_alloc_array(p, t->n_boxes, sizeof(*t->place));
-	err = t->rules && t->steps && t->n_selectors && t->boxes && t->place ? IPSP_OK : IPSP_ENOMEM;
+	err = p->random(p->ctx, (uint8_t *)&t->seed, sizeof(t->seed));
+	for (uint32_t i = 0; err == IPSP_OK && i < list->n_entries; i++)
+		err = append(db, t, &list->entries[i]) ? IPSP_OK : IPSP_ENOMEM;
 	if (err == IPSP_OK)
-		err = p->random(p->ctx, (uint8_t *)&t->seed, sizeof(t->seed));
-	if (err == IPSP_OK)
-		err = table_fill(db, t, list);
-	if (err == IPSP_OK)
-		err = ipsp_spd_index_build(p, t);
+		err = file_all(p, t);
 	if (err != IPSP_OK) {
 		table_free(db, t);
 		return err;
@@ -206,8 +196,149 @@ enum ipsp_err ipsp_spd_table_new(struct ipsp_spd_db *db, const struct ipsp_spd_l
 	return IPSP_OK;
 }
 
-void ipsp_spd_table_unref(struct ipsp_spd_db *db, struct ipsp_spd_table *table)
+/* ---- from the one before ---- */
+
+static bool edit_valid(const struct ipsp_spd_table *prev, const struct ipsp_spd_edit *edit)
 {
-	if (--table->refs == 0)
-		table_free(db, table);
+	uint64_t at = 0, n = prev->n_rules, n_boxes = prev->n_boxes;
+
+	for (uint32_t i = 0; i < edit->n_runs; i++) {
+		const struct ipsp_spd_run *run = &edit->runs[i];
+
+		at += (uint64_t)run->keep + run->remove;
+		n += run->n_entries;
+		if (at > prev->n_rules || n >= IPSP_SPD_ENTRIES_MAX ||
+		    !entries_valid(run->entries, run->n_entries, &n_boxes))
+			return false;
+	}
+	return true;
+}
+
+/* Orders for n entries at a position: the first, and the step to the next. 0: there is no room. */
+static uint64_t orders_at(const struct ipsp_spd_table *t, uint32_t at, uint32_t n, uint64_t *first)
+{
+	uint64_t lo = at > 0 ? ipsp_spd_items_at(t, at - 1)->order : 0;
+	uint64_t step = GAP;
+
+	if (at < t->n_rules)
+		step = (ipsp_spd_items_at(t, at)->order - lo) / ((uint64_t)n + 1);
+	else if (lo > UINT64_MAX - ((uint64_t)n + 1) * GAP)
+		step = 0;
+	*first = lo + step;
+	return step;
+}
+
+/* What becomes of a step of an edit. */
+enum edited { EDITED, EDIT_NO_MEMORY, EDIT_ANEW };
+
+static enum edited put_entries(struct ipsp_spd_db *db, struct ipsp_spd_table *t, uint32_t at,
+			       const struct ipsp_spd_run *run)
+{
+	uint64_t order, step = orders_at(t, at, run->n_entries, &order);
+
+	if (step == 0)
+		return EDIT_ANEW;
+	for (uint32_t i = 0; i < run->n_entries; i++, order += step) {
+		struct ipsp_spd_item *item = ipsp_spd_item_new(db, &t->key, &run->entries[i], order);
+		enum ipsp_spd_filed rc = IPSP_SPD_NO_MEMORY;
+
+		if (item && ipsp_spd_items_insert(db, t, at + i, item))
+			rc = file_item(db->platform, t, item);
+		if (item)
+			ipsp_spd_item_unref(db, item);
+		if (rc != IPSP_SPD_FILED)
+			return rc == IPSP_SPD_CROWDED ? EDIT_ANEW : EDIT_NO_MEMORY;
+	}
+	return EDITED;
+}
+
+static enum edited make_edits(struct ipsp_spd_db *db, struct ipsp_spd_table *t,
+			      const struct ipsp_spd_edit *edit)
+{
+	enum edited rc = EDITED;
+	uint32_t at = 0;
+
+	for (uint32_t i = 0; rc == EDITED && i < edit->n_runs; i++) {
+		const struct ipsp_spd_run *run = &edit->runs[i];
+
+		at += run->keep;
+		for (uint32_t n = 0; n < run->remove; n++) {
+			if (!unfile_item(db->platform, t, ipsp_spd_items_at(t, at)) ||
+			    !ipsp_spd_items_remove(db, t, at))
+				return EDIT_NO_MEMORY;
+		}
+		if (run->n_entries > 0)
+			rc = put_entries(db, t, at, run);
+		at += run->n_entries;
+	}
+	for (unsigned f = 0; f < 2; f++)
+		look_again(t, f);
+	return rc;
+}
+
+/* The same entries and orders with room again, all filed anew. */
+static enum ipsp_err edit_anew(struct ipsp_spd_db *db, const struct ipsp_spd_table *prev,
+			       const struct ipsp_spd_edit *edit, struct ipsp_spd_table *t)
+{
+	uint32_t from = 0;
+	bool good = true;
+
+	t->seed = prev->seed;
+	for (uint32_t i = 0; good && i <= edit->n_runs; i++) {
+		const struct ipsp_spd_run *run = i < edit->n_runs ? &edit->runs[i] : NULL;
+		uint32_t keep = run ? run->keep : prev->n_rules - from;
+
+		for (uint32_t n = 0; good && n < keep; n++) {
+			struct ipsp_spd_item *item =
+				ipsp_spd_item_again(db, ipsp_spd_items_at(prev, from++),
+						    ((uint64_t)t->n_rules + 1) * GAP);
+
+			good = item && ipsp_spd_items_insert(db, t, t->n_rules, item);
+			if (item)
+				ipsp_spd_item_unref(db, item);
+		}
+		from += run ? run->remove : 0;
+		for (uint32_t n = 0; good && run && n < run->n_entries; n++)
+			good = append(db, t, &run->entries[n]);
+	}
+	return good ? file_all(db->platform, t) : IPSP_ENOMEM;
+}
+
+enum ipsp_err ipsp_spd_table_edit(struct ipsp_spd_db *db, const struct ipsp_spd_table *prev,
+				  const struct ipsp_spd_edit *edit, struct ipsp_spd_table **out)
+{
+	const struct ipsp_platform *p = db->platform;
+	enum edited rc = EDITED;
+	struct ipsp_spd_table *t;
+	enum ipsp_err err;
+
+	if (!edit_valid(prev, edit))
+		return IPSP_EINVAL;
+	err = table_alloc(db, &prev->key, &t);
+	if (err != IPSP_OK)
+		return err;
+	t->seed = prev->seed;
+	if (!ipsp_spd_items_share(p, t, prev))
+		rc = EDIT_NO_MEMORY;
+	for (unsigned f = 0; rc == EDITED && f < 2; f++) {
+		if (!ipsp_spd_index_share(p, &t->family[f], &prev->family[f]))
+			rc = EDIT_NO_MEMORY;
+	}
+	if (rc == EDITED)
+		rc = make_edits(db, t, edit);
+	if (rc == EDIT_ANEW) {
+		table_free(db, t);
+		err = table_alloc(db, &prev->key, &t);
+		if (err != IPSP_OK)
+			return err;
+		err = edit_anew(db, prev, edit, t);
+	} else if (rc == EDIT_NO_MEMORY) {
+		err = IPSP_ENOMEM;
+	}
+	if (err != IPSP_OK) {
+		table_free(db, t);
+		return err;
+	}
+	*out = t;
+	return IPSP_OK;
 }

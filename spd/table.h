@@ -6,9 +6,13 @@
  * with the same leading bits (and protocol) form a group, found by hash; inside a group they stand
  * in list order. So a packet meets at most one group a tuple.
  *
- *	tuples[], by first order       slots[hash(key)] -> groups[] -> boxes[first .. first + count)
+ *	tuples[], by first order       pages[hash(key)] -> groups -> boxes[] -> box, in its item
+ *	blocks[] -> items, in list order
  *
- * All arrays are fixed once built; only refs changes, on the control thread.
+ * A table that follows another by a few edits shares with it all blocks, pages and groups in which
+ * nothing changed. They are counted, and what more than one table has is never changed. Items have
+ * orders with room between them, so that one can come between two others without a number for all
+ * that stand behind.
  */
 #ifndef SPD_TABLE_H
 #define SPD_TABLE_H
@@ -16,39 +20,82 @@
 #include "ipsp/platform.h"
 #include "ipsp/spd.h"
 
+#define IPSP_SPD_NO_ORDER UINT64_MAX
+
+struct ipsp_spd_item;
+
 /** A selector in comparable form. IPv4 addresses are the highest 32 bits of the first word. */
 struct ipsp_spd_box {
 	uint64_t src_lo[2], src_hi[2], dst_lo[2], dst_hi[2];
 	uint32_t sport_lo, sport_hi, dport_lo, dport_hi;
 	uint32_t flow_lo, flow_hi;
-	uint32_t order;		/* of its entry in the list */
+	uint64_t order;		/* of its entry in the list */
+	const struct ipsp_spd_item *item;
 	uint8_t proto_lo, proto_hi;
 	uint8_t dscp_lo, dscp_hi;
 	uint8_t family;
 };
 
+/** An entry, with its boxes. Fixed once made, but for refs. */
+struct ipsp_spd_item {
+	struct ipsp_spd_rule rule;
+	uint64_t order;
+	uint32_t refs;
+	uint32_t n_boxes;
+	struct ipsp_spd_box *boxes;
+};
+
+#define IPSP_SPD_BLOCK_ITEMS 128u
+
+/** A part of a list. */
+struct ipsp_spd_block {
+	uint32_t refs;
+	uint32_t n;
+	struct ipsp_spd_item *items[IPSP_SPD_BLOCK_ITEMS];
+};
+
 struct ipsp_spd_tuple {
-	uint32_t min_order;
+	uint64_t min_order;		/* no box in it has a lower one */
+	uint32_t n_boxes;
+	uint8_t id;
 	uint8_t src_len, dst_len;	/* bits */
 	bool one_proto;
 };
 
-struct ipsp_spd_group {
+/** What a group is known by. */
+struct ipsp_spd_group_key {
 	uint64_t src[2], dst[2];	/* masked to the tuple's lengths */
-	uint32_t first, count;		/* boxes */
-	uint8_t tuple;
+	uint8_t tuple;			/* id */
 	uint8_t proto;			/* 0 unless the tuple is for one protocol */
+};
+
+struct ipsp_spd_group {
+	struct ipsp_spd_group_key key;
+	uint32_t refs;
+	uint32_t n, room;
+	const struct ipsp_spd_box *boxes[];	/* by order */
+};
+
+#define IPSP_SPD_PAGE_SLOTS 64u
+
+/** Groups of hashes with common high bits, in open addressing. */
+struct ipsp_spd_page {
+	uint32_t refs;
+	uint32_t n;
+	uint32_t tags[IPSP_SPD_PAGE_SLOTS];	/* of hashes; 0: an empty slot */
+	struct ipsp_spd_group *groups[IPSP_SPD_PAGE_SLOTS];
 };
 
 /** One family's part of a table. */
 struct ipsp_spd_index {
 	uint32_t n_tuples;
-	uint32_t min_one_proto;		/* lowest order in tuples for one protocol; or UINT32_MAX */
 	uint32_t n_groups;
-	uint32_t mask;			/* slots - 1 */
+	uint32_t n_pages;		/* a power of two; 0: there are no groups */
+	unsigned quantum;		/* prefix lengths are multiples of it */
+	const struct ipsp_spd_item *one_proto;	/* first with a box for one protocol; NULL: none */
+	bool look_again;		/* while edited: one_proto has gone */
 	struct ipsp_spd_tuple tuples[IPSP_SPD_TUPLES_MAX];
-	struct ipsp_spd_group *groups;
-	uint32_t *slots;		/* group + 1; 0: empty */
+	struct ipsp_spd_page **pages;
 };
 
 struct ipsp_spd_table {
@@ -56,13 +103,9 @@ struct ipsp_spd_table {
 	uint32_t refs;
 	uint32_t n_rules;
 	uint32_t n_boxes;
-	uint32_t n_steps;
-	struct ipsp_spd_rule *rules;	/* in list order */
-	struct ipsp_step *steps;	/* of all rules, one after the other */
+	uint32_t n_blocks, room_blocks;
+	struct ipsp_spd_block **blocks;	/* none is empty */
 	struct ipsp_spd_hits *end;	/* of packets that no rule matches */
-	uint32_t *n_selectors;		/* of each rule */
-	struct ipsp_spd_box *boxes;	/* by family, tuple, key, order */
-	uint32_t *place;		/* where the list's n-th selector stands in boxes */
 	uint64_t seed;			/* of the hash */
 	struct ipsp_spd_index family[2];	/* IPv4, IPv6 */
 };
@@ -80,10 +123,18 @@ struct ipsp_spd_hits *ipsp_spd_hits_ref(struct ipsp_spd_db *db, const struct ips
 					uint64_t id);
 void ipsp_spd_hits_unref(struct ipsp_spd_db *db, struct ipsp_spd_hits *hits);
 
+/* ---- table.c ---- */
+
 /** A table with one reference. IPSP_EINVAL, IPSP_ENOMEM. */
 IPSP_MUST_CHECK enum ipsp_err ipsp_spd_table_new(struct ipsp_spd_db *db,
 						 const struct ipsp_spd_list *list,
 						 struct ipsp_spd_table **out);
+
+/** The table that follows prev, which is not changed. IPSP_EINVAL, IPSP_ENOMEM. */
+IPSP_MUST_CHECK enum ipsp_err ipsp_spd_table_edit(struct ipsp_spd_db *db,
+						  const struct ipsp_spd_table *prev,
+						  const struct ipsp_spd_edit *edit,
+						  struct ipsp_spd_table **out);
 void ipsp_spd_table_unref(struct ipsp_spd_db *db, struct ipsp_spd_table *table);
 
 /** The list that packets of an interface and direction meet; NULL: none. */
@@ -93,16 +144,70 @@ const struct ipsp_spd_table *ipsp_spd_table_for(const struct ipsp_spd *spd, uint
 /** Was it built from an equal list? */
 bool ipsp_spd_table_is(const struct ipsp_spd_table *table, const struct ipsp_spd_list *list);
 
-/** Files the table's boxes (which stand in list order). IPSP_ENOMEM. */
-IPSP_MUST_CHECK enum ipsp_err ipsp_spd_index_build(const struct ipsp_platform *platform,
-						   struct ipsp_spd_table *table);
-void ipsp_spd_index_free(const struct ipsp_platform *platform, struct ipsp_spd_table *table);
+/* ---- items.c: the entries of a table in their order ---- */
+
+/** Is it good: known action, valid program, predicate and selectors? */
+bool ipsp_spd_entry_valid(const struct ipsp_spd_entry *e);
+
+/** An item with one reference. NULL: no memory. */
+struct ipsp_spd_item *ipsp_spd_item_new(struct ipsp_spd_db *db, const struct ipsp_spd_key *key,
+					const struct ipsp_spd_entry *e, uint64_t order);
+
+/** The same item in another place, with one reference. NULL: no memory. */
+struct ipsp_spd_item *ipsp_spd_item_again(struct ipsp_spd_db *db, const struct ipsp_spd_item *from,
+					  uint64_t order);
+
+/** Does it do what the entry does? */
+bool ipsp_spd_item_is(const struct ipsp_spd_item *item, const struct ipsp_spd_entry *e);
+
+void ipsp_spd_item_unref(struct ipsp_spd_db *db, struct ipsp_spd_item *item);
+
+/** Shares the blocks of another table. @return false: no memory */
+bool ipsp_spd_items_share(const struct ipsp_platform *p, struct ipsp_spd_table *t,
+			  const struct ipsp_spd_table *from);
+void ipsp_spd_items_free(struct ipsp_spd_db *db, struct ipsp_spd_table *t);
+
+/** The item at a position below n_rules. */
+struct ipsp_spd_item *ipsp_spd_items_at(const struct ipsp_spd_table *t, uint32_t at);
+
+/** Puts an item in at a position, with a reference of its own. @return false: no memory */
+bool ipsp_spd_items_insert(struct ipsp_spd_db *db, struct ipsp_spd_table *t, uint32_t at,
+			   struct ipsp_spd_item *item);
+
+/** Takes out the one there. @return false: no memory */
+bool ipsp_spd_items_remove(struct ipsp_spd_db *db, struct ipsp_spd_table *t, uint32_t at);
+
+/* ---- index.c: their boxes in groups ---- */
+
+/** What filing a box came to. */
+enum ipsp_spd_filed {
+	IPSP_SPD_FILED,
+	IPSP_SPD_NO_MEMORY,
+	IPSP_SPD_CROWDED,	/* too many tuples: all must be filed anew, with a larger quantum */
+};
+
+/** An index with nothing in it. What it had is not freed. */
+void ipsp_spd_index_init(struct ipsp_spd_index *index, unsigned quantum);
+
+/** Shares the groups of another. @return false: no memory */
+bool ipsp_spd_index_share(const struct ipsp_platform *p, struct ipsp_spd_index *index,
+			  const struct ipsp_spd_index *from);
+/** Lets go of its groups; it must be initialised before it is used again. */
+void ipsp_spd_index_free(const struct ipsp_platform *p, struct ipsp_spd_index *index);
+
+enum ipsp_spd_filed ipsp_spd_index_add(const struct ipsp_platform *p, uint64_t seed,
+				       struct ipsp_spd_index *index,
+				       const struct ipsp_spd_box *box);
+/** Takes out a box that was added. @return false: no memory */
+bool ipsp_spd_index_remove(const struct ipsp_platform *p, uint64_t seed,
+			   struct ipsp_spd_index *index, const struct ipsp_spd_box *box);
 
 /** The group a packet meets in a tuple, or NULL. src and dst need not be masked. */
 const struct ipsp_spd_group *ipsp_spd_group_find(const struct ipsp_spd_table *table,
 						 const struct ipsp_spd_index *index,
-						 uint32_t tuple, const uint64_t src[2],
-						 const uint64_t dst[2], uint8_t proto);
+						 const struct ipsp_spd_tuple *tuple,
+						 const uint64_t src[2], const uint64_t dst[2],
+						 uint8_t proto);
 
 static inline const struct ipsp_spd_index *ipsp_spd_index_of(const struct ipsp_spd_table *table,
 							      uint8_t family)
@@ -111,11 +216,11 @@ static inline const struct ipsp_spd_index *ipsp_spd_index_of(const struct ipsp_s
 }
 
 /** A selector in comparable form. */
-void ipsp_spd_box_set(struct ipsp_spd_box *box, const struct ipsp_selector *s, uint32_t order);
+void ipsp_spd_box_set(struct ipsp_spd_box *box, const struct ipsp_selector *s, uint64_t order);
 
 /** Is the box that selector, with that order? */
 bool ipsp_spd_box_is(const struct ipsp_spd_box *box, const struct ipsp_selector *s,
-		     uint32_t order);
+		     uint64_t order);
 
 /** An address as two words that compare as numbers. */
 void ipsp_spd_words(const struct ipsp_addr *a, uint64_t out[2]);

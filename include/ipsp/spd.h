@@ -71,12 +71,35 @@ struct ipsp_spd_key {
 	uint8_t dir;	/* enum ipsp_dir */
 };
 
-/** Lists to put in, by (ifindex, dir); each replaces the list of the same key. */
+/** Entries a list may have. */
+#define IPSP_SPD_ENTRIES_MAX (1u << 20)
+
+/** What becomes of a list from one place on: entries stay, then entries go, then new ones come. */
+struct ipsp_spd_run {
+	uint32_t keep;
+	uint32_t remove;
+	uint32_t n_entries;
+	const struct ipsp_spd_entry *entries;
+};
+
+/** Changes of one list that is there. What stands behind the last run stays. */
+struct ipsp_spd_edit {
+	struct ipsp_spd_key key;
+	uint32_t n_runs;
+	const struct ipsp_spd_run *runs;
+};
+
+/**
+ * Lists to put in, by (ifindex, dir); each replaces the list of the same key. Lists to edit: their
+ * price is that of the entries that go and come, and a little for each hundred that stay.
+ */
 struct ipsp_spd_update {
 	uint64_t generation;
 	bool full;			/* what is not named here goes; else it stays */
 	uint32_t n_lists;
 	const struct ipsp_spd_list *lists;
+	uint32_t n_edits;
+	const struct ipsp_spd_edit *edits;
 	uint32_t n_removed;		/* ignored if full */
 	const struct ipsp_spd_key *removed;	/* such interfaces have no policy any more */
 };
@@ -93,7 +116,7 @@ void ipsp_spd_db_free(struct ipsp_spd_db *db);
  * @param prev    the one it follows, or NULL
  * @param update  copied; prev is not changed
  * @return IPSP_OK; IPSP_EINVAL: a selector or program that is not valid, an id of 0, an unknown action
- *	   or direction, one key twice; IPSP_ENOMEM
+ *	   or direction, one key twice, an edit of a list that is not there or shorter; IPSP_ENOMEM
  */
 IPSP_MUST_CHECK enum ipsp_err ipsp_spd_build(struct ipsp_spd_db *db, const struct ipsp_spd *prev,
 					     const struct ipsp_spd_update *update,
@@ -153,10 +176,10 @@ struct ipsp_spd_iter {
 	const struct ipsp_flow *flow;
 	const struct ipsp_spd_seen *seen;
 	uint64_t src[2], dst[2];
-	uint32_t next_order;
+	uint64_t next_order;
 	uint32_t n_open;
 	struct {
-		const struct ipsp_spd_box *at, *end;
+		const struct ipsp_spd_box *const *at, *const *end;
 	} cursor[IPSP_SPD_TUPLES_MAX];
 };
 

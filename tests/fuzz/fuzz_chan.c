@@ -96,6 +96,8 @@ static void build(const uint8_t *data, size_t size)
 				check(g);
 				wire_gen_free(g);
 			}
+		} else if (type == MSG_GEN_FOLLOW) {
+			wire_builder_follow(b);
 		} else if (wire_builder_add(b, type, payload, len) < 0) {
 			break;
 		}

@@ -13,10 +13,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/crypto/hosted.h"
 #include "ipspd/agent_int.h"
 #include "ipspd/log.h"
 #include "ipspd/messages.h"
+#include "ipspd/wire.h"
 #include "mibs/schema_gen.h"
+#include "spd/table.h"
 
 /* ---- the rest of the agent ---- */
 
@@ -108,12 +111,85 @@ static void guard_message(void *arg, struct chan_msg *m)
 	}
 }
 
+/* What the engine would have in force, made of what it was sent. */
+static struct {
+	struct ipsp_platform platform;
+	struct ipsp_spd_db *db;
+	struct ipsp_spd *spd;
+	struct wire_builder *builder;
+	size_t followed;	/* generations that came as what they change */
+} engine_model;
+
+static void model_begin(const struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+
+	wire_builder_free(engine_model.builder);
+	engine_model.builder = wire_builder_new(chan_get_u64(&r));
+	ck_assert_ptr_nonnull(engine_model.builder);
+	if (m->type != MSG_GEN_FOLLOW)
+		return;
+	ck_assert_ptr_nonnull(engine_model.spd);
+	ck_assert_uint_eq(chan_get_u64(&r), ipsp_spd_generation(engine_model.spd));
+	wire_builder_follow(engine_model.builder);
+	engine_model.followed++;
+}
+
+static void model_commit(const struct chan_msg *m)
+{
+	struct ipsp_spd *next;
+	struct wire_gen *g;
+
+	ck_assert_int_eq(wire_builder_finish(engine_model.builder, m->data, m->len, &g), 0);
+	engine_model.builder = NULL;
+	const struct ipsp_spd_update update = {
+		.generation = g->number, .full = !g->follows,
+		.n_lists = (uint32_t)g->n_lists, .lists = g->lists,
+		.n_edits = (uint32_t)g->n_edits, .edits = g->edits,
+		.n_removed = (uint32_t)g->n_lists_gone, .removed = g->lists_gone,
+	};
+	ck_assert_int_eq(ipsp_spd_build(engine_model.db, engine_model.spd, &update, &next), IPSP_OK);
+	ipsp_spd_free(engine_model.spd);
+	engine_model.spd = next;
+	wire_gen_free(g);
+}
+
+static void model_forget(void)
+{
+	wire_builder_free(engine_model.builder);
+	ipsp_spd_free(engine_model.spd);
+	engine_model.builder = NULL;
+	engine_model.spd = NULL;
+}
+
+/* Has the model just the lists of that policy? */
+static void model_has(const struct pol_generation *g)
+{
+	for (size_t i = 0; i < g->n_lists; i++) {
+		const struct ipsp_spd_table *t =
+			ipsp_spd_table_for(engine_model.spd, g->lists[i].ifindex,
+					   (enum ipsp_dir)g->lists[i].dir);
+		struct ipsp_spd_list l;
+
+		ck_assert_ptr_nonnull(t);
+		ck_assert(pol_list_flat(&g->lists[i], &l));
+		ck_assert(ipsp_spd_table_is(t, &l));
+		free((void *)(uintptr_t)l.entries);
+	}
+}
+
 static void engine_message(void *arg, struct chan_msg *m)
 {
 	struct chan_reader r = { .data = m->data, .len = m->len };
 
 	(void)arg;
+	if (m->type == MSG_GEN_BEGIN || m->type == MSG_GEN_FOLLOW)
+		model_begin(m);
+	else if (m->type != MSG_GEN_COMMIT)
+		ck_assert_int_eq(wire_builder_add(engine_model.builder, m->type, m->data, m->len),
+				 0);
 	if (m->type == MSG_GEN_COMMIT) {
+		model_commit(m);
 		engine_sent = chan_get_u64(&r);
 		generations_sent++;
 	}
@@ -187,6 +263,7 @@ static void engine_goes(void)
 	agent.engine = NULL;
 	engine_end = NULL;
 	engine_in_force = engine_sent = 0;
+	model_forget();
 	apply_engine_down(&agent);
 }
 
@@ -200,6 +277,20 @@ static void engine_comes(void)
 	ck_assert_int_eq(chan_new(agent.base, fds[0], &h, &agent.engine), 0);
 	ck_assert_int_eq(chan_new(agent.base, fds[1], &h, &engine_end), 0);
 	apply_engine_up(&agent);
+}
+
+/* Commits, as the agent would hear of it. */
+static void finish(struct mib_txn *t)
+{
+	const struct mib_change *changes;
+	struct mib_diag d;
+	size_t n;
+
+	ck_assert_int_eq(mib_txn_prepare(t, &d), MIB_OK);
+	ck_assert_int_eq(mib_txn_commit(t, &d), MIB_OK);
+	changes = mib_txn_changes(t, &n);
+	apply_commit(&agent, changes, n);
+	mib_txn_done(t);
 }
 
 /* Any change of the store: a system-wide group named or unnamed. */
@@ -216,10 +307,7 @@ static void commit(void)
 	ck_assert_int_eq(mib_txn_begin(agent.store, MIB_DOOR_SYSTEM, "test", &t), MIB_OK);
 	ck_assert_int_eq(mib_txn_set_column(t, mib_column_by_name("spdEgressPolicyGroupName"), &zero,
 					    1, &v, &d), MIB_OK);
-	ck_assert_int_eq(mib_txn_prepare(t, &d), MIB_OK);
-	ck_assert_int_eq(mib_txn_commit(t, &d), MIB_OK);
-	mib_txn_done(t);
-	apply_commit(&agent);
+	finish(t);
 }
 
 static uint64_t boottime_cs(void)
@@ -248,6 +336,9 @@ static void setup(void)
 	ck_assert_int_eq(pol_bind(agent.store), MIB_OK);
 	ck_assert_int_eq(pol_status_new(agent.store, &agent.pol_status), MIB_OK);
 	ck_assert_int_eq(apply_init(&agent), 0);
+	memset(&engine_model, 0, sizeof(engine_model));
+	ipsp_platform_hosted(&engine_model.platform, NULL);
+	ck_assert_int_eq(ipsp_spd_db_new(&engine_model.platform, &engine_model.db), IPSP_OK);
 	/* What an earlier agent has left. */
 	guard.layers[0].serial = GUARD_KEEP_INHERITED;
 	guard.layers[0].generation = 1000000;
@@ -257,6 +348,8 @@ static void setup(void)
 static void teardown(void)
 {
 	apply_fini(&agent);
+	model_forget();
+	ipsp_spd_db_free(engine_model.db);
 	chan_free(agent.engine);
 	chan_free(engine_end);
 	chan_free(agent.parent);
@@ -314,6 +407,121 @@ static void bring_into_force(void)
 	ck_assert_int_eq(agent_engine_state(&agent), AGENT_ENGINE_IN_FORCE);
 	ck_assert_uint_eq(agent_applied_generation(&agent), mib_store_generation(agent.store));
 }
+
+/* ---- an engine that follows ---- */
+
+#define RULES 60
+
+static void stage(struct mib_txn *t, const char *column, const uint32_t *index, size_t len,
+		  struct mib_value v)
+{
+	struct mib_diag d = { 0 };
+
+	ck_assert_msg(mib_txn_set_column(t, mib_column_by_name(column), index, len, &v, &d) == MIB_OK,
+		      "%s: %s", column, d.text);
+}
+
+static struct mib_txn *begin(void)
+{
+	struct mib_txn *t;
+
+	ck_assert_int_eq(mib_txn_begin(agent.store, MIB_DOOR_SYSTEM, "test", &t), MIB_OK);
+	return t;
+}
+
+static void stage_rule(struct mib_txn *t, uint32_t nr, bool drop)
+{
+	static const uint32_t filter[] = { 1, 3, 6, 1, 2, 1, 153, 1, 7, 1, 0 };
+	const uint32_t action[] = { 1, 3, 6, 1, 2, 1, 153, 1, 13, drop ? 1 : 3, 0 };
+	const uint32_t index[] = { 2, 'a' + nr / 26, 'a' + nr % 26 };
+
+	stage(t, "spdRuleDefFilter", index, 3, mib_value_oid(filter, 11));
+	stage(t, "spdRuleDefAction", index, 3, mib_value_oid(action, 11));
+}
+
+static void stage_contents(struct mib_txn *t, uint32_t nr, bool there)
+{
+	const uint32_t index[] = { 1, 'g', nr + 1 };
+	const char name[] = { (char)('a' + nr / 26), (char)('a' + nr % 26) };
+
+	if (there)
+		stage(t, "spdGroupContComponentName", index, 3, mib_value_octets(name, 2));
+	stage(t, "spdGroupContRowStatus", index, 3,
+	      mib_value_integer(there ? MIB_RS_CREATE_AND_GO : MIB_RS_DESTROY));
+}
+
+static void make_policy(bool there[RULES])
+{
+	static const uint32_t zero = 0;
+	struct mib_txn *t = begin();
+
+	for (uint32_t i = 0; i < RULES; i++) {
+		const uint32_t index[] = { 2, 'a' + i / 26, 'a' + i % 26 };
+
+		there[i] = true;
+		stage_rule(t, i, i % 2);
+		stage(t, "spdRuleDefRowStatus", index, 3, mib_value_integer(MIB_RS_CREATE_AND_GO));
+		stage_contents(t, i, true);
+	}
+	stage(t, "spdEgressPolicyGroupName", &zero, 1, mib_value_octets("g", 1));
+	finish(t);
+}
+
+START_TEST(test_an_engine_that_follows_has_what_policy_says)
+{
+	bool there[RULES];
+	uint32_t seed = 1;
+
+	engine_comes();
+	make_policy(there);
+	bring_into_force();
+	for (unsigned round = 0; round < 150; round++) {
+		struct mib_txn *t = begin();
+
+		for (unsigned n = 0; n < 1 + round % 5; n++) {
+			seed = seed * 1103515245u + 12345u;
+			uint32_t nr = (seed >> 16) % RULES;
+
+			if (seed >> 28 & 1) {
+				stage_rule(t, nr, seed >> 29 & 1);
+			} else if (n == 0 && nr > 0) {
+				there[nr] = !there[nr];
+				stage_contents(t, nr, there[nr]);
+			}
+		}
+		finish(t);
+		bring_into_force();
+		model_has(agent.apply.in_force);
+		/* Another engine, which must get all of it. */
+		if (round % 40 == 39) {
+			engine_comes();
+			bring_into_force();
+			model_has(agent.apply.in_force);
+		}
+	}
+	ck_assert_uint_gt(engine_model.followed, 100);
+}
+END_TEST
+
+START_TEST(test_an_engine_that_refused_is_sent_all)
+{
+	bool there[RULES];
+
+	engine_comes();
+	make_policy(there);
+	bring_into_force();
+	commit();
+	turn();
+	guard_answers(0);
+	turn();
+	ck_assert_uint_eq(engine_model.followed, 1);
+	engine_answers(MSG_GEN_REFUSED);
+	commit();
+	bring_into_force();
+	ck_assert_uint_eq(engine_model.followed, 1);
+	model_has(agent.apply.in_force);
+}
+END_TEST
 
 START_TEST(test_commits_meanwhile_become_one_generation)
 {
@@ -542,6 +750,8 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_policy_comes_into_force_by_guard_engine_guard);
+	tcase_add_test(tc, test_an_engine_that_follows_has_what_policy_says);
+	tcase_add_test(tc, test_an_engine_that_refused_is_sent_all);
 	tcase_add_test(tc, test_commits_meanwhile_become_one_generation);
 	tcase_add_test(tc, test_a_generation_is_in_force_although_commits_go_on);
 	tcase_add_test(tc, test_an_engine_that_came_meanwhile_has_nothing_in_force);

@@ -351,6 +351,132 @@ START_TEST(test_second_list_of_one_place_is_refused)
 }
 END_TEST
 
+/* ---- what changes ---- */
+
+/* One of each kind of everything, after GEN_FOLLOW. */
+static void put_change(void)
+{
+	struct wire_change c;
+
+	n_records = 0;
+	wire_change_begin(&c, 41, 40, keep, NULL);
+	wire_change_sa(&c, &sas[0]);
+	wire_change_sa_gone(&c, 100);
+	wire_change_list(&c, 7, IPSP_OUTBOUND);
+	wire_change_entry(&c, &entries[0]);
+	wire_change_entry(&c, &entries[1]);
+	wire_change_list_gone(&c, 3, IPSP_INBOUND);
+	wire_change_edit(&c, 0, IPSP_INBOUND);
+	wire_change_run(&c, 5, 1);
+	wire_change_entry(&c, &entries[2]);
+	wire_change_run(&c, 9, 1);
+	wire_change_edit(&c, 0, IPSP_OUTBOUND);
+	wire_change_run(&c, 0, 0);
+	wire_change_entry(&c, &entries[0]);
+	ck_assert_int_eq(wire_change_commit(&c, 41), 0);
+}
+
+/* Feeds it, from the record behind GEN_FOLLOW on. */
+static int feed_change(struct wire_gen **out)
+{
+	struct wire_builder *b = wire_builder_new(41);
+
+	wire_builder_follow(b);
+	for (size_t i = 1; i < n_records; i++) {
+		if (records[i].type == MSG_GEN_COMMIT)
+			return wire_builder_finish(b, records[i].data, records[i].len, out);
+		int rc = wire_builder_add(b, records[i].type, records[i].data, records[i].len);
+		if (rc < 0) {
+			wire_builder_free(b);
+			return rc;
+		}
+	}
+	wire_builder_free(b);
+	return -ENODATA;
+}
+
+START_TEST(test_a_change_is_read_as_it_was_written)
+{
+	struct wire_gen *g = NULL;
+
+	put_change();
+	ck_assert_int_eq(feed_change(&g), 0);
+	ck_assert(g->follows);
+	ck_assert_uint_eq(g->n_sas, 1);
+	ck_assert_uint_eq(g->n_sas_gone, 1);
+	ck_assert_uint_eq(g->sas_gone[0], 100);
+	ck_assert_uint_eq(g->n_lists, 1);
+	ck_assert_uint_eq(g->lists[0].n_entries, 2);
+	ck_assert_uint_eq(g->lists[0].entries[1].id, 2);
+	ck_assert_uint_eq(g->n_lists_gone, 1);
+	ck_assert_uint_eq(g->lists_gone[0].ifindex, 3);
+	ck_assert_uint_eq(g->n_edits, 2);
+	ck_assert_uint_eq(g->edits[0].n_runs, 2);
+	ck_assert_uint_eq(g->edits[0].runs[0].keep, 5);
+	ck_assert_uint_eq(g->edits[0].runs[0].remove, 1);
+	ck_assert_uint_eq(g->edits[0].runs[0].entries[0].id, 3);
+	ck_assert_uint_eq(g->edits[0].runs[1].n_entries, 0);
+	ck_assert_uint_eq(g->edits[1].n_runs, 1);
+	ck_assert_uint_eq(g->edits[1].runs[0].entries[0].n_selectors, 2);
+	ck_assert_mem_eq(g->edits[1].runs[0].entries[0].selectors, boxes, 2 * sizeof(boxes[0]));
+	wire_gen_free(g);
+}
+END_TEST
+
+START_TEST(test_a_change_that_lacks_any_part_is_refused)
+{
+	for (size_t gone = 1; gone == 1 || gone < n_records; gone++) {
+		struct wire_gen *g = NULL;
+
+		put_change();
+		memmove(&records[gone], &records[gone + 1],
+			(n_records - gone - 1) * sizeof(*records));
+		n_records--;
+		ck_assert_msg(feed_change(&g) < 0, "record %zu", gone);
+		ck_assert_ptr_null(g);
+	}
+}
+END_TEST
+
+static const uint16_t of_change[] = { MSG_GEN_SA_GONE, MSG_GEN_LIST_GONE, MSG_GEN_EDIT,
+				      MSG_GEN_RUN };
+
+START_TEST(test_a_whole_generation_takes_no_part_of_a_change)
+{
+	struct wire_builder *b = wire_builder_new(1);
+	struct record *r;
+
+	put_change();
+	r = find(of_change[_i], 0);
+	ck_assert_int_eq(wire_builder_add(b, r->type, r->data, r->len), -EINVAL);
+	wire_builder_free(b);
+}
+END_TEST
+
+START_TEST(test_a_run_outside_of_an_edit_and_a_list_after_one_are_refused)
+{
+	static const uint16_t wrong[][2] = {
+		{ MSG_GEN_SA_GONE, MSG_GEN_RUN },
+		{ MSG_GEN_EDIT, MSG_GEN_LIST },
+		{ MSG_GEN_EDIT, MSG_GEN_ENTRY },
+		{ MSG_GEN_EDIT, MSG_GEN_EDIT },
+		{ MSG_GEN_LIST_GONE, MSG_GEN_LIST_GONE },
+		{ MSG_GEN_EDIT, MSG_GEN_SA },
+	};
+	struct wire_builder *b = wire_builder_new(1);
+
+	put_change();
+	wire_builder_follow(b);
+	for (int i = 0; i < 2; i++) {
+		struct record *r = find(wrong[_i][i], 0);
+
+		ck_assert_int_eq(wire_builder_add(b, r->type, r->data, r->len),
+				 i == 0 ? 0 : -EINVAL);
+	}
+	wire_builder_free(b);
+}
+END_TEST
+
 START_TEST(test_layers_take_no_keys)
 {
 	struct wire_builder *b = wire_builder_new(1);
@@ -423,6 +549,11 @@ int main(void)
 			    sizeof(spoilt) / sizeof(spoilt[0]));
 	tcase_add_test(tc, test_second_list_of_one_place_is_refused);
 	tcase_add_test(tc, test_layers_take_no_keys);
+	tcase_add_test(tc, test_a_change_is_read_as_it_was_written);
+	tcase_add_test(tc, test_a_change_that_lacks_any_part_is_refused);
+	tcase_add_loop_test(tc, test_a_whole_generation_takes_no_part_of_a_change, 0,
+			    sizeof(of_change) / sizeof(of_change[0]));
+	tcase_add_loop_test(tc, test_a_run_outside_of_an_edit_and_a_list_after_one_are_refused, 0, 6);
 	tcase_add_test(tc, test_layers_need_no_sa_that_they_name);
 	tcase_add_test(tc, test_failing_to_send_ends_the_generation);
 	tcase_add_test(tc, test_too_much_is_refused_before_anything_is_sent);

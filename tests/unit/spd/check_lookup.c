@@ -291,6 +291,205 @@ START_TEST(test_lookup_gives_what_a_plain_first_match_gives)
 }
 END_TEST
 
+/* ---- lists that follow one another by edits ---- */
+
+#define RUNS_MAX 6
+
+static uint64_t last_id = 5000;
+
+static void random_entry(struct policy *p, uint32_t at)
+{
+	struct ipsp_spd_entry *e = &p->entries[at];
+
+	*e = (struct ipsp_spd_entry){ .id = ++last_id, .action = (uint8_t)rnd(3),
+				      .n_selectors = rnd(BOXES_MAX + 1),
+				      .selectors = p->boxes[at] };
+	for (uint32_t j = 0; j < e->n_selectors; j++)
+		random_box(&p->boxes[at][j]);
+}
+
+static void keep_entries(const struct policy *from, uint32_t at, struct policy *to, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t k = to->list.n_entries++;
+
+		to->entries[k] = from->entries[at + i];
+		memcpy(to->boxes[k], from->boxes[at + i], sizeof(to->boxes[k]));
+		to->entries[k].selectors = to->boxes[k];
+	}
+}
+
+static void new_entries(struct policy *to, uint32_t n, struct ipsp_spd_run *run)
+{
+	run->entries = &to->entries[to->list.n_entries];
+	run->n_entries = n;
+	for (uint32_t i = 0; i < n; i++)
+		random_entry(to, to->list.n_entries++);
+}
+
+static enum ipsp_err policy_edit(const struct policy *from, struct policy *to,
+				 const struct ipsp_spd_run *runs, uint32_t n_runs)
+{
+	const struct ipsp_spd_edit edit = {
+		.key = { from->list.ifindex, from->list.dir }, .n_runs = n_runs, .runs = runs,
+	};
+	const struct ipsp_spd_update update = { .generation = 2, .n_edits = 1, .edits = &edit };
+
+	return ipsp_spd_build(db, from->spd, &update, &to->spd);
+}
+
+/* To, which is zeroed, follows from by some random runs. */
+static uint32_t random_runs(const struct policy *from, struct policy *to,
+			    struct ipsp_spd_run runs[RUNS_MAX])
+{
+	uint32_t at = 0, n_runs = rnd(RUNS_MAX + 1);
+
+	to->list = from->list;
+	to->list.entries = to->entries;
+	to->list.n_entries = 0;
+	for (uint32_t i = 0; i < n_runs; i++) {
+		uint32_t left = from->list.n_entries - at, after, room;
+		struct ipsp_spd_run *run = &runs[i];
+
+		run->keep = rnd(left / (1 + rnd(4)) + 1);
+		run->remove = rnd(left - run->keep + 1) / (1 + rnd(4));
+		keep_entries(from, at, to, run->keep);
+		at += run->keep + run->remove;
+		after = from->list.n_entries - at;
+		room = ENTRIES_MAX - to->list.n_entries - after;
+		new_entries(to, rnd((room < 4 ? room : 4) + 1), run);
+	}
+	keep_entries(from, at, to, from->list.n_entries - at);
+	return n_runs;
+}
+
+static bool agrees(const struct policy *p, int flows)
+{
+	for (int i = 0; i < flows; i++) {
+		struct ipsp_flow f = random_flow();
+
+		if (!lookup_agrees(p, &f) || !walk_agrees(p, &f))
+			return false;
+	}
+	return true;
+}
+
+START_TEST(test_edited_lists_give_what_a_plain_first_match_gives)
+{
+	static struct policy policies[2];
+
+	random_state = (uint64_t)_i * 7919 + 3;
+	memset(&policies[0], 0, sizeof(policies[0]));
+	policy_random(&policies[0], ENTRIES_MAX / 2);
+	for (int round = 0; round < 300; round++) {
+		struct policy *from = &policies[round % 2], *to = &policies[1 - round % 2];
+		struct ipsp_spd_run runs[RUNS_MAX];
+		uint32_t n_runs;
+
+		memset(to, 0, sizeof(*to));
+		n_runs = random_runs(from, to, runs);
+		ck_assert_int_eq(policy_edit(from, to, runs, n_runs), IPSP_OK);
+		ck_assert(agrees(to, 100));
+		/* The one before is as it was. */
+		ck_assert(agrees(from, 30));
+		ipsp_spd_free(from->spd);
+	}
+	ipsp_spd_free(policies[0].spd);
+}
+END_TEST
+
+/* Each time in the half that is left between two orders: they run out of room. */
+START_TEST(test_entries_come_in_one_place_again_and_again)
+{
+	static struct policy policies[2];
+
+	memset(&policies[0], 0, sizeof(policies[0]));
+	policy_random(&policies[0], 1);
+	policies[0].list.n_entries = 0;
+	ipsp_spd_free(policies[0].spd);
+	for (uint32_t i = 0; i < 20; i++)
+		random_entry(&policies[0], policies[0].list.n_entries++);
+	policy_build(&policies[0]);
+	for (int round = 0; round < 200; round++) {
+		struct policy *from = &policies[round % 2], *to = &policies[1 - round % 2];
+		struct ipsp_spd_run runs[2] = { { .keep = 1 }, { .keep = 18, .remove = 1 } };
+
+		memset(to, 0, sizeof(*to));
+		to->list = from->list;
+		to->list.entries = to->entries;
+		to->list.n_entries = 0;
+		keep_entries(from, 0, to, 1);
+		new_entries(to, 1, &runs[0]);
+		keep_entries(from, 1, to, 18);
+		ck_assert_int_eq(policy_edit(from, to, runs, 2), IPSP_OK);
+		ck_assert(agrees(to, 50));
+		ipsp_spd_free(from->spd);
+	}
+	ipsp_spd_free(policies[0].spd);
+}
+END_TEST
+
+START_TEST(test_an_edit_without_memory_changes_nothing)
+{
+	static struct policy from, to;
+	struct ipsp_spd_run runs[RUNS_MAX];
+	enum ipsp_err err = IPSP_ENOMEM;
+	size_t octets;
+	uint32_t n_runs = 0;
+	long n = 0;
+
+	policy_random(&from, ENTRIES_MAX / 2);
+	while (n_runs < 2) {
+		memset(&to, 0, sizeof(to));
+		n_runs = random_runs(&from, &to, runs);
+	}
+	octets = memory.octets;
+	while (err == IPSP_ENOMEM) {
+		memory.fail_at = n++;
+		err = policy_edit(&from, &to, runs, n_runs);
+		memory.fail_at = -1;
+		if (err == IPSP_OK)
+			break;
+		ck_assert_int_eq(err, IPSP_ENOMEM);
+		ipsp_spd_hits_forget(db);
+		ck_assert_uint_eq(memory.octets, octets);
+		ck_assert(agrees(&from, 20));
+	}
+	ck_assert_int_gt(n, 5);
+	ck_assert(agrees(&to, 100));
+	ipsp_spd_free(from.spd);
+	ipsp_spd_free(to.spd);
+}
+END_TEST
+
+static const struct {
+	const char *name;
+	uint32_t ifindex;
+	struct ipsp_spd_run runs[2];
+} bad_edits[] = {
+	{ "a list that is not there", 7, { { .keep = 0 } } },
+	{ "keeps more than there are", 1, { { .keep = 3 } } },
+	{ "removes more than there are", 1, { { .keep = 1 }, { .remove = 2 } } },
+	{ "counts that wrap", 1, { { .keep = UINT32_MAX }, { .remove = UINT32_MAX } } },
+};
+
+START_TEST(test_an_edit_that_does_not_fit_is_refused)
+{
+	static struct policy p;
+	struct policy to;
+
+	memset(&p, 0, sizeof(p));
+	p.list = (struct ipsp_spd_list){ .ifindex = 1, .dir = IPSP_OUTBOUND, .n_entries = 2 };
+	random_entry(&p, 0);
+	random_entry(&p, 1);
+	policy_build(&p);
+	p.list.ifindex = bad_edits[_i].ifindex;
+	ck_assert_msg(policy_edit(&p, &to, bad_edits[_i].runs, 2) == IPSP_EINVAL, "%s",
+		      bad_edits[_i].name);
+	ipsp_spd_free(p.spd);
+}
+END_TEST
+
 /* Each prefix length pair is a tuple of its own: far more than there is room for. */
 START_TEST(test_too_many_prefix_lengths_are_still_looked_up_right)
 {
@@ -406,6 +605,11 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 300);	/* a busy machine is no failure */
 	tcase_add_test(tc, test_lookup_gives_what_a_plain_first_match_gives);
+	tcase_add_loop_test(tc, test_edited_lists_give_what_a_plain_first_match_gives, 0, 4);
+	tcase_add_test(tc, test_entries_come_in_one_place_again_and_again);
+	tcase_add_test(tc, test_an_edit_without_memory_changes_nothing);
+	tcase_add_loop_test(tc, test_an_edit_that_does_not_fit_is_refused, 0,
+			    sizeof(bad_edits) / sizeof(bad_edits[0]));
 	tcase_add_test(tc, test_too_many_prefix_lengths_are_still_looked_up_right);
 	tcase_add_loop_test(tc, test_a_fragment_is_not_judged_past_an_entry_it_may_match, 0,
 			    sizeof(fragments) / sizeof(fragments[0]));
