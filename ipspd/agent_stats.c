@@ -53,7 +53,9 @@ static void ask(struct agent *a)
 	c->n_sas = 0;
 	c->cut = false;
 	memset(c->drops, 0, sizeof(c->drops));
-	chan_put_u32(&w, ++c->serial);
+	if (++c->serial == REPORT_UNASKED)
+		c->serial++;
+	chan_put_u32(&w, c->serial);
 	c->engine_asked = a->engine &&
 			  chan_send(a->engine, MSG_STATS_GET, buf, w.len, NULL, 0) == 0;
 	c->guard_asked = chan_send(a->parent, MSG_GUARD_COUNT, buf, w.len, NULL, 0) == 0;
@@ -164,6 +166,9 @@ static bool take_sas(struct counting *c, const struct chan_msg *m)
 
 	if (!report_sas_read(m, &serial, got, &n))
 		return false;
+	for (size_t i = 0; serial == REPORT_UNASKED && i < n; i++)
+		if (!totals_take_last(c->totals, &got[i], now_s()))
+			ipspd_log(LOG_ERR, "agent", "an SA's last counters are lost: no memory");
 	if (n == 0 || !is_awaited(c, serial))
 		return true;
 	v = (struct wire_sa_stats *)room_for(c->sas, c->n_sas, n, &c->room_sas, sizeof(*v));

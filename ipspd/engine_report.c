@@ -64,12 +64,11 @@ static uint64_t since(uint64_t then_s, uint64_t now_s)
 	return now_s > then_s ? now_s - then_s : 0;
 }
 
-static void answer_sa(void *arg, struct ipsp_sa *sa)
+static struct wire_sa_stats stats_of(const struct ipsp_sa *sa, uint64_t now_s)
 {
-	struct stats_answer *a = arg;
 	const uint64_t used_s = relaxed(&sa->last_used_s);
 
-	a->sas[a->n_sas++] = (struct wire_sa_stats){
+	return (struct wire_sa_stats){
 		.id = sa->id,
 		.counter_id = sa->counter_id,
 		.spi = sa->spi,
@@ -82,9 +81,16 @@ static void answer_sa(void *arg, struct ipsp_sa *sa)
 		.auth_errors = relaxed(&sa->drops_icv),
 		.replay_errors = relaxed(&sa->drops_replay),
 		.other_errors = relaxed(&sa->drops_other),
-		.age_s = since(sa->counter->born_s, a->now_s),
-		.idle_s = used_s ? since(used_s, a->now_s) : REPORT_NEVER_USED,
+		.age_s = since(sa->counter->born_s, now_s),
+		.idle_s = used_s ? since(used_s, now_s) : REPORT_NEVER_USED,
 	};
+}
+
+static void answer_sa(void *arg, struct ipsp_sa *sa)
+{
+	struct stats_answer *a = arg;
+
+	a->sas[a->n_sas++] = stats_of(sa, a->now_s);
 	if (a->n_sas == REPORT_SAS_MAX)
 		send_sas(a);
 }
@@ -294,6 +300,15 @@ static void tell_sa(struct engine_role *role, const struct ipsp_sa *sa, enum wir
 	send_event(role, &e);
 }
 
+/* No packet comes between this and its end: what it carried since it was asked for is not lost. */
+static void tell_last_counters(struct engine_role *role, const struct ipsp_sa *sa)
+{
+	const struct wire_sa_stats s = stats_of(sa, engine_now_s());
+
+	if (role->agent)
+		(void)report_sas_send(role->agent, REPORT_UNASKED, &s, 1);
+}
+
 static void on_sa_changed(void *ctx, const struct ipsp_sa *sa, enum ipsp_sa_change change)
 {
 	static const enum wire_sa_change told[] = {
@@ -302,6 +317,8 @@ static void on_sa_changed(void *ctx, const struct ipsp_sa *sa, enum ipsp_sa_chan
 		[IPSP_SA_REPLACED] = WIRE_SA_REPLACED,
 	};
 
+	if (change != IPSP_SA_INSTALLED)
+		tell_last_counters(ctx, sa);
 	tell_sa(ctx, sa, told[change]);
 }
 

@@ -53,7 +53,8 @@ enum ipspd_message {
 	MSG_EVENT,		/* struct wire_event: logged packet or SA event; ipspd/report.h */
 	MSG_STATS_ENTRIES,	/* u32 serial, u16 count, then so many struct wire_entry_stats that
 				 * counted anything */
-	MSG_STATS_SAS,		/* u32 serial, u16 count, then so many struct wire_sa_stats */
+	MSG_STATS_SAS,		/* u32 serial, or REPORT_UNASKED, u16 count, then so many struct
+				 * wire_sa_stats */
 	MSG_STATS_DROP,		/* u32 serial, u16 reason number, u64 packets */
 	MSG_STATS_END,		/* u32 serial, u64 generation in force */
 	/* any child to parent */

@@ -43,6 +43,7 @@ struct wire_sa_stats {
 };
 
 #define REPORT_NEVER_USED UINT64_MAX	/* not in this engine */
+#define REPORT_UNASKED 0		/* serial of the last counters of SAs that are taken out */
 
 /** What a rule of the guard's decides about packets it counts. */
 enum wire_guard_what {

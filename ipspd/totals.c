@@ -183,9 +183,8 @@ static void take_sa(struct totals *t, const struct wire_sa_stats *s, int64_t now
 }
 
 /* Its errors are counted by the engine's own SA, its packets in memory that outlives that. */
-static void sa_is_gone(struct totals_sa *sa)
+static void forget_errors(struct totals_sa *sa)
 {
-	sa->is_there = false;
 	sa->now.auth_errors = 0;
 	sa->now.replay_errors = 0;
 	sa->now.other_errors = 0;
@@ -203,8 +202,10 @@ static void without_report(struct totals *t)
 		}
 	}
 	RB_FOREACH(s, totals_sas, &t->sas) {
-		if (s->report != t->report)
-			sa_is_gone(&s->sa);
+		if (s->report != t->report) {
+			s->sa.is_there = false;
+			forget_errors(&s->sa);
+		}
 	}
 }
 
@@ -229,6 +230,20 @@ bool totals_take(struct totals *t, const struct totals_report *r, int64_t now_s)
 		t->drops[i] += since(r->drops[i], t->drops_now[i]);
 		t->drops_now[i] = r->drops[i];
 	}
+	return true;
+}
+
+bool totals_take_last(struct totals *t, const struct wire_sa_stats *s, int64_t now_s)
+{
+	struct sa_node *n;
+
+	if (!make_sa(t, s->id))
+		return false;
+	take_sa(t, s, now_s);
+	n = find_sa(t, s->id);
+	/* The next one of its id counts errors from nothing. */
+	if (n)
+		forget_errors(&n->sa);
 	return true;
 }
 

@@ -62,6 +62,12 @@ void totals_free(struct totals *t);
  */
 bool totals_take(struct totals *t, const struct totals_report *r, int64_t now_s);
 
+/**
+ * Takes the last counters of an SA that goes, or makes way for another of its id.
+ * @return false: as above
+ */
+bool totals_take_last(struct totals *t, const struct wire_sa_stats *s, int64_t now_s);
+
 /** The engine is gone; the next one counts entries and drops from nothing. */
 void totals_engine_gone(struct totals *t);
 

@@ -101,6 +101,15 @@ claim "... and is back with the policy in force" eval 'tb_until 30 is router-a i
 claim "two more pings cross" pings host-a 10.2.0.2 2
 claim "the rule goes on counting" counted router-a tunnel-out 7 588 0
 claim "... and the association" becomes router-a 'ipspdSaPackets."tunnel".outbound.1' 7
+claim "both ends take a new SPI, right after two more pings" eval '
+	pings host-a 10.2.0.2 2
+	tb_set router-a "ipsaSaPreActESPSPI.\"tunnel\".outbound" i 4100 &&
+		tb_set router-b "ipsaSaPreActESPSPI.\"tunnel\".inbound" i 4100 &&
+		tb_ctl router-a wait && tb_ctl router-b wait && pings host-a 10.2.0.2 3'
+claim "... and each association counts on, what came last under the old one too" eval '
+	becomes router-a "ipspdSaPackets.\"tunnel\".outbound.1" 12 &&
+		becomes router-b "ipspdSaPackets.\"tunnel\".inbound.1" 12 &&
+		is router-a "ipspdSaSequence.\"tunnel\".outbound.1" 3'
 claim "a rule is taken out of force" eval '
 	tb_set router-a "spdRuleDefAdminStatus.\"drop-out\"" i disabled && tb_ctl router-a wait'
 claim "... and keeps what it counted" counted router-a drop-out 3 252 3

@@ -110,9 +110,22 @@ END_TEST
 
 START_TEST(test_policy_empty_generation_takes_everything_out)
 {
+	struct wire_sa_stats last[REPORT_SAS_MAX];
+	struct role_message m;
+	uint32_t serial;
+	size_t n;
+
 	in_force(7);
+	atomic_store(&ipsp_counters_find(&role.counters, 1001)->packets, 5);
 	begin(8);
 	commit(8, 0, 0, 0);
+	/* What the SA that goes has carried is not lost. */
+	role_expect(MSG_STATS_SAS, &m);
+	ck_assert(report_sas_read(&(struct chan_msg) { .data = m.data, .len = m.len }, &serial,
+				  last, &n));
+	ck_assert_uint_eq(serial, REPORT_UNASKED);
+	ck_assert_uint_eq(n, 1);
+	ck_assert_uint_eq(last[0].packets, 5);
 	expect_u64(MSG_GEN_APPLIED, 8);
 	ck_assert_uint_eq(ipsp_sad_count(ipsp_engine_sad(role.engine)), 0);
 }

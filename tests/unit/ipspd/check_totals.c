@@ -149,6 +149,37 @@ START_TEST(test_an_SA_that_comes_back_with_its_numbers_is_not_counted_twice)
 }
 END_TEST
 
+START_TEST(test_what_an_SA_carried_last_before_its_keys_change_counts)
+{
+	const struct wire_sa_stats last = {
+		.id = 9, .counter_id = 1, .packets = 15, .bytes = 150, .auth_errors = 3,
+		.idle_s = 0,
+	};
+
+	report_sa(1, 10, 1);
+	ck_assert(totals_take_last(totals, &last, 1001));
+	ck_assert_uint_eq(totals_sa(totals, 9)->packets, 15);
+	ck_assert_uint_eq(totals_sa(totals, 9)->auth_errors, 3);
+	/* The one in its place has numbers and errors of its own. */
+	report_sa(2, 7, 3);
+	ck_assert_uint_eq(totals_sa(totals, 9)->packets, 22);
+	ck_assert_uint_eq(totals_sa(totals, 9)->auth_errors, 6);
+}
+END_TEST
+
+START_TEST(test_an_SA_replaced_in_its_number_space_goes_on_with_it)
+{
+	const struct wire_sa_stats last = { .id = 9, .counter_id = 1, .packets = 15,
+					    .auth_errors = 3, .idle_s = 0 };
+
+	report_sa(1, 10, 1);
+	ck_assert(totals_take_last(totals, &last, 1001));
+	report_sa(1, 16, 1);
+	ck_assert_uint_eq(totals_sa(totals, 9)->packets, 16);
+	ck_assert_uint_eq(totals_sa(totals, 9)->auth_errors, 4);
+}
+END_TEST
+
 START_TEST(test_a_destroyed_row_is_forgotten_whole)
 {
 	report_entry(3, 300, 100);
@@ -192,6 +223,8 @@ int main(void)
 	tcase_add_test(c, test_a_rule_is_the_sum_of_its_lists_and_the_kernel);
 	tcase_add_test(c, test_an_SA_goes_on_over_engines_and_new_keys);
 	tcase_add_test(c, test_an_SA_that_comes_back_with_its_numbers_is_not_counted_twice);
+	tcase_add_test(c, test_what_an_SA_carried_last_before_its_keys_change_counts);
+	tcase_add_test(c, test_an_SA_replaced_in_its_number_space_goes_on_with_it);
 	tcase_add_test(c, test_a_destroyed_row_is_forgotten_whole);
 	tcase_add_test(c, test_drops_go_on_over_engines);
 	suite_add_tcase(s, c);
