@@ -41,7 +41,7 @@ void fake_agent_set_policy(struct agent *a, uint32_t ifindex, enum ipsp_dir dir,
 	static const uint32_t web[] = { 3, 'w', 'e', 'b' };
 	static const uint16_t first[] = { 1 };
 	struct pol_generation *g = pol_generation_new(1, 1);
-	struct pol_entry *e = pol_entry_new(entry, first, 1);
+	struct pol_entry *e = pol_entry_new(entry, first, 1, 0);
 	struct pol_origin *o = pol_origin_new(entry->id, &mib_t_spdRuleDefinitionTable, web, 4, NULL);
 	struct pol_sa *s = sa ? pol_sa_new(sa) : NULL;
 
