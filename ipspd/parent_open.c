@@ -255,9 +255,10 @@ int open_tun(const char *name, struct engine_start *s, const char **why)
 	*why = "TUN";
 	int rc = ioctl(fd, TUNSETIFF, &ifr) < 0 ? -errno : 0;
 	if (rc == 0) {
-		/* No addresses of its own; and packets that come out of it come from anywhere. */
+		/* No addresses of its own; and packets that come out of it come from anywhere. Loose
+		 * reverse path filtering (2) refuses those of a device without addresses. */
 		write_sysctl("ipv6", ifr.ifr_name, "addr_gen_mode", "1");
-		write_sysctl("ipv4", ifr.ifr_name, "rp_filter", "2");
+		write_sysctl("ipv4", ifr.ifr_name, "rp_filter", "0");
 		rc = set_up(ifr.ifr_name, &s->tun_ifindex);
 	}
 	if (rc < 0) {
