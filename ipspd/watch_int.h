@@ -33,6 +33,7 @@ struct watch {
 	struct watch_peer *peers;
 	size_t n_peers;
 	int64_t peers_s;		/* when they were made; 0: never */
+	int64_t peers_keep_s;		/* and how long they are good */
 };
 
 /** The least full index of n parts that comes after `after` (NULL: the least of all). */

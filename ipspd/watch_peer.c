@@ -2,7 +2,8 @@
  * ipspd/watch_peer.c - ipspdPeerTable: how things stand with each row of ipsaPeerIdentityTable.
  *
  * A peer may have many SAs, and a manager reads many columns, so sums are made for all peers at once
- * when somebody reads and they are AGENT_FRESH_S old: one walk of the actions, however many reads.
+ * when somebody reads and they are old: one walk of the actions, however many reads. With many actions
+ * they are kept for as long as the tables say.
  */
 #include "config.h"
 
@@ -16,6 +17,8 @@
 #include "policy/sa.h"
 
 enum { PEER_UP = 1, PEER_PARTLY = 2, PEER_DOWN = 3 };
+
+#define MANY 1000	/* actions: their sums are kept longer */
 
 #define ACTION(column) MIB_COL(ipsaSaPreconfiguredActionTable, column)
 
@@ -93,12 +96,13 @@ static bool make(struct watch *w)
 				 .table = &mib_t_ipsaSaPreconfiguredActionTable,
 				 .with_lost = true };
 	struct watch_peer *v = NULL;
-	size_t n = 0, room = 0;
+	size_t n = 0, room = 0, actions = 0;
 	const struct mib_row *r;
 
 	while ((r = pol_walk_next(&walk))) {
 		char name[sizeof(v->name)];
 
+		actions++;
 		if (mib_row_text(r, ACTION(ipsaSaPreActPeerGatewayIdName), name,
 				 sizeof(name)) == 0)
 			continue;
@@ -124,6 +128,7 @@ static bool make(struct watch *w)
 	free(w->peers);
 	w->n_peers = merge_all(v, n);
 	w->peers = v;
+	w->peers_keep_s = actions > MANY ? AGENT_POLL_S : AGENT_FRESH_S;
 	return true;
 }
 
@@ -134,7 +139,7 @@ static const struct watch_peer *sums_of(struct watch *w, const char *name)
 	struct watch_peer key = { .n = 0 };
 
 	agent_totals_wanted(w->agent);
-	if (!w->peers_s || now_s - w->peers_s >= AGENT_FRESH_S) {
+	if (!w->peers_s || now_s - w->peers_s >= w->peers_keep_s) {
 		if (!make(w))
 			return NULL;
 		w->peers_s = now_s;
