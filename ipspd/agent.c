@@ -240,7 +240,7 @@ static void committed(void *arg, uint64_t generation, const struct mib_change *c
 {
 	struct agent *a = (struct agent *)arg;
 
-	ipspd_log(LOG_INFO, "store", "generation %" PRIu64 ": %zu rows changed", generation, n);
+	commit_log_add(&a->commits, generation, n);
 	notify_set_limits(a);
 	news_committed(a, generation, n);
 	apply_commit(a, changes, n);
@@ -567,7 +567,8 @@ static bool init(struct agent *a, int channel_fd)
 	log_to_channel(a->parent);
 	a->idle = evtimer_new(a->base, on_idle, a);
 	a->snmp_check = evtimer_new(a->base, on_snmp_check, a);
-	return a->idle && a->snmp_check && apply_init(a) == 0 && clock_init(a) == 0 &&
+	return a->idle && a->snmp_check && commit_log_init(&a->commits, a->base) == 0 &&
+	       apply_init(a) == 0 && clock_init(a) == 0 &&
 	       notify_init(a) && news_init(a) && stats_init(a) == 0 &&
 	       operations_init(a) == 0;
 }
@@ -592,6 +593,7 @@ static void fini(struct agent *a)
 	close_store(a);
 	if (a->idle)
 		event_free(a->idle);
+	commit_log_fini(&a->commits);
 	if (a->snmp_check)
 		event_free(a->snmp_check);
 	log_to_channel(NULL);

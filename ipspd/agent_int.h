@@ -5,6 +5,7 @@
  *	agent_apply.c		policy into force: guard, engine, guard
  *	agent_clock.c		policy that changes with the time of day
  *	agent_send.c		generations to engine and guard, whole or what changes
+ *	agent_commits.c		what was committed, in the log
  *	agent_problems.c	what is not in force, in the log
  *	agent_reserve.c		sequence numbers of manual SAs
  *	agent_stats.c		counters, asked of engine and parent
@@ -242,6 +243,15 @@ struct news {
 	struct agent_watcher watcher;
 };
 
+/* ---- agent_commits.c ---- */
+
+struct commit_log {
+	struct event *timer;		/* pending: no line before it ends */
+	uint64_t generation;		/* of the last commit without a line */
+	size_t rows;			/* of those without a line */
+	size_t commits;
+};
+
 struct agent {
 	struct event_base *base;
 	struct chan *parent;
@@ -267,6 +277,7 @@ struct agent {
 	struct event *snmp_check;
 	struct control *control;
 	struct event *idle;		/* the store's housekeeping */
+	struct commit_log commits;
 
 	struct apply apply;
 	struct event *clock;		/* agent_clock.c: a timer by the wall clock */
@@ -332,6 +343,11 @@ void apply_sa_expired(struct agent *a, uint64_t id);
 int send_policy(struct agent *a, const struct pol_generation *base, const struct pol_generation *g);
 /** Sends the parent the lists of a layer. @return 0; -ENOMEM, -E2BIG, -EPIPE .. */
 int send_layer(struct agent *a, const struct pol_generation *g);
+
+/* agent_commits.c */
+int commit_log_init(struct commit_log *l, struct event_base *base);
+void commit_log_fini(struct commit_log *l);
+void commit_log_add(struct commit_log *l, uint64_t generation, size_t rows);
 
 /* agent_problems.c */
 /** Logs rows whose problem is new in `now`, and rows that had one `before` (may be NULL) only. */

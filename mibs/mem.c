@@ -58,7 +58,7 @@ bool mib_mem_init(void)
 
 struct mib_blob *mib_blob_new(const void *data, size_t len, bool secret)
 {
-	if (len > UINT32_MAX - sizeof(struct mib_blob) || mem_refused())
+	if (len > INT32_MAX - sizeof(struct mib_blob) || mem_refused())
 		return NULL;
 	struct mib_blob *b = secret ? gcry_malloc_secure(sizeof(*b) + len) : malloc(sizeof(*b) + len);
 	if (b == NULL)

@@ -32,8 +32,8 @@ bool mib_mem_init(void);
 /** Octets (or sub-identifiers) that are never changed once made. */
 struct mib_blob {
 	uint32_t refs;
-	uint32_t len;		/* octets */
-	bool secret;		/* in secure memory */
+	uint32_t len : 31;	/* octets */
+	uint32_t secret : 1;	/* in secure memory */
 	_Alignas(8) uint8_t data[];
 };
 

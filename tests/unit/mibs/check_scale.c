@@ -42,7 +42,7 @@ static void stage_contents(struct mib_txn *t, uint32_t n, int status)
 {
 	const uint8_t name[] = { 'a' + n / 17576 % 26, 'a' + n / 676 % 26, 'a' + n / 26 % 26,
 				 'a' + n % 26 };
-	const uint32_t index[] = { 1, 'g', n };
+	const uint32_t index[] = { 1, 'g', n % 65536 };
 	const struct mib_value rule = mib_value_octets(name, 4), rs = mib_value_integer(status);
 	const struct mib_column *c = mib_t_spdGroupContentsTable.columns;
 
@@ -109,6 +109,69 @@ START_TEST(test_many_rows_come_and_go_in_one_transaction)
 	after = fx_dump(s);
 	fx_expect_same(empty, after);
 	fx_check_invariants(s);
+	free(empty);
+	free(after);
+	mib_store_free(s);
+}
+END_TEST
+
+/* A group of them a transaction, as a manager fills a table. */
+static void create_volatile(struct mib_store *s, uint32_t from, uint32_t n)
+{
+	const struct mib_column *storage = MIB_COL(spdRuleDefinitionTable, spdRuleDefStorageType);
+	const struct mib_value v = mib_value_integer(MIB_ST_VOLATILE);
+	struct mib_txn *t = fx_begin(s);
+
+	for (uint32_t i = from; i < from + n; i++) {
+		const uint32_t index[] = { 4, 'a' + i / 17576 % 26, 'a' + i / 676 % 26,
+					   'a' + i / 26 % 26, 'a' + i % 26 };
+
+		stage_rule(t, i, MIB_RS_CREATE_AND_GO);
+		ck_assert_int_eq(mib_txn_set_column(t, storage, index, 5, &v, NULL), MIB_OK);
+	}
+	ck_assert_int_eq(fx_finish(t, NULL), MIB_OK);
+}
+
+START_TEST(test_a_hundred_thousand_rows_are_no_different_from_ten)
+{
+	enum { MANY = 100000, GROUP = 500 };
+	const struct mib_column *filter = MIB_COL(spdRuleDefinitionTable, spdRuleDefFilter);
+	struct mib_store *s = fx_store();
+	struct mib_oid name = { 0 }, end = { 0 };
+	struct mib_value v;
+	char *empty = fx_dump(s), *after;
+	unsigned long alone;
+	size_t seen = 0;
+
+	create_volatile(s, 0, 10);
+	alone = cost_of_one(s, 2 * MANY);
+	for (uint32_t i = 10; i < MANY; i += GROUP)
+		create_volatile(s, i, i + GROUP < MANY ? GROUP : MANY - i);
+	ck_assert_uint_eq(cost_of_one(s, 2 * MANY), alone);
+
+	/* One column from row to row, each in its order and none twice. */
+	ck_assert(mib_oid_append(&name, filter->table->entry_oid, filter->table->entry_oid_len) &&
+		  mib_oid_append(&name, &filter->id, 1));
+	end = name;
+	end.ids[end.len - 1]++;
+	for (;;) {
+		struct mib_oid before = name;
+
+		if (mib_next(s, before.ids, before.len, false, end.ids, end.len, &name, &v) !=
+		    MIB_OK)
+			break;
+		ck_assert_int_lt(mib_oid_cmp(before.ids, before.len, name.ids, name.len), 0);
+		seen++;
+	}
+	ck_assert_uint_eq(seen, MANY);
+
+	struct mib_txn *t = fx_begin(s);
+
+	for (uint32_t i = 0; i < MANY; i++)
+		stage_rule(t, i, MIB_RS_DESTROY);
+	ck_assert_int_eq(fx_finish(t, NULL), MIB_OK);
+	after = fx_dump(s);
+	fx_expect_same(empty, after);
 	free(empty);
 	free(after);
 	mib_store_free(s);
@@ -193,6 +256,7 @@ int main(void)
 
 	tcase_set_timeout(tc, 300);
 	tcase_add_test(tc, test_many_rows_come_and_go_in_one_transaction);
+	tcase_add_test(tc, test_a_hundred_thousand_rows_are_no_different_from_ten);
 	tcase_add_test(tc, test_sas_are_found_by_spi_without_looking_at_others);
 	suite_add_tcase(s, tc);
 	return suite_run(s);
