@@ -261,7 +261,7 @@ static enum mib_err segment_judge(const struct mib_txn *t, const struct mib_chan
 static void segment_committed(const struct mib_view *v, const struct mib_change *c, uint64_t now_cs)
 {
 	const struct mib_row *r = c->after != NULL ? c->after : c->before;
-	struct mib_row *cred = mib_rows_find(&mib_store_shelf(v->store, credentials)->rows, r->index,
+	struct mib_row *cred = mib_shelf_find(mib_store_shelf(v->store, credentials), r->index,
 					     1 + r->index[0]);
 
 	if (cred != NULL)

@@ -49,11 +49,13 @@ enum mib_lost {
 struct mib_row {
 	RB_ENTRY(mib_row) link;
 	LIST_ENTRY(mib_row) idle;	/* committed rows that are not active */
+	struct mib_row *same_place;	/* the next name in the shelf's place for it */
 	struct mib_shelf *shelf;
 	uint64_t changed_cs;		/* boot-time clock of the last change; 0: restored */
 	uint64_t segments_changed_cs;	/* credentials: last change of any of its segments */
 	struct mib_cell *cells;		/* by rising slot */
 	struct mib_edge *edges;
+	uint32_t name_hash;		/* of a committed row, if its shelf has names */
 	uint16_t n_cells;
 	uint16_t n_edges;
 	uint8_t index_len;
@@ -85,6 +87,8 @@ struct mib_shelf {
 	size_t *n_set;				/* by slot: how many committed rows have the cell */
 	struct mib_row_tree rows;
 	size_t n_rows;
+	struct mib_row **names;			/* the same rows by their index; row_names.c */
+	size_t n_names;				/* places there, a power of two; 0: none needed */
 	const struct mib_column *status;	/* RowStatus, or NULL */
 	const struct mib_column *storage;
 	const struct mib_column *stamp;

@@ -4,6 +4,7 @@
 #include "mibs/store.h"
 
 #include <assert.h>
+#include <gcrypt.h>
 #include <stdlib.h>
 
 #include "mibs/meaning.h"
@@ -194,6 +195,7 @@ enum mib_err mib_store_new(const struct mib_journal *journal, uint64_t (*boottim
 	s->view.store = s;
 	s->journal = journal;
 	s->boottime_cs = boottime_cs;
+	gcry_create_nonce(&s->name_seed, sizeof(s->name_seed));
 	RB_INIT(&s->edges);
 	LIST_INIT(&s->idle);
 	if (!store_add_shelves(s) || !store_add_walk(s) || !store_add_scalars(s)) {
@@ -212,6 +214,7 @@ static void shelf_fini(struct mib_shelf *shelf)
 		RB_REMOVE(mib_row_tree, &shelf->rows, r);
 		mib_row_free(r);
 	}
+	mib_free(shelf->names);
 	mib_free(shelf->parts);
 	mib_free(shelf->cols);
 	mib_free(shelf->meanings);
@@ -242,6 +245,7 @@ void mib_store_insert(struct mib_store *s, struct mib_row *r)
 	struct mib_shelf *shelf = r->shelf;
 
 	RB_INSERT(mib_row_tree, &shelf->rows, r);
+	mib_shelf_name_add(shelf, r);
 	mib_edges_insert(&s->edges, r);
 	if (!r->active)
 		LIST_INSERT_HEAD(&s->idle, r, idle);
@@ -258,6 +262,7 @@ void mib_store_remove(struct mib_store *s, struct mib_row *r)
 	if (s->walked == r)
 		s->walked = NULL;
 	RB_REMOVE(mib_row_tree, &shelf->rows, r);
+	mib_shelf_name_remove(shelf, r);
 	mib_edges_remove(&s->edges, r);
 	if (!r->active)
 		LIST_REMOVE(r, idle);

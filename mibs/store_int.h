@@ -28,6 +28,7 @@ struct mib_store {
 	const struct mib_journal *journal;
 	uint64_t (*boottime_cs)(void);
 	uint64_t master_start_cs;
+	uint64_t name_seed;		/* so that nobody chooses which names share a place */
 	uint64_t generation;
 	uint64_t on_disk;		/* the last generation that the journal has rows of */
 	uint64_t refusals;
@@ -110,6 +111,18 @@ struct mib_txn {
 struct mib_row *mib_rows_seek(const struct mib_row_tree *tree, const uint32_t *index, size_t len,
 			      bool strict);
 struct mib_row *mib_rows_find(const struct mib_row_tree *tree, const uint32_t *index, size_t len);
+
+/* ---- row_names.c ---- */
+
+/** Room for n more rows. Before they are inserted; @return false: no memory */
+MIB_MUST_CHECK bool mib_shelf_reserve(struct mib_shelf *shelf, size_t n);
+/** Of a row that comes among the committed ones, or goes. */
+void mib_shelf_name_add(struct mib_shelf *shelf, struct mib_row *r);
+void mib_shelf_name_remove(struct mib_shelf *shelf, struct mib_row *r);
+/** The committed row of that index, or NULL. Not while rows are loaded. */
+struct mib_row *mib_shelf_find(const struct mib_shelf *shelf, const uint32_t *index, size_t len);
+
+/* ---- view.c ---- */
 
 /** The view in which this very version stands. */
 const struct mib_view *mib_row_home(const struct mib_row *r);

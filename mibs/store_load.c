@@ -153,7 +153,12 @@ static bool enter_rows(struct mib_store *s)
 		struct mib_row_tree loaded = s->shelves[i].rows;
 		struct mib_row *r;
 
+		size_t n = 0;
+
+		RB_FOREACH(r, mib_row_tree, &loaded)
+			n++;
 		RB_INIT(&s->shelves[i].rows);
+		good = mib_shelf_reserve(&s->shelves[i], n) && good;
 		while ((r = RB_ROOT(&loaded)) != NULL) {
 			RB_REMOVE(mib_row_tree, &loaded, r);
 			if (!r->active)

@@ -85,7 +85,7 @@ static enum mib_err read_instance(struct mib_store *s, const struct mib_column *
 
 	if (src != NULL && src->next != NULL)
 		return read_observed(s, src, col, index, len, out);
-	r = mib_rows_find(&mib_store_shelf(s, col->table)->rows, index, len);
+	r = mib_shelf_find(mib_store_shelf(s, col->table), index, len);
 	return r != NULL ? read_row(s, col, r, out) : MIB_NO_SUCH_INSTANCE;
 }
 

@@ -131,7 +131,7 @@ static struct mib_staged *stage(struct mib_txn *t, struct mib_shelf *shelf, cons
 	st->shelf = shelf;
 	st->index_len = len;
 	memcpy(st->index, index, len * sizeof(index[0]));
-	st->before = mib_rows_find(&shelf->rows, index, len);
+	st->before = mib_shelf_find(shelf, index, len);
 	st->after = st->before != NULL ? mib_row_clone(st->before) :
 					 mib_row_new(shelf, index, len);
 	if (st->after == NULL) {
@@ -318,7 +318,7 @@ static enum mib_err set_column(struct mib_txn *t, const struct mib_column *col,
 	if (err != MIB_OK && why == NULL)
 		return err;
 
-	const struct mib_row *r = err == MIB_OK ? mib_rows_find(&shelf->rows, index, len) : NULL;
+	const struct mib_row *r = err == MIB_OK ? mib_shelf_find(shelf, index, len) : NULL;
 
 	if (err == MIB_OK && r == NULL && shelf->status == NULL &&
 	    mib_txn_find(t, shelf, index, len) == NULL &&

@@ -387,6 +387,12 @@ static enum mib_err collect(struct mib_txn *t, struct mib_diag *d)
 
 	RB_FOREACH(st, mib_staged_tree, &t->staged)
 		n += st->same ? 0 : 1;
+	RB_FOREACH(st, mib_staged_tree, &t->staged) {
+		if (st->after != NULL && !mib_shelf_reserve(st->shelf, n)) {
+			mib_diag_set(d, NULL, NULL, 0, "out of memory");
+			return MIB_RESOURCE_UNAVAILABLE;
+		}
+	}
 	t->changes = mib_alloc(n, sizeof(t->changes[0]));
 	t->durable = mib_alloc(n, sizeof(t->durable[0]));
 	if (t->changes == NULL || t->durable == NULL) {

@@ -90,7 +90,7 @@ const struct mib_row *mib_view_row(const struct mib_view *v, const struct mib_ta
 		if (st != NULL)
 			return outcome(st);
 	}
-	return mib_rows_find(&shelf->rows, index, len);
+	return mib_shelf_find(shelf, index, len);
 }
 
 static bool has_prefix(const uint32_t *index, size_t len, const struct mib_oid *prefix)

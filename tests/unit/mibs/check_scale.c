@@ -164,6 +164,13 @@ START_TEST(test_a_hundred_thousand_rows_are_no_different_from_ten)
 		seen++;
 	}
 	ck_assert_uint_eq(seen, MANY);
+	for (uint32_t i = 0; i < MANY; i += 97) {
+		const uint32_t index[] = { 4, 'a' + i / 17576 % 26, 'a' + i / 676 % 26,
+					   'a' + i / 26 % 26, 'a' + i % 26 };
+
+		ck_assert_int_eq(mib_read(s, filter, index, 5, &v), MIB_OK);
+		ck_assert_int_eq(mib_read(s, filter, index, 4, &v), MIB_NO_SUCH_INSTANCE);
+	}
 
 	struct mib_txn *t = fx_begin(s);
 
