@@ -7,7 +7,11 @@
  */
 #include "policy/filter.h"
 
+#include <stdlib.h>
+
 #include "mibs/schema_gen.h"
+#include "policy/build.h"
+#include "policy/identity.h"
 #include "policy/when.h"
 
 enum { ADDR_IPV4 = 1, ADDR_IPV6 = 2 };
@@ -267,13 +271,111 @@ static enum pol_calc ike_phase(const struct mib_column *scalar, struct pol_match
 	return residual(out, &may, &pred, rc);
 }
 
-static enum pol_calc identity_filter(struct pol_asked *q, const struct mib_row *r,
-				     struct pol_match *out)
+static struct ipsp_span span_of(const struct mib_row *r, const struct mib_column *col)
+{
+	struct ipsp_span s = { NULL, 0 };
+
+	s.len = pol_row_octets(r, col, &s.data);
+	return s;
+}
+
+/* Is it the filter's peer that this row of ipsaPeerIdentityTable names? */
+static bool peer_fits(const struct mib_row *filter, const struct mib_row *peer)
+{
+	return pol_identity_fits(
+		(uint32_t)mib_row_number(filter, MIB_COL(ipiaPeerIdentityFilterTable,
+							 ipiaPeerIdFiltIdentityType), 0),
+		span_of(filter, MIB_COL(ipiaPeerIdentityFilterTable, ipiaPeerIdFiltIdentityValue)),
+		(uint32_t)mib_row_number(peer, MIB_COL(ipsaPeerIdentityTable, ipsaPeerIdType), 0),
+		span_of(peer, MIB_COL(ipsaPeerIdentityTable, ipsaPeerIdValue)));
+}
+
+static int id_cmp(const void *a, const void *b)
+{
+	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* SAs in force whose peer fits. */
+struct found {
+	uint64_t *ids;
+	size_t n, cap;
+	bool lost;	/* a peer that is lost might fit */
+};
+
+/* @return false: no memory */
+static bool find_sa(struct pol_asked *q, const struct mib_row *filter, const struct mib_row *action,
+		    struct found *f)
+{
+	const struct mib_row *peer = NULL;
+	struct mib_oid prefix;
+	uint64_t id, sa_id;
+
+	if (!pol_build_sa(q->build, action, &id, &sa_id))
+		return false;
+	if (sa_id != 0 &&
+	    pol_index_by_name(action, MIB_COL(ipsaSaPreconfiguredActionTable,
+					      ipsaSaPreActPeerGatewayIdName),
+			      &mib_t_ipsaPeerIdentityTable, &prefix))
+		peer = pol_first_meant(q->view, &mib_t_ipsaPeerIdentityTable, &prefix);
+	if (!peer)
+		return true;
+	if (mib_row_lost(peer)) {
+		f->lost = true;
+		return true;
+	}
+	if (!peer_fits(filter, peer))
+		return true;
+	if (f->n == f->cap) {
+		size_t cap = f->cap ? f->cap * 2 : 16;
+		uint64_t *ids = reallocarray(f->ids, cap, sizeof(*ids));
+
+		if (!ids)
+			return false;
+		f->ids = ids;
+		f->cap = cap;
+	}
+	f->ids[f->n++] = sa_id;
+	return true;
+}
+
+/* The identity is that of the SA's peer: a set of SAs stands for all of its packets. */
+static enum pol_calc peer_filter(struct pol_asked *q, const struct mib_row *r,
+				 struct pol_match *out)
+{
+	struct pol_walk walk = { .view = q->view, .table = &mib_t_ipsaSaPreconfiguredActionTable };
+	struct found f = { .n = 0 };
+	struct pol_pred pred = { 0 };
+	const struct mib_row *action;
+	enum pol_calc rc = POL_CALC_OK;
+
+	while (rc == POL_CALC_OK && (action = pol_walk_next(&walk)))
+		if (!find_sa(q, r, action, &f))
+			rc = POL_CALC_NO_MEMORY;
+	if (rc == POL_CALC_OK && f.lost) {
+		free(f.ids);
+		return pol_match_unknown(out, "uses a peer identity filter, and a peer is lost");
+	}
+	if (f.n > 0)
+		qsort(f.ids, f.n, sizeof(*f.ids), id_cmp);
+	if (rc == POL_CALC_OK)
+		rc = pol_pred_sas(&pred, f.ids, f.n);
+	free(f.ids);
+	return residual(out, NULL, &pred, rc);
+}
+
+/*
+ * A credential that the peer has shown in phase 1. Under manual keys it shows none, and there is no
+ * other SA yet: false for each packet.
+ */
+static enum pol_calc credential_filter(struct pol_asked *q, const struct mib_row *r,
+				       struct pol_match *out)
 {
 	(void)q;
-	return pol_match_unknown(out, "uses a %s filter, which is not evaluated yet",
-				 mib_row_table(r) == &mib_t_ipiaCredentialFilterTable ?
-					 "credential" : "peer identity");
+	(void)r;
+	pol_match_fini(out);
+	return POL_CALC_OK;
 }
 
 static const struct {
@@ -283,8 +385,8 @@ static const struct {
 	{ &mib_t_spdIpOffsetFilterTable, offset_filter },
 	{ &mib_t_spdTimeFilterTable, time_filter },
 	{ &mib_t_spdIpsoHeaderFilterTable, ipso_filter },
-	{ &mib_t_ipiaCredentialFilterTable, identity_filter },
-	{ &mib_t_ipiaPeerIdentityFilterTable, identity_filter },
+	{ &mib_t_ipiaCredentialFilterTable, credential_filter },
+	{ &mib_t_ipiaPeerIdentityFilterTable, peer_filter },
 };
 
 /* ---- expressions ---- */

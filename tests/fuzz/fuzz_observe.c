@@ -1,5 +1,5 @@
 /*
- * tests/fuzz/fuzz_observe.c - datagrams as of the kernel's packet log.
+ * tests/fuzz/fuzz_observe.c - datagrams as of the kernel's packet log, of both groups.
  *
  * Whatever is in one, each of its messages is told to the agent as an event that can be read and
  * makes sense, or counts as malformed.
@@ -67,6 +67,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	/* A message has a header at least, and what is left over counts once. */
 	must(n_events + bad <= size / sizeof(struct nlmsghdr) + 1);
+	/* The same as packets that the guard hands over: nothing is attached that could let any pass. */
+	memcpy(copy, data, size);
+	bad = engine_handover_datagram(&role, copy, size);
+	must(bad <= size / sizeof(struct nlmsghdr) + 1);
 	free(copy);
 	return 0;
 }

@@ -311,74 +311,6 @@ START_TEST(test_a_classifier_matches_what_it_says)
 }
 END_TEST
 
-/* Filters that are not evaluated: whatever surrounds them, nothing passes because of them. */
-static const struct {
-	const char *name;
-	const char *rows;
-	const char *pointer;
-	const char *reason;
-} not_evaluated[] = {
-	{ "credential", "+ credfilter t MatchFieldValue=x", "ipiaCredFiltCredentialType.\"t\"",
-	  "uses a credential filter, which is not evaluated yet: its packets are dropped" },
-	{ "peer identity", "+ peerfilter t IdentityType=2 IdentityValue=*.example.com",
-	  "ipiaPeerIdFiltIdentityType.\"t\"",
-	  "uses a peer identity filter, which is not evaluated yet: its packets are dropped" },
-};
-
-/* TCP and unknown, or with one of both negated: what might match is dropped, the rest goes on. */
-static const struct {
-	const char *logic, *tcp_negated, *other_negated, *rule_negated;
-	int tcp, udp;	/* verdicts; the rule after it accepts */
-} around[] = {
-	{ "and", "false", "false", "false", IPSP_DISCARD, IPSP_BYPASS },
-	{ "and", "false", "true", "false", IPSP_DISCARD, IPSP_BYPASS },
-	{ "and", "true", "false", "false", IPSP_BYPASS, IPSP_DISCARD },
-	{ "or", "false", "false", "false", IPSP_DISCARD, IPSP_DISCARD },
-	{ "or", "true", "true", "false", IPSP_DISCARD, IPSP_DISCARD },
-	{ "and", "false", "false", "true", IPSP_DISCARD, IPSP_DISCARD },
-	{ "or", "false", "false", "true", IPSP_BYPASS, IPSP_DISCARD },
-	{ "or", "true", "true", "true", IPSP_DISCARD, IPSP_BYPASS },
-};
-
-START_TEST(test_a_filter_that_is_not_evaluated_drops_what_it_might_match)
-{
-	const struct packet tcp = packet("192.0.2.1", "10.0.0.1", 6, 1, 2);
-	const struct packet udp = packet("192.0.2.1", "10.0.0.1", 17, 1, 2);
-
-	for (size_t i = 0; i < sizeof(around) / sizeof(around[0]); i++) {
-		struct mib_store *s = store_new();
-		const struct ipsp_spd_list *l;
-		struct pol_generation *g;
-		char text[1024];
-
-		rows_put(s, not_evaluated[_i].rows);
-		snprintf(text, sizeof(text),
-			 "+ clfr 1 AddrType=ipv4 Protocol=6\n"
-			 "+ filter f LogicType=%s\n"
-			 "+ subfilter f,1 Subfilter=diffServMultiFieldClfrAddrType.1 "
-			 "SubfilterIsNegated=%s\n"
-			 "+ subfilter f,2 Subfilter=%s SubfilterIsNegated=%s\n"
-			 "+ rule r Filter=spdCompFiltDescription.\"f\" FilterNegated=%s "
-			 "Action=spdAcceptAction.0\n"
-			 "+ rule rest Filter=spdTrueFilter.0 Action=spdAcceptAction.0\n"
-			 "+ contents g,1 ComponentName=r\n"
-			 "+ contents g,2 ComponentName=rest\n"
-			 "+ endpoint 2,2 Name=g", around[i].logic, around[i].tcp_negated,
-			 not_evaluated[_i].pointer, around[i].other_negated,
-			 around[i].rule_negated);
-		rows_put(s, text);
-		g = compile(s);
-		l = list_of(g, 2, IPSP_OUTBOUND);
-		ck_assert_str_eq(problem_of(s, g, "rule", "r"), not_evaluated[_i].reason);
-		ck_assert_str_eq(problem_of(s, g, "rule", "rest"), "");
-		ck_assert_int_eq(verdict(l, &tcp), around[i].tcp);
-		ck_assert_int_eq(verdict(l, &udp), around[i].udp);
-		pol_generation_free(g);
-		mib_store_free(s);
-	}
-}
-END_TEST
-
 /* 50 sources and 50 destinations are 2500 boxes together. */
 START_TEST(test_a_filter_too_large_for_boxes_is_a_predicate)
 {
@@ -503,8 +435,6 @@ int main(void)
 	tcase_add_test(c, test_compiled_filters_agree_with_direct_evaluation);
 	tcase_add_loop_test(c, test_a_classifier_matches_what_it_says, 0,
 			    sizeof(classifier_cases) / sizeof(classifier_cases[0]));
-	tcase_add_loop_test(c, test_a_filter_that_is_not_evaluated_drops_what_it_might_match, 0,
-			    sizeof(not_evaluated) / sizeof(not_evaluated[0]));
 	tcase_add_test(c, test_a_filter_too_large_for_boxes_is_a_predicate);
 	tcase_add_test(c, test_a_classifier_that_is_to_go_matches_until_then);
 	tcase_add_test(c, test_an_empty_compound_filter_is_false_before_negation);

@@ -500,6 +500,81 @@ START_TEST(test_a_groups_filter_guards_what_is_in_it_at_each_time)
 }
 END_TEST
 
+/* ---- the SA's peer ---- */
+
+static const char sa_rows[] =
+	"+ cred e Type=sharedSecret Credential=0xa1*32 AdminStatus=enabled\n"
+	"+ cred a Type=sharedSecret Credential=0xa2*32 AdminStatus=enabled\n"
+	"+ esp t CipherTransformId=12 CipherKeyLength=256 IntegrityAlgorithmId=5\n"
+	"+ peer gw,0 Type=2 Value=gw.example.com AddressType=ipv4 Address=198.51.100.1 "
+	"CredentialName=\n"
+	"+ peer other,0 Type=2 Value=gw.example.org AddressType=ipv4 Address=198.51.100.2 "
+	"CredentialName=\n"
+	"+ pre one,1 ActionLifetimeSec=0 ActionType=1 ESPSPI=4096 ESPTransformName=t "
+	"ESPEncSecretName=e ESPAuthSecretName=a PeerGatewayIdName=gw\n"
+	"+ pre two,1 ActionLifetimeSec=0 ActionType=1 ESPSPI=4097 ESPTransformName=t "
+	"ESPEncSecretName=e ESPAuthSecretName=a PeerGatewayIdName=other\n"
+	"+ pre one,2 ActionLifetimeSec=0 ActionType=1 ESPSPI=4098 ESPTransformName=t "
+	"ESPEncSecretName=e ESPAuthSecretName=a PeerGatewayIdName=gw\n"
+	"+ pre two,2 ActionLifetimeSec=0 ActionType=1 ESPSPI=4099 ESPTransformName=t "
+	"ESPEncSecretName=e ESPAuthSecretName=a PeerGatewayIdName=other\n"
+	"+ peerfilter p IdentityType=2 IdentityValue=*.EXAMPLE.com";
+
+static uint64_t sa_id(const char *index)
+{
+	const struct mib_row *r = row_of(store, "pre", index);
+	size_t len;
+	const uint32_t *ids = mib_row_index(r, &len);
+	const struct pol_origin *o = pol_origin_of(generation, mib_row_table(r), ids, len);
+
+	ck_assert_ptr_nonnull(o);
+	return o->sa_id;
+}
+
+START_TEST(test_a_peer_filter_goes_by_the_sa)
+{
+	const struct octets o = udp(1, 2, NULL, 0);
+
+	rows_put(store, sa_rows);
+	rows_put(store, "+ rule in Filter=ipiaPeerIdFiltIdentityType.\"p\" "
+			"Action=spdAcceptAction.0\n"
+			"+ rule not Filter=ipiaPeerIdFiltIdentityType.\"p\" FilterNegated=true "
+			"Action=spdDropAction.0\n"
+			"+ contents i,1 ComponentName=in\n+ contents i,2 ComponentName=not\n"
+			"+ endpoint 1,2 Name=i\n"
+			"+ rule out1 Filter=ipiaPeerIdFiltIdentityType.\"p\" "
+			"Action=ipsaSaPreActActionDescription.\"two\",2\n"
+			"+ rule out2 Filter=ipiaPeerIdFiltIdentityType.\"p\" "
+			"Action=ipsaSaPreActActionDescription.\"one\",2\n"
+			"+ contents o,1 ComponentName=out1\n+ contents o,2 ComponentName=out2\n"
+			"+ endpoint 2,2 Name=o");
+	in_force(NOW);
+	ck_assert_uint_ne(sa_id("one,1"), 0);
+	ck_assert_int_eq(judged(IPSP_INBOUND, &o, NOW, sa_id("one,1")), 'B');
+	ck_assert_int_eq(judged(IPSP_INBOUND, &o, NOW, sa_id("two,1")), 'D');
+	ck_assert_int_eq(judged(IPSP_INBOUND, &o, NOW, 0), 'D');
+	/* Outbound: the first rule would use an SA to another peer. */
+	ck_assert_int_eq(judged(IPSP_OUTBOUND, &o, NOW, 0), 'P');
+	rows_put(store, "= peer gw,0 Value=gw.example.net");
+	in_force(NOW);
+	ck_assert_int_eq(judged(IPSP_INBOUND, &o, NOW, sa_id("one,1")), 'D');
+	ck_assert_int_eq(judged(IPSP_OUTBOUND, &o, NOW, 0), '-');
+}
+END_TEST
+
+/* With manual keys no peer has shown a credential. */
+START_TEST(test_a_credential_filter_is_false)
+{
+	const struct octets o = udp(1, 2, NULL, 0);
+
+	accept_by("+ credfilter c MatchFieldValue=x", "ipiaCredFiltCredentialType.\"c\"");
+	ck_assert_int_eq(outbound(&o), '-');
+	rows_put(store, "= rule r FilterNegated=true");
+	in_force(NOW);
+	ck_assert_int_eq(outbound(&o), 'B');
+}
+END_TEST
+
 /* ---- expressions ---- */
 
 static uint64_t chance_state = 88172645463325252u;
@@ -728,6 +803,8 @@ int main(void)
 	tcase_add_test(tc, test_a_compiler_follows_the_time);
 	tcase_add_test(tc, test_daylight_saving_moves_the_hours);
 	tcase_add_test(tc, test_a_groups_filter_guards_what_is_in_it_at_each_time);
+	tcase_add_test(tc, test_a_peer_filter_goes_by_the_sa);
+	tcase_add_test(tc, test_a_credential_filter_is_false);
 	tcase_add_test(tc, test_any_expression_is_what_a_plain_evaluation_says);
 	tcase_add_test(tc, test_an_expression_too_large_drops_with_a_reason);
 	suite_add_tcase(s, tc);
