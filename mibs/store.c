@@ -4,8 +4,8 @@
 #include "mibs/store.h"
 
 #include <assert.h>
-#include <gcrypt.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "mibs/meaning.h"
 #include "mibs/special.h"
@@ -195,10 +195,11 @@ enum mib_err mib_store_new(const struct mib_journal *journal, uint64_t (*boottim
 	s->view.store = s;
 	s->journal = journal;
 	s->boottime_cs = boottime_cs;
-	gcry_create_nonce(&s->name_seed, sizeof(s->name_seed));
 	RB_INIT(&s->edges);
 	LIST_INIT(&s->idle);
-	if (!store_add_shelves(s) || !store_add_walk(s) || !store_add_scalars(s)) {
+	/* Fewer than 256 octets never come short (getrandom(2)). */
+	if (getrandom(&s->name_seed, sizeof(s->name_seed), 0) != (ssize_t)sizeof(s->name_seed) ||
+	    !store_add_shelves(s) || !store_add_walk(s) || !store_add_scalars(s)) {
 		mib_store_free(s);
 		return MIB_RESOURCE_UNAVAILABLE;
 	}
