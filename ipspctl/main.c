@@ -70,15 +70,25 @@ static int show_rows(struct context *x, int argc, char **argv)
 	return ctl_ask(x, r, -1, print_row, NULL);
 }
 
+static int show_table(struct context *x, int argc, const char *command, char *table)
+{
+	return argc != 0 ? ctl_usage_error(command, "") : show_rows(x, 1, &table);
+}
+
 static int show_connections(struct context *x, int argc, char **argv)
 {
 	static char table[] = "ipspdConnTable";
-	char *words[] = { table };
 
 	(void)argv;
-	if (argc != 0)
-		return ctl_usage_error("show connections", "");
-	return show_rows(x, 1, words);
+	return show_table(x, argc, "show connections", table);
+}
+
+static int show_problems(struct context *x, int argc, char **argv)
+{
+	static char table[] = "ipspdProblemTable";
+
+	(void)argv;
+	return show_table(x, argc, "show problems", table);
 }
 
 /* ---- rows ---- */
@@ -266,6 +276,7 @@ static const struct command commands[] = {
 	{ "show sad", "", show_sad },
 	{ "show rows", "[TABLE]", show_rows },
 	{ "show connections", "", show_connections },
+	{ "show problems", "", show_problems },
 	{ "show stats", "", show_stats },
 	{ "show status", "", show_status },
 	{ "get", "TABLE [INDEX]", get },

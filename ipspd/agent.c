@@ -306,7 +306,7 @@ static bool open_store(struct agent *a)
 	    no_memory(pol_bind(a->store)) || no_memory(pol_status_new(a->store, &a->pol_status)) ||
 	    no_memory(sources_add(a)) || no_memory(notify_add_source(a)) ||
 	    no_memory(operations_add(a)) || no_memory(jobs_add(a)) ||
-	    no_memory(connections_add(a)) ||
+	    no_memory(connections_add(a)) || no_memory(rows_add(a)) ||
 	    no_memory(watch_new(a, a->pol_status, &a->watch)))
 		return false;
 	a->listener = (struct mib_listener){ .committed = committed, .arg = a };
@@ -583,6 +583,7 @@ static void fini(struct agent *a)
 	ax_subagent_free(a->subagent);
 	operations_fini(a);
 	connections_fini(a);
+	rows_fini(a);
 	chan_free(a->engine);
 	a->engine = NULL;
 	apply_fini(a);

@@ -209,6 +209,7 @@ static enum apply_state loosened(struct agent *a)
 	struct apply *p = &a->apply;
 
 	p->applied = p->in_force->number;
+	pol_status_applied(a->pol_status, p->applied);
 	p->problem[0] = '\0';
 	ipspd_log(LOG_INFO, "apply", "generation %" PRIu64 " is in force: %zu lists, %zu SAs",
 		  p->applied, p->in_force->n_lists, pol_map_count(&p->in_force->sas));
@@ -218,6 +219,7 @@ static enum apply_state loosened(struct agent *a)
 static enum apply_state applied_again(struct agent *a)
 {
 	a->apply.applied = a->apply.in_force->number;
+	pol_status_applied(a->pol_status, a->apply.applied);
 	a->apply.in_engine = a->apply.applied;
 	a->apply.engine_follows = true;
 	a->apply.problem[0] = '\0';

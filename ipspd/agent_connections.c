@@ -157,6 +157,11 @@ static bool next_ike(struct agent *a, const struct mib_oid *after, struct mib_oi
 	       encode(KIND_IKE, set->keys[lo].ipsec, set->keys[lo].ike, out);
 }
 
+const struct pol_conn_set *connections_set(struct agent *a)
+{
+	return find_all(a) ? &a->connections.set : NULL;
+}
+
 static const struct pol_conn_key *key_of(struct agent *a, const struct names *n)
 {
 	const struct pol_conn_set *set = &a->connections.set;

@@ -17,6 +17,7 @@
  *	agent_connections.c	connections, and why they are down
  *	agent_notify.c		notifications about packets, actions and SAs
  *	agent_news.c		notifications about ipspd itself
+ *	agent_rows.c		rows of all tables that are not in force
  */
 #ifndef IPSPD_AGENT_INT_H
 #define IPSPD_AGENT_INT_H
@@ -193,6 +194,28 @@ struct connections {
 	struct ipsp_addr address;
 };
 
+/* ---- agent_rows.c ---- */
+
+struct not_in_force;
+
+/** The rows that are not in force, at one moment. */
+struct picture {
+	struct not_in_force **list;	/* in the order of their tables and indexes */
+	struct not_in_force **by_number;	/* the same */
+	size_t n, cap;
+	bool taken;
+	uint64_t generation, applied, told;	/* what it is of */
+};
+
+struct rows_seen {
+	struct mib_source source, count;
+	struct picture picture;
+	uint64_t old_us, next_us;	/* it is old then; not before that is another one taken */
+	uint32_t last_number;
+	char text[256];			/* what the last read borrows */
+	struct mib_oid pointer;
+};
+
 /* ---- agent_notify.c ---- */
 
 struct notifying {
@@ -291,6 +314,7 @@ struct agent {
 	struct notifying notify;
 	struct news news;
 	struct mib_journal journal;	/* the database's, with troubles told */
+	struct rows_seen rows_seen;
 	struct agent_watcher *watchers;
 	struct agent_event_listener *event_listeners;
 };
@@ -403,6 +427,13 @@ void jobs_fini(struct agent *a);
 /** Registers ipspdConnTable. */
 enum mib_err connections_add(struct agent *a);
 void connections_fini(struct agent *a);
+/** Those of IKE, as the rows are now. Borrowed until rows change; NULL: no memory. */
+const struct pol_conn_set *connections_set(struct agent *a);
+
+/* agent_rows.c */
+/** Registers ipspdProblemTable. */
+enum mib_err rows_add(struct agent *a);
+void rows_fini(struct agent *a);
 
 /* agent_sources.c */
 /** Registers the sources of ipspdSystem and ipspdDropTable. */

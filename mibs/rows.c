@@ -412,3 +412,8 @@ bool mib_row_is_secret(const struct mib_row *r, const struct mib_column *col)
 	return is_secret_in(&s->view, r, slot) ||
 	       (s->txn != NULL && is_secret_in(mib_txn_view(s->txn), r, slot));
 }
+
+uint64_t mib_row_changed_cs(const struct mib_row *r)
+{
+	return r->changed_cs;
+}

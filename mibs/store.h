@@ -117,6 +117,9 @@ bool mib_row_lost(const struct mib_row *r);
 /** Is it lost and are values of its own, too? What it reads as then is not what was set. */
 bool mib_row_lost_values(const struct mib_row *r);
 
+/** When the row was changed last, by the store's clock; 0: restored. */
+uint64_t mib_row_changed_cs(const struct mib_row *r);
+
 /**
  * The value of a column: as set, else its DEFVAL, else the default our decisions give it.
  * Gives secrets too: only for code that uses them; doors read through mib_get and mib_read.

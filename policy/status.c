@@ -24,12 +24,23 @@ struct refusal {
 };
 
 RB_HEAD(pol_refusals, refusal);
+/* A commit that is not in force yet, and when it was. */
+struct pending {
+	uint64_t generation;
+	uint64_t at_cs;
+};
+
+#define PENDING_MAX 64
 
 struct pol_status {
 	struct mib_store *store;
 	const struct pol_generation *generation;
 	const struct pol_observer *observer;
 	struct pol_refusals refused;	/* by id */
+	struct mib_listener listener;
+	struct pending pending[PENDING_MAX];	/* the oldest first */
+	size_t n_pending;
+	uint64_t changes;	/* of what it would say */
 	struct mib_source rules;
 	struct mib_source actions;
 	struct mib_source closures;
@@ -62,6 +73,35 @@ static void forget_refusals(struct pol_status *st)
 	}
 }
 
+/*
+ * Was the row changed by a commit that is not in force yet? Of changes in one centisecond, some before and some
+ * after what is in force, all wait.
+ */
+static bool waits(const struct pol_status *st, const struct mib_row *r)
+{
+	return st->n_pending > 0 && mib_row_changed_cs(r) >= st->pending[0].at_cs;
+}
+
+/* Is the row active? Rows of tables without RowStatus are. */
+static bool stands(const struct pol_status *st, const struct mib_row *r, char buf[POL_STATUS_TEXT])
+{
+	const struct mib_view *v = mib_store_view(st->store);
+	struct mib_diag d = { 0 };
+	char why[POL_LOST_TEXT];
+
+	buf[0] = '\0';
+	if (mib_row_lost(r))
+		snprintf(buf, POL_STATUS_TEXT, "%s", pol_lost_reason(v, r, why));
+	else if (mib_row_active(r))
+		return true;
+	else if (mib_row_status(v, r, &d) == MIB_RS_NOT_READY)
+		snprintf(buf, POL_STATUS_TEXT, "is not ready: %.80s%s%.150s", d.object,
+			 d.object[0] ? ": " : "", d.text);
+	else
+		snprintf(buf, POL_STATUS_TEXT, "is not in service");
+	return false;
+}
+
 bool pol_status_in_force(const struct pol_status *st, const struct mib_row *r,
 			 char buf[POL_STATUS_TEXT])
 {
@@ -74,24 +114,14 @@ bool pol_status_in_force(const struct pol_status *st, const struct mib_row *r,
 	size_t len;
 	const uint32_t *index = mib_row_index(r, &len);
 
-	buf[0] = '\0';
-	if (mib_row_lost(r)) {
-		char why[POL_LOST_TEXT];
-
-		snprintf(buf, POL_STATUS_TEXT, "%s",
-			 pol_lost_reason(mib_store_view(st->store), r, why));
+	if (!stands(st, r, buf))
 		return false;
-	}
-	if (!mib_row_active(r)) {
-		snprintf(buf, POL_STATUS_TEXT, "is not active");
-		return false;
-	}
 	if (is_rule &&
 	    !pol_row_enabled(r, MIB_COL(spdRuleDefinitionTable, spdRuleDefAdminStatus))) {
 		snprintf(buf, POL_STATUS_TEXT, "is disabled by spdRuleDefAdminStatus");
 		return false;
 	}
-	if (!g) {
+	if (!g || waits(st, r)) {
 		snprintf(buf, POL_STATUS_TEXT, "waits to come into force");
 		return false;
 	}
@@ -118,6 +148,64 @@ bool pol_status_in_force(const struct pol_status *st, const struct mib_row *r,
 	snprintf(buf, POL_STATUS_TEXT, is_rule
 		 ? "uses an SA that is not in force: it %s" : "%s", refusal->reason);
 	return false;
+}
+
+/* A credential that another row names: may it be used? */
+static bool credential_works(const struct pol_status *st, const struct mib_row *r,
+			     const struct mib_column *col, char buf[POL_STATUS_TEXT])
+{
+	const struct mib_row *cred = pol_row_by_name(mib_store_view(st->store), r, col,
+						     &mib_t_ipsaCredentialTable);
+	char name[POL_ROW_TEXT];
+
+	if (!cred || pol_row_enabled(cred, MIB_COL(ipsaCredentialTable, ipsaCredAdminStatus)))
+		return true;
+	snprintf(buf, POL_STATUS_TEXT, "names %s, which is disabled", pol_row_name(cred, name));
+	return false;
+}
+
+/* What is more than being active, for tables of which rules know nothing. */
+static bool does_work(const struct pol_status *st, const struct mib_row *r,
+		      char buf[POL_STATUS_TEXT])
+{
+	static const struct {
+		const struct mib_table *table;
+		size_t pos;
+	} named[] = {
+		{ &mib_t_ipsaPeerIdentityTable, MIB_C_ipsaPeerIdCredentialName },
+		{ &mib_t_ipiaIkeIdentityTable, MIB_C_ipiaIkeIdCredentialName },
+		{ &mib_t_ipiaIpsecCredMngServiceTable, MIB_C_ipiaIcmsCredentialName },
+	};
+	const struct mib_table *t = mib_row_table(r);
+
+	if (t == &mib_t_ipsaCredentialTable &&
+	    !pol_row_enabled(r, MIB_COL(ipsaCredentialTable, ipsaCredAdminStatus))) {
+		snprintf(buf, POL_STATUS_TEXT, "is disabled by ipsaCredAdminStatus");
+		return false;
+	}
+	for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++)
+		if (named[i].table == t &&
+		    !credential_works(st, r, &t->columns[named[i].pos], buf))
+			return false;
+	return true;
+}
+
+bool pol_status_row(const struct pol_status *st, const struct mib_row *r,
+		    char buf[POL_STATUS_TEXT])
+{
+	const struct mib_table *t = mib_row_table(r);
+	const struct pol_problem *problem;
+	size_t len;
+	const uint32_t *index = mib_row_index(r, &len);
+
+	if (t == &mib_t_spdRuleDefinitionTable || t == &mib_t_ipsaSaPreconfiguredActionTable)
+		return pol_status_in_force(st, r, buf);
+	if (!stands(st, r, buf))
+		return false;
+	problem = st->generation ? pol_problem_find(st->generation, t, index, len) : NULL;
+	if (problem)
+		snprintf(buf, POL_STATUS_TEXT, "%s", problem->reason);
+	return !problem && does_work(st, r, buf);
 }
 
 /* Both augmenting tables: the column of type TruthValue says whether, the other says why not. */
@@ -171,6 +259,20 @@ static enum mib_err closure_read(void *arg, const struct mib_column *col, const 
 	return MIB_OK;
 }
 
+/* With more commits than there is room for, the newest of them stands for all. */
+static void committed(void *arg, uint64_t generation, const struct mib_change *changes, size_t n)
+{
+	struct pol_status *st = arg;
+
+	(void)changes;
+	(void)n;
+	if (st->n_pending == PENDING_MAX)
+		st->pending[PENDING_MAX - 1].generation = generation;
+	else
+		st->pending[st->n_pending++] = (struct pending){ generation,
+								 mib_store_now_cs(st->store) };
+}
+
 enum mib_err pol_status_new(struct mib_store *s, struct pol_status **out)
 {
 	struct pol_status *st = calloc(1, sizeof(*st));
@@ -191,6 +293,9 @@ enum mib_err pol_status_new(struct mib_store *s, struct pol_status **out)
 		err = mib_store_add_source(s, &st->actions);
 	if (err == MIB_OK)
 		err = mib_store_add_source(s, &st->closures);
+	st->listener = (struct mib_listener){ .committed = committed, .arg = st };
+	if (err == MIB_OK)
+		err = mib_store_add_listener(s, &st->listener);
 	if (err != MIB_OK) {
 		free(st);
 		return err;
@@ -209,6 +314,7 @@ void pol_status_free(struct pol_status *st)
 
 void pol_status_set_generation(struct pol_status *st, const struct pol_generation *g)
 {
+	st->changes++;
 	st->generation = g;
 	forget_refusals(st);
 }
@@ -217,6 +323,7 @@ static bool note(struct pol_status *st, uint64_t id, const char *reason)
 {
 	struct refusal *r = refusal_of(st, id);
 
+	st->changes++;
 	if (!r) {
 		r = calloc(1, sizeof(*r));
 		if (!r)
@@ -265,6 +372,17 @@ static bool note_programs(struct pol_status *st, const struct pol_list *l, uint6
 	return ok;
 }
 
+void pol_status_applied(struct pol_status *st, uint64_t number)
+{
+	size_t in = 0;
+
+	while (in < st->n_pending && st->pending[in].generation <= number)
+		in++;
+	st->n_pending -= in;
+	memmove(st->pending, st->pending + in, st->n_pending * sizeof(st->pending[0]));
+	st->changes++;
+}
+
 enum mib_err pol_status_refused(struct pol_status *st, uint64_t sa_id, const char *reason)
 {
 	const struct pol_generation *g = st->generation;
@@ -287,4 +405,9 @@ uint64_t pol_status_next_refused(const struct pol_status *st, uint64_t after)
 		RB_NFIND(pol_refusals, &((struct pol_status *)(uintptr_t)st)->refused, &key);
 
 	return r ? r->id : 0;
+}
+
+uint64_t pol_status_changes(const struct pol_status *st)
+{
+	return st->changes;
 }

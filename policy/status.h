@@ -12,7 +12,7 @@
 struct pol_status;
 
 /**
- * Makes it and registers its three sources; before the store's first transaction.
+ * Makes it and registers its three sources and a listener; before the store's first transaction.
  * @param s  borrowed for life; the status must outlive the store's reads
  * @return MIB_OK with *out; MIB_RESOURCE_UNAVAILABLE
  */
@@ -24,6 +24,9 @@ void pol_status_free(struct pol_status *st);
  * @param g  borrowed until the next call; NULL: none, nothing is in force
  */
 void pol_status_set_generation(struct pol_status *st, const struct pol_generation *g);
+
+/** All commits up to that generation are in force: rows changed later wait. */
+void pol_status_applied(struct pol_status *st, uint64_t number);
 
 /**
  * The engine does not have that SA: refused, or its lifetime is over.
@@ -56,5 +59,15 @@ uint64_t pol_status_next_refused(const struct pol_status *st, uint64_t after);
  */
 bool pol_status_in_force(const struct pol_status *st, const struct mib_row *r,
 			 char buf[POL_STATUS_TEXT]);
+
+/** Rises when generation or refusals change, so that what was read before may be old. */
+uint64_t pol_status_changes(const struct pol_status *st);
+
+/**
+ * The same for a row of any table: is it active, and does it do what it says, as far as can be known of it alone?
+ * Rows that nothing refers to stand.
+ */
+bool pol_status_row(const struct pol_status *st, const struct mib_row *r,
+		    char buf[POL_STATUS_TEXT]);
 
 #endif

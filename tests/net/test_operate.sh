@@ -124,6 +124,13 @@ column "the options" Options 'granularity subnet; DF copied'
 claim "its key is in none of it" not says 'long pre-shared' tb_snmp snmpwalk router-a ipspdConnections
 claim "what needs IKE is refused" says 'inconsistentValue' set_ "ipspdConnRequest.$conn" i initiate
 claim "... with the reason" says 'no IKE daemon' ctl initiate ipsec-b
+claim "rows that are not in force are listed" says '"ipsec-b"' tb_snmp snmpwalk router-a ipspdProblemIndex
+claim "... with the reason" says 'no IKE daemon' tb_snmp snmpwalk router-a ipspdProblemReason
+claim "... and counted" equal "$(tb_snmp snmpwalk router-a ipspdProblemState | wc -l)" "$(get -Oqv ipspdRowsNotInForce.0)"
+ctl create spdRuleDefinitionTable alone spdRuleDefFilter=spdTrueFilter.0 spdRuleDefAction=spdDropAction.0 >/dev/null
+claim "a rule that nothing leads to is one of them" tb_until 20 says 'no group that is bound' ctl show problems
+ctl delete spdRuleDefinitionTable alone >/dev/null
+claim "... until it goes" tb_until 20 not says '"alone"' ctl show problems
 claim "a disabled credential is found" eval 'set_ "ipsaCredAdminStatus.\"psk-b\"" i disabled &&
 	says "psk-b" get "ipspdConnReason.$conn"'
 claim "... and another IKE version" eval 'set_ "ipspdIkeActVersion.\"ike-b\"" i v1 && says "IKEv1 main" get "ipspdConnIkeVersion.$conn"'

@@ -91,7 +91,7 @@ static const struct {
 	{ "now", "" },
 	{ "sa", "" },
 	{ "lone", "is in no group that is bound to an interface" },
-	{ "idle", "is not active" },
+	{ "idle", "is not in service" },
 };
 
 START_TEST(test_a_rule_says_why_it_is_not_in_force)
@@ -100,6 +100,7 @@ START_TEST(test_a_rule_says_why_it_is_not_in_force)
 
 	fixture_new(&f);
 	pol_status_set_generation(f.st, f.g);
+	pol_status_applied(f.st, mib_store_generation(f.s));
 	ck_assert_str_eq(rule_reason(&f, reasons[_i].rule), reasons[_i].reason);
 	fixture_free(&f);
 }
@@ -122,11 +123,62 @@ START_TEST(test_a_row_newer_than_the_generation_waits)
 
 	fixture_new(&f);
 	pol_status_set_generation(f.st, f.g);
+	pol_status_applied(f.st, mib_store_generation(f.s));
 	rows_put(f.s, "+ pre q,2 ESPSPI=301 ESPTransformName=e ESPEncSecretName=k "
 		      "ESPAuthSecretName=k");
 	ck_assert_str_eq(read_reason(&f, MIB_COL(ipspdPreActTable, ipspdPreActInForce),
 				     MIB_COL(ipspdPreActTable, ipspdPreActReason), "pre", "q,2"),
 			 "waits to come into force");
+	fixture_free(&f);
+}
+END_TEST
+
+START_TEST(test_a_row_that_was_changed_since_waits)
+{
+	struct fixture f;
+
+	fixture_new(&f);
+	pol_status_set_generation(f.st, f.g);
+	pol_status_applied(f.st, mib_store_generation(f.s));
+	ck_assert_str_eq(rule_reason(&f, "pass"), "");
+	rows_put(f.s, "= rule pass Description=changed");
+	ck_assert_str_eq(rule_reason(&f, "pass"), "waits to come into force");
+	pol_status_applied(f.st, mib_store_generation(f.s));
+	ck_assert_str_eq(rule_reason(&f, "pass"), "");
+	fixture_free(&f);
+}
+END_TEST
+
+static const struct {
+	const char *put;
+	const char *table, *index;
+	const char *reason;
+} any_rows[] = {
+	{ "~ cred half Type=sharedSecret", "cred", "half", "is not ready: " },
+	{ "+ cred off Type=sharedSecret Credential=0x31", "cred", "off",
+	  "is disabled by ipsaCredAdminStatus" },
+	{ "+ cred off Type=sharedSecret Credential=0x31\n+ peer gw,0 Type=1 Value=x CredentialName=off",
+	  "peer", "gw,0", "names ipsaCredentialTable.\"off\", which is disabled" },
+	{ "~ rule begun Filter=spdTrueFilter.0", "rule", "begun",
+	  "is not ready: spdRuleDefAction.\"begun\": " },
+	{ "~ time idle", "time", "idle", "is not in service" },
+	{ "+ time used", "time", "used", "" },
+};
+
+START_TEST(test_rows_of_other_tables_say_why_they_do_nothing)
+{
+	char buf[POL_STATUS_TEXT];
+	struct fixture f;
+	bool stands;
+
+	fixture_new(&f);
+	rows_put(f.s, any_rows[_i].put);
+	pol_status_set_generation(f.st, f.g);
+	pol_status_applied(f.st, mib_store_generation(f.s));
+	stands = pol_status_row(f.st, row_of(f.s, any_rows[_i].table, any_rows[_i].index), buf);
+	ck_assert_int_eq(stands, buf[0] == '\0');
+	ck_assert_msg(strncmp(buf, any_rows[_i].reason, strlen(any_rows[_i].reason)) == 0 &&
+		      stands == !any_rows[_i].reason[0], "%s", buf);
 	fixture_free(&f);
 }
 END_TEST
@@ -141,6 +193,7 @@ START_TEST(test_a_rule_that_was_lost_at_start_says_so)
 	ck_assert_int_eq(pol_status_new(f.s, &f.st), MIB_OK);
 	f.g = compile(f.s);
 	pol_status_set_generation(f.st, f.g);
+	pol_status_applied(f.st, mib_store_generation(f.s));
 	ck_assert_ptr_nonnull(strstr(rule_reason(&f, "sa"), "is lost"));
 	ck_assert_str_eq(rule_reason(&f, "pass"), "");
 	fixture_free(&f);
@@ -153,6 +206,7 @@ START_TEST(test_what_the_engine_refuses_is_not_in_force)
 
 	fixture_new(&f);
 	pol_status_set_generation(f.st, f.g);
+	pol_status_applied(f.st, mib_store_generation(f.s));
 	ck_assert_str_eq(action_reason(&f), "");
 	ck_assert_int_eq(pol_status_refused(f.st, sa_at(f.g, 0)->id, "has an SPI that is taken"),
 			 MIB_OK);
@@ -161,6 +215,7 @@ START_TEST(test_what_the_engine_refuses_is_not_in_force)
 			 "uses an SA that is not in force: it has an SPI that is taken");
 	ck_assert_str_eq(rule_reason(&f, "pass"), "");
 	pol_status_set_generation(f.st, f.g);
+	pol_status_applied(f.st, mib_store_generation(f.s));
 	ck_assert_str_eq(action_reason(&f), "");
 	fixture_free(&f);
 }
@@ -218,6 +273,9 @@ int main(void)
 			    sizeof(reasons) / sizeof(reasons[0]));
 	tcase_add_test(c, test_nothing_is_in_force_before_the_first_generation);
 	tcase_add_test(c, test_a_row_newer_than_the_generation_waits);
+	tcase_add_test(c, test_a_row_that_was_changed_since_waits);
+	tcase_add_loop_test(c, test_rows_of_other_tables_say_why_they_do_nothing, 0,
+			    sizeof(any_rows) / sizeof(any_rows[0]));
 	tcase_add_test(c, test_a_rule_that_was_lost_at_start_says_so);
 	tcase_add_test(c, test_what_the_engine_refuses_is_not_in_force);
 	tcase_add_test(c, test_a_closure_tells_policy_from_closed);
