@@ -109,11 +109,23 @@ static const char *interface(struct json_object *item, char buf[IF_NAMESIZE])
 	return buf;
 }
 
+static void print_lines(struct json_object *item, const char *list)
+{
+	struct json_object *lines;
+
+	if (!json_object_object_get_ex(item, list, &lines))
+		return;
+	for (size_t i = 0; i < json_object_array_length(lines); i++) {
+		printf("           ");
+		put_safe(stdout, json_object_get_string(json_object_array_get_idx(lines, i)));
+		putchar('\n');
+	}
+}
+
 void print_spd(struct json_object *item, bool first)
 {
 	static char last[64];
 	char where[64], name[IF_NAMESIZE];
-	struct json_object *selectors;
 	bool protects = strcmp(text(item, "action"), "protect") == 0;
 
 	snprintf(where, sizeof(where), "%s %s", interface(item, name), text(item, "direction"));
@@ -124,7 +136,7 @@ void print_spd(struct json_object *item, bool first)
 	printf("  %-8s ", text(item, "action"));
 	put_safe(stdout, text(item, "rule"));
 	printf("%s%s", flag(item, "log") ? " log" : "",
-	       protects && !has(item, "sa") ? " (no SA)" : "");
+	       protects && !has(item, "sa") && !has(item, "actions") ? " (no SA)" : "");
 	if (has(item, "packets"))
 		printf("  hits %" PRId64 ", %" PRId64 " octets", number(item, "packets"),
 		       number(item, "bytes"));
@@ -134,11 +146,8 @@ void print_spd(struct json_object *item, bool first)
 		put_safe(stdout, text(item, "sa"));
 		putchar('\n');
 	}
-	if (!json_object_object_get_ex(item, "selectors", &selectors))
-		return;
-	for (size_t i = 0; i < json_object_array_length(selectors); i++)
-		printf("           %s\n",
-		       json_object_get_string(json_object_array_get_idx(selectors, i)));
+	print_lines(item, "actions");
+	print_lines(item, "selectors");
 }
 
 void print_sad(struct json_object *item, bool first)

@@ -47,6 +47,44 @@ static void add_count(struct json_object *item, const struct totals_count *count
 	add_number(item, "bytes", count->bytes);
 }
 
+static const char *step_name(const struct pol_generation *g, const struct ipsp_step *step)
+{
+	static const char *const names[] = {
+		[IPSP_STEP_DISCARD] = "discard",
+		[IPSP_STEP_BYPASS] = "bypass",
+		[IPSP_STEP_FAIL] = "(cannot be done)",
+		[IPSP_STEP_ALL] = "doAll",
+		[IPSP_STEP_UNTIL_SUCCESS] = "doUntilSuccess",
+		[IPSP_STEP_UNTIL_FAILURE] = "doUntilFailure",
+	};
+
+	if (step->kind != IPSP_STEP_PROTECT)
+		return names[step->kind];
+	return step->sa_id ? origin_name(g, step->sa_id) : "(no SA)";
+}
+
+/* What an entry runs, in its order; what is inside of a compound action is indented. */
+static struct json_object *steps_list(const struct pol_generation *g,
+				      const struct ipsp_spd_entry *e)
+{
+	struct json_object *list = json_object_new_array();
+	uint32_t ends[IPSP_STEP_DEPTH_MAX], depth = 0;
+
+	for (uint32_t i = 0; i < e->n_steps; i++) {
+		const struct ipsp_step *step = &e->steps[i];
+		char line[256];
+
+		for (; depth > 0 && ends[depth - 1] == i; depth--)
+			;
+		snprintf(line, sizeof(line), "%*s%s%s", (int)depth * 2, "", step_name(g, step),
+			 step->log ? " log" : "");
+		control_json_append(list, control_json_text(line));
+		if (step->end > 0)
+			ends[depth++] = step->end;
+	}
+	return list;
+}
+
 static struct json_object *entry_item(const struct pol_generation *g,
 				      const struct pol_list *list, size_t nr,
 				      const struct ipsp_spd_entry *e, const struct totals *totals)
@@ -64,6 +102,8 @@ static struct json_object *entry_item(const struct pol_generation *g,
 	control_json_add(item, "log", json_object_new_boolean(e->log));
 	if (e->action == IPSP_PROTECT && e->sa_id)
 		add_text(item, "sa", origin_name(g, e->sa_id));
+	if (e->n_steps > 0)
+		control_json_add(item, "actions", steps_list(g, e));
 	add_count(item, totals_entry(totals, list->ifindex, (enum ipsp_dir)list->dir, e->id));
 	for (size_t i = 0; i < e->n_selectors; i++)
 		control_json_append(selectors, control_json_text(words_selector(&e->selectors[i],

@@ -62,6 +62,9 @@ t_enc=$(tb_key) t_auth=$(tb_key)
 claim "a second SA stands behind the first on router-a" second router-a outbound $t_enc $t_auth tunnel-out
 claim "... and on router-b" second router-b inbound $t_enc $t_auth tunnel-in
 
+claim "the SPD shows what the rule runs" says '  ipsaSaPreconfiguredActionTable."second",outbound' \
+	tb_ctl router-a show spd
+
 # Six pings of 96 octets of text so far; one of 512 ends the first SA's kilobyte, and begins no new count.
 put 'ipsaSaPreActActionLifetimeKB."tunnel".outbound' u 1
 shot kb
@@ -136,15 +139,16 @@ put_b 'spdRuleDefAction."tunnel-in"' o 'ipsaSaPreActActionDescription."second".i
 arrives()
 {
 	sniff host-b lan "$1"
-	silent host-a 10.2.0.2 >/dev/null
+	silent host-a 10.2.0.2 >/dev/null || :
 	unsniff host-b "$1"
 	seen host-b "$1" 'icmp.type == 8'
 }
 claim "clear packets do not come in while there is an SA for them" equal 0 "$(arrives in)"
 tb_set router-b 'ipsaSaPreActActionLifetimeSec."second".inbound' u 1
 claim "its lifetime ends" tb_until 10 not_in_force router-b '"second".inbound'
-both_arrive() { equal 2 "$(arrives over)"; }
-claim "they do then, where the rule says so" tb_until 1 both_arrive
+# The guard may be about to follow: what the first try loses is no fault.
+they_arrive() { equal 2 "$(arrives over1)" || equal 2 "$(arrives over2)"; }
+claim "they do then, where the rule says so" they_arrive
 put_b 'ipsaSaPreActActionLifetimeSec."second".inbound' u 0
 claim "... and no more when it is back" equal 0 "$(arrives back)"
 conclude
