@@ -5,11 +5,14 @@
 
 #define EVENTS_PER_S 20u
 
+/* is_first: nothing of its kind from this entry in this second, so that it is not kept unseen by others */
 static bool limiter_allows(const struct ipsp_engine *engine, struct ipsp_limiter *l,
-			   uint64_t now_s)
+			   bool is_first, uint64_t now_s)
 {
 	uint32_t most = engine->config.events_per_s ? engine->config.events_per_s : EVENTS_PER_S;
 
+	if (is_first)
+		most *= 2;
 	if (l->second != now_s) {
 		l->second = now_s;
 		l->used = 0;
@@ -77,8 +80,13 @@ static void report(struct ipsp_worker *worker, enum ipsp_dir dir, const struct i
 {
 	const struct ipsp_engine_events *events = &worker->engine->config.events;
 
-	if (!events->log || !limiter_allows(worker->engine, &worker->log, now_s))
+	/* Kept is one more than the second, which may be 0. */
+	const bool is_first = atomic_load_explicit(&rule->hits->logged_s, memory_order_relaxed) !=
+			      now_s + 1;
+
+	if (!events->log || !limiter_allows(worker->engine, &worker->log, is_first, now_s))
 		return;
+	atomic_store_explicit(&rule->hits->logged_s, now_s + 1, memory_order_relaxed);
 	const struct ipsp_log_event event = {
 		.entry_id = rule->id,
 		.action_id = action_id,
@@ -124,7 +132,7 @@ bool ipsp_passed_wanted(struct ipsp_worker *worker, const struct ipsp_sa *sa, ui
 		worker->passed.suppressed++;
 		return false;
 	}
-	if (!limiter_allows(worker->engine, &worker->passed, now_s))
+	if (!limiter_allows(worker->engine, &worker->passed, false, now_s))
 		return false;
 	atomic_store_explicit(&s->packet_log_s, now_s + 1, memory_order_relaxed);
 	return true;
@@ -164,7 +172,7 @@ void ipsp_audit(struct ipsp_worker *worker, const struct ipsp_packet *packet,
 {
 	const struct ipsp_engine_events *events = &worker->engine->config.events;
 
-	if (!events->audit || !limiter_allows(worker->engine, &worker->audit, now_s))
+	if (!events->audit || !limiter_allows(worker->engine, &worker->audit, false, now_s))
 		return;
 	const struct ipsp_audit_event event = {
 		.reason = packet->reason,

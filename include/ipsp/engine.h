@@ -132,7 +132,9 @@ struct ipsp_engine_config {
 	void *counters;			/* region for ipsp_counters_attach; borrowed likewise */
 	size_t counters_size;
 	uint8_t outer_ttl;		/* 0: 64 */
-	uint32_t events_per_s;		/* of each kind, that a worker may send; 0: 20 */
+	/* Events of each kind that a worker may send; 0: 20. As many logs again, one of an entry, are
+	 * for entries that had none in that second. */
+	uint32_t events_per_s;
 };
 
 /** @return IPSP_OK; IPSP_ENOMEM; IPSP_EINVAL: no platform; those of ipsp_counters_attach */

@@ -39,6 +39,7 @@ struct ipsp_spd_hits {
 	uint32_t ifindex;		/* of the list */
 	uint8_t dir;			/* enum ipsp_dir, of the list */
 	_Atomic uint64_t packets;
+	_Atomic uint64_t logged_s;	/* for ipsp_engine: when a packet was last reported */
 	_Atomic uint64_t bytes;		/* of clear packets: inner ones where there is ESP */
 	struct ipsp_spd_hits *next;	/* internal */
 	uint32_t refs;			/* internal */

@@ -491,6 +491,26 @@ START_TEST(test_logged_entries_are_reported_at_a_rate)
 }
 END_TEST
 
+START_TEST(test_an_entry_with_many_packets_hides_no_other_one)
+{
+	static const struct world_rule rules[] = {
+		{ 1, IPSP_DISCARD, 0, 1, true }, { 2, IPSP_DISCARD, 0, 2, true },
+		{ 3, IPSP_DISCARD, 0, ANY, true },
+	};
+
+	apply_pair(rules, 3);
+	for (int i = 0; i < 50; i++)
+		pass_udp(IPSP_OUTBOUND, 1, IPSP_VERDICT_DROP);
+	ck_assert_uint_eq(w.logs, 20);
+	for (uint16_t port = 2; port <= 3; port++) {
+		pass_udp(IPSP_OUTBOUND, port, IPSP_VERDICT_DROP);
+		ck_assert_uint_eq(w.last_log.entry_id, port);
+		pass_udp(IPSP_OUTBOUND, port, IPSP_VERDICT_DROP);
+	}
+	ck_assert_uint_eq(w.logs, 22);
+}
+END_TEST
+
 START_TEST(test_packets_that_cannot_be_grown_or_read_are_dropped)
 {
 	static const struct world_rule all = { 1, IPSP_PROTECT, 1, ANY, false };
@@ -753,6 +773,7 @@ int main(void)
 	tcase_add_test(tc, test_an_expired_sa_takes_nothing_in);
 	tcase_add_test(tc, test_a_failing_random_source_sends_nothing);
 	tcase_add_test(tc, test_logged_entries_are_reported_at_a_rate);
+	tcase_add_test(tc, test_an_entry_with_many_packets_hides_no_other_one);
 	tcase_add_test(tc, test_packets_that_cannot_be_grown_or_read_are_dropped);
 	tcase_add_test(tc, test_an_ipv4_packet_of_full_size_is_too_big);
 	tcase_add_test(tc, test_unfinished_checksums_are_finished_before_encryption);
