@@ -105,16 +105,26 @@ static void set(struct mib_txn *t, const struct mib_column *col, const uint32_t 
 
 #define RULE(column) MIB_COL(spdRuleDefinitionTable, column)
 
-/* A rule that is complete and active; its name is its number. */
-static void stage_rule(struct mib_txn *t, uint32_t number, enum mib_storage storage)
+#define NAME_SIZE 16
+
+/* The index of a rule whose name is its number. @return its length */
+static int rule_index(uint32_t number, uint32_t index[NAME_SIZE + 1])
 {
-	char name[16];
+	char name[NAME_SIZE];
 	const int len = snprintf(name, sizeof(name), "rule%06u", number);
-	uint32_t index[sizeof(name) + 1];
 
 	index[0] = (uint32_t)len;
 	for (int i = 0; i < len; i++)
 		index[i + 1] = (uint8_t)name[i];
+	return len;
+}
+
+/* A rule that is complete and active. */
+static void stage_rule(struct mib_txn *t, uint32_t number, enum mib_storage storage)
+{
+	uint32_t index[NAME_SIZE + 1];
+	const int len = rule_index(number, index);
+
 	set(t, RULE(spdRuleDefFilter), index, (size_t)len + 1, mib_value_oid(true_filter, 11));
 	set(t, RULE(spdRuleDefAction), index, (size_t)len + 1, mib_value_oid(drop_action, 11));
 	if (storage != MIB_ST_NON_VOLATILE)
@@ -135,10 +145,26 @@ static void fill(struct bench *b, uint32_t n)
 	}
 }
 
+/* Rows that were made to measure go again, so that there are as many as the figure's name says. */
+static void drain(struct bench *b, uint32_t n)
+{
+	struct mib_txn *t = begin(b);
+
+	while (b->next > n) {
+		uint32_t index[NAME_SIZE + 1];
+		const int len = rule_index(--b->next, index);
+
+		set(t, RULE(spdRuleDefRowStatus), index, (size_t)len + 1,
+		    mib_value_integer(MIB_RS_DESTROY));
+	}
+	finish(t);
+}
+
 /* Rows of one transaction each for a while: wall clock, because the disk counts. */
 static double txn_rate(struct bench *b, enum mib_storage storage)
 {
 	const double enough_s = bench_enough_s(1.0), from = bench_wall_s();
+	const uint32_t before = b->next;
 	uint32_t done = 0;
 	double spent;
 
@@ -150,6 +176,7 @@ static double txn_rate(struct bench *b, enum mib_storage storage)
 		done++;
 		spent = bench_wall_s() - from;
 	} while (spent < enough_s);
+	drain(b, before);
 	return done / spent;
 }
 
