@@ -126,9 +126,12 @@ class Views(unittest.TestCase):
                 self.assertFalse(sees(self.views["ipspdMonitored"], c.oid + (0,)), c.name)
 
     def test_monitors_see_what_is_no_octets(self):
+        # A pointer that may name a row of any table names rows that are hidden, too.
+        closed = {"ipspdProblemRow"}
         for t, c in self.columns:
             if c.type.base != "OCTET STRING" and not emit_vacm.hides_rows(t):
-                self.assertTrue(sees(self.views["ipspdMonitored"], c.oid + (0,)), c.name)
+                self.assertEqual(c.name not in closed,
+                                 sees(self.views["ipspdMonitored"], c.oid + (0,)), c.name)
 
     def test_what_is_open_exists(self):
         names = {c.name for _, c in self.columns if c.type.base == "OCTET STRING"}
