@@ -94,6 +94,7 @@ t_clear='ip.addr == 10.1.0.0/16 || ip.addr == 10.2.0.0/16 || ipv6.addr == fd00:1
 # sniff SPACE IF NAME; unsniff SPACE NAME; seen SPACE NAME FILTER: how many packets tshark finds.
 sniff()
 {
+	rm -f "$TB_DIR/$1/$3.log" # of an earlier one, which would say too soon that this one listens
 	tb_start "$1" "$3" tcpdump -i "$2" -U --immediate-mode -w "$TB_DIR/$1/$3.pcap" -Z root
 	tb_until 20 grep -q 'listening on' "$TB_DIR/$1/$3.log"
 }
