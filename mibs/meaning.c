@@ -128,11 +128,22 @@ static enum mib_err value_day_times(const struct mib_column *col, const struct m
 	return why == NULL ? MIB_OK : wrong(d, MIB_WRONG_VALUE, col, why);
 }
 
+static enum mib_err value_asn1_time(const struct mib_column *col, const struct mib_value *v,
+				    struct mib_diag *d)
+{
+	struct mib_moment moment;
+	const char *why = mib_asn1_time_read((const char *)v->octets.data, v->octets.len, &moment);
+
+	return why == NULL ? MIB_OK : wrong(d, MIB_WRONG_VALUE, col, why);
+}
+
 #define MUST(t, c) { .at = MIB_AT(t, c), .mandatory = true }
 #define MUST_BE(t, c, fn) { .at = MIB_AT(t, c), .mandatory = true, .value = fn }
 #define LIMIT(t, c, fn) { .at = MIB_AT(t, c), .value = fn }
 #define NUMBER(t, c, n) { .at = MIB_AT(t, c), .def = { .kind = MIB_DEF_NUMBER, .number = n } }
 #define EMPTY(t, c) { .at = MIB_AT(t, c), .def = { .kind = MIB_DEF_OCTETS, .octets = no_octets } }
+#define TIME(t, c) { .at = MIB_AT(t, c), .value = value_asn1_time, \
+		     .def = { .kind = MIB_DEF_OCTETS, .octets = no_octets } }
 #define SPI(t, c, fn) { .at = MIB_AT(t, c), .value = fn, .def = { .kind = MIB_DEF_NUMBER } }
 
 static const uint8_t no_octets[1];
@@ -249,9 +260,9 @@ const struct mib_meaning mib_meanings[] = {
 	EMPTY(ipiaIpsecCredMngServiceTable, ipiaIcmsPolicyStatement),
 	EMPTY(ipiaIpsecCredMngServiceTable, ipiaIcmsCredentialName),
 	EMPTY(ipiaCredMngCRLTable, ipiaCmcDistributionPoint),
-	EMPTY(ipiaCredMngCRLTable, ipiaCmcThisUpdate),
-	EMPTY(ipiaCredMngCRLTable, ipiaCmcNextUpdate),
-	EMPTY(ipiaRevokedCertificateTable, ipiaRctRevokedDate),
+	TIME(ipiaCredMngCRLTable, ipiaCmcThisUpdate),
+	TIME(ipiaCredMngCRLTable, ipiaCmcNextUpdate),
+	TIME(ipiaRevokedCertificateTable, ipiaRctRevokedDate),
 
 	MUST(ipspdJobTable, ipspdJobFile),
 };

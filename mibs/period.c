@@ -1,5 +1,5 @@
 /*
- * mibs/period.c - reads SpdTimePeriod: see period.h. Knows no clock and no time zone.
+ * mibs/period.c - reads times in text: see period.h. Knows no clock and no time zone.
  */
 #include "mibs/period.h"
 
@@ -113,4 +113,47 @@ const char *mib_day_times_read(const char *s, size_t len, struct mib_period *out
 	if (!time_is_good(&out->start) || !time_is_good(&out->end))
 		return "a time of day is 000000 to 240000";
 	return NULL;
+}
+
+#define UTC_TIME_LEN 13		/* yymmddhhmmssZ */
+#define GENERALIZED_TIME_LEN 15	/* yyyymmddhhmmssZ */
+
+/* RFC 5280 4.1.2.5.1: two digits are of 1950 to 2049. */
+static bool read_year(const char *s, size_t digits, int *year)
+{
+	if (!read_digits(s, digits, year))
+		return false;
+	if (digits == 2)
+		*year += *year >= 50 ? 1900 : 2000;
+	return true;
+}
+
+const char *mib_asn1_time_read(const char *s, size_t len, struct mib_moment *out)
+{
+	const size_t digits = len == GENERALIZED_TIME_LEN ? 4 : 2;
+	struct mib_moment m = { .utc = true };
+
+	*out = (struct mib_moment){ .utc = true };
+	if (len == 0)
+		return NULL;
+	if ((len != UTC_TIME_LEN && len != GENERALIZED_TIME_LEN) || s[len - 1] != 'Z' ||
+	    !read_year(s, digits, &m.year) || !read_digits(s + digits, 2, &m.month) ||
+	    !read_digits(s + digits + 2, 2, &m.day) || !read_digits(s + digits + 4, 2, &m.hour) ||
+	    !read_digits(s + digits + 6, 2, &m.minute) ||
+	    !read_digits(s + digits + 8, 2, &m.second) || !date_is_good(&m) || m.hour == 24 ||
+	    !time_is_good(&m))
+		return "it must be a time as yymmddhhmmssZ or yyyymmddhhmmssZ (RFC 5280 4.1.2.5)";
+	*out = m;
+	return NULL;
+}
+
+bool mib_moment_before(const struct mib_moment *a, const struct mib_moment *b)
+{
+	const int x[] = { a->year, a->month, a->day, a->hour, a->minute, a->second };
+	const int y[] = { b->year, b->month, b->day, b->hour, b->minute, b->second };
+
+	for (size_t i = 0; i < sizeof(x) / sizeof(x[0]); i++)
+		if (x[i] != y[i])
+			return x[i] < y[i];
+	return false;
 }

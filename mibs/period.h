@@ -1,5 +1,5 @@
 /*
- * mibs/period.h - SpdTimePeriod, RFC 4807: read and judged in its two uses.
+ * mibs/period.h - times in text: SpdTimePeriod (RFC 4807), judged in its two uses, and times of X.509.
  *
  * "yyyymmddThhmmss/yyyymmddThhmmss", local times; a time that ends in Z is UTC. The type has room for
  * one Z beside an open end. Times of the day may leave out their dates: "Thhmmss/Thhmmss", both with Z
@@ -29,5 +29,15 @@ const char *mib_period_read(const char *s, size_t len, struct mib_period *out);
 
 /** spdTimeFiltTimeOfDayMask: only the times count; the end may come before the start (midnight). */
 const char *mib_day_times_read(const char *s, size_t len, struct mib_period *out);
+
+/**
+ * Times of revocation lists: UTCTime "yymmddhhmmssZ" or GeneralizedTime "yyyymmddhhmmssZ", as certificates
+ * have them. RFC 5280 4.1.2.5.
+ * @param out  an empty text has no moment: all zero
+ */
+const char *mib_asn1_time_read(const char *s, size_t len, struct mib_moment *out);
+
+/** Does a come before b? Both of one kind: UTC, or local. */
+bool mib_moment_before(const struct mib_moment *a, const struct mib_moment *b);
 
 #endif

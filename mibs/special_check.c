@@ -5,6 +5,7 @@
  * clauses of the four modules. Lengths of keys and what the engine can do are policy/'s concern.
  */
 #include "mibs/edges.h"
+#include "mibs/period.h"
 #include "mibs/schema_gen.h"
 #include "mibs/special.h"
 #include "mibs/store_int.h"
@@ -251,9 +252,27 @@ enum mib_err mib_check_autostart(const struct mib_view *v, const struct mib_row 
 	return MIB_OK;
 }
 
-/* Revoked certificates name a CRL without its CA, so a name may stand for one CRL only. */
+/* No moment when the column is unset or empty. */
+static struct mib_moment moment_of(const struct mib_row *r, const struct mib_column *col)
+{
+	struct mib_moment moment = { .utc = true };
+	struct mib_value text;
+
+	if (mib_row_get(r, col, &text) &&
+	    mib_asn1_time_read((const char *)text.octets.data, text.octets.len, &moment) != NULL)
+		moment = (struct mib_moment){ .utc = true };
+	return moment;
+}
+
+/* RFC 5280 5.1.2.4, 5.1.2.5. Revoked certificates name a CRL without its CA, so a name is one CRL's. */
 enum mib_err mib_check_crl(const struct mib_view *v, const struct mib_row *r, struct mib_diag *d)
 {
+	const struct mib_column *c = mib_t_ipiaCredMngCRLTable.columns;
+	const struct mib_moment this_update = moment_of(r, &c[MIB_C_ipiaCmcThisUpdate]);
+	const struct mib_moment next_update = moment_of(r, &c[MIB_C_ipiaCmcNextUpdate]);
+
+	if (next_update.year != 0 && mib_moment_before(&next_update, &this_update))
+		return refuse(r, &c[MIB_C_ipiaCmcNextUpdate], d, "it comes before ipiaCmcThisUpdate");
 	for (size_t i = 0; i < r->shelf->n_lists; i++) {
 		const struct mib_list *list = r->shelf->lists[i];
 		const struct mib_edge *e;

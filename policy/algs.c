@@ -5,6 +5,11 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
+/* FIPS 197, RFC 3713, RFC 8439 */
+#define AES_ROUNDS .rounds = 10, .rounds_192 = 12, .rounds_256 = 14
+#define CAMELLIA_ROUNDS .rounds = 18, .rounds_192 = 24, .rounds_256 = 24
+#define CHACHA_ROUNDS .rounds_256 = 20
+
 /* RFC 2407 4.4.4, RFC 3602, RFC 3686, RFC 4309, RFC 4106, RFC 4312, RFC 4543 */
 static const struct pol_alg esp_algs[] = {
 	{ .number = 1, .name = "DES-IV64", .kind = POL_ALG_WEAK },
@@ -18,26 +23,28 @@ static const struct pol_alg esp_algs[] = {
 	{ .number = 9, .name = "DES-IV32", .kind = POL_ALG_WEAK },
 	{ .number = 10, .name = "RC4", .kind = POL_ALG_WEAK },
 	{ .number = 11, .name = "NULL", .kind = POL_ALG_OFFERED },
-	{ .number = 12, .name = "AES-CBC", .kind = POL_ALG_OFFERED, .variable_key = true },
+	{ .number = 12, .name = "AES-CBC", .kind = POL_ALG_OFFERED, .variable_key = true,
+	  AES_ROUNDS },
 	{ .number = 13, .name = "AES-CTR", .kind = POL_ALG_NOT_YET, .variable_key = true,
-	  .never_manual = true },
+	  .never_manual = true, AES_ROUNDS },
 	{ .number = 14, .name = "AES-CCM-8", .kind = POL_ALG_NOT_YET, .variable_key = true,
-	  .never_manual = true, .combined = true },
+	  .never_manual = true, .combined = true, AES_ROUNDS },
 	{ .number = 15, .name = "AES-CCM-12", .kind = POL_ALG_NOT_YET, .variable_key = true,
-	  .never_manual = true, .combined = true },
+	  .never_manual = true, .combined = true, AES_ROUNDS },
 	{ .number = 16, .name = "AES-CCM-16", .kind = POL_ALG_NOT_YET, .variable_key = true,
-	  .never_manual = true, .combined = true },
+	  .never_manual = true, .combined = true, AES_ROUNDS },
 	{ .number = 18, .name = "AES-GCM-8", .kind = POL_ALG_NOT_YET, .variable_key = true,
-	  .never_manual = true, .combined = true },
+	  .never_manual = true, .combined = true, AES_ROUNDS },
 	{ .number = 19, .name = "AES-GCM-12", .kind = POL_ALG_NOT_YET, .variable_key = true,
-	  .never_manual = true, .combined = true },
+	  .never_manual = true, .combined = true, AES_ROUNDS },
 	{ .number = 20, .name = "AES-GCM-16", .kind = POL_ALG_OFFERED, .variable_key = true,
-	  .never_manual = true, .combined = true },
-	{ .number = 22, .name = "Camellia-CBC", .kind = POL_ALG_NOT_YET, .variable_key = true },
+	  .never_manual = true, .combined = true, AES_ROUNDS },
+	{ .number = 22, .name = "Camellia-CBC", .kind = POL_ALG_NOT_YET, .variable_key = true,
+	  CAMELLIA_ROUNDS },
 	{ .number = 23, .name = "NULL with AES-GMAC", .kind = POL_ALG_NOT_YET,
-	  .variable_key = true, .never_manual = true, .combined = true },
+	  .variable_key = true, .never_manual = true, .combined = true, AES_ROUNDS },
 	{ .number = 249, .name = "ChaCha20-Poly1305", .kind = POL_ALG_NOT_YET, .key_octets = 32,
-	  .never_manual = true, .combined = true },
+	  .never_manual = true, .combined = true, CHACHA_ROUNDS },
 };
 
 /* RFC 2407 4.5, RFC 2404, RFC 4868, RFC 3566, RFC 4543 */
@@ -64,13 +71,18 @@ static const struct pol_alg ike_ciphers[] = {
 	{ .number = 4, .name = "RC5", .kind = POL_ALG_WEAK },
 	{ .number = 5, .name = "3DES", .kind = POL_ALG_WEAK },
 	{ .number = 6, .name = "CAST", .kind = POL_ALG_WEAK },
-	{ .number = 7, .name = "AES-CBC", .kind = POL_ALG_NOT_YET, .variable_key = true },
-	{ .number = 8, .name = "Camellia-CBC", .kind = POL_ALG_NOT_YET, .variable_key = true },
-	{ .number = 65118, .name = "AES-GCM-8", .kind = POL_ALG_NOT_YET, .variable_key = true },
-	{ .number = 65119, .name = "AES-GCM-12", .kind = POL_ALG_NOT_YET, .variable_key = true },
-	{ .number = 65120, .name = "AES-GCM-16", .kind = POL_ALG_NOT_YET, .variable_key = true },
+	{ .number = 7, .name = "AES-CBC", .kind = POL_ALG_NOT_YET, .variable_key = true,
+	  AES_ROUNDS },
+	{ .number = 8, .name = "Camellia-CBC", .kind = POL_ALG_NOT_YET, .variable_key = true,
+	  CAMELLIA_ROUNDS },
+	{ .number = 65118, .name = "AES-GCM-8", .kind = POL_ALG_NOT_YET, .variable_key = true,
+	  AES_ROUNDS },
+	{ .number = 65119, .name = "AES-GCM-12", .kind = POL_ALG_NOT_YET, .variable_key = true,
+	  AES_ROUNDS },
+	{ .number = 65120, .name = "AES-GCM-16", .kind = POL_ALG_NOT_YET, .variable_key = true,
+	  AES_ROUNDS },
 	{ .number = 65128, .name = "ChaCha20-Poly1305", .kind = POL_ALG_NOT_YET,
-	  .key_octets = 32 },
+	  .key_octets = 32, CHACHA_ROUNDS },
 };
 
 static const struct pol_alg ike_hashes[] = {
@@ -178,6 +190,24 @@ static bool key_bits_judge(const struct pol_alg *c, uint32_t bits, char why[POL_
 		return true;
 	snprintf(why, POL_ALG_TEXT, "cipher %s has a key length of %u bits", c->name,
 		 c->key_octets * 8u);
+	return false;
+}
+
+bool pol_rounds_judge(const struct pol_alg *cipher, uint32_t key_bits, uint32_t rounds,
+		      char why[POL_ALG_TEXT])
+{
+	const uint32_t bits = cipher->variable_key ? key_bits : cipher->key_octets * 8u;
+	const uint32_t has = bits == 256 ? cipher->rounds_256 :
+			     bits == 192 ? cipher->rounds_192 : cipher->rounds;
+
+	if (rounds == 0 || rounds == has)
+		return true;
+	if (has == 0)
+		snprintf(why, POL_ALG_TEXT, "cipher %s has no rounds to choose: leave them at 0",
+			 cipher->name);
+	else
+		snprintf(why, POL_ALG_TEXT, "cipher %s has %u rounds with that key, or 0 for the same",
+			 cipher->name, (unsigned)has);
 	return false;
 }
 

@@ -26,6 +26,8 @@ struct pol_alg {
 	bool variable_key;	/* ciphers: 128, 192 or 256 bits, to be said */
 	bool never_manual;	/* a counter that must not repeat under one key */
 	bool combined;		/* has integrity of its own */
+	uint8_t rounds;		/* ciphers: with keys of 128 bits; 0: not counted in rounds */
+	uint8_t rounds_192, rounds_256;
 };
 
 /** @return the algorithm of that number, or NULL: unknown */
@@ -45,6 +47,10 @@ const struct pol_alg *pol_alg_ike_method(uint32_t number);
  * @return true; false with the reason in why
  */
 bool pol_esp_judge(uint32_t cipher, uint32_t key_bits, uint32_t integ, char why[POL_ALG_TEXT]);
+
+/** May that many rounds be asked of the cipher? 0: as many as it has with that key. */
+bool pol_rounds_judge(const struct pol_alg *cipher, uint32_t key_bits, uint32_t rounds,
+		      char why[POL_ALG_TEXT]);
 
 /** The same of an AH transform's algorithm. */
 bool pol_ah_judge(uint32_t integ, char why[POL_ALG_TEXT]);

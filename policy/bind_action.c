@@ -36,15 +36,20 @@ static enum mib_err esp_value(const struct mib_column *col, const struct mib_val
 static enum mib_err esp_check(const struct mib_view *v, const struct mib_row *r,
 			      struct mib_diag *d)
 {
+	const uint32_t cipher = (uint32_t)mib_row_number(r, ESP(ipsaEspTranCipherTransformId), 0);
+	const uint32_t bits = (uint32_t)mib_row_number(r, ESP(ipsaEspTranCipherKeyLength), 0);
 	char why[POL_ALG_TEXT];
 
 	(void)v;
-	if (pol_esp_judge((uint32_t)mib_row_number(r, ESP(ipsaEspTranCipherTransformId), 0),
-			  (uint32_t)mib_row_number(r, ESP(ipsaEspTranCipherKeyLength), 0),
-			  (uint32_t)mib_row_number(r, ESP(ipsaEspTranIntegrityAlgorithmId), 0),
-			  why))
-		return MIB_OK;
-	return pol_refuse(d, r, ESP(ipsaEspTranCipherTransformId), "%s", why);
+	if (!pol_esp_judge(cipher, bits,
+			   (uint32_t)mib_row_number(r, ESP(ipsaEspTranIntegrityAlgorithmId), 0),
+			   why))
+		return pol_refuse(d, r, ESP(ipsaEspTranCipherTransformId), "%s", why);
+	if (!pol_rounds_judge(pol_alg_esp(cipher), bits,
+			      (uint32_t)mib_row_number(r, ESP(ipsaEspTranCipherKeyRounds), 0),
+			      why))
+		return pol_refuse(d, r, ESP(ipsaEspTranCipherKeyRounds), "%s", why);
+	return MIB_OK;
 }
 
 static enum mib_err ah_value(const struct mib_column *col, const struct mib_value *v,

@@ -43,6 +43,7 @@ static enum mib_err proposal_check(const struct mib_view *v, const struct mib_ro
 	};
 	const struct pol_alg *cipher;
 	int64_t bits = mib_row_number(r, PROP(ipiaIkePropCipherKeyLength), 0);
+	char why[POL_ALG_TEXT];
 
 	(void)v;
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -61,6 +62,10 @@ static enum mib_err proposal_check(const struct mib_view *v, const struct mib_ro
 		return pol_refuse(d, r, PROP(ipiaIkePropCipherKeyLength),
 				  "cipher %s has a key length of %d bits", cipher->name,
 				  cipher->key_octets * 8);
+	if (!pol_rounds_judge(cipher, (uint32_t)bits,
+			      (uint32_t)mib_row_number(r, PROP(ipiaIkePropCipherKeyRounds), 0),
+			      why))
+		return pol_refuse(d, r, PROP(ipiaIkePropCipherKeyRounds), "%s", why);
 	return MIB_OK;
 }
 
