@@ -13,6 +13,7 @@
 #include "policy/algs.h"
 
 #define PROP(column) MIB_COL(ipiaIkeProposalTable, column)
+#define V2(column) MIB_COL(ipspdIkePropTable, column)
 #define ESP(column) MIB_COL(ipsaEspTransformTable, column)
 #define AH(column) MIB_COL(ipsaAhTransformTable, column)
 #define IPCOMP(column) MIB_COL(ipsaIpcompTransformTable, column)
@@ -49,7 +50,27 @@ static uint16_t v2_of(const struct pair *pairs, size_t n, uint16_t v1)
 
 /* ---- the IKE SA ---- */
 
-static void map_proposal(struct pol_ike_proposal *p)
+/* What only IKEv2 has. */
+static void read_v2(const struct mib_row *r, struct pol_ike_proposal *p, struct pol_connection *c)
+{
+	const uint16_t prf = (uint16_t)mib_row_number(r, V2(ipspdIkePropPrf), 0);
+	const uint16_t integ = (uint16_t)mib_row_number(r, V2(ipspdIkePropIntegrity), 0);
+	const uint8_t *octets;
+	const size_t n = pol_row_octets(r, V2(ipspdIkePropAddKe), &octets);
+
+	if (prf)
+		p->prf = prf;
+	if (integ && p->integ == 0)
+		pol_conn_fault(c, "proposal \"%s\" has an integrity algorithm, and its cipher brings "
+			       "its own", p->name);
+	else if (integ)
+		p->integ = integ;
+	for (size_t i = 0; i + 1 < n && p->n_add_ke < POL_CONN_ADD_KE_MAX; i += 2)
+		p->add_ke[p->n_add_ke++] = (uint16_t)(octets[i] << 8 | octets[i + 1]);
+}
+
+static void map_proposal(const struct mib_row *r, struct pol_ike_proposal *p,
+			 struct pol_connection *c)
 {
 	const bool private = p->cipher > IKE_PRIVATE_CIPHER;
 
@@ -59,6 +80,7 @@ static void map_proposal(struct pol_ike_proposal *p)
 	/* The private ones are AEADs (RFC 5282), which bring their integrity. */
 	p->integ = private ? 0 : V2_OF(ike_integs, p->hash);
 	p->auth = V2_OF(auth_methods, p->method);
+	read_v2(r, p, c);
 	p->v2 = p->encr != UINT16_MAX && p->prf != UINT16_MAX && p->integ != UINT16_MAX &&
 		p->auth != UINT16_MAX;
 	/* RFC 8031's groups came after IKEv1. */
@@ -66,10 +88,11 @@ static void map_proposal(struct pol_ike_proposal *p)
 }
 
 static void read_proposal(const struct mib_row *member, const struct mib_row *r,
-			  struct pol_ike_proposal *p)
+			  struct pol_ike_proposal *p, struct pol_connection *c)
 {
 	size_t len;
 	const uint32_t *index = mib_row_index(member, &len);
+	const uint8_t *octets;
 
 	*p = (struct pol_ike_proposal){ .priority = index[len - 1] };
 	pol_conn_name(member, MIB_COL(ipiaIkeActionProposalsTable, ipiaIkeActPropName), p->name);
@@ -83,7 +106,8 @@ static void read_proposal(const struct mib_row *member, const struct mib_row *r,
 		p->life_s = LIFE_DEFAULT_S;
 	p->life_kb = (uint64_t)mib_row_number(r, PROP(ipiaIkePropMaxLifetimeKB), 0);
 	p->derived_keys = (uint32_t)mib_row_number(r, PROP(ipiaIkePropLifetimeDerivedKeys), 0);
-	map_proposal(p);
+	p->vendor_octets = pol_row_octets(r, PROP(ipiaIkePropVendorId), &octets);
+	map_proposal(r, p, c);
 }
 
 void pol_conn_proposals(const struct mib_view *v, const struct mib_row *ike,
@@ -110,7 +134,7 @@ void pol_conn_proposals(const struct mib_view *v, const struct mib_row *ike,
 				       POL_CONN_PROPOSALS_MAX);
 			return;
 		}
-		read_proposal(member, r, p);
+		read_proposal(member, r, p, c);
 		usable = usable || (c->version != POL_IKE_V1 && p->v2) ||
 			 (c->version != POL_IKE_V2 && p->v1 &&
 			  (!c->aggressive || p->group == c->aggressive_group));

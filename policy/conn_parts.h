@@ -23,4 +23,15 @@ void pol_conn_who(const struct mib_view *v, const struct pol_conn_key *key,
 		  const struct mib_row *ike, const struct mib_row *ipsec,
 		  struct pol_connection *c);
 
+/** conn_ca.c: who vouches for that X.509 credential, and has it been revoked? */
+void pol_conn_ca(const struct mib_view *v, const struct mib_row *cred, const struct mib_row *ca,
+		 struct pol_connection *c);
+
+/**
+ * conn_select.c: the selectors of its rules, and what autostart rows start; after the peers.
+ * @return false: no memory
+ */
+bool pol_conn_select(const struct mib_view *v, const struct pol_conn_key *key,
+		     struct pol_connection *c);
+
 #endif

@@ -65,6 +65,15 @@ static void put_identity(struct text *t, const struct pol_identity *id)
 		put(t, ":%s", id->value);
 }
 
+/* Who says so of somebody with that credential. */
+static void put_issuer(struct text *t, const struct pol_connection *c,
+		       const struct pol_conn_credential *k)
+{
+	for (size_t i = 0; i < c->n_cas; i++)
+		if (strcmp(c->cas[i].name, k->ca) == 0)
+			put(t, " by %s", c->cas[i].dn);
+}
+
 static void put_local(struct text *t, const struct pol_connection *c)
 {
 	if (!c->local.type)
@@ -74,6 +83,7 @@ static void put_local(struct text *t, const struct pol_connection *c)
 		put(t, " of interface %u", c->ifindex);
 	else if (!c->local.value[0])
 		put(t, " of certificate \"%s\"", c->local_credential.name);
+	put_issuer(t, c, &c->local_credential);
 }
 
 static void put_credential(struct text *t, const char *whose, const struct pol_conn_credential *k)
@@ -88,12 +98,39 @@ static void put_credential(struct text *t, const char *whose, const struct pol_c
 		put(t, " known as %s", k->remote_id);
 }
 
+static void put_crl(struct text *t, const struct pol_conn_crl *crl)
+{
+	put(t, " \"%s\"", crl->name);
+	if (crl->point[0])
+		put(t, " at %s", crl->point);
+	if (crl->this_update[0])
+		put(t, " of %s", crl->this_update);
+	if (crl->next_update[0])
+		put(t, " until %s", crl->next_update);
+}
+
+static void put_ca(struct text *t, const struct pol_conn_ca *ca)
+{
+	static const char *const levels[] = { "", "not asked for", "if available", "required" };
+
+	put(t, "%sCA \"%s\"", sep(t, "; "), ca->name);
+	if (ca->certificate[0])
+		put(t, " with certificate \"%s\"", ca->certificate);
+	put(t, ", CRL %s", levels[ca->crl_level <= POL_CRL_REQUIRED ? ca->crl_level : 0]);
+	for (size_t i = 0; i < ca->n_crls && i < POL_CONN_CRLS_MAX; i++)
+		put_crl(t, &ca->crls[i]);
+	if (ca->n_crls > POL_CONN_CRLS_MAX)
+		put(t, " and %zu more", ca->n_crls - POL_CONN_CRLS_MAX);
+}
+
 static void put_credentials(struct text *t, const struct pol_connection *c)
 {
 	put_credential(t, "our", &c->local_credential);
 	for (size_t i = 0; i < c->n_peers; i++)
 		if (strcmp(c->peers[i].credential.name, c->local_credential.name) != 0)
 			put_credential(t, "peer's", &c->peers[i].credential);
+	for (size_t i = 0; i < c->n_cas; i++)
+		put_ca(t, &c->cas[i]);
 }
 
 /* ---- selectors ---- */
@@ -170,6 +207,13 @@ static void put_version(struct text *t, const struct pol_connection *c)
 	    c->aggressive_psk ? ", aggressive mode with a pre-shared key too" : "");
 }
 
+/* It says whose a private group is; all that we know are of nobody. */
+static void put_vendor(struct text *t, size_t octets)
+{
+	if (octets)
+		put(t, ", group of no vendor (VendorId of %zu octets)", octets);
+}
+
 static void put_proposal(struct text *t, const struct pol_ike_proposal *p)
 {
 	put(t, "%s%u %s: %s", sep(t, "; "), p->priority, p->name,
@@ -185,6 +229,9 @@ static void put_proposal(struct text *t, const struct pol_ike_proposal *p)
 		put(t, " %u SAs", p->derived_keys);
 	if (p->v2)
 		put(t, " (encr %u prf %u integ %u auth %u)", p->encr, p->prf, p->integ, p->auth);
+	for (size_t i = 0; i < p->n_add_ke; i++)
+		put(t, " + ke %u", p->add_ke[i]);
+	put_vendor(t, p->vendor_octets);
 	if (!p->v1 || !p->v2)
 		put(t, p->v2 ? " IKEv2 only" : " IKEv1 only");
 }
@@ -209,6 +256,8 @@ static void put_transform(struct text *t, const struct pol_child_transform *x)
 		put(t, "AH %s", name_of(pol_alg_auth(x->auth)));
 	else
 		put(t, "IPComp %u", x->encr);
+	if (x->protocol == 4 && x->key_bits)
+		put(t, " dictionary %u", x->key_bits);
 	put(t, " %llu s", (unsigned long long)x->life_s);
 	if (x->life_kb)
 		put(t, " %llu kB", (unsigned long long)x->life_kb);
@@ -230,6 +279,7 @@ static void put_pfs(struct text *t, const struct pol_connection *c)
 		put(t, "the IKE SA's group");
 	else
 		put(t, "%s", name_of(pol_alg_ike_group(c->pfs_group)));
+	put_vendor(t, c->pfs_vendor_octets);
 }
 
 /* ---- the rest ---- */
@@ -263,6 +313,35 @@ static void put_logging(struct text *t, const char *of, bool log, int32_t octets
 		put(t, "%spackets of %s logged, %d octets", sep(t, "; "), of, (int)octets);
 }
 
+static void put_from_packet(struct text *t, uint8_t bits)
+{
+	static const char *const words[] = { "source", "destination", "protocol", "source port",
+					     "destination port" };
+	const char *before = "; from the packet: ";
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (bits & 0x80 >> i) {
+			put(t, "%s%s", before, words[i]);
+			before = ", ";
+		}
+}
+
+/* What is as usual is not said. */
+static void put_choices(struct text *t, const struct pol_conn_choices *k)
+{
+	put_from_packet(t, k->from_packet);
+	if (k->ecn == IPSP_ECN_COMPATIBILITY || k->ecn == IPSP_ECN_NONE)
+		put(t, "; ECN %s", k->ecn == IPSP_ECN_NONE ? "none" : "compatibility");
+	if (k->dscp >= 0)
+		put(t, "; DSCP %d", k->dscp);
+	if (k->tfc_pad_octets)
+		put(t, "; padded to %u octets", k->tfc_pad_octets);
+	if (k->dummy_interval_s)
+		put(t, "; dummy packets after %u s", k->dummy_interval_s);
+	if (k->esn == POL_CONN_ESN_NO || k->esn == POL_CONN_ESN_YES)
+		put(t, "; %u-bit sequence numbers", k->esn == POL_CONN_ESN_YES ? 64 : 32);
+}
+
 static void put_options(struct text *t, const struct pol_connection *c)
 {
 	static const char *const granularities[] = { "", "subnet", "address", "protocol", "port" };
@@ -274,26 +353,42 @@ static void put_options(struct text *t, const struct pol_connection *c)
 		put(t, "; DF %s", dfs[c->df <= 3 ? c->df : 0]);
 	if (c->gateway_of_packet)
 		put(t, "; the packet's own address is the gateway");
+	if (c->mode)
+		put_choices(t, &c->choices);
+	if (c->nat == POL_CONN_NAT_ALWAYS || c->nat == POL_CONN_NAT_NEVER)
+		put(t, "%sUDP %s", sep(t, "; "), c->nat == POL_CONN_NAT_NEVER ? "never" : "always");
 	put_logging(t, "IKE SA", c->log_ike, c->log_ike_octets);
 	put_logging(t, "SA", c->log_child, c->log_child_octets);
 	if (c->ike_vendor_len)
 		put(t, "%sVendor ID of %zu octets", sep(t, "; "), c->ike_vendor_len);
 }
 
-static void put_rules(struct text *t, const struct pol_conn_key *key)
+/* Not with whom: rules are for those too who see no addresses. */
+static void put_start(struct text *t, const struct pol_conn_key *key,
+		      const struct pol_conn_start *start)
+{
+	put(t, "%sautostart %u", sep(t, ", "), start->priority);
+	if (start->rule[0])
+		put(t, " as %s", start->rule);
+	else if (key->ipsec[0])
+		put(t, " host to host");
+}
+
+static void put_rules(struct text *t, const struct pol_conn_key *key,
+		      const struct pol_connection *c)
 {
 	for (size_t i = 0; i < key->n_uses; i++) {
 		const struct pol_conn_use *u = &key->uses[i];
 
-		if (!u->rule[0]) {
-			put(t, "%sautostart %u", sep(t, ", "), u->autostart);
+		if (!u->rule[0])
 			continue;
-		}
 		put(t, "%s%s", sep(t, ", "), u->rule);
 		if (u->dir)
 			put(t, " %s %u", u->dir == IPSP_INBOUND ? "inbound" : "outbound",
 			    u->ifindex);
 	}
+	for (size_t i = 0; i < c->n_starts; i++)
+		put_start(t, key, &c->starts[i]);
 }
 
 const char *pol_conn_text(const struct pol_conn_key *key, const struct pol_connection *c,
@@ -304,8 +399,10 @@ const char *pol_conn_text(const struct pol_conn_key *key, const struct pol_conne
 	buf[0] = '\0';
 	switch (column) {
 	case POL_CONN_PEER_IDENTITY:
-		for (size_t i = 0; i < c->n_peers; i++)
+		for (size_t i = 0; i < c->n_peers; i++) {
 			put_identity(&t, &c->peers[i].id);
+			put_issuer(&t, c, &c->peers[i].credential);
+		}
 		break;
 	case POL_CONN_LOCAL_IDENTITY:
 		put_local(&t, c);
@@ -337,7 +434,7 @@ const char *pol_conn_text(const struct pol_conn_key *key, const struct pol_conne
 		put_options(&t, c);
 		break;
 	case POL_CONN_RULES:
-		put_rules(&t, key);
+		put_rules(&t, key, c);
 		break;
 	}
 	return buf;

@@ -58,6 +58,8 @@ static bool read_credential(const struct mib_view *v, const struct mib_row *r,
 		return false;
 	}
 	out->max_chain = (uint8_t)mib_row_number(ca, CA(ipiaIcmsMaxChainLength), 0);
+	if (out->type == CRED_X509)
+		pol_conn_ca(v, r, ca, c);
 	return true;
 }
 

@@ -15,18 +15,14 @@
 #include "mibs/schema_gen.h"
 #include "policy/algs.h"
 #include "policy/conn_parts.h"
-#include "policy/filter.h"
-
-#define SELECTORS_MAX 256
 
 #define IKE(column) MIB_COL(ipiaIkeActionTable, column)
 #define IPSEC(column) MIB_COL(ipiaIpsecActionTable, column)
+#define CHOICE(column) MIB_COL(ipspdIpsecActTable, column)
 #define PARAM(column) MIB_COL(ipiaSaNegotiationParametersTable, column)
-#define CLFR_TYPE MIB_COL(diffServMultiFieldClfrTable, diffServMultiFieldClfrAddrType)
 
 enum { MODE_AGGRESSIVE = 2 };
 enum { PERCENT_DEFAULT = 90, IKE_PERCENT_DEFAULT = 100 };
-enum { LOGIC_AND = 2 };
 
 void pol_conn_fault(struct pol_connection *c, const char *fmt, ...)
 {
@@ -111,6 +107,8 @@ static void read_ike(const struct mib_view *v, const struct mib_row *r, struct p
 	c->aggressive_group = (uint16_t)mib_row_number(r, IKE(ipiaIkeActAgressiveModeGroupId), 0);
 	c->threshold_percent = (uint8_t)mib_row_number(r, IKE(ipiaIkeActThresholdDerivedKeys),
 						       IKE_PERCENT_DEFAULT);
+	c->nat = (enum pol_conn_nat)mib_row_number(
+		r, MIB_COL(ipspdIkeActTable, ipspdIkeActNatTraversal), POL_CONN_NAT_AUTO);
 	c->log_ike = pol_row_truth(r, IKE(ipiaIkeActDoActionLogging), false);
 	c->log_ike_octets = (int32_t)mib_row_number(r, IKE(ipiaIkeActDoPacketLogging), -1);
 	c->ike_vendor_len = vendor(r, IKE(ipiaIkeActVendorId), c->ike_vendor, c);
@@ -126,10 +124,28 @@ static void read_ike(const struct mib_view *v, const struct mib_row *r, struct p
 
 /* ---- the IPsec action ---- */
 
+static void read_choices(const struct mib_row *r, struct pol_conn_choices *out)
+{
+	static const enum ipsp_ecn ecn[] = {
+		[1] = IPSP_ECN_NORMAL, [2] = IPSP_ECN_COMPATIBILITY, [3] = IPSP_ECN_NONE,
+	};
+	const int64_t ecn_number = mib_row_number(r, CHOICE(ipspdIpsecActEcn), 1);
+	const uint8_t *bits;
+
+	out->ecn = (uint8_t)ecn[ecn_number >= 1 && ecn_number <= 3 ? ecn_number : 1];
+	out->dscp = (int8_t)mib_row_number(r, CHOICE(ipspdIpsecActDscp), -1);
+	out->tfc_pad_octets = (uint32_t)mib_row_number(r, CHOICE(ipspdIpsecActTfcPad), 0);
+	out->dummy_interval_s =
+		(uint32_t)mib_row_number(r, CHOICE(ipspdIpsecActDummyInterval), 0);
+	out->esn = (enum pol_conn_esn)mib_row_number(r, CHOICE(ipspdIpsecActEsn),
+						     POL_CONN_ESN_EITHER);
+	if (pol_row_octets(r, CHOICE(ipspdIpsecActFromPacket), &bits) > 0)
+		out->from_packet = bits[0];
+}
+
 static void read_ipsec(const struct mib_view *v, const struct mib_row *r,
 		       struct pol_connection *c)
 {
-	const struct pol_alg *group;
 	const uint8_t *octets;
 
 	c->pfs = pol_row_truth(r, IPSEC(ipiaIpsecActUsePfs), false);
@@ -143,140 +159,14 @@ static void read_ipsec(const struct mib_view *v, const struct mib_row *r,
 	c->log_child_octets = (int32_t)mib_row_number(r, IPSEC(ipiaIpsecActDoPacketLogging), -1);
 	c->gateway_of_packet = c->mode == IPSP_MODE_TUNNEL &&
 			       pol_row_octets(r, IPSEC(ipiaIpsecActPeerGatewayIdName), &octets) == 0;
-	/* VendorId says whose a private group is, and we know none of those. */
-	group = pol_alg_ike_group(c->pfs_group);
-	if (c->pfs && !c->pfs_of_ike && !group)
-		pol_conn_fault(c, pol_row_octets(r, IPSEC(ipiaIpsecActVendorId), &octets) > 0 ?
-			       "wants group %u of a vendor, which is unknown" :
-			       "wants group %u for PFS, which is unknown", c->pfs_group);
+	/* VendorId says whose a private group is. We know none of those, and such a row is not active. */
+	if (c->pfs)
+		c->pfs_vendor_octets = pol_row_octets(r, IPSEC(ipiaIpsecActVendorId), &octets);
+	if (c->pfs && !c->pfs_of_ike && !pol_alg_ike_group(c->pfs_group))
+		pol_conn_fault(c, "wants group %u for PFS, which is unknown", c->pfs_group);
+	read_choices(r, &c->choices);
 	read_life(v, r, IPSEC(ipiaIpsecActParametersName), c, &c->child_life);
 	pol_conn_transforms(v, r, c);
-}
-
-/* ---- selectors ---- */
-
-/*
- * The classifier that says what the filter of a rule selects: itself, or the one among the members of an AND.
- * The other members decide about packets, not about what is negotiated.
- * @return false, with a fault: selectors cannot say it
- */
-static bool classifier_of(const struct mib_view *v, const struct mib_row *rule,
-			  struct pol_connection *c, const struct mib_row **out)
-{
-	static const char cannot[] = "is wanted by rule \"%s\", whose filter selectors cannot say";
-	char name[POL_CONN_NAME];
-	struct mib_oid prefix;
-	struct pol_target t;
-
-	*out = NULL;
-	pol_conn_name(rule, MIB_COL(spdRuleDefinitionTable, spdRuleDefName), name);
-	pol_target_of(v, rule, MIB_COL(spdRuleDefinitionTable, spdRuleDefFilter), &t);
-	if (pol_row_truth(rule, MIB_COL(spdRuleDefinitionTable, spdRuleDefFilterNegated), false)) {
-		pol_conn_fault(c, cannot, name);
-		return false;
-	}
-	if (t.scalar == MIB_COL(spdStaticFilters, spdTrueFilter))
-		return true;
-	if (t.table == &mib_t_diffServMultiFieldClfrTable && t.row) {
-		*out = t.row;
-		return true;
-	}
-	if (t.table == &mib_t_spdCompoundFilterTable && t.row &&
-	    mib_row_number(t.row, MIB_COL(spdCompoundFilterTable, spdCompFiltLogicType), 0) ==
-	    LOGIC_AND) {
-		struct pol_walk walk = { .view = v, .table = &mib_t_spdSubfiltersTable,
-					 .prefix = &prefix };
-		const struct mib_row *sub;
-		size_t n = 0;
-
-		mib_row_index_copy(t.row, &prefix);
-		while ((sub = pol_walk_next(&walk))) {
-			pol_target_of(v, sub, MIB_COL(spdSubfiltersTable, spdSubFiltSubfilter), &t);
-			if (t.table != &mib_t_diffServMultiFieldClfrTable || !t.row)
-				continue;
-			if (pol_row_truth(sub, MIB_COL(spdSubfiltersTable,
-						       spdSubFiltSubfilterIsNegated), false))
-				n++;
-			*out = t.row;
-			n++;
-		}
-		if (n == 1)
-			return true;
-	}
-	pol_conn_fault(c, cannot, name);
-	return false;
-}
-
-/* From ours to theirs: an inbound rule says it the other way round. */
-static void turn(struct ipsp_selector *s)
-{
-	const struct ipsp_selector from = *s;
-
-	s->src_lo = from.dst_lo;
-	s->src_hi = from.dst_hi;
-	s->dst_lo = from.src_lo;
-	s->dst_hi = from.src_hi;
-	s->sport_lo = from.dport_lo;
-	s->sport_hi = from.dport_hi;
-	s->dport_lo = from.sport_lo;
-	s->dport_hi = from.sport_hi;
-}
-
-static void add_selector(struct pol_connection *c, const struct ipsp_selector *s)
-{
-	for (size_t i = 0; i < c->n_selectors; i++)
-		if (memcmp(&c->selectors[i], s, sizeof(*s)) == 0)
-			return;
-	if (c->n_selectors < SELECTORS_MAX)
-		c->selectors[c->n_selectors++] = *s;
-}
-
-static void read_rule(const struct mib_view *v, const struct pol_conn_use *u,
-		      struct pol_connection *c)
-{
-	const struct mib_row *rule = active_row(v, &mib_t_spdRuleDefinitionTable, u->rule);
-	const struct mib_row *clfr;
-	struct ipsp_selector s = { 0 };
-	struct pol_boxes all = { 0 };
-	struct pol_box box;
-
-	if (!rule || !classifier_of(v, rule, c, &clfr))
-		return;
-	if (clfr) {
-		if (pol_classifier_box(clfr, &box))
-			return;	/* the rule's own status says what is wrong */
-		pol_box_to_selector(&box, &s);
-		if (u->dir == IPSP_INBOUND)
-			turn(&s);
-		add_selector(c, &s);
-		return;
-	}
-	if (pol_boxes_all(&all) == POL_CALC_OK)
-		for (size_t i = 0; i < all.n; i++) {
-			s = (struct ipsp_selector){ 0 };
-			pol_box_to_selector(&all.v[i], &s);
-			add_selector(c, &s);
-		}
-	pol_boxes_fini(&all);
-}
-
-static bool read_rules(const struct mib_view *v, const struct pol_conn_key *key,
-		       struct pol_connection *c)
-{
-	bool bound = false, any = false;
-
-	c->selectors = calloc(SELECTORS_MAX, sizeof(*c->selectors));
-	if (!c->selectors)
-		return false;
-	for (size_t i = 0; i < key->n_uses; i++) {
-		any = any || key->uses[i].rule[0];
-		bound = bound || key->uses[i].dir != 0 || !key->uses[i].rule[0];
-		if (key->uses[i].rule[0] && key->ipsec[0])
-			read_rule(v, &key->uses[i], c);
-	}
-	if (any && !bound)
-		pol_conn_fault(c, "is wanted by no rule in a group that is bound to an interface");
-	return true;
 }
 
 /* ---- the whole ---- */
@@ -303,7 +193,7 @@ bool pol_connection_make(const struct mib_view *v, const struct pol_conn_key *ke
 		pol_conn_fault(c, "has no active IPsec action \"%s\"", key->ipsec);
 	if (ike)
 		pol_conn_who(v, key, ike, ipsec, c);
-	if (!read_rules(v, key, c)) {
+	if (!pol_conn_select(v, key, c)) {
 		pol_connection_free(c);
 		return false;
 	}
@@ -316,5 +206,6 @@ void pol_connection_free(struct pol_connection *c)
 	if (!c)
 		return;
 	free(c->selectors);
+	free(c->starts);
 	free(c);
 }

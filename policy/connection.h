@@ -18,6 +18,9 @@
 #define POL_CONN_PROPOSALS_MAX 32
 #define POL_CONN_TRANSFORMS_MAX 128
 #define POL_CONN_VENDOR_MAX 255
+#define POL_CONN_ADD_KE_MAX 7
+#define POL_CONN_CAS_MAX 8
+#define POL_CONN_CRLS_MAX 4
 
 /* ---- which connections there are ---- */
 
@@ -78,6 +81,26 @@ struct pol_conn_credential {
 	char remote_id[64];		/* as which the other side knows it; "": unsaid */
 };
 
+/** ipspdCaCrlLevel. */
+enum pol_crl_level { POL_CRL_NONE = 1, POL_CRL_IF_AVAILABLE = 2, POL_CRL_REQUIRED = 3 };
+
+/** A row of ipiaCredMngCRLTable. */
+struct pol_conn_crl {
+	char name[POL_CONN_NAME];
+	char point[257];		/* where it is to be had; "": unsaid */
+	char this_update[33], next_update[33];
+};
+
+/** A row of ipiaIpsecCredMngServiceTable that a credential names. */
+struct pol_conn_ca {
+	char name[POL_CONN_NAME];
+	char dn[257];
+	char certificate[POL_CONN_NAME];	/* its own; "": none */
+	enum pol_crl_level crl_level;
+	struct pol_conn_crl crls[POL_CONN_CRLS_MAX];	/* the first ones */
+	size_t n_crls;			/* all of them */
+};
+
 struct pol_conn_peer {
 	uint32_t priority;
 	struct pol_identity id;
@@ -94,6 +117,9 @@ struct pol_ike_proposal {
 	uint16_t encr, prf, integ, auth;		/* IKEv2; integ 0: the cipher brings it */
 	uint64_t life_s, life_kb;	/* life_kb 0: no limit */
 	uint32_t derived_keys;		/* Child SAs made before it is renewed; 0: no limit */
+	uint16_t add_ke[POL_CONN_ADD_KE_MAX];	/* RFC 9370, in order */
+	size_t n_add_ke;
+	size_t vendor_octets;		/* of the vendor whose private groups it means */
 };
 
 /** One alternative for one protocol. */
@@ -106,6 +132,26 @@ struct pol_child_transform {
 	bool replay;
 	uint32_t window_pkts;
 	uint64_t life_s, life_kb;
+};
+
+/** ipspdIkeActNatTraversal, ipspdIpsecActEsn. */
+enum pol_conn_nat { POL_CONN_NAT_AUTO = 1, POL_CONN_NAT_ALWAYS = 2, POL_CONN_NAT_NEVER = 3 };
+enum pol_conn_esn { POL_CONN_ESN_NO = 1, POL_CONN_ESN_YES = 2, POL_CONN_ESN_EITHER = 3 };
+
+/** A row of ipspdIpsecActTable. */
+struct pol_conn_choices {
+	uint8_t ecn;			/* enum ipsp_ecn */
+	int8_t dscp;			/* -1: that of the packet inside */
+	uint32_t tfc_pad_octets, dummy_interval_s;	/* 0: none */
+	enum pol_conn_esn esn;
+	uint8_t from_packet;		/* ipspdIpsecActFromPacket: the highest bit is source(0) */
+};
+
+/** An autostart row, and what its imagined packet starts. */
+struct pol_conn_start {
+	uint32_t priority;
+	char rule[POL_CONN_NAME];	/* the rule that it matches; "": none, from host to host */
+	struct ipsp_selector packet;
 };
 
 /** A row of ipiaSaNegotiationParametersTable. */
@@ -121,6 +167,7 @@ struct pol_connection {
 	/* The IKE SA. */
 	enum pol_ike_version version;
 	bool aggressive, aggressive_psk;
+	enum pol_conn_nat nat;
 	uint16_t aggressive_group;
 	uint8_t threshold_percent;	/* of derived_keys */
 	struct pol_conn_life ike_life;
@@ -135,12 +182,16 @@ struct pol_connection {
 	char peer_list[POL_CONN_NAME];
 	struct pol_conn_peer peers[POL_CONN_PEERS_MAX];
 	size_t n_peers;
+	struct pol_conn_ca cas[POL_CONN_CAS_MAX];	/* that their credentials name */
+	size_t n_cas;
 	/* The Child SA; unused when there is no IPsec action. */
 	struct pol_conn_life child_life;
 	struct pol_child_transform transforms[POL_CONN_TRANSFORMS_MAX];
 	size_t n_transforms;
 	bool pfs, pfs_of_ike;		/* with a group of its own, or the IKE SA's */
 	uint16_t pfs_group;
+	size_t pfs_vendor_octets;	/* of the vendor whose private groups it means */
+	struct pol_conn_choices choices;
 	uint8_t granularity;		/* 1 subnet .. 4 port */
 	uint8_t mode, df;		/* enum ipsp_mode, enum ipsp_df */
 	bool gateway_of_packet;		/* tunnel mode: the packet's own address is the peer's */
@@ -149,6 +200,8 @@ struct pol_connection {
 	/** From ours to theirs, one box a rule; ends with the first that does not fit. */
 	struct ipsp_selector *selectors;
 	size_t n_selectors;
+	struct pol_conn_start *starts;
+	size_t n_starts;
 };
 
 /**

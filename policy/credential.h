@@ -27,4 +27,10 @@ size_t pol_credential_octets(const struct mib_view *v, const struct mib_row *cre
 size_t pol_credential_key(const struct mib_view *v, const struct mib_row *cred,
 			  struct ipsp_key *out);
 
+/**
+ * Serial number of the first certificate of an X.509 credential. RFC 5280 4.1.2.2. Nothing else of it is read.
+ * @return false: it cannot be found, or does not fit into 32 bits
+ */
+bool pol_credential_serial(const struct mib_view *v, const struct mib_row *cred, uint32_t *out);
+
 #endif

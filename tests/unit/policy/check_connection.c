@@ -11,7 +11,7 @@
 /* Example (d) of the IKE action MIB: two gateways with a pre-shared key. */
 static const char rows[] =
 	"+ cred psk Type=sharedSecret Credential=0x61*20 AdminStatus=enabled\n"
-	"+ cred cert Type=x509 Credential=0x30*40 AdminStatus=enabled\n"
+	"+ cred cert Type=x509 Credential=0x30023000 AdminStatus=enabled\n"
 	"+ peer gw,0 Type=1 Value=198.51.100.1 AddressType=ipv4 Address=0xc6336401 CredentialName=psk\n"
 	"+ peer gw,1 Type=2 Value=other.example AddressType=ipv4 Address=0xc6336402 CredentialName=psk\n"
 	"+ param std MinLifetimeSecs=300 RefreshThreshSecs=80 IdleDurationSecs=60\n"
@@ -221,6 +221,10 @@ END_TEST
 
 START_TEST(test_autostart_alone_makes_a_connection)
 {
+	static const char rows_of_rules[] =
+		"+ rule out Filter=diffServMultiFieldClfrAddrType.30 "
+		"Action=ipiaIpsecActParametersName.\"ipsec-b\"\n"
+		"+ contents out,1 ComponentName=out\n+ endpoint 2,2 Name=out";
 	char buf[POL_CONN_COLUMN];
 
 	rows_put(store, "- endpoint 1,2\n- endpoint 2,2\n- contents out,1\n- contents in,1\n"
@@ -229,7 +233,17 @@ START_TEST(test_autostart_alone_makes_a_connection)
 			"AddressType=ipv4 SourceAddress=0x0a010001 DestAddress=0x0a020001 Protocol=1");
 	make("ipsec-b");
 	ck_assert_str_eq(conn->fault, "");
-	ck_assert_str_eq(pol_conn_text(&set.keys[0], conn, POL_CONN_RULES, buf), "autostart 3");
+	ck_assert_str_eq(pol_conn_text(&set.keys[0], conn, POL_CONN_RULES, buf),
+			 "autostart 3 host to host");
+	ck_assert_str_eq(pol_conn_text(&set.keys[0], conn, POL_CONN_SELECTORS, buf),
+			 "10.1.0.1/32 -> 10.2.0.1/32 proto 1");
+	/* Where a rule has a filter for its packet, the SA is that rule's. */
+	rows_put(store, rows_of_rules);
+	make("ipsec-b");
+	ck_assert_str_eq(pol_conn_text(&set.keys[0], conn, POL_CONN_RULES, buf),
+			 "out outbound 2, autostart 3 as out");
+	ck_assert_str_eq(pol_conn_text(&set.keys[0], conn, POL_CONN_SELECTORS, buf),
+			 "10.1.0.0/16 -> 10.2.0.0/16");
 }
 END_TEST
 
