@@ -74,6 +74,16 @@ static bool octets_equal(const uint8_t *a, const uint8_t *b, size_t len)
 	return differ == 0;
 }
 
+/* Octets of BITS up to the last bit that is set. */
+static size_t bits_len(const struct mib_value *v)
+{
+	size_t len = v->octets.len;
+
+	while (len > 0 && v->octets.data[len - 1] == 0)
+		len--;
+	return len;
+}
+
 bool mib_value_equal(const struct mib_value *a, const struct mib_value *b)
 {
 	if (a->syntax != b->syntax)
@@ -81,8 +91,10 @@ bool mib_value_equal(const struct mib_value *a, const struct mib_value *b)
 	switch (a->syntax) {
 	case MIB_SYN_COUNTER64:
 		return a->counter64 == b->counter64;
-	case MIB_SYN_OCTETS:
 	case MIB_SYN_BITS:
+		return bits_len(a) == bits_len(b) &&
+		       octets_equal(a->octets.data, b->octets.data, bits_len(a));
+	case MIB_SYN_OCTETS:
 		return a->octets.len == b->octets.len &&
 		       octets_equal(a->octets.data, b->octets.data, a->octets.len);
 	case MIB_SYN_OID:

@@ -91,7 +91,10 @@ static inline struct mib_value mib_value_oid(const uint32_t *ids, size_t len)
 	return (struct mib_value){ .syntax = MIB_SYN_OID, .oid = { ids, len } };
 }
 
-/** Same syntax and same content? Octets of secrets are compared in constant time. */
+/**
+ * Same syntax and same content? Octets of secrets are compared in constant time. Of BITS the bits count, not
+ * how many octets without any follow (RFC 2578 7.1.4).
+ */
 bool mib_value_equal(const struct mib_value *a, const struct mib_value *b);
 
 /** Why a request was refused, in words for a person. One text for SNMP's log, XML and ipspctl. */

@@ -263,6 +263,16 @@ START_TEST(test_values_are_equal_by_type_and_content)
 	ck_assert(mib_value_equal(&a, &a) && !mib_value_equal(&a, &b));
 	ck_assert(mib_value_equal(&c, &c) && !mib_value_equal(&c, &d) && !mib_value_equal(&c, &e));
 	ck_assert(mib_value_equal(&f, &f));
+
+	static const uint8_t octets[] = { 0x80, 0 };
+	struct mib_value bits[] = { mib_value_octets(octets, 0), mib_value_octets(octets + 1, 1),
+				    mib_value_octets(octets, 1), mib_value_octets(octets, 2) };
+
+	ck_assert(!mib_value_equal(&bits[0], &bits[1]));
+	for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++)
+		bits[i].syntax = MIB_SYN_BITS;
+	ck_assert(mib_value_equal(&bits[0], &bits[1]) && mib_value_equal(&bits[2], &bits[3]));
+	ck_assert(!mib_value_equal(&bits[1], &bits[2]));
 }
 END_TEST
 
