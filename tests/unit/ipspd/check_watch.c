@@ -51,6 +51,7 @@ static void setup(void)
 	rows_put(agent.store, rows);
 	agent.policy = compile(agent.store);
 	pol_status_set_generation(agent.status, agent.policy);
+	pol_status_applied(agent.status, mib_store_generation(agent.store));
 	agent.engine = AGENT_ENGINE_IN_FORCE;
 	agent.now_s = 1000;
 }
@@ -391,7 +392,7 @@ START_TEST(test_an_SA_that_cannot_be_used_says_why)
 	text = TABLE(ipspdSaTable);
 	has(text, "ipspdSaState \"p\",outbound,1: down\n");
 	has(text, "ipspdSaReason \"p\",outbound,1: waits to come into force\n");
-	has(text, "ipspdSaReason \"q\",outbound,1: is not active\n");
+	has(text, "ipspdSaReason \"q\",outbound,1: is not in service\n");
 	ck_assert_ptr_null(strstr(text, "ipspdSaSpi \"q\""));
 	ck_assert_ptr_null(strstr(text, "ipspdSaAge"));
 	count();
