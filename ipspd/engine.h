@@ -7,6 +7,7 @@
  *	engine_reserve.c  which sequence numbers may be used
  *	engine_report.c   counters and events to the agent
  *	engine_observe.c  packets that the guard decided in the kernel, for the log
+ *	engine_handover.c packets that the guard cannot judge
  *
  * Single-threaded: everything is called from one event loop.
  */
@@ -19,6 +20,7 @@
 #include "ipsp/engine.h"
 #include "ipsp/platform.h"
 #include "ipspd/engine_reserve.h"
+#include "ipspd/packet_log.h"
 #include "ipspd/report.h"
 #include "ipspd/start.h"
 
@@ -65,14 +67,12 @@ struct engine_role {
 	struct engine_reserve *reserve;
 
 	/* engine_observe.c */
-	struct event *observe;		/* the kernel's packet log; NULL: there is none */
-	uint64_t observe_bad;		/* malformed messages from there */
+	struct packet_log observe;
 
 	/* engine_handover.c */
-	struct event *handover;		/* packets the guard cannot judge; NULL: there is no such way */
+	struct packet_log handover;	/* packets the guard cannot judge */
 	bool handover_begun;
 	uint32_t handover_next;		/* number of the next one */
-	uint64_t handover_bad;		/* malformed messages from there */
 };
 
 /** Seconds since boot: the one clock of SAs. It goes on over restarts of this process. */

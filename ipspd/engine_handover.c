@@ -12,19 +12,7 @@
  */
 #include "config.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <event2/event.h>
-#include <linux/netfilter.h>
-#include <linux/netfilter/nfnetlink.h>
-#include <linux/netfilter/nfnetlink_log.h>
-#include <netlink/attr.h>
-#include <netlink/msg.h>
-#include <stdalign.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "engine/header.h"
 #include "engine/io/segment.h"
@@ -33,9 +21,7 @@
 #include "ipspd/log.h"
 #include "ipspd/marks.h"
 
-#define DATAGRAM_MAX (IO_PACKET_MAX + 4096u)	/* one packet and what is said about it */
 #define DATAGRAMS_A_TURN 64
-#define WHY_MAX 8
 #define WHOLE_MAX 1500u		/* a TCP packet above this was put together from several */
 #define SEGMENT_LEN 1280u	/* what is cut again fits every link that IPv6 may use, RFC 8200 5 */
 #define PROTO_TCP 6
@@ -175,20 +161,6 @@ static void take(struct engine_role *role, struct handed *h)
 
 /* ---- the message ---- */
 
-/* The hook says the direction, the direction which interface counts. */
-static bool read_place(struct nlattr *const *tb, struct handed *h)
-{
-	const struct nfulnl_msg_packet_hdr *hdr = nla_data(tb[NFULA_PACKET_HDR]);
-	const bool in = hdr->hook == NF_INET_PRE_ROUTING;
-	struct nlattr *const ifindex = tb[in ? NFULA_IFINDEX_INDEV : NFULA_IFINDEX_OUTDEV];
-
-	if ((!in && hdr->hook != NF_INET_POST_ROUTING) || !ifindex)
-		return false;
-	h->dir = in ? IPSP_INBOUND : IPSP_OUTBOUND;
-	h->ifindex = ntohl(nla_get_u32(ifindex));
-	return true;
-}
-
 static bool read_prefix(const char *text, struct handed *h)
 {
 	h->own = strcmp(text, IPSPD_HANDOVER_OWN) == 0;
@@ -196,115 +168,48 @@ static bool read_prefix(const char *text, struct handed *h)
 }
 
 /* The kernel numbers what it logs: what is missing was lost. */
-static void count_lost(struct engine_role *role, struct nlattr *seq)
+static void count_lost(struct engine_role *role, const struct logged_packet *p)
 {
-	if (!seq)
+	if (!p->numbered)
 		return;
-	const uint32_t now = ntohl(nla_get_u32(seq));
-
 	if (role->handover_begun && role->io)
-		role->io->stats.drops[IO_REASON_HANDOVER_LOST] += now - role->handover_next;
+		role->io->stats.drops[IO_REASON_HANDOVER_LOST] += p->number - role->handover_next;
 	role->handover_begun = true;
-	role->handover_next = now + 1;
+	role->handover_next = p->number + 1;
 }
 
 /* @return false: malformed, nothing passes because of it */
-static bool take_packet(struct engine_role *role, struct nlmsghdr *nlh)
+static bool take_packet(void *arg, const struct logged_packet *p)
 {
-	struct nla_policy policy[NFULA_MAX + 1] = {
-		[NFULA_PACKET_HDR] = { .minlen = sizeof(struct nfulnl_msg_packet_hdr) },
-		[NFULA_IFINDEX_INDEV] = { .type = NLA_U32 },
-		[NFULA_IFINDEX_OUTDEV] = { .type = NLA_U32 },
-		[NFULA_SEQ] = { .type = NLA_U32 },
-		[NFULA_PREFIX] = { .type = NLA_STRING, .maxlen = WHY_MAX },
-	};
-	struct nlattr *tb[NFULA_MAX + 1];
-	struct handed h = { .own = false };
+	struct handed h = { .dir = p->dir, .ifindex = p->ifindex, .data = p->data, .len = p->len };
+	struct engine_role *role = arg;
 
-	if (nlmsg_parse(nlh, sizeof(struct nfgenmsg), tb, NFULA_MAX, policy) < 0)
-		return false;
-	count_lost(role, tb[NFULA_SEQ]);
-	if (!tb[NFULA_PACKET_HDR] || !tb[NFULA_PREFIX] || !tb[NFULA_PAYLOAD] ||
-	    !read_prefix(nla_get_string(tb[NFULA_PREFIX]), &h) || !read_place(tb, &h))
-		return false;
-	h.data = nla_data(tb[NFULA_PAYLOAD]);
-	h.len = (size_t)nla_len(tb[NFULA_PAYLOAD]);
-	if (h.len > IO_PACKET_MAX)
+	count_lost(role, p);
+	if (!read_prefix(p->prefix, &h) || h.len > IO_PACKET_MAX)
 		return false;
 	take(role, &h);
 	return true;
 }
 
+static const struct packet_log_use use = {
+	.take = take_packet,
+	.datagrams_a_turn = DATAGRAMS_A_TURN,
+	.end_priority = LOG_ERR,
+	.bad = "malformed packets handed over by the guard",
+	.end = "the guard cannot hand over packets any more",
+};
+
 size_t engine_handover_datagram(struct engine_role *role, void *data, size_t len)
 {
-	int left = (int)len;
-	size_t bad = 0;
-	struct nlmsghdr *nlh = data;
-
-	for (; nlmsg_ok(nlh, left); nlh = nlmsg_next(nlh, &left)) {
-		if (nlh->nlmsg_type == (NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_PACKET))
-			bad += !take_packet(role, nlh);
-	}
-	return bad + (left > 0);
-}
-
-/* ---- the socket ---- */
-
-static void count_bad(struct engine_role *role, size_t bad)
-{
-	if (bad && !role->handover_bad)
-		ipspd_log(LOG_WARNING, "engine", "malformed packets handed over by the guard");
-	role->handover_bad += bad;
-}
-
-static void on_handover(evutil_socket_t fd, short what, void *arg)
-{
-	static alignas(struct nlmsghdr) uint8_t data[DATAGRAM_MAX];
-	struct engine_role *role = arg;
-
-	(void)what;
-	for (size_t i = 0; i < DATAGRAMS_A_TURN; i++) {
-		struct sockaddr_nl from = { 0 };
-		socklen_t from_len = sizeof(from);
-		const ssize_t n = recvfrom(fd, data, sizeof(data), MSG_DONTWAIT | MSG_TRUNC,
-					   (struct sockaddr *)&from, &from_len);
-
-		if (n < 0 && errno == ENOBUFS)
-			continue;	/* the numbers of those that follow say how many */
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
-		if (n <= 0) {
-			ipspd_log(LOG_ERR, "engine", "the guard cannot hand over packets any more: "
-				  "%s", n < 0 ? strerror(errno) : "closed");
-			event_del(role->handover);
-			return;
-		}
-		/* Only the kernel, whose number is 0, hands over packets. */
-		if (from_len != sizeof(from) || from.nl_pid != 0)
-			continue;
-		count_bad(role, (size_t)n > sizeof(data) ?
-				1 : engine_handover_datagram(role, data, (size_t)n));
-	}
+	return packet_log_datagram(&use, role, data, len);
 }
 
 int engine_handover_start(struct engine_role *role, int fd)
 {
-	role->handover = event_new(role->base, fd, EV_READ | EV_PERSIST, on_handover, role);
-	if (role->handover && event_add(role->handover, NULL) == 0)
-		return 0;
-	if (role->handover)
-		event_free(role->handover);
-	role->handover = NULL;
-	return -ENOMEM;
+	return packet_log_start(&role->handover, &use, role, role->base, fd);
 }
 
 void engine_handover_stop(struct engine_role *role)
 {
-	if (!role->handover)
-		return;
-	const int fd = event_get_fd(role->handover);
-
-	event_free(role->handover);
-	role->handover = NULL;
-	close(fd);
+	packet_log_stop(&role->handover);
 }

@@ -1,34 +1,19 @@
 /*
  * ipspd/engine_observe.c - what the guard logs: packets that the kernel decided without the engine.
  *
- * Reads the kernel's packet log (nfnetlink_log) from a socket that the parent has bound, and tells
- * the agent of each packet as of those the engine itself logs. The rate is the guard's matter
- * (ipspd/guard_nft.c). What is not exactly as the guard writes it is counted as malformed and told
- * once. Never writes to the socket.
+ * Tells the agent of each packet of the kernel's packet log as of those the engine itself logs. The
+ * rate is the guard's matter (ipspd/guard_nft.c).
  */
 #include "config.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <event2/event.h>
-#include <linux/netfilter.h>
-#include <linux/netfilter/nfnetlink.h>
-#include <linux/netfilter/nfnetlink_log.h>
-#include <netlink/attr.h>
-#include <netlink/msg.h>
-#include <stdalign.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "ipsp/flow.h"
 #include "ipspd/engine.h"
 #include "ipspd/log.h"
 #include "ipspd/marks.h"
 
-#define DATAGRAM_MAX 16384	/* octets; the kernel makes one of at most a page or two */
 #define DATAGRAMS_A_TURN 16
-#define LOG_PREFIX_MAX 32		/* octets, NUL included */
 
 /* ---- the packet ---- */
 
@@ -118,117 +103,41 @@ static void set_outcome(struct wire_event *e, uint8_t action)
 	e->reason = reasons[action];
 }
 
-/* The hook says the direction, the direction which interface counts. */
-static bool read_place(struct nlattr *const *tb, struct wire_event *e)
-{
-	const struct nfulnl_msg_packet_hdr *hdr = nla_data(tb[NFULA_PACKET_HDR]);
-	const bool in = hdr->hook == NF_INET_PRE_ROUTING;
-	struct nlattr *const ifindex = tb[in ? NFULA_IFINDEX_INDEV : NFULA_IFINDEX_OUTDEV];
-
-	if ((!in && hdr->hook != NF_INET_POST_ROUTING) || !ifindex)
-		return false;
-	e->dir = in ? IPSP_INBOUND : IPSP_OUTBOUND;
-	e->ifindex = ntohl(nla_get_u32(ifindex));
-	return true;
-}
-
 /* @return false: malformed, nothing was reported */
-static bool take_packet(struct engine_role *role, struct nlmsghdr *nlh)
+static bool take_packet(void *arg, const struct logged_packet *p)
 {
-	struct nla_policy policy[NFULA_MAX + 1] = {
-		[NFULA_PACKET_HDR] = { .minlen = sizeof(struct nfulnl_msg_packet_hdr) },
-		[NFULA_IFINDEX_INDEV] = { .type = NLA_U32 },
-		[NFULA_IFINDEX_OUTDEV] = { .type = NLA_U32 },
-		[NFULA_PREFIX] = { .type = NLA_STRING, .maxlen = LOG_PREFIX_MAX },
-	};
-	struct nlattr *tb[NFULA_MAX + 1];
-	struct wire_event e = { .kind = WIRE_EVENT_PACKET };
+	struct wire_event e = { .kind = WIRE_EVENT_PACKET, .dir = p->dir, .ifindex = p->ifindex };
 	struct ipsp_flow flow;
 	uint8_t action;
 
-	if (nlmsg_parse(nlh, sizeof(struct nfgenmsg), tb, NFULA_MAX, policy) < 0 ||
-	    !tb[NFULA_PACKET_HDR] || !tb[NFULA_PREFIX] || !tb[NFULA_PAYLOAD] ||
-	    !read_prefix(nla_get_string(tb[NFULA_PREFIX]), &e.id, &action) || !read_place(tb, &e))
+	if (!read_prefix(p->prefix, &e.id, &action))
 		return false;
 	set_outcome(&e, action);
-	const size_t len = (size_t)nla_len(tb[NFULA_PAYLOAD]);
-	const bool known = read_flow(nla_data(tb[NFULA_PAYLOAD]), len, &flow);
+	const bool known = read_flow(p->data, p->len, &flow);
 
-	engine_report_packet(role, &e, known ? &flow : NULL);
+	engine_report_packet(arg, &e, known ? &flow : NULL);
 	return true;
 }
 
+static const struct packet_log_use use = {
+	.take = take_packet,
+	.datagrams_a_turn = DATAGRAMS_A_TURN,
+	.end_priority = LOG_WARNING,
+	.bad = "malformed messages in the kernel's packet log",
+	.end = "the kernel's packet log has ended",
+};
+
 size_t engine_observe_datagram(struct engine_role *role, void *data, size_t len)
 {
-	int left = (int)len;
-	size_t bad = 0;
-	struct nlmsghdr *nlh = data;
-
-	for (; nlmsg_ok(nlh, left); nlh = nlmsg_next(nlh, &left)) {
-		if (nlh->nlmsg_type == (NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_PACKET))
-			bad += !take_packet(role, nlh);
-	}
-	return bad + (left > 0);
-}
-
-/* ---- the socket ---- */
-
-static void count_bad(struct engine_role *role, size_t bad)
-{
-	if (bad && !role->observe_bad)
-		ipspd_log(LOG_WARNING, "engine", "malformed messages in the kernel's packet log");
-	role->observe_bad += bad;
-}
-
-static void on_observed(evutil_socket_t fd, short what, void *arg)
-{
-	struct engine_role *role = arg;
-	alignas(struct nlmsghdr) uint8_t data[DATAGRAM_MAX];
-
-	(void)what;
-	for (size_t i = 0; i < DATAGRAMS_A_TURN; i++) {
-		struct sockaddr_nl from = { 0 };
-		socklen_t from_len = sizeof(from);
-		/* MSG_TRUNC: says how long a datagram is that does not fit. */
-		const ssize_t n = recvfrom(fd, data, sizeof(data), MSG_DONTWAIT | MSG_TRUNC,
-					   (struct sockaddr *)&from, &from_len);
-
-		if (n < 0 && errno == ENOBUFS)
-			continue;	/* some were lost: a log at a rate anyway */
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
-		if (n <= 0) {
-			ipspd_log(LOG_WARNING, "engine", "the kernel's packet log has ended: %s",
-				  n < 0 ? strerror(errno) : "closed");
-			event_del(role->observe);
-			return;
-		}
-		/* Only the kernel, whose number is 0, logs packets. */
-		if (from_len != sizeof(from) || from.nl_pid != 0)
-			continue;
-		count_bad(role, (size_t)n > sizeof(data) ?
-				1 : engine_observe_datagram(role, data, (size_t)n));
-	}
+	return packet_log_datagram(&use, role, data, len);
 }
 
 int engine_observe_start(struct engine_role *role, int fd)
 {
-	role->observe = event_new(role->base, fd, EV_READ | EV_PERSIST, on_observed, role);
-	if (role->observe && event_add(role->observe, NULL) == 0)
-		return 0;
-	if (role->observe)
-		event_free(role->observe);
-	role->observe = NULL;
-	return -ENOMEM;
+	return packet_log_start(&role->observe, &use, role, role->base, fd);
 }
 
 void engine_observe_stop(struct engine_role *role)
 {
-	if (!role->observe)
-		return;
-	const int fd = event_get_fd(role->observe);
-
-	event_free(role->observe);
-	role->observe = NULL;
-	close(fd);
+	packet_log_stop(&role->observe);
 }
