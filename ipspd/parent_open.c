@@ -205,6 +205,20 @@ static void write_sysctl(const char *family, const char *ifname, const char *nam
 		close(fd);
 }
 
+/* The kernel takes the stricter of what stands for all devices and for this one. */
+static void warn_of_path_filter(void)
+{
+	static const char path[] = "/proc/sys/net/ipv4/conf/all/rp_filter";
+	char value = '0';
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0 && read(fd, &value, 1) == 1 && value != '0')
+		ipspd_log(LOG_WARNING, "tun", "%s is %c: the kernel may refuse IPv4 packets that "
+			  "come out of the tunnel interface", path, value);
+	if (fd >= 0)
+		close(fd);
+}
+
 int tun_bring_up(const char *name, bool *was_down)
 {
 	struct ifreq ifr = { .ifr_flags = 0 };
@@ -259,6 +273,7 @@ int open_tun(const char *name, struct engine_start *s, const char **why)
 		 * reverse path filtering (2) refuses those of a device without addresses. */
 		write_sysctl("ipv6", ifr.ifr_name, "addr_gen_mode", "1");
 		write_sysctl("ipv4", ifr.ifr_name, "rp_filter", "0");
+		warn_of_path_filter();
 		rc = set_up(ifr.ifr_name, &s->tun_ifindex);
 	}
 	if (rc < 0) {
