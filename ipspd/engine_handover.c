@@ -150,11 +150,13 @@ static void take(struct engine_role *role, struct handed *h)
 		return;
 	}
 	role->io->stats.packets_in[h->dir - 1]++;
-	if (ipsp_flow_parse(span, &h->flow) == IPSP_REASON_NONE && judge_segments(role, h))
+	const bool known = ipsp_flow_parse(span, &h->flow) == IPSP_REASON_NONE;
+
+	if (known && judge_segments(role, h))
 		return;
 	memcpy(room_for(role, 0, h), h->data, h->len);
 	role->packets[0].len = (uint32_t)h->len;
-	if (ipsp_flow_parse(span, &h->flow) == IPSP_REASON_NONE)
+	if (known)
 		finish_checksum(role->packets[0].data, &h->flow);
 	judge(role, h, 1);
 }
