@@ -19,6 +19,7 @@
 #include "mibs/schema_gen.h"
 #include "policy/policy.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/rows.h"
 
 #define GROUP_RULES 50000u
 #define BATCH 1000u
@@ -47,17 +48,6 @@ struct bench {
 	struct pol_generation *g;
 };
 
-static uint64_t no_clock(void)
-{
-	return 1;
-}
-
-static void must(enum mib_err err, const struct mib_diag *d)
-{
-	if (err != MIB_OK)
-		bench_must(false, d->text);
-}
-
 static void committed(void *arg, uint64_t generation, const struct mib_change *changes, size_t n)
 {
 	struct bench *b = arg;
@@ -68,29 +58,10 @@ static void committed(void *arg, uint64_t generation, const struct mib_change *c
 
 /* ---- rows ---- */
 
-static struct mib_txn *begin(struct bench *b)
-{
-	struct mib_txn *t;
-
-	bench_must(mib_txn_begin(b->store, MIB_DOOR_SYSTEM, "bench", &t) == MIB_OK, "busy");
-	return t;
-}
-
-static void finish(struct mib_txn *t)
-{
-	struct mib_diag d = { 0 };
-
-	must(mib_txn_prepare(t, &d), &d);
-	must(mib_txn_commit(t, &d), &d);
-	mib_txn_done(t);
-}
-
 static void set(struct mib_txn *t, const struct mib_column *col, const struct mib_oid *index,
 		struct mib_value v)
 {
-	struct mib_diag d = { 0 };
-
-	must(mib_txn_set_column(t, col, index->ids, index->len, &v, &d), &d);
+	rows_set(t, col, index->ids, index->len, v);
 }
 
 /* An index that begins with a text of a number, and may end with a number. */
@@ -169,7 +140,7 @@ static void fill(struct bench *b, uint32_t n)
 	struct mib_txn *t;
 
 	for (uint32_t nr = 0; nr < n;) {
-		t = begin(b);
+		t = rows_begin(b->store);
 		for (uint32_t i = 0; i < BATCH && nr < n; i++, nr++) {
 			const struct mib_oid rule = named('r', nr, -1);
 			const uint32_t at = nr % GROUP_RULES;
@@ -179,9 +150,9 @@ static void fill(struct bench *b, uint32_t n)
 			stage_contents(t, nr / GROUP_RULES, at + (at >= free_priority(n)), 2,
 				       &rule);
 		}
-		finish(t);
+		rows_finish(t);
 	}
-	t = begin(b);
+	t = rows_begin(b->store);
 	for (uint32_t group = 0; group * GROUP_RULES < n; group++) {
 		const struct mib_oid nested = named('g', group, -1);
 
@@ -190,7 +161,7 @@ static void fill(struct bench *b, uint32_t n)
 	set(t, MIB_COL(spdEndpointToGroupTable, spdEndGroupName), &bound, name_of(&root, text));
 	set(t, MIB_COL(spdEndpointToGroupTable, spdEndGroupRowStatus), &bound,
 	    mib_value_integer(MIB_RS_CREATE_AND_GO));
-	finish(t);
+	rows_finish(t);
 }
 
 /* ---- into the SPD ---- */
@@ -258,10 +229,10 @@ static double update_ms(struct bench *b, uint32_t n)
 	for (uint32_t i = 0; i < TIMES; i++) {
 		const double from = bench_cpu_s();
 		const struct mib_oid index = named('r', n / 2 + i, -1);
-		struct mib_txn *t = begin(b);
+		struct mib_txn *t = rows_begin(b->store);
 
 		set(t, RULE(spdRuleDefAction), &index, mib_value_oid(drop_action, 11));
-		finish(t);
+		rows_finish(t);
 		follow(b);
 		spent += bench_cpu_s() - from;
 	}
@@ -275,16 +246,16 @@ static double insert_ms(struct bench *b, uint32_t n)
 
 	for (uint32_t i = 0; i < TIMES; i++) {
 		const struct mib_oid rule = named('r', i, -1), place = named('g', 0, priority);
-		struct mib_txn *t = begin(b);
+		struct mib_txn *t = rows_begin(b->store);
 		const double from = bench_cpu_s();
 
 		stage_contents(t, 0, priority, 2, &rule);
-		finish(t);
+		rows_finish(t);
 		follow(b);
 		spent += bench_cpu_s() - from;
-		t = begin(b);
+		t = rows_begin(b->store);
 		set(t, CONT(spdGroupContRowStatus), &place, mib_value_integer(MIB_RS_DESTROY));
-		finish(t);
+		rows_finish(t);
 		follow(b);
 	}
 	return spent * 1e3 / TIMES;
@@ -306,7 +277,7 @@ static void measure(const struct scale *scale, bool memory)
 	memset(&b, 0, sizeof(b));
 	ipsp_platform_hosted(&b.platform, NULL);
 	bench_must(ipsp_spd_db_new(&b.platform, &b.db) == IPSP_OK, "no memory");
-	bench_must(mib_store_new(NULL, no_clock, &b.store) == MIB_OK, "no memory");
+	bench_must(mib_store_new(NULL, rows_no_clock, &b.store) == MIB_OK, "no memory");
 	bench_must(pol_bind(b.store) == MIB_OK, "no memory");
 	b.compiler = pol_compiler_new(mib_store_view(b.store));
 	bench_must(b.compiler != NULL, "no memory");

@@ -25,6 +25,7 @@
 #include "mibs/secmem.h"
 #include "policy/policy.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/rows.h"
 
 #define BATCH 1000u	/* rows a transaction while filling */
 
@@ -49,26 +50,15 @@ struct bench {
 	uint32_t next;		/* the next rule's number */
 };
 
-static uint64_t no_clock(void)
-{
-	return 1;
-}
-
-static void must(enum mib_err err, const struct mib_diag *d)
-{
-	if (err != MIB_OK)
-		bench_must(false, d->text);
-}
-
 static void open_store(struct bench *b)
 {
 	struct mib_diag d = { 0 };
 
-	must(mib_seal_open(b->dir, NULL, &b->seal, &d), &d);
-	must(mib_db_open(b->path, b->seal, &b->db, &d), &d);
-	must(mib_store_new(mib_db_journal(b->db), no_clock, &b->store), &d);
-	must(pol_bind(b->store), &d);
-	must(mib_db_load(b->db, b->store, NULL, NULL, &d), &d);
+	rows_must(mib_seal_open(b->dir, NULL, &b->seal, &d), &d);
+	rows_must(mib_db_open(b->path, b->seal, &b->db, &d), &d);
+	rows_must(mib_store_new(mib_db_journal(b->db), rows_no_clock, &b->store), &d);
+	rows_must(pol_bind(b->store), &d);
+	rows_must(mib_db_load(b->db, b->store, NULL, NULL, &d), &d);
 }
 
 static void close_store(struct bench *b)
@@ -76,31 +66,6 @@ static void close_store(struct bench *b)
 	mib_store_free(b->store);
 	mib_db_close(b->db);
 	mib_seal_close(b->seal);
-}
-
-static struct mib_txn *begin(struct bench *b)
-{
-	struct mib_txn *t;
-
-	bench_must(mib_txn_begin(b->store, MIB_DOOR_SYSTEM, "bench", &t) == MIB_OK, "busy");
-	return t;
-}
-
-static void finish(struct mib_txn *t)
-{
-	struct mib_diag d = { 0 };
-
-	must(mib_txn_prepare(t, &d), &d);
-	must(mib_txn_commit(t, &d), &d);
-	mib_txn_done(t);
-}
-
-static void set(struct mib_txn *t, const struct mib_column *col, const uint32_t *index,
-		size_t index_len, const struct mib_value v)
-{
-	struct mib_diag d = { 0 };
-
-	must(mib_txn_set_column(t, col, index, index_len, &v, &d), &d);
 }
 
 #define RULE(column) MIB_COL(spdRuleDefinitionTable, column)
@@ -125,39 +90,39 @@ static void stage_rule(struct mib_txn *t, uint32_t number, enum mib_storage stor
 	uint32_t index[NAME_SIZE + 1];
 	const int len = rule_index(number, index);
 
-	set(t, RULE(spdRuleDefFilter), index, (size_t)len + 1, mib_value_oid(true_filter, 11));
-	set(t, RULE(spdRuleDefAction), index, (size_t)len + 1, mib_value_oid(drop_action, 11));
+	rows_set(t, RULE(spdRuleDefFilter), index, (size_t)len + 1, mib_value_oid(true_filter, 11));
+	rows_set(t, RULE(spdRuleDefAction), index, (size_t)len + 1, mib_value_oid(drop_action, 11));
 	if (storage != MIB_ST_NON_VOLATILE)
-		set(t, RULE(spdRuleDefStorageType), index, (size_t)len + 1,
-		    mib_value_integer(storage));
-	set(t, RULE(spdRuleDefRowStatus), index, (size_t)len + 1,
-	    mib_value_integer(MIB_RS_CREATE_AND_GO));
+		rows_set(t, RULE(spdRuleDefStorageType), index, (size_t)len + 1,
+			 mib_value_integer(storage));
+	rows_set(t, RULE(spdRuleDefRowStatus), index, (size_t)len + 1,
+		 mib_value_integer(MIB_RS_CREATE_AND_GO));
 }
 
 static void fill(struct bench *b, uint32_t n)
 {
 	while (b->next < n) {
-		struct mib_txn *t = begin(b);
+		struct mib_txn *t = rows_begin(b->store);
 
 		for (uint32_t i = 0; i < BATCH && b->next < n; i++)
 			stage_rule(t, b->next++, MIB_ST_NON_VOLATILE);
-		finish(t);
+		rows_finish(t);
 	}
 }
 
 /* Rows that were made to measure go again, so that there are as many as the figure's name says. */
 static void drain(struct bench *b, uint32_t n)
 {
-	struct mib_txn *t = begin(b);
+	struct mib_txn *t = rows_begin(b->store);
 
 	while (b->next > n) {
 		uint32_t index[NAME_SIZE + 1];
 		const int len = rule_index(--b->next, index);
 
-		set(t, RULE(spdRuleDefRowStatus), index, (size_t)len + 1,
-		    mib_value_integer(MIB_RS_DESTROY));
+		rows_set(t, RULE(spdRuleDefRowStatus), index, (size_t)len + 1,
+			 mib_value_integer(MIB_RS_DESTROY));
 	}
-	finish(t);
+	rows_finish(t);
 }
 
 /* Rows of one transaction each for a while: wall clock, because the disk counts. */
@@ -169,10 +134,10 @@ static double txn_rate(struct bench *b, enum mib_storage storage)
 	double spent;
 
 	do {
-		struct mib_txn *t = begin(b);
+		struct mib_txn *t = rows_begin(b->store);
 
 		stage_rule(t, b->next++, storage);
-		finish(t);
+		rows_finish(t);
 		done++;
 		spent = bench_wall_s() - from;
 	} while (spent < enough_s);
@@ -248,8 +213,8 @@ static void measure_memory(uint32_t n)
 	struct mib_diag d = { 0 };
 	size_t before;
 
-	must(mib_store_new(NULL, no_clock, &b.store), &d);
-	must(pol_bind(b.store), &d);
+	rows_must(mib_store_new(NULL, rows_no_clock, &b.store), &d);
+	rows_must(pol_bind(b.store), &d);
 	before = in_use();
 	fill(&b, n);
 	bench_line((double)(in_use() - before) / n, "octet", "store.bytes_per_row");
@@ -277,15 +242,15 @@ static void stage_sa_basis(struct mib_txn *t)
 	static const uint32_t key[] = { 1, 'k' }, esp[] = { 1, 'e' };
 	static const uint8_t octets[32] = { 1 };
 
-	set(t, CRED(ipsaCredType), key, 2, mib_value_integer(2));
-	set(t, CRED(ipsaCredCredential), key, 2, mib_value_octets(octets, sizeof(octets)));
-	set(t, CRED(ipsaCredAdminStatus), key, 2, mib_value_integer(1));
-	set(t, CRED(ipsaCredRowStatus), key, 2, mib_value_integer(MIB_RS_CREATE_AND_GO));
-	set(t, ESP(ipsaEspTranCipherTransformId), esp, 2, mib_value_unsigned(IPSP_ENCR_AES_CBC));
-	set(t, ESP(ipsaEspTranCipherKeyLength), esp, 2, mib_value_unsigned(256));
-	set(t, ESP(ipsaEspTranIntegrityAlgorithmId), esp, 2,
-	    mib_value_unsigned(IPSP_INTEG_HMAC_SHA2_256_128));
-	set(t, ESP(ipsaEspTranRowStatus), esp, 2, mib_value_integer(MIB_RS_CREATE_AND_GO));
+	rows_set(t, CRED(ipsaCredType), key, 2, mib_value_integer(2));
+	rows_set(t, CRED(ipsaCredCredential), key, 2, mib_value_octets(octets, sizeof(octets)));
+	rows_set(t, CRED(ipsaCredAdminStatus), key, 2, mib_value_integer(1));
+	rows_set(t, CRED(ipsaCredRowStatus), key, 2, mib_value_integer(MIB_RS_CREATE_AND_GO));
+	rows_set(t, ESP(ipsaEspTranCipherTransformId), esp, 2, mib_value_unsigned(IPSP_ENCR_AES_CBC));
+	rows_set(t, ESP(ipsaEspTranCipherKeyLength), esp, 2, mib_value_unsigned(256));
+	rows_set(t, ESP(ipsaEspTranIntegrityAlgorithmId), esp, 2,
+		 mib_value_unsigned(IPSP_INTEG_HMAC_SHA2_256_128));
+	rows_set(t, ESP(ipsaEspTranRowStatus), esp, 2, mib_value_integer(MIB_RS_CREATE_AND_GO));
 }
 
 static void stage_sa(struct mib_txn *t, uint32_t number)
@@ -296,11 +261,11 @@ static void stage_sa(struct mib_txn *t, uint32_t number)
 	const struct mib_value e = mib_value_octets((const uint8_t *)"e", 1);
 	const struct mib_value k = mib_value_octets((const uint8_t *)"k", 1);
 
-	set(t, PRE(ipsaSaPreActESPSPI), index, 6, mib_value_integer((int32_t)(4096 + number)));
-	set(t, PRE(ipsaSaPreActESPTransformName), index, 6, e);
-	set(t, PRE(ipsaSaPreActESPEncSecretName), index, 6, k);
-	set(t, PRE(ipsaSaPreActESPAuthSecretName), index, 6, k);
-	set(t, PRE(ipsaSaPreActRowStatus), index, 6, mib_value_integer(MIB_RS_CREATE_AND_GO));
+	rows_set(t, PRE(ipsaSaPreActESPSPI), index, 6, mib_value_integer((int32_t)(4096 + number)));
+	rows_set(t, PRE(ipsaSaPreActESPTransformName), index, 6, e);
+	rows_set(t, PRE(ipsaSaPreActESPEncSecretName), index, 6, k);
+	rows_set(t, PRE(ipsaSaPreActESPAuthSecretName), index, 6, k);
+	rows_set(t, PRE(ipsaSaPreActRowStatus), index, 6, mib_value_integer(MIB_RS_CREATE_AND_GO));
 }
 
 static void measure_sas(struct bench *b)
@@ -309,18 +274,18 @@ static void measure_sas(struct bench *b)
 		{ "100", 100 }, { "1k", 1000 }, { "10k", 10000 },
 	};
 	const size_t n = bench_is_quick() ? 1 : sizeof(sa_scales) / sizeof(sa_scales[0]);
-	struct mib_txn *t = begin(b);
+	struct mib_txn *t = rows_begin(b->store);
 	uint32_t made = 0;
 
 	stage_sa_basis(t);
-	finish(t);
+	rows_finish(t);
 	for (size_t i = 0; i < n; i++) {
 		const double from = bench_wall_s();
 
-		t = begin(b);
+		t = rows_begin(b->store);
 		for (uint32_t j = 0; j < sa_scales[i].n; j++)
 			stage_sa(t, made++);
-		finish(t);
+		rows_finish(t);
 		bench_line(sa_scales[i].n / (bench_wall_s() - from), "row/s", "store.sa.%s.per_s",
 			   sa_scales[i].name);
 	}
@@ -355,7 +320,7 @@ int main(void)
 	snprintf(b.dir, sizeof(b.dir), "%s/bench-store.XXXXXX", where);
 	bench_must(mkdtemp(b.dir) != NULL, b.dir);
 	snprintf(b.path, sizeof(b.path), "%s/state.db", b.dir);
-	must(mib_secmem_init(MIB_SECMEM_MAY_SWAP, &d), &d);
+	rows_must(mib_secmem_init(MIB_SECMEM_MAY_SWAP, &d), &d);
 	open_store(&b);
 	for (size_t i = 0; i < n; i++)
 		measure_scale(&b, &scales[i]);
