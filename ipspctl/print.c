@@ -172,7 +172,8 @@ void print_stats(struct json_object *item, bool first)
 {
 	if (first)
 		puts("dropped packets, by reason:");
-	printf("    %-24s %" PRId64 "\n", text(item, "reason"), number(item, "packets"));
+	printf("    %-24s %-10s %" PRId64 "\n", text(item, "reason"), text(item, "class"),
+	       number(item, "packets"));
 }
 
 /* Each member on a line of its own, indented. */

@@ -84,6 +84,10 @@ static enum mib_err read_drop(void *arg, const struct mib_column *col, const uin
 		*out = mib_value_octets(key, strlen(key));
 		return MIB_OK;
 	}
+	if (col->pos == MIB_C_ipspdDropClass) {
+		*out = mib_value_integer(io_reason_class(index[0]));
+		return MIB_OK;
+	}
 	if (col->pos == MIB_C_ipspdDropPackets) {
 		agent_totals_wanted(a);
 		*out = mib_value_counter64(totals_drops(a->counting.totals, index[0]));

@@ -240,6 +240,7 @@ static void show_stats(struct control_client *c)
 			continue;
 		item = json_object_new_object();
 		add_text(item, "reason", io_reason_key(i));
+		add_text(item, "class", ipsp_reason_class_text(io_reason_class(i)));
 		add_number(item, "packets", packets);
 		client_item(c, item);
 	}

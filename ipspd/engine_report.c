@@ -257,7 +257,8 @@ static void on_audit(void *ctx, const struct ipsp_audit_event *event)
 	char src[IPSP_ADDR_TEXT], dst[IPSP_ADDR_TEXT];
 
 	(void)ctx;
-	ipspd_log(LOG_NOTICE, "esp",
+	ipspd_log(LOG_NOTICE,
+		  ipsp_reason_class_text(ipsp_reason_class((enum ipsp_reason)event->reason)),
 		  "ESP SPI 0x%08x %s > %s seq %u on interface %u: %s (%" PRIu64 " alike not shown)",
 		  event->spi, ipsp_addr_print(&event->src, src), ipsp_addr_print(&event->dst, dst),
 		  event->seq, event->ifindex, ipsp_reason_text((enum ipsp_reason)event->reason),

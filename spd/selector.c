@@ -74,6 +74,10 @@ const char *ipsp_err_text(enum ipsp_err err)
 		[IPSP_ENOSPC] = "no space",
 		[IPSP_ECRYPTO] = "crypto provider",
 		[IPSP_EEXPIRED] = "lifetime over",
+		[IPSP_EPOLICY] = "not allowed by policy",
+		[IPSP_EAGAIN] = "not now",
+		[IPSP_ETOOBIG] = "too long for its path",
+		[IPSP_EIO] = "input or output failed",
 	};
 
 	if ((size_t)err >= sizeof(texts) / sizeof(texts[0]))

@@ -16,24 +16,31 @@
 #define IO_SOURCES_MAX 4
 
 /*
- * Why an attachment dropped a packet. X(enumerator, key, English text), as the core's IPSP_REASONS;
- * on the way to the agent their numbers follow the core's (IO_REASON_BASE).
+ * Why an attachment dropped a packet. The columns are those of the core's IPSP_REASONS; on the way to
+ * the agent their numbers follow the core's (IO_REASON_BASE).
  */
 #define IO_REASONS(X) \
-	X(NOT_READY, "not-ready", "no policy, or no number reserved for its SA, yet") \
-	X(NO_ROUTE, "no-route", "no way out but our own TUN") \
-	X(READ_CUT, "read-cut", "longer than any buffer, or without its ancillary data") \
-	X(PATH_TOO_BIG, "path-too-big", "bigger than the link it leaves by, and not to be cut") \
-	X(SEND_QUEUE, "send-queue", "the kernel's send queue is full") \
-	X(SEND, "send-failed", "the kernel refused to send it") \
-	X(TUN, "tun-failed", "the kernel refused it from the TUN") \
-	X(NOT_IP, "not-ip", "a frame that is neither IP nor ARP, or bears a VLAN tag") \
-	X(OFFLOAD, "offload", "an unfinished checksum or large segment of an unknown kind") \
-	X(HANDOVER_LOST, "handover-lost", "lost on its way from the guard, which could not judge it") \
-	X(INSIDE_PROTECT, "inside-protect", "PROTECT towards the inside of a bump in the wire")
+	X(NOT_READY, "not-ready", POLICY, EAGAIN, \
+	  "no policy, or no number reserved for its SA, yet") \
+	X(NO_ROUTE, "no-route", RESOURCE, ENOENT, "no way out but our own TUN") \
+	X(READ_CUT, "read-cut", PACKET, EMALFORMED, \
+	  "longer than any buffer, or without its ancillary data") \
+	X(PATH_TOO_BIG, "path-too-big", SIZE, ETOOBIG, \
+	  "bigger than the link it leaves by, and not to be cut") \
+	X(SEND_QUEUE, "send-queue", RESOURCE, EAGAIN, "the kernel's send queue is full") \
+	X(SEND, "send-failed", RESOURCE, EIO, "the kernel refused to send it") \
+	X(TUN, "tun-failed", RESOURCE, EIO, "the kernel refused it from the TUN") \
+	X(NOT_IP, "not-ip", PACKET, ENOTSUP, \
+	  "a frame that is neither IP nor ARP, or bears a VLAN tag") \
+	X(OFFLOAD, "offload", PACKET, ENOTSUP, \
+	  "an unfinished checksum or large segment of an unknown kind") \
+	X(HANDOVER_LOST, "handover-lost", RESOURCE, EAGAIN, \
+	  "lost on its way from the guard, which could not judge it") \
+	X(INSIDE_PROTECT, "inside-protect", POLICY, EPOLICY, \
+	  "PROTECT towards the inside of a bump in the wire")
 
 enum io_reason {
-#define IO_REASON_ENUM(name, key, text) IO_REASON_##name,
+#define IO_REASON_ENUM(name, key, class, err, text) IO_REASON_##name,
 	IO_REASONS(IO_REASON_ENUM)
 #undef IO_REASON_ENUM
 	IO_N_REASONS
@@ -41,9 +48,11 @@ enum io_reason {
 
 #define IO_REASON_BASE 256u
 
-/** Key and text of a number on the way to the agent, the core's or ours; else "unknown". */
+/** As ipsp_reason_key .. ipsp_reason_err, of a number on the way to the agent: the core's or ours. */
 const char *io_reason_key(unsigned number);
 const char *io_reason_text(unsigned number);
+enum ipsp_reason_class io_reason_class(unsigned number);
+enum ipsp_err io_reason_err(unsigned number);
 
 struct io_stats {
 	uint64_t packets_in[2];		/* read, by [enum ipsp_dir - 1] */

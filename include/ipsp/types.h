@@ -31,6 +31,10 @@ enum ipsp_err {
 	IPSP_ENOSPC,	/* the caller's buffer is too small */
 	IPSP_ECRYPTO,	/* the provider failed */
 	IPSP_EEXPIRED,	/* the SA's lifetime is over */
+	IPSP_EPOLICY,	/* policy does not allow it */
+	IPSP_EAGAIN,	/* not now: it may succeed later */
+	IPSP_ETOOBIG,	/* the packet is longer than its path takes */
+	IPSP_EIO,	/* what carries packets has failed */
 };
 
 /** @return "key length" and so on: a short English name for logs. */

@@ -493,8 +493,10 @@ START_TEST(test_stats_are_the_reasons_that_occurred)
 	a = ask_engine("{\"command\": \"stats\"}");
 	ck_assert_uint_eq(json_object_array_length(a.items), 2);
 	ck_assert_str_eq(member(item(&a, 0), "reason"), ipsp_reason_key(2));
+	ck_assert_str_eq(member(item(&a, 0), "class"), "policy");
 	ck_assert_str_eq(member(item(&a, 0), "packets"), "5");
 	ck_assert_str_eq(member(item(&a, 1), "reason"), "no-route");
+	ck_assert_str_eq(member(item(&a, 1), "class"), "resource");
 	ck_assert_str_eq(member(item(&a, 1), "packets"), "7");
 	forget(&a);
 }
