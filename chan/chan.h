@@ -14,7 +14,7 @@
 
 #define CHAN_VERSION 1
 #define CHAN_PAYLOAD_MAX 61440	/* octets a message, so that default socket buffers hold some */
-#define CHAN_FDS_MAX 16
+#define CHAN_FDS_MAX 240	/* the kernel takes 253 */
 #define CHAN_QUEUE_MAX (64u << 20)	/* octets that wait for a slow reader: one large generation */
 
 struct event_base;

@@ -180,7 +180,7 @@ static void start(struct engine_role *role, struct chan_msg *m)
 	err = engine_platform_init(role);
 	if (!err) {
 		what = "counters";
-		err = map_counters(role, s.fds[ENGINE_FD_COUNTERS]);
+		err = map_counters(role, s.fds[ENGINE_FD_COUNTERS][0]);
 	}
 	if (!err) {
 		what = "engine";
@@ -190,24 +190,21 @@ static void start(struct engine_role *role, struct chan_msg *m)
 		what = "attachment";
 		err = engine_attach(role, &s);
 	}
-	if (!err && s.fds[ENGINE_FD_PACKET_LOG] >= 0) {
+	if (!err && s.fds[ENGINE_FD_PACKET_LOG][0] >= 0) {
 		what = "packet log";
-		err = engine_observe_start(role, s.fds[ENGINE_FD_PACKET_LOG]);
+		err = engine_observe_start(role, s.fds[ENGINE_FD_PACKET_LOG][0]);
 		if (!err)
-			s.fds[ENGINE_FD_PACKET_LOG] = -1;
+			s.fds[ENGINE_FD_PACKET_LOG][0] = -1;
 	}
-	if (!err && s.fds[ENGINE_FD_HANDOVER] >= 0) {
+	if (!err && s.fds[ENGINE_FD_HANDOVER][0] >= 0) {
 		what = "packets from the guard";
-		err = engine_handover_start(role, s.fds[ENGINE_FD_HANDOVER]);
+		err = engine_handover_start(role, s.fds[ENGINE_FD_HANDOVER][0]);
 		if (!err)
-			s.fds[ENGINE_FD_HANDOVER] = -1;
+			s.fds[ENGINE_FD_HANDOVER][0] = -1;
 	}
 	if (!err)
 		err = make_tick(role);
-	for (size_t i = 0; i < ENGINE_FDS; i++) {
-		if (s.fds[i] >= 0)
-			close(s.fds[i]);
-	}
+	engine_start_close_all(&s);
 	role->started = !err;
 	if (!err)
 		return;

@@ -254,10 +254,10 @@ static int make_rooms(struct engine_role *role)
 static int attach_tun(struct engine_role *role, const struct engine_start *s)
 {
 	const struct tun_config config = {
-		.tun_fd = s->fds[ENGINE_FD_TUN],
+		.tun_fd = s->fds[ENGINE_FD_TUN][0],
 		.tun_ifindex = s->tun_ifindex,
-		.esp_in_fd = { s->fds[ENGINE_FD_ESP4_IN], s->fds[ENGINE_FD_ESP6_IN] },
-		.raw_out_fd = { s->fds[ENGINE_FD_RAW4_OUT], s->fds[ENGINE_FD_RAW6_OUT] },
+		.esp_in_fd = { s->fds[ENGINE_FD_ESP4_IN][0], s->fds[ENGINE_FD_ESP6_IN][0] },
+		.raw_out_fd = { s->fds[ENGINE_FD_RAW4_OUT][0], s->fds[ENGINE_FD_RAW6_OUT][0] },
 		.mark = IPSPD_MARK_BYPASS,
 	};
 
@@ -267,22 +267,34 @@ static int attach_tun(struct engine_role *role, const struct engine_start *s)
 static int attach_pcap(struct engine_role *role, const struct engine_start *s)
 {
 	const struct pcap_config config = {
-		.frames_fd = { s->fds[ENGINE_FD_RED], s->fds[ENGINE_FD_BLACK] },
+		.frames_fd = { s->fds[ENGINE_FD_RED][0], s->fds[ENGINE_FD_BLACK][0] },
 		.ifindex = { s->red_ifindex, s->black_ifindex },
-		.esp_in_fd = { s->fds[ENGINE_FD_ESP4_IN], s->fds[ENGINE_FD_ESP6_IN] },
-		.raw_out_fd = { s->fds[ENGINE_FD_RAW4_OUT], s->fds[ENGINE_FD_RAW6_OUT] },
+		.esp_in_fd = { s->fds[ENGINE_FD_ESP4_IN][0], s->fds[ENGINE_FD_ESP6_IN][0] },
+		.raw_out_fd = { s->fds[ENGINE_FD_RAW4_OUT][0], s->fds[ENGINE_FD_RAW6_OUT][0] },
 		.mark = IPSPD_MARK_BYPASS,
 	};
 
 	return pcap_attach(&config, &role->io);
 }
 
+/** What the attachment has is not START's any more. */
+static void take_fds(struct engine_start *s)
+{
+	for (int i = 0; i < ENGINE_FDS; i++) {
+		for (size_t worker = 0; worker < ENGINE_WORKERS_MAX; worker++) {
+			if (i != ENGINE_FD_COUNTERS && i != ENGINE_FD_PACKET_LOG &&
+			    i != ENGINE_FD_HANDOVER)
+				s->fds[i][worker] = -1;
+		}
+	}
+}
+
 int engine_attach(struct engine_role *role, struct engine_start *s)
 {
-	const bool is_pcap = s->fds[ENGINE_FD_RED] >= 0 && s->fds[ENGINE_FD_BLACK] >= 0;
+	const bool is_pcap = s->fds[ENGINE_FD_RED][0] >= 0 && s->fds[ENGINE_FD_BLACK][0] >= 0;
 	struct io_source sources[IO_SOURCES_MAX];
 
-	if (!is_pcap && s->fds[ENGINE_FD_TUN] < 0)
+	if (!is_pcap && s->fds[ENGINE_FD_TUN][0] < 0)
 		return 0;
 	int err = make_rooms(role);
 
@@ -290,11 +302,7 @@ int engine_attach(struct engine_role *role, struct engine_start *s)
 		err = is_pcap ? attach_pcap(role, s) : attach_tun(role, s);
 	if (err)
 		return err;
-	for (int i = 0; i < ENGINE_FDS; i++) {
-		if (i != ENGINE_FD_COUNTERS && i != ENGINE_FD_PACKET_LOG &&
-		    i != ENGINE_FD_HANDOVER)
-			s->fds[i] = -1;
-	}
+	take_fds(s);
 	err = watch(role, role->io->ops->changes_fd(role->io), on_changes, &role->changes_event);
 	const size_t n = role->io->ops->sources(role->io, sources);
 

@@ -249,10 +249,10 @@ static void open_log(int *fd, bool whole, const char *without)
 
 static void engine_begin(struct parent *p, struct child *c)
 {
-	open_log(&p->engine_start.fds[ENGINE_FD_PACKET_LOG], false,
+	open_log(&p->engine_start.fds[ENGINE_FD_PACKET_LOG][0], false,
 		 "what the guard decides is not logged");
 	if (p->attach.kind == ATTACH_TUN)
-		open_log(&p->engine_start.fds[ENGINE_FD_HANDOVER], true,
+		open_log(&p->engine_start.fds[ENGINE_FD_HANDOVER][0], true,
 			 "what only the engine can judge is dropped");
 	p->engine_start.log_level = (uint8_t)log_level();
 	if (!open_for_engine(p)) {
@@ -426,15 +426,14 @@ static bool open_all(struct parent *p, const struct passwd *pw)
 	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 	const char *why;
 
-	for (size_t i = 0; i < ENGINE_FDS; i++)
-		p->engine_start.fds[i] = -1;
+	engine_start_init(&p->engine_start);
 	p->control_fd = open_control(p->options->control_path, pw->pw_gid, &why);
 	if (p->control_fd < 0)
 		return fail(p->options->control_path, p->control_fd, why);
 	int rc = open_counters();
 	if (rc < 0)
 		return fail("counters", rc, NULL);
-	p->engine_start.fds[ENGINE_FD_COUNTERS] = rc;
+	p->engine_start.fds[ENGINE_FD_COUNTERS][0] = rc;
 	rc = p->options->pidfile ? write_pidfile(p->options->pidfile) : 0;
 	if (rc < 0)
 		return fail(p->options->pidfile, rc, NULL);
@@ -452,10 +451,7 @@ static void close_all(struct parent *p)
 	}
 	if (p->options->pidfile)
 		unlink(p->options->pidfile);
-	for (size_t i = 0; i < ENGINE_FDS; i++) {
-		if (p->engine_start.fds[i] >= 0)
-			close(p->engine_start.fds[i]);
-	}
+	engine_start_close_all(&p->engine_start);
 }
 
 static int run(struct parent *p, const struct passwd *pw)

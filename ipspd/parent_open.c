@@ -185,7 +185,7 @@ static int open_raw_sockets(struct engine_start *s, const char **why)
 			*why = "raw socket";
 			return fd;
 		}
-		s->fds[raw_sockets[i].which] = fd;
+		s->fds[raw_sockets[i].which][0] = fd;
 	}
 	return 0;
 }
@@ -283,7 +283,7 @@ int open_tun(const char *name, struct engine_start *s, const char **why)
 	memcpy(s->tun_name, ifr.ifr_name, sizeof(s->tun_name));
 	s->tun_name[sizeof(s->tun_name) - 1] = '\0';
 	s->tun_mtu = TUN_MTU;
-	s->fds[ENGINE_FD_TUN] = fd;
+	s->fds[ENGINE_FD_TUN][0] = fd;
 	return 0;
 }
 

@@ -137,9 +137,7 @@ static int tun_again(struct parent *p, const char **why)
 		if (rc < 0)
 			return rc;
 	}
-	if (s->fds[ENGINE_FD_TUN] >= 0)
-		close(s->fds[ENGINE_FD_TUN]);
-	s->fds[ENGINE_FD_TUN] = -1;
+	engine_start_close(s, ENGINE_FD_TUN);
 	int rc = open_tun(name, s, why);
 	if (rc < 0)
 		return rc;

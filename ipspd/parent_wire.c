@@ -162,13 +162,8 @@ static int open_side(const char *name, uint32_t *ifindex, const char **why)
 
 void close_wire(struct engine_start *s)
 {
-	static const enum engine_fd sides[] = { ENGINE_FD_RED, ENGINE_FD_BLACK };
-
-	for (size_t i = 0; i < sizeof(sides) / sizeof(sides[0]); i++) {
-		if (s->fds[sides[i]] >= 0)
-			close(s->fds[sides[i]]);
-		s->fds[sides[i]] = -1;
-	}
+	engine_start_close(s, ENGINE_FD_RED);
+	engine_start_close(s, ENGINE_FD_BLACK);
 }
 
 int open_wire(const struct attach *a, struct engine_start *s, const char **why)
@@ -187,7 +182,7 @@ int open_wire(const struct attach *a, struct engine_start *s, const char **why)
 		close(red);
 		return black;
 	}
-	s->fds[ENGINE_FD_RED] = red;
-	s->fds[ENGINE_FD_BLACK] = black;
+	s->fds[ENGINE_FD_RED][0] = red;
+	s->fds[ENGINE_FD_BLACK][0] = black;
 	return 0;
 }

@@ -6,11 +6,12 @@
 #include <net/if.h>
 #include <string.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "ipspd/messages.h"
 
-#define FDS_MAX 16	/* each descriptor has a bit in the number that says which are there */
-_Static_assert((int)AGENT_FDS <= FDS_MAX && (int)ENGINE_FDS <= FDS_MAX, "sixteen bits");
+#define FDS_MAX 16	/* each of the agent's has a bit in the number that says which are there */
+_Static_assert((int)AGENT_FDS <= FDS_MAX, "sixteen bits");
 
 /* Which of n descriptors are there, as bits; those that are, packed into out. */
 static uint16_t pack_fds(const int *fds, size_t n, int *out, size_t *n_out)
@@ -84,38 +85,100 @@ bool agent_start_read(struct chan_msg *m, struct agent_start *s)
 	return true;
 }
 
+void engine_start_init(struct engine_start *s)
+{
+	*s = (struct engine_start){ .n_workers = 1 };
+	for (size_t i = 0; i < ENGINE_FDS; i++) {
+		for (size_t worker = 0; worker < ENGINE_WORKERS_MAX; worker++)
+			s->fds[i][worker] = -1;
+	}
+}
+
+void engine_start_close(struct engine_start *s, enum engine_fd which)
+{
+	for (size_t worker = 0; worker < ENGINE_WORKERS_MAX; worker++) {
+		if (s->fds[which][worker] >= 0)
+			close(s->fds[which][worker]);
+		s->fds[which][worker] = -1;
+	}
+}
+
+void engine_start_close_all(struct engine_start *s)
+{
+	for (size_t i = 0; i < ENGINE_FDS; i++)
+		engine_start_close(s, (enum engine_fd)i);
+}
+
+/* The descriptors are a list of kind and worker, in order, each at most once. */
 int engine_start_send(struct chan *c, const struct engine_start *s)
 {
-	uint8_t buf[64];
+	uint8_t places[2 * ENGINE_FDS * ENGINE_WORKERS_MAX];
+	uint8_t buf[64 + sizeof(places)];
 	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
-	int fds[FDS_MAX];
-	size_t n_fds;
+	int fds[ENGINE_FDS * ENGINE_WORKERS_MAX];
+	size_t n_fds = 0;
 
-	chan_put_u16(&w, pack_fds(s->fds, ENGINE_FDS, fds, &n_fds));
+	for (size_t i = 0; i < ENGINE_FDS; i++) {
+		for (size_t worker = 0; worker < s->n_workers; worker++) {
+			if (s->fds[i][worker] < 0)
+				continue;
+			places[2 * n_fds] = (uint8_t)i;
+			places[2 * n_fds + 1] = (uint8_t)worker;
+			fds[n_fds++] = s->fds[i][worker];
+		}
+	}
 	chan_put_u8(&w, s->log_level);
+	chan_put_u8(&w, s->n_workers);
 	chan_put_u32(&w, s->tun_ifindex);
 	chan_put_u32(&w, s->tun_mtu);
 	chan_put_u32(&w, s->red_ifindex);
 	chan_put_u32(&w, s->black_ifindex);
 	chan_put_text(&w, s->tun_name);
+	chan_put_octets(&w, places, 2 * n_fds);
 	return chan_send(c, MSG_START, buf, w.len, fds, n_fds);
+}
+
+static bool places_valid(const uint8_t *places, size_t len, const struct chan_msg *m,
+			 uint8_t n_workers)
+{
+	int last = -1;
+
+	if (len != 2 * m->n_fds)
+		return false;
+	for (size_t i = 0; i < m->n_fds; i++) {
+		const uint8_t which = places[2 * i], worker = places[2 * i + 1];
+		const int place = which * ENGINE_WORKERS_MAX + worker;
+
+		if (which >= ENGINE_FDS || worker >= n_workers || place <= last)
+			return false;
+		last = place;
+	}
+	return true;
 }
 
 bool engine_start_read(struct chan_msg *m, struct engine_start *s)
 {
 	struct chan_reader r = { .data = m->data, .len = m->len };
-	uint16_t mask = chan_get_u16(&r);
+	size_t len;
 
+	engine_start_init(s);
 	s->log_level = chan_get_u8(&r);
+	s->n_workers = chan_get_u8(&r);
 	s->tun_ifindex = chan_get_u32(&r);
 	s->tun_mtu = chan_get_u32(&r);
 	s->red_ifindex = chan_get_u32(&r);
 	s->black_ifindex = chan_get_u32(&r);
 	if (!chan_get_text(&r, s->tun_name, sizeof(s->tun_name)))
 		return false;
-	if (!chan_reader_done(&r) || s->log_level > LOG_DEBUG || !fds_fit(m, mask, ENGINE_FDS))
+	const uint8_t *const places = chan_get_octets(&r, &len);
+
+	if (!chan_reader_done(&r) || s->log_level > LOG_DEBUG || s->n_workers == 0 ||
+	    s->n_workers > ENGINE_WORKERS_MAX || !places_valid(places, len, m, s->n_workers))
 		return false;
-	take_fds(m, mask, s->fds, ENGINE_FDS);
+	for (size_t i = 0; i < m->n_fds; i++) {
+		s->fds[places[2 * i]][places[2 * i + 1]] = m->fds[i];
+		m->fds[i] = -1;
+	}
 	return true;
 }
 

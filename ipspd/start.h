@@ -46,14 +46,26 @@ enum engine_fd {
 	ENGINE_FDS
 };
 
+/** Workers: threads of the engine that packets are read by, each from descriptors of its own. */
+#define ENGINE_WORKERS_MAX 16
+
 struct engine_start {
 	uint8_t log_level;
+	uint8_t n_workers;	/* 1 .. ENGINE_WORKERS_MAX */
 	uint32_t tun_ifindex;	/* 0 without a TUN */
 	uint32_t tun_mtu;
 	char tun_name[16];
 	uint32_t red_ifindex, black_ifindex;	/* 0 without a bump in the wire */
-	int fds[ENGINE_FDS];
+	/* By worker; what is not a worker's own is the first one's. -1: none. */
+	int fds[ENGINE_FDS][ENGINE_WORKERS_MAX];
 };
+
+/** No descriptors, one worker, everything else 0. */
+void engine_start_init(struct engine_start *s);
+
+/** Closes what is open of one kind, or of all kinds. */
+void engine_start_close(struct engine_start *s, enum engine_fd which);
+void engine_start_close_all(struct engine_start *s);
 
 /** MSG_OPTIONS: what the options file says, as far as the parent needs it. */
 struct agent_options {

@@ -58,7 +58,7 @@ unsigned int if_nametoindex(const char *name);	/* of <net/if.h>, which <linux/if
 
 static struct event_base *base;
 static struct chan *parent, *agent;
-static struct engine_start start = { .log_level = LOG_DEBUG };
+static struct engine_start start;
 static pid_t engine_pid;
 static bool grant = true, ending;
 
@@ -112,16 +112,15 @@ static int open_raw(int family, int proto)
 
 static void open_all(const char *tun)
 {
-	start.fds[ENGINE_FD_TUN] = open_tun(tun);
-	start.fds[ENGINE_FD_ESP4_IN] = open_raw(AF_INET, IPPROTO_ESP);
-	start.fds[ENGINE_FD_ESP6_IN] = open_raw(AF_INET6, IPPROTO_ESP);
-	start.fds[ENGINE_FD_RAW4_OUT] = open_raw(AF_INET, IPPROTO_RAW);
-	start.fds[ENGINE_FD_RAW6_OUT] = open_raw(AF_INET6, IPPROTO_RAW);
-	start.fds[ENGINE_FD_COUNTERS] = memfd_create("counters", MFD_CLOEXEC);
-	start.fds[ENGINE_FD_RED] = start.fds[ENGINE_FD_BLACK] = -1;
-	start.fds[ENGINE_FD_PACKET_LOG] = -1;
-	start.fds[ENGINE_FD_HANDOVER] = -1;
-	if (start.fds[ENGINE_FD_COUNTERS] < 0)
+	engine_start_init(&start);
+	start.log_level = LOG_DEBUG;
+	start.fds[ENGINE_FD_TUN][0] = open_tun(tun);
+	start.fds[ENGINE_FD_ESP4_IN][0] = open_raw(AF_INET, IPPROTO_ESP);
+	start.fds[ENGINE_FD_ESP6_IN][0] = open_raw(AF_INET6, IPPROTO_ESP);
+	start.fds[ENGINE_FD_RAW4_OUT][0] = open_raw(AF_INET, IPPROTO_RAW);
+	start.fds[ENGINE_FD_RAW6_OUT][0] = open_raw(AF_INET6, IPPROTO_RAW);
+	start.fds[ENGINE_FD_COUNTERS][0] = memfd_create("counters", MFD_CLOEXEC);
+	if (start.fds[ENGINE_FD_COUNTERS][0] < 0)
 		die("memfd");
 	start.tun_ifindex = if_nametoindex(tun);
 	start.tun_mtu = 1400;

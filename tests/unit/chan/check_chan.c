@@ -358,7 +358,7 @@ END_TEST
 static void send_with_fds(int to, size_t n)
 {
 	static uint8_t msg[8] = { CHAN_VERSION, 0, 0, 1 };
-	static char control[CMSG_SPACE(sizeof(int) * 64)];
+	static char control[CMSG_SPACE(sizeof(int) * (CHAN_FDS_MAX + 5))];
 	struct iovec iov = { msg, sizeof(msg) };
 	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
 			     .msg_controllen = CMSG_SPACE(sizeof(int) * n) };
@@ -376,7 +376,7 @@ static size_t open_fds(void)
 {
 	size_t n = 0;
 
-	for (int fd = 0; fd < 256; fd++)
+	for (int fd = 0; fd < 1024; fd++)
 		n += fcntl(fd, F_GETFD) >= 0;
 	return n;
 }

@@ -257,13 +257,19 @@ END_TEST
 
 START_TEST(test_engines_start_arrives)
 {
-	struct engine_start s = { .log_level = LOG_INFO, .tun_ifindex = 9, .tun_mtu = 1400,
-				  .tun_name = "ipspd0", .red_ifindex = 3, .black_ifindex = 4 };
+	struct engine_start s;
 
 	connect_pair();
-	for (size_t i = 0; i < ENGINE_FDS; i++)
-		s.fds[i] = -1;
-	s.fds[ENGINE_FD_COUNTERS] = STDIN_FILENO;
+	engine_start_init(&s);
+	s.log_level = LOG_INFO;
+	s.n_workers = 3;
+	s.tun_ifindex = 9;
+	s.tun_mtu = 1400;
+	snprintf(s.tun_name, sizeof(s.tun_name), "ipspd0");
+	s.red_ifindex = 3;
+	s.black_ifindex = 4;
+	s.fds[ENGINE_FD_COUNTERS][0] = STDIN_FILENO;
+	s.fds[ENGINE_FD_TUN][2] = STDIN_FILENO;
 	ck_assert_int_eq(engine_start_send(from, &s), 0);
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	ck_assert(good);
@@ -272,10 +278,56 @@ START_TEST(test_engines_start_arrives)
 	ck_assert_str_eq(got_engine.tun_name, "ipspd0");
 	ck_assert_uint_eq(got_engine.red_ifindex, 3);
 	ck_assert_uint_eq(got_engine.black_ifindex, 4);
-	ck_assert_int_eq(got_engine.fds[ENGINE_FD_TUN], -1);
-	ck_assert_int_ge(got_engine.fds[ENGINE_FD_COUNTERS], 0);
-	close(got_engine.fds[ENGINE_FD_COUNTERS]);
+	ck_assert_uint_eq(got_engine.n_workers, 3);
+	ck_assert_int_eq(got_engine.fds[ENGINE_FD_TUN][0], -1);
+	ck_assert_int_eq(got_engine.fds[ENGINE_FD_TUN][1], -1);
+	ck_assert_int_ge(got_engine.fds[ENGINE_FD_TUN][2], 0);
+	ck_assert_int_ge(got_engine.fds[ENGINE_FD_COUNTERS][0], 0);
+	engine_start_close_all(&got_engine);
+	ck_assert_int_eq(got_engine.fds[ENGINE_FD_COUNTERS][0], -1);
 	disconnect_pair();
+}
+END_TEST
+
+START_TEST(test_descriptors_without_a_place_of_their_own_are_refused)
+{
+	static const struct {
+		const char *name;
+		uint8_t n_workers, places[4];
+		size_t n_places, n_fds;
+		bool good;
+	} cases[] = {
+		{ "two in order", 2, { ENGINE_FD_TUN, 0, ENGINE_FD_TUN, 1 }, 2, 2, true },
+		{ "no worker", 0, { 0 }, 0, 0, false },
+		{ "too many workers", ENGINE_WORKERS_MAX + 1, { 0 }, 0, 0, false },
+		{ "of a worker that is not", 2, { ENGINE_FD_TUN, 2 }, 1, 1, false },
+		{ "of no kind", 2, { ENGINE_FDS, 0 }, 1, 1, false },
+		{ "twice the same", 2, { ENGINE_FD_TUN, 1, ENGINE_FD_TUN, 1 }, 2, 2, false },
+		{ "out of order", 2, { ENGINE_FD_TUN, 1, ENGINE_FD_TUN, 0 }, 2, 2, false },
+		{ "a place too many", 2, { ENGINE_FD_TUN, 0, ENGINE_FD_TUN, 1 }, 2, 1, false },
+		{ "a descriptor too many", 2, { ENGINE_FD_TUN, 0 }, 1, 2, false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const int fds[2] = { STDIN_FILENO, STDIN_FILENO };
+		uint8_t buf[64];
+		struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+		connect_pair();
+		chan_put_u8(&w, LOG_INFO);
+		chan_put_u8(&w, cases[i].n_workers);
+		for (size_t j = 0; j < 4; j++)
+			chan_put_u32(&w, 0);
+		chan_put_text(&w, "ipspd0");
+		chan_put_octets(&w, cases[i].places, 2 * cases[i].n_places);
+		good = !cases[i].good;
+		ck_assert_int_eq(chan_send(from, MSG_START, buf, w.len, fds, cases[i].n_fds), 0);
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		ck_assert_msg(good == cases[i].good, "%s", cases[i].name);
+		if (good)
+			engine_start_close_all(&got_engine);
+		disconnect_pair();
+	}
 }
 END_TEST
 
@@ -322,6 +374,7 @@ int main(void)
 	tcase_add_test(tc, test_options_file_too_large_or_binary_is_refused);
 	tcase_add_test(tc, test_agents_start_arrives_with_its_descriptors_in_their_places);
 	tcase_add_test(tc, test_engines_start_arrives);
+	tcase_add_test(tc, test_descriptors_without_a_place_of_their_own_are_refused);
 	tcase_add_test(tc, test_options_that_no_agent_of_ours_sends_are_refused);
 	suite_add_tcase(s, tc);
 	SRunner *sr = srunner_create(s);
