@@ -4,28 +4,15 @@
 #include <string.h>
 
 #include "engine/header.h"
+#include "engine/sum.h"
 #include "spd/octets.h"
 
 #define V4_DF 0x4000u
 
-/* RFC 1071: the one's complement sum of n octets, folded. */
-static uint16_t sum16(const uint8_t *p, uint32_t n)
-{
-	uint64_t sum = 0;
-
-	for (; n >= 2; p += 2, n -= 2)
-		sum += get_be16(p);
-	if (n > 0)
-		sum += (uint32_t)p[0] << 8;
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
-}
-
 static void v4_checksum(uint8_t *p)
 {
 	put_be16(p + 10, 0);
-	put_be16(p + 10, (uint16_t)~sum16(p, (p[0] & 15) * 4u));
+	put_be16(p + 10, (uint16_t)~ipsp_sum(p, (p[0] & 15) * 4u));
 }
 
 void ipsp_outer_write(uint8_t *p, const struct ipsp_outer *outer)
@@ -110,7 +97,7 @@ bool ipsp_checksum_finish(uint8_t *p, uint32_t len, uint32_t start, uint32_t off
 
 	if (start + offset + 2 > len)
 		return false;
-	sum = (uint16_t)~sum16(p + start, len - start);
+	sum = (uint16_t)~ipsp_sum(p + start, len - start);
 	/* 0 means "none" in UDP; the other zero says the same elsewhere. */
 	put_be16(p + start + offset, sum ? sum : 0xffff);
 	return true;
@@ -119,10 +106,9 @@ bool ipsp_checksum_finish(uint8_t *p, uint32_t len, uint32_t start, uint32_t off
 uint16_t ipsp_upper_checksum(const struct ipsp_addr *src, const struct ipsp_addr *dst,
 			     uint8_t proto, const uint8_t *p, uint32_t len)
 {
-	uint32_t sum = (uint32_t)sum16(src->octets, 16) + sum16(dst->octets, 16) + (len >> 16) +
-		       (len & 0xffff) + proto + sum16(p, len);
+	const uint16_t sum = ipsp_sum_fold((uint64_t)ipsp_sum(src->octets, 16) +
+					   ipsp_sum(dst->octets, 16) + len + proto +
+					   ipsp_sum(p, len));
 
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
 	return sum == 0xffff ? 0xffff : (uint16_t)~sum;
 }
