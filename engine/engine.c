@@ -264,17 +264,19 @@ void ipsp_engine_stats(const struct ipsp_engine *engine, struct ipsp_engine_stat
 
 enum ipsp_err ipsp_worker_new(struct ipsp_engine *engine, struct ipsp_worker **out)
 {
-	size_t at = 0;
+	const unsigned n_threads = ipsp_platform_threads(engine->config.platform);
+	unsigned at = 0;
 
-	while (at < IPSP_WORKERS_MAX && engine->workers[at])
+	while (at < IPSP_WORKERS_MAX && at < n_threads && engine->workers[at])
 		at++;
-	if (at == IPSP_WORKERS_MAX)
+	if (at == IPSP_WORKERS_MAX || at == n_threads)
 		return IPSP_ENOSPC;
 	struct ipsp_worker *worker = engine_alloc(engine->config.platform, sizeof(*worker));
 
 	if (!worker)
 		return IPSP_ENOMEM;
 	worker->engine = engine;
+	worker->thread = at;
 	engine->workers[at] = worker;
 	*out = worker;
 	return IPSP_OK;

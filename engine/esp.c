@@ -170,13 +170,9 @@ void ipsp_esp_layout(struct ipsp_engine *engine, const struct ipsp_sa *sa,
 
 	packet->data = p;
 	packet->len = plan->total_len;
-	*op = (struct ipsp_crypto_op){
-		.esp = esp,
-		.text_len = plan->text_len,
-		.esn = sa->esn,
-		.seq_hi = (uint32_t)(seq >> 32),
-		.err = IPSP_ECRYPTO,
-	};
+	*op = ipsp_crypto_op_at(esp, &sa->shape, plan->text_len);
+	op->esn = sa->esn;
+	op->seq_hi = (uint32_t)(seq >> 32);
 }
 
 bool ipsp_esp_locate(const struct ipsp_sa *sa, const struct ipsp_flow *flow, uint64_t seq,
@@ -191,13 +187,9 @@ bool ipsp_esp_locate(const struct ipsp_sa *sa, const struct ipsp_flow *flow, uin
 	text_len = esp_len - around;
 	if (text_len % sa->shape.block_len != 0)
 		return false;
-	*op = (struct ipsp_crypto_op){
-		.esp = packet->data + flow->l4_offset,
-		.text_len = text_len,
-		.esn = sa->esn,
-		.seq_hi = (uint32_t)(seq >> 32),
-		.err = IPSP_ECRYPTO,
-	};
+	*op = ipsp_crypto_op_at(packet->data + flow->l4_offset, &sa->shape, text_len);
+	op->esn = sa->esn;
+	op->seq_hi = (uint32_t)(seq >> 32);
 	return true;
 }
 
@@ -272,7 +264,7 @@ enum ipsp_reason ipsp_esp_unwrap(const struct ipsp_sa *sa, const struct ipsp_flo
 				 const struct ipsp_crypto_op *op, struct ipsp_packet *packet,
 				 struct ipsp_flow *inner)
 {
-	uint8_t *text = op->esp + esp_front(sa);
+	uint8_t *text = op->dst;
 	uint8_t next_header = text[op->text_len - 1];
 	uint32_t payload_len;
 

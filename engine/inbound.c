@@ -125,7 +125,8 @@ static void batch_flush(struct batch *b)
 {
 	if (b->n == 0)
 		return;
-	b->worker->engine->config.platform->crypto->open(b->sa->crypto, b->ops, b->n);
+	b->worker->engine->config.platform->crypto->open(b->sa->crypto, b->worker->thread, b->ops,
+							 b->n);
 	for (uint32_t i = 0; i < b->n; i++)
 		job_finish(b, &b->jobs[i], &b->ops[i]);
 	b->n = 0;

@@ -20,6 +20,7 @@ struct ipsp_limiter {
 
 struct ipsp_worker {
 	struct ipsp_engine *engine;
+	unsigned thread;	/* its number, below the platform's threads */
 	/* The epoch in which its packet call began; 0: not in one. */
 	_Atomic uint64_t seen;
 	uint64_t wall_s;	/* as its thread told it last */

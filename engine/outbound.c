@@ -96,7 +96,7 @@ static void batch_flush(struct batch *b)
 		ipsp_esp_layout(engine, b->sa, &job->flow, &job->plan, first + i, b->ivs[i],
 				job->packet, &b->ops[i]);
 	}
-	engine->config.platform->crypto->seal(b->sa->crypto, b->ops, n);
+	engine->config.platform->crypto->seal(b->sa->crypto, b->worker->thread, b->ops, n);
 	for (uint32_t i = 0; i < n; i++) {
 		struct job *job = &b->jobs[i];
 

@@ -245,7 +245,7 @@ static bool try_any(const struct pc_world *w, struct pc_diag *d)
 
 	if (!w->secrets->any)
 		return true;
-	err = crypto->ctx_new(&w->secrets->any->sa, &ctx);
+	err = crypto->ctx_new(&w->secrets->any->sa, 1, &ctx);
 	if (err != IPSP_OK)
 		return line_wrong(w, w->secrets->any, d, refusal(err));
 	crypto->ctx_free(ctx);

@@ -80,7 +80,7 @@ enum ipsp_err ipsp_sa_config_check(const struct ipsp_platform *platform,
 		return IPSP_EINVAL;
 	if (cfg->proto != IPSP_PROTO_ESP)
 		return IPSP_ENOTSUP;
-	return platform->crypto->shape(cfg->encr, cfg->encr_key_bits, cfg->integ, shape);
+	return platform->crypto->shape(cfg->proto, cfg->encr, cfg->encr_key_bits, cfg->integ, shape);
 }
 
 enum ipsp_err ipsp_sa_init(const struct ipsp_platform *platform, const struct ipsp_sa_config *cfg,
@@ -114,7 +114,7 @@ enum ipsp_err ipsp_sa_init(const struct ipsp_platform *platform, const struct ip
 	atomic_init(&sa->state, IPSP_SA_MATURE);
 	atomic_init(&sa->packet_log, cfg->packet_log);
 	atomic_init(&sa->seq_ceiling, cfg->seq_ceiling);
-	return platform->crypto->ctx_new(cfg, &sa->crypto);
+	return platform->crypto->ctx_new(cfg, ipsp_platform_threads(platform), &sa->crypto);
 }
 
 bool ipsp_sa_is(const struct ipsp_sa *sa, const struct ipsp_sa_config *cfg)

@@ -24,21 +24,22 @@ struct analysis_suite {
 	struct gcrypt_integ unchecked;
 };
 
-static enum ipsp_err find_encr(uint16_t encr, uint16_t key_bits, const struct gcrypt_encr **out)
+static enum ipsp_err find_encr(uint8_t proto, uint16_t encr, uint16_t key_bits,
+			       const struct gcrypt_encr **out)
 {
 	for (size_t i = 0; i < sizeof(weak_encr) / sizeof(weak_encr[0]); i++) {
-		if (weak_encr[i].encr != encr)
+		if (proto != IPSP_PROTO_ESP || weak_encr[i].encr != encr)
 			continue;
 		if (weak_encr[i].key_bits != key_bits)
 			return IPSP_EKEYLEN;
 		*out = &weak_encr[i];
 		return IPSP_OK;
 	}
-	return gcrypt_encr_find(encr, key_bits, out);
+	return gcrypt_encr_find(proto, encr, key_bits, out);
 }
 
-static enum ipsp_err suite_find(uint16_t encr, uint16_t encr_key_bits, uint16_t integ,
-				struct analysis_suite *out)
+static enum ipsp_err suite_find(uint8_t proto, uint16_t encr, uint16_t encr_key_bits,
+				uint16_t integ, struct analysis_suite *out)
 {
 	struct gcrypt_suite *suite = &out->suite;
 
@@ -55,24 +56,25 @@ static enum ipsp_err suite_find(uint16_t encr, uint16_t encr_key_bits, uint16_t 
 		if (!suite->integ && integ != IPSP_INTEG_NONE)
 			return IPSP_ENOTSUP;
 	}
-	return find_encr(encr, encr_key_bits, &suite->encr);
+	return find_encr(proto, encr, encr_key_bits, &suite->encr);
 }
 
-static enum ipsp_err shape(uint16_t encr, uint16_t encr_key_bits, uint16_t integ,
+static enum ipsp_err shape(uint8_t proto, uint16_t encr, uint16_t encr_key_bits, uint16_t integ,
 			   struct ipsp_crypto_shape *out)
 {
 	struct analysis_suite found;
-	enum ipsp_err err = suite_find(encr, encr_key_bits, integ, &found);
+	enum ipsp_err err = suite_find(proto, encr, encr_key_bits, integ, &found);
 
 	return err == IPSP_OK ? gcrypt_suite_shape(&found.suite, out) : err;
 }
 
-static enum ipsp_err ctx_new(const struct ipsp_sa_config *sa, struct ipsp_crypto_ctx **out)
+static enum ipsp_err ctx_new(const struct ipsp_sa_config *sa, unsigned n_threads,
+			     struct ipsp_crypto_ctx **out)
 {
 	struct analysis_suite found;
-	enum ipsp_err err = suite_find(sa->encr, sa->encr_key_bits, sa->integ, &found);
+	enum ipsp_err err = suite_find(sa->proto, sa->encr, sa->encr_key_bits, sa->integ, &found);
 
-	return err == IPSP_OK ? gcrypt_ctx_new(&found.suite, sa, out) : err;
+	return err == IPSP_OK ? gcrypt_ctx_new(&found.suite, sa, n_threads, out) : err;
 }
 
 static const struct ipsp_crypto provider = {
@@ -82,6 +84,8 @@ static const struct ipsp_crypto provider = {
 	.ctx_free = gcrypt_ctx_free,
 	.seal = gcrypt_ctx_seal,
 	.open = gcrypt_ctx_open,
+	.auth = gcrypt_ctx_auth,
+	.verify = gcrypt_ctx_verify,
 };
 
 const struct ipsp_crypto *ipsp_crypto_analysis(void)

@@ -34,9 +34,20 @@ static const struct gcrypt_integ integ_algs[] = {
 	{ IPSP_INTEG_HMAC_SHA2_512_256, GCRY_MAC_HMAC_SHA512, 64, 32 },
 };
 
-enum ipsp_err gcrypt_encr_find(uint16_t encr, uint16_t key_bits, const struct gcrypt_encr **out)
+/* AH has no cipher: a row with nothing in it. */
+static const struct gcrypt_encr ah_encr;
+
+enum ipsp_err gcrypt_encr_find(uint8_t proto, uint16_t encr, uint16_t key_bits,
+			       const struct gcrypt_encr **out)
 {
 	enum ipsp_err err = IPSP_ENOTSUP;
+
+	if (proto == IPSP_PROTO_AH && encr == 0 && key_bits == 0) {
+		*out = &ah_encr;
+		return IPSP_OK;
+	}
+	if (proto != IPSP_PROTO_ESP)
+		return IPSP_ENOTSUP;
 
 	for (size_t i = 0; i < sizeof(encr_algs) / sizeof(encr_algs[0]); i++) {
 		if (encr_algs[i].encr != encr)
@@ -59,32 +70,31 @@ const struct gcrypt_integ *gcrypt_integ_find(uint16_t integ)
 	return NULL;
 }
 
-static enum ipsp_err suite_find(uint16_t encr, uint16_t encr_key_bits, uint16_t integ,
-				struct gcrypt_suite *out)
+static enum ipsp_err suite_find(uint8_t proto, uint16_t encr, uint16_t encr_key_bits,
+				uint16_t integ, struct gcrypt_suite *out)
 {
-	enum ipsp_err err = gcrypt_encr_find(encr, encr_key_bits, &out->encr);
-
 	out->integ = gcrypt_integ_find(integ);
 	if (!out->integ && integ != IPSP_INTEG_NONE)
 		return IPSP_ENOTSUP;
-	return err;
+	return gcrypt_encr_find(proto, encr, encr_key_bits, &out->encr);
 }
 
-static enum ipsp_err shape(uint16_t encr, uint16_t encr_key_bits, uint16_t integ,
+static enum ipsp_err shape(uint8_t proto, uint16_t encr, uint16_t encr_key_bits, uint16_t integ,
 			   struct ipsp_crypto_shape *out)
 {
 	struct gcrypt_suite suite;
-	enum ipsp_err err = suite_find(encr, encr_key_bits, integ, &suite);
+	enum ipsp_err err = suite_find(proto, encr, encr_key_bits, integ, &suite);
 
 	return err == IPSP_OK ? gcrypt_suite_shape(&suite, out) : err;
 }
 
-static enum ipsp_err ctx_new(const struct ipsp_sa_config *sa, struct ipsp_crypto_ctx **out)
+static enum ipsp_err ctx_new(const struct ipsp_sa_config *sa, unsigned n_threads,
+			     struct ipsp_crypto_ctx **out)
 {
 	struct gcrypt_suite suite;
-	enum ipsp_err err = suite_find(sa->encr, sa->encr_key_bits, sa->integ, &suite);
+	enum ipsp_err err = suite_find(sa->proto, sa->encr, sa->encr_key_bits, sa->integ, &suite);
 
-	return err == IPSP_OK ? gcrypt_ctx_new(&suite, sa, out) : err;
+	return err == IPSP_OK ? gcrypt_ctx_new(&suite, sa, n_threads, out) : err;
 }
 
 static const struct ipsp_crypto provider = {
@@ -94,6 +104,8 @@ static const struct ipsp_crypto provider = {
 	.ctx_free = gcrypt_ctx_free,
 	.seal = gcrypt_ctx_seal,
 	.open = gcrypt_ctx_open,
+	.auth = gcrypt_ctx_auth,
+	.verify = gcrypt_ctx_verify,
 };
 
 const struct ipsp_crypto *ipsp_crypto_gcrypt(void)

@@ -31,10 +31,11 @@ struct gcrypt_suite {
 };
 
 /**
- * Looks a cipher up in the table that every ESP may use.
+ * Looks a cipher up in the table that every SA may use; AH's is none at all.
  * @return IPSP_OK; IPSP_ENOTSUP: unknown; IPSP_EKEYLEN: known, but not with such keys
  */
-IPSP_MUST_CHECK enum ipsp_err gcrypt_encr_find(uint16_t encr, uint16_t key_bits,
+IPSP_MUST_CHECK enum ipsp_err gcrypt_encr_find(uint8_t proto, uint16_t encr,
+					       uint16_t key_bits,
 					       const struct gcrypt_encr **out);
 
 /** The same for integrity. @return NULL: unknown, or IPSP_INTEG_NONE */
@@ -46,10 +47,16 @@ IPSP_MUST_CHECK enum ipsp_err gcrypt_suite_shape(const struct gcrypt_suite *suit
 
 /** The rest is as struct ipsp_crypto says of its calls. */
 IPSP_MUST_CHECK enum ipsp_err gcrypt_ctx_new(const struct gcrypt_suite *suite,
-					     const struct ipsp_sa_config *sa,
+					     const struct ipsp_sa_config *sa, unsigned n_threads,
 					     struct ipsp_crypto_ctx **out);
 void gcrypt_ctx_free(struct ipsp_crypto_ctx *ctx);
-void gcrypt_ctx_seal(struct ipsp_crypto_ctx *ctx, struct ipsp_crypto_op *ops, size_t n);
-void gcrypt_ctx_open(struct ipsp_crypto_ctx *ctx, struct ipsp_crypto_op *ops, size_t n);
+void gcrypt_ctx_seal(struct ipsp_crypto_ctx *ctx, unsigned thread, struct ipsp_crypto_op *ops,
+		     size_t n);
+void gcrypt_ctx_open(struct ipsp_crypto_ctx *ctx, unsigned thread, struct ipsp_crypto_op *ops,
+		     size_t n);
+void gcrypt_ctx_auth(struct ipsp_crypto_ctx *ctx, unsigned thread, struct ipsp_auth_op *ops,
+		     size_t n);
+void gcrypt_ctx_verify(struct ipsp_crypto_ctx *ctx, unsigned thread, struct ipsp_auth_op *ops,
+		       size_t n);
 
 #endif

@@ -211,29 +211,30 @@ static bool equal(const uint8_t *octets, const char *hex)
 }
 
 static bool opens(const struct ipsp_crypto *crypto, struct ipsp_crypto_ctx *ctx,
-		  const struct vector *v, struct ipsp_crypto_op op, const uint8_t *sealed,
-		  size_t damaged)
+		  const struct ipsp_crypto_shape *shape, const struct vector *v, uint32_t text_len,
+		  const uint8_t *sealed, size_t damaged)
 {
 	uint8_t buf[VECTOR_MAX];
+	struct ipsp_crypto_op op = ipsp_crypto_op_at(buf, shape, text_len);
 	enum ipsp_err want = damaged < VECTOR_MAX ? IPSP_EICV : IPSP_OK;
 
 	memcpy(buf, sealed, sizeof(buf));
 	if (damaged < VECTOR_MAX)
 		buf[damaged] ^= 0x40;
-	op.esp = buf;
-	op.err = IPSP_ECRYPTO;
-	crypto->open(ctx, &op, 1);
+	op.esn = v->esn;
+	op.seq_hi = v->seq_hi;
+	crypto->open(ctx, 0, &op, 1);
 	if (op.err != want)
 		return false;
-	return want != IPSP_OK || equal(buf + strlen(v->header_iv) / 2, v->clear);
+	return want != IPSP_OK || equal(op.dst, v->clear);
 }
 
 static bool vector_holds(const struct ipsp_crypto *crypto, const struct vector *v)
 {
 	struct ipsp_sa_config sa = {
-		.encr = v->encr, .encr_key_bits = v->encr_key_bits, .integ = v->integ,
+		.proto = IPSP_PROTO_ESP, .encr = v->encr, .encr_key_bits = v->encr_key_bits, .integ = v->integ,
 	};
-	struct ipsp_crypto_op op = { .esn = v->esn, .seq_hi = v->seq_hi, .err = IPSP_ECRYPTO };
+	struct ipsp_crypto_op op;
 	uint8_t packet[VECTOR_MAX] = { 0 };
 	struct ipsp_crypto_ctx *ctx;
 	struct ipsp_crypto_shape shape;
@@ -242,20 +243,21 @@ static bool vector_holds(const struct ipsp_crypto *crypto, const struct vector *
 
 	sa.encr_key.len = (uint16_t)unhex(v->encr_key, sa.encr_key.octets);
 	sa.integ_key.len = (uint16_t)unhex(v->integ_key, sa.integ_key.octets);
-	if (crypto->shape(sa.encr, sa.encr_key_bits, sa.integ, &shape) != IPSP_OK ||
-	    crypto->ctx_new(&sa, &ctx) != IPSP_OK)
+	if (crypto->shape(IPSP_PROTO_ESP, sa.encr, sa.encr_key_bits, sa.integ, &shape) != IPSP_OK ||
+	    crypto->ctx_new(&sa, 1, &ctx) != IPSP_OK)
 		return false;
 	text_at = unhex(v->header_iv, packet);
-	op.esp = packet;
-	op.text_len = (uint32_t)unhex(v->clear, packet + text_at);
+	op = ipsp_crypto_op_at(packet, &shape, (uint32_t)unhex(v->clear, packet + text_at));
+	op.esn = v->esn;
+	op.seq_hi = v->seq_hi;
 	icv_at = text_at + op.text_len;
-	crypto->seal(ctx, &op, 1);
+	crypto->seal(ctx, 0, &op, 1);
 	good = op.err == IPSP_OK && equal(packet + text_at, v->sealed) &&
 	       equal(packet + icv_at, v->icv) &&
-	       opens(crypto, ctx, v, op, packet, VECTOR_MAX) &&
-	       opens(crypto, ctx, v, op, packet, 0) &&
-	       opens(crypto, ctx, v, op, packet, icv_at - 1) &&
-	       opens(crypto, ctx, v, op, packet, icv_at + shape.icv_len - 1);
+	       opens(crypto, ctx, &shape, v, op.text_len, packet, VECTOR_MAX) &&
+	       opens(crypto, ctx, &shape, v, op.text_len, packet, 0) &&
+	       opens(crypto, ctx, &shape, v, op.text_len, packet, icv_at - 1) &&
+	       opens(crypto, ctx, &shape, v, op.text_len, packet, icv_at + shape.icv_len - 1);
 	crypto->ctx_free(ctx);
 	return good;
 }

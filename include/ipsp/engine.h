@@ -146,7 +146,11 @@ void ipsp_engine_free(struct ipsp_engine *engine);
 
 #define IPSP_WORKERS_MAX 64
 
-/** A worker for one thread. IPSP_ENOMEM; IPSP_ENOSPC: there are IPSP_WORKERS_MAX. Control. */
+/**
+ * A worker for one thread.
+ * @return IPSP_OK; IPSP_ENOMEM; IPSP_ENOSPC: there are as many as the platform has threads, or
+ *	   IPSP_WORKERS_MAX. Control thread.
+ */
 IPSP_MUST_CHECK enum ipsp_err ipsp_worker_new(struct ipsp_engine *engine, struct ipsp_worker **out);
 
 /** Its counts stay in the engine's totals. Control thread. NULL is fine. */

@@ -35,6 +35,15 @@ struct ipsp_platform {
 				    struct ipsp_addr *local);
 
 	const struct ipsp_crypto *crypto;
+
+	/** Threads that will have a worker each: crypto contexts are made for as many. 0: one. */
+	unsigned n_threads;
 };
+
+/** The same, of which 0 is none. */
+static inline unsigned ipsp_platform_threads(const struct ipsp_platform *p)
+{
+	return p->n_threads ? p->n_threads : 1;
+}
 
 #endif

@@ -134,7 +134,7 @@ static void apply_policy(struct bench *b, const struct algorithm *a)
 	}
 	bench_must(ipsp_engine_apply(b->engine, &update, 1, results) == IPSP_OK &&
 		   results[0] == IPSP_OK && results[1] == IPSP_OK, "policy is not taken");
-	bench_must(b->platform.crypto->ctx_new(&sas[0], &b->raw) == IPSP_OK, "no raw context");
+	bench_must(b->platform.crypto->ctx_new(&sas[0], 1, &b->raw) == IPSP_OK, "no raw context");
 }
 
 static void start(struct bench *b, const struct algorithm *a)
@@ -190,13 +190,12 @@ static void lay_out_raw(struct bench *b, uint32_t size)
 	const uint32_t block = b->shape.block_len;
 
 	for (uint32_t i = 0; i < CHUNK; i++) {
-		b->ops[i] = (struct ipsp_crypto_op){
-			.esp = b->buffers + (size_t)i * ROOM + IPSP_HEADROOM - ESP_HEADER -
-			       b->shape.iv_len,
-			.text_len = (size + 2 + block - 1) / block * block,
-		};
-		put_be32(b->ops[i].esp, SPI);
-		put_be32(b->ops[i].esp + 4, i + 1);
+		uint8_t *const esp = b->buffers + (size_t)i * ROOM + IPSP_HEADROOM - ESP_HEADER -
+				     b->shape.iv_len;
+
+		b->ops[i] = ipsp_crypto_op_at(esp, &b->shape, (size + 2 + block - 1) / block * block);
+		put_be32(esp, SPI);
+		put_be32(esp + 4, i + 1);
 	}
 }
 
@@ -217,9 +216,9 @@ static void run_raw(struct bench *b, enum ipsp_dir dir)
 {
 	for (uint32_t i = 0; i < CHUNK; i += VECTOR) {
 		if (dir == IPSP_OUTBOUND)
-			b->platform.crypto->seal(b->raw, b->ops + i, VECTOR);
+			b->platform.crypto->seal(b->raw, 0, b->ops + i, VECTOR);
 		else
-			b->platform.crypto->open(b->raw, b->ops + i, VECTOR);
+			b->platform.crypto->open(b->raw, 0, b->ops + i, VECTOR);
 	}
 	for (uint32_t i = 0; i < CHUNK; i++)
 		bench_must(b->ops[i].err == IPSP_OK, "the provider fails");
@@ -287,7 +286,8 @@ int main(void)
 	for (size_t i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++) {
 		const struct algorithm *a = &algorithms[i];
 
-		if (b.platform.crypto->shape(a->encr, a->key_bits, a->integ, &b.shape) != IPSP_OK)
+		if (b.platform.crypto->shape(IPSP_PROTO_ESP, a->encr, a->key_bits, a->integ,
+					     &b.shape) != IPSP_OK)
 			continue;
 		start(&b, a);
 		for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {

@@ -23,7 +23,7 @@ static void check_secret(const struct pc_secret *s)
 
 	must(s->sa.encr_key.len <= IPSP_KEY_MAX && s->sa.integ_key.len <= IPSP_KEY_MAX);
 	must(s->any || (s->sa.spi >= 256 && s->sa.local.family));
-	must(ipsp_crypto_analysis()->shape(s->sa.encr, s->sa.encr_key_bits, s->sa.integ,
+	must(ipsp_crypto_analysis()->shape(IPSP_PROTO_ESP, s->sa.encr, s->sa.encr_key_bits, s->sa.integ,
 					   &shape) == IPSP_OK);
 	must(s->checked == (s->sa.integ < ANALYSIS_INTEG_UNCHECKED));
 	for (uint32_t i = 0; i < s->n_selectors; i++)

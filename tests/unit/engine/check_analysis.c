@@ -51,7 +51,7 @@ static const struct {
 static struct ipsp_sa_config vector_sa(int i)
 {
 	struct ipsp_sa_config sa = {
-		.encr = vectors[i].encr, .encr_key_bits = vectors[i].bits,
+		.proto = IPSP_PROTO_ESP, .encr = vectors[i].encr, .encr_key_bits = vectors[i].bits,
 		.integ = vectors[i].integ,
 	};
 
@@ -65,20 +65,23 @@ START_TEST(test_weak_algorithms_give_the_published_octets)
 	const struct ipsp_crypto *crypto = ipsp_crypto_analysis();
 	const struct ipsp_sa_config sa = vector_sa(_i);
 	uint8_t packet[PACKET_MAX] = { 0 }, want[PACKET_MAX];
-	struct ipsp_crypto_op op = { .esp = packet };
+	struct ipsp_crypto_shape shape;
 	struct ipsp_crypto_ctx *ctx;
+	struct ipsp_crypto_op op;
 	size_t at, len;
 
-	ck_assert_int_eq(crypto->ctx_new(&sa, &ctx), IPSP_OK);
+	ck_assert_int_eq(crypto->ctx_new(&sa, 1, &ctx), IPSP_OK);
 	at = unhex(vectors[_i].front, packet);
-	op.text_len = (uint32_t)unhex(vectors[_i].clear, packet + at);
-	crypto->seal(ctx, &op, 1);
+	ck_assert_int_eq(crypto->shape(IPSP_PROTO_ESP, sa.encr, sa.encr_key_bits, sa.integ, &shape),
+			 IPSP_OK);
+	op = ipsp_crypto_op_at(packet, &shape, (uint32_t)unhex(vectors[_i].clear, packet + at));
+	crypto->seal(ctx, 0, &op, 1);
 	ck_assert_int_eq(op.err, IPSP_OK);
 	len = unhex(vectors[_i].sealed, want);
 	ck_assert_msg(!memcmp(packet + at, want, len), "%s", vectors[_i].name);
 	len = unhex(vectors[_i].icv, want);
 	ck_assert_mem_eq(packet + at + op.text_len, want, len);
-	crypto->open(ctx, &op, 1);
+	crypto->open(ctx, 0, &op, 1);
 	ck_assert_int_eq(op.err, IPSP_OK);
 	len = unhex(vectors[_i].clear, want);
 	ck_assert_mem_eq(packet + at, want, len);
@@ -92,9 +95,9 @@ START_TEST(test_daemons_are_offered_nothing_of_this)
 	struct ipsp_crypto_shape shape;
 	struct ipsp_crypto_ctx *ctx;
 
-	ck_assert_int_eq(ipsp_crypto_gcrypt()->shape(sa.encr, sa.encr_key_bits, sa.integ, &shape),
-			 IPSP_ENOTSUP);
-	ck_assert_int_eq(ipsp_crypto_gcrypt()->ctx_new(&sa, &ctx), IPSP_ENOTSUP);
+	ck_assert_int_eq(ipsp_crypto_gcrypt()->shape(IPSP_PROTO_ESP, sa.encr, sa.encr_key_bits,
+						     sa.integ, &shape), IPSP_ENOTSUP);
+	ck_assert_int_eq(ipsp_crypto_gcrypt()->ctx_new(&sa, 1, &ctx), IPSP_ENOTSUP);
 }
 END_TEST
 
@@ -106,10 +109,11 @@ START_TEST(test_daemons_are_offered_no_pair_without_a_checked_icv)
 	for (unsigned encr = 0; encr < 256; encr++) {
 		for (unsigned bits = 0; bits <= 256; bits += 64) {
 			for (unsigned integ = ANALYSIS_INTEG_UNCHECKED; integ <= UINT16_MAX; integ++)
-				ck_assert_int_ne(crypto->shape((uint16_t)encr, (uint16_t)bits,
-							       (uint16_t)integ, &shape), IPSP_OK);
-			if (crypto->shape((uint16_t)encr, (uint16_t)bits, IPSP_INTEG_NONE,
-					  &shape) == IPSP_OK)
+				ck_assert_int_ne(crypto->shape(IPSP_PROTO_ESP, (uint16_t)encr,
+							       (uint16_t)bits, (uint16_t)integ,
+							       &shape), IPSP_OK);
+			if (crypto->shape(IPSP_PROTO_ESP, (uint16_t)encr, (uint16_t)bits,
+					  IPSP_INTEG_NONE, &shape) == IPSP_OK)
 				ck_assert(encr >= IPSP_ENCR_AES_CCM_8 &&
 					  encr <= IPSP_ENCR_AES_GCM_16);
 		}
@@ -128,23 +132,24 @@ START_TEST(test_an_icv_is_passed_over_and_never_made_up)
 	const struct ipsp_crypto *crypto = ipsp_crypto_analysis();
 	struct ipsp_sa_config sa = vector_sa(0);
 	uint8_t packet[PACKET_MAX] = { 0 };
-	struct ipsp_crypto_op op = { .esp = packet, .text_len = 8 };
+	struct ipsp_crypto_op op;
 	struct ipsp_crypto_shape shape;
 	struct ipsp_crypto_ctx *ctx;
 
 	for (unsigned n = 0; n <= IPSP_ICV_MAX; n++) {
 		sa.integ = (uint16_t)(ANALYSIS_INTEG_UNCHECKED + n);
-		ck_assert_int_eq(crypto->shape(sa.encr, 64, sa.integ, &shape), IPSP_OK);
+		ck_assert_int_eq(crypto->shape(IPSP_PROTO_ESP, sa.encr, 64, sa.integ, &shape), IPSP_OK);
 		ck_assert_uint_eq(shape.icv_len, n);
-		ck_assert_int_eq(crypto->ctx_new(&sa, &ctx), IPSP_OK);
-		crypto->open(ctx, &op, 1);
+		op = ipsp_crypto_op_at(packet, &shape, 8);
+		ck_assert_int_eq(crypto->ctx_new(&sa, 1, &ctx), IPSP_OK);
+		crypto->open(ctx, 0, &op, 1);
 		ck_assert_int_eq(op.err, IPSP_OK);
-		crypto->seal(ctx, &op, 1);
+		crypto->seal(ctx, 0, &op, 1);
 		ck_assert_int_eq(op.err, n > 0 ? IPSP_ECRYPTO : IPSP_OK);
 		crypto->ctx_free(ctx);
 	}
 	sa.integ = ANALYSIS_INTEG_UNCHECKED + IPSP_ICV_MAX + 1;
-	ck_assert_int_eq(crypto->shape(sa.encr, 64, sa.integ, &shape), IPSP_ENOTSUP);
+	ck_assert_int_eq(crypto->shape(IPSP_PROTO_ESP, sa.encr, 64, sa.integ, &shape), IPSP_ENOTSUP);
 }
 END_TEST
 
@@ -154,10 +159,10 @@ START_TEST(test_keys_of_other_lengths_are_refused)
 	struct ipsp_crypto_ctx *ctx;
 
 	sa.encr_key.len++;
-	ck_assert_int_eq(ipsp_crypto_analysis()->ctx_new(&sa, &ctx), IPSP_EKEYLEN);
+	ck_assert_int_eq(ipsp_crypto_analysis()->ctx_new(&sa, 1, &ctx), IPSP_EKEYLEN);
 	sa.encr_key.len--;
 	sa.integ_key.len++;
-	ck_assert_int_eq(ipsp_crypto_analysis()->ctx_new(&sa, &ctx), IPSP_EKEYLEN);
+	ck_assert_int_eq(ipsp_crypto_analysis()->ctx_new(&sa, 1, &ctx), IPSP_EKEYLEN);
 }
 END_TEST
 

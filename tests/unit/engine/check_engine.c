@@ -703,6 +703,8 @@ START_TEST(test_workers_are_limited_and_their_counts_stay)
 	unsigned n = 0;
 
 	apply_pair(&bypass, 1);
+	ck_assert_int_eq(ipsp_worker_new(w.engine, &more[0]), IPSP_ENOSPC);
+	w.memory.platform.n_threads = IPSP_WORKERS_MAX;
 	while (n < IPSP_WORKERS_MAX && ipsp_worker_new(w.engine, &more[n]) == IPSP_OK)
 		n++;
 	ck_assert_uint_eq(n, IPSP_WORKERS_MAX - 1);

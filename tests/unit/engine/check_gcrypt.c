@@ -133,27 +133,27 @@ struct sealed {
 static void seal_batch(int i, struct sealed *s)
 {
 	struct ipsp_sa_config sa = {
-		.encr = vectors[i].encr, .encr_key_bits = vectors[i].bits,
+		.proto = IPSP_PROTO_ESP, .encr = vectors[i].encr, .encr_key_bits = vectors[i].bits,
 		.integ = vectors[i].integ,
 	};
 
 	memset(s, 0, sizeof(*s));
 	sa.encr_key.len = (uint16_t)unhex(vectors[i].ekey, sa.encr_key.octets);
 	sa.integ_key.len = (uint16_t)unhex(vectors[i].akey, sa.integ_key.octets);
-	ck_assert_int_eq(ipsp_crypto_gcrypt()->shape(sa.encr, sa.encr_key_bits, sa.integ,
-						      &s->shape), IPSP_OK);
-	ck_assert_int_eq(ipsp_crypto_gcrypt()->ctx_new(&sa, &s->ctx), IPSP_OK);
+	ck_assert_int_eq(ipsp_crypto_gcrypt()->shape(IPSP_PROTO_ESP, sa.encr, sa.encr_key_bits,
+						      sa.integ, &s->shape), IPSP_OK);
+	ck_assert_int_eq(ipsp_crypto_gcrypt()->ctx_new(&sa, 1, &s->ctx), IPSP_OK);
 	for (size_t n = 0; n < BATCH; n++) {
 		s->front = unhex(vectors[i].front, s->octets[n]);
-		s->ops[n] = (struct ipsp_crypto_op){
-			.esp = s->octets[n], .esn = vectors[i].esn, .seq_hi = vectors[i].seq_hi,
-			.text_len = (uint32_t)unhex(vectors[i].clear, s->octets[n] + s->front),
-			.err = IPSP_EINVAL,
-		};
+		s->ops[n] = ipsp_crypto_op_at(s->octets[n], &s->shape,
+					      (uint32_t)unhex(vectors[i].clear,
+							      s->octets[n] + s->front));
+		s->ops[n].esn = vectors[i].esn;
+		s->ops[n].seq_hi = vectors[i].seq_hi;
 		ck_assert_uint_eq(s->front, 8u + s->shape.iv_len);
 	}
 	s->len = s->front + s->ops[0].text_len + s->shape.icv_len;
-	ipsp_crypto_gcrypt()->seal(s->ctx, s->ops, BATCH);
+	ipsp_crypto_gcrypt()->seal(s->ctx, 0, s->ops, BATCH);
 }
 
 START_TEST(test_sealing_gives_the_published_octets)
@@ -193,7 +193,7 @@ START_TEST(test_opening_gives_the_clear_octets_and_spots_the_damaged_one)
 	len = unhex(vectors[_i].clear, clear);
 	s.octets[2][s.len - 1] ^= 1;
 	s.octets[4][0] ^= 0x80;
-	ipsp_crypto_gcrypt()->open(s.ctx, s.ops, BATCH);
+	ipsp_crypto_gcrypt()->open(s.ctx, 0, s.ops, BATCH);
 	for (size_t n = 0; n < BATCH; n++) {
 		bool damaged = n == 2 || n == 4;
 
@@ -216,23 +216,113 @@ START_TEST(test_a_high_half_is_under_the_icv)
 	seal_batch(_i, &s);
 	s.ops[0].esn = true;
 	s.ops[0].seq_hi = vectors[_i].seq_hi + 1;
-	ipsp_crypto_gcrypt()->open(s.ctx, s.ops, 1);
+	ipsp_crypto_gcrypt()->open(s.ctx, 0, s.ops, 1);
 	ck_assert_int_eq(s.ops[0].err, IPSP_EICV);
 	ipsp_crypto_gcrypt()->ctx_free(s.ctx);
 }
 END_TEST
 
-static void no_seal(struct ipsp_crypto_ctx *ctx, struct ipsp_crypto_op *ops, size_t n)
+START_TEST(test_text_may_come_from_one_place_and_go_to_another)
+{
+	struct sealed s, apart;
+	uint8_t clear[PACKET_MAX], opened[PACKET_MAX];
+	struct ipsp_crypto_op op;
+	size_t len;
+
+	seal_batch(_i, &s);
+	seal_batch(_i, &apart);
+	ipsp_crypto_gcrypt()->ctx_free(apart.ctx);
+	len = unhex(vectors[_i].clear, clear);
+	memset(apart.ops[0].dst, 0, len + s.shape.icv_len);
+	op = apart.ops[0];
+	op.src = clear;
+	ipsp_crypto_gcrypt()->seal(s.ctx, 0, &op, 1);
+	ck_assert_int_eq(op.err, IPSP_OK);
+	ck_assert_mem_eq(apart.octets[0], s.octets[0], s.len);
+	op = s.ops[0];
+	op.dst = opened;
+	ipsp_crypto_gcrypt()->open(s.ctx, 0, &op, 1);
+	ck_assert_int_eq(op.err, IPSP_OK);
+	ck_assert_mem_eq(opened, clear, len);
+	s.octets[1][s.len - 1] ^= 1;
+	memset(opened, 0xa5, sizeof(opened));
+	op = s.ops[1];
+	op.dst = opened;
+	ipsp_crypto_gcrypt()->open(s.ctx, 0, &op, 1);
+	ck_assert_int_eq(op.err, IPSP_EICV);
+	if (len > 0)
+		ck_assert(memcmp(opened, clear, len) != 0);
+	ipsp_crypto_gcrypt()->ctx_free(s.ctx);
+}
+END_TEST
+
+/* What AH authenticates comes in pieces. The data of an HMAC vector, cut anywhere. */
+START_TEST(test_integrity_alone_takes_its_data_in_pieces)
+{
+	struct ipsp_sa_config sa = { .proto = IPSP_PROTO_AH, .integ = vectors[_i].integ };
+	const struct ipsp_crypto *crypto = ipsp_crypto_gcrypt();
+	uint8_t data[PACKET_MAX], want[IPSP_ICV_MAX], icv[IPSP_ICV_MAX];
+	struct ipsp_crypto_shape shape;
+	struct ipsp_crypto_ctx *ctx;
+	size_t len;
+
+	if (vectors[_i].encr != IPSP_ENCR_NULL)
+		return;
+	sa.integ_key.len = (uint16_t)unhex(vectors[_i].akey, sa.integ_key.octets);
+	ck_assert_int_eq(crypto->shape(IPSP_PROTO_AH, 0, 0, sa.integ, &shape), IPSP_OK);
+	ck_assert_uint_eq(shape.iv_len, 0);
+	ck_assert_int_eq(crypto->ctx_new(&sa, 1, &ctx), IPSP_OK);
+	len = unhex(vectors[_i].front, data);
+	len += unhex(vectors[_i].clear, data + len);
+	ck_assert_uint_eq(unhex(vectors[_i].icv, want), shape.icv_len);
+	for (size_t cut = 0; cut <= len; cut++) {
+		const struct ipsp_span spans[] = {
+			{ data, cut / 2 }, { data + cut / 2, cut - cut / 2 },
+			{ data + cut, len - cut },
+		};
+		struct ipsp_auth_op op = { .spans = spans, .n_spans = 3, .icv = icv };
+
+		crypto->auth(ctx, 0, &op, 1);
+		ck_assert_int_eq(op.err, IPSP_OK);
+		ck_assert_mem_eq(icv, want, shape.icv_len);
+		crypto->verify(ctx, 0, &op, 1);
+		ck_assert_int_eq(op.err, IPSP_OK);
+		icv[cut % shape.icv_len] ^= 0x10;
+		crypto->verify(ctx, 0, &op, 1);
+		ck_assert_int_eq(op.err, IPSP_EICV);
+	}
+	crypto->ctx_free(ctx);
+}
+END_TEST
+
+START_TEST(test_ah_takes_no_cipher_and_esp_needs_one)
+{
+	const struct ipsp_crypto *crypto = ipsp_crypto_gcrypt();
+	struct ipsp_crypto_shape shape;
+
+	ck_assert_int_eq(crypto->shape(IPSP_PROTO_AH, IPSP_ENCR_NULL, 0, IPSP_INTEG_HMAC_SHA1_96,
+				       &shape), IPSP_ENOTSUP);
+	ck_assert_int_eq(crypto->shape(IPSP_PROTO_AH, 0, 0, IPSP_INTEG_NONE, &shape),
+			 IPSP_ENOTSUP);
+	ck_assert_int_eq(crypto->shape(IPSP_PROTO_ESP, 0, 0, IPSP_INTEG_HMAC_SHA1_96, &shape),
+			 IPSP_ENOTSUP);
+}
+END_TEST
+
+static void no_seal(struct ipsp_crypto_ctx *ctx, unsigned thread, struct ipsp_crypto_op *ops,
+		    size_t n)
 {
 	(void)ctx;
+	(void)thread;
 	for (size_t i = 0; i < n; i++)
 		ops[i].err = IPSP_OK;
 }
 
-static void flip_seal(struct ipsp_crypto_ctx *ctx, struct ipsp_crypto_op *ops, size_t n)
+static void flip_seal(struct ipsp_crypto_ctx *ctx, unsigned thread, struct ipsp_crypto_op *ops,
+		      size_t n)
 {
-	ipsp_crypto_gcrypt()->seal(ctx, ops, n);
-	ops[0].esp[8] ^= 1;
+	ipsp_crypto_gcrypt()->seal(ctx, thread, ops, n);
+	ops[0].icv[0] ^= 1;
 }
 
 START_TEST(test_the_self_test_refuses_a_provider_that_errs)
@@ -268,6 +358,9 @@ int main(void)
 	tcase_add_loop_test(tc, test_sealing_gives_the_published_octets, 0, n);
 	tcase_add_loop_test(tc, test_opening_gives_the_clear_octets_and_spots_the_damaged_one, 0,
 			    n);
+	tcase_add_loop_test(tc, test_text_may_come_from_one_place_and_go_to_another, 0, n);
+	tcase_add_loop_test(tc, test_integrity_alone_takes_its_data_in_pieces, 0, n);
+	tcase_add_test(tc, test_ah_takes_no_cipher_and_esp_needs_one);
 	tcase_add_loop_test(tc, test_a_high_half_is_under_the_icv, 0, n);
 	tcase_add_test(tc, test_the_self_test_refuses_a_provider_that_errs);
 	suite_add_tcase(suite, tc);
