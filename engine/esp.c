@@ -1,6 +1,6 @@
 /*
- * engine/esp.c - ESP packets laid out and taken apart. RFC 4303 2, 3.1, 3.3.2, 3.4.4; RFC 4301
- * 5.1.2 for tunnel headers.
+ * engine/esp.c - ESP packets laid out and taken apart. RFC 4303 2, 3.1, 3.3.2, 3.4.4.
+ * Outer headers and modes are engine/tunnel.c's.
  *
  *	tunnel     [outer IP][SPI Seq][IV][ inner IP ... payload ][pad, len, next][ICV]
  *	transport  [IP, ext.][SPI Seq][IV][ payload              ][pad, len, next][ICV]
@@ -11,16 +11,8 @@
 
 #include "engine/esp.h"
 #include "engine/header.h"
+#include "engine/tunnel.h"
 #include "spd/octets.h"
-
-enum {
-	NH_IPV4 = 4,
-	NH_IPV6 = 41,
-	NH_NONE = 59,
-};
-
-#define IP_MAX 65535u
-#define DEFAULT_TTL 64u
 
 /* What stands between the headers and the payload. */
 static uint32_t esp_front(const struct ipsp_sa *sa)
@@ -31,12 +23,10 @@ static uint32_t esp_front(const struct ipsp_sa *sa)
 static enum ipsp_reason plan_transport(const struct ipsp_sa *sa, const struct ipsp_packet *packet,
 				       const struct ipsp_flow *flow, struct ipsp_esp_plan *plan)
 {
-	if ((sa->local.family && ipsp_addr_cmp(&sa->local, &flow->src) != 0) ||
-	    (sa->remote.family && ipsp_addr_cmp(&sa->remote, &flow->dst) != 0))
-		return IPSP_REASON_TRANSPORT_ADDRESS;
-	/* RFC 4303 3.3.4: whole datagrams only. */
-	if (flow->frag != IPSP_FRAG_NONE)
-		return IPSP_REASON_TRANSPORT_FRAGMENT;
+	enum ipsp_reason reason = ipsp_transport_takes(sa, flow);
+
+	if (reason != IPSP_REASON_NONE)
+		return reason;
 	plan->headers_len = flow->esp_offset;
 	plan->tfc_len = 0;
 	plan->payload_len = flow->total_len - flow->esp_offset;
@@ -48,20 +38,15 @@ static enum ipsp_reason plan_transport(const struct ipsp_sa *sa, const struct ip
 static enum ipsp_reason plan_tunnel(const struct ipsp_platform *platform, const struct ipsp_sa *sa,
 				    const struct ipsp_flow *flow, struct ipsp_esp_plan *plan)
 {
-	plan->dst = sa->remote.family ? sa->remote : flow->dst;
-	if (sa->local.family) {
-		plan->src = sa->local;
-	} else if (!platform->local_addr ||
-		   platform->local_addr(platform->ctx, &plan->dst, &plan->src) != IPSP_OK) {
-		return IPSP_REASON_TUNNEL_LOCAL;
-	}
-	if (plan->src.family != plan->dst.family)
-		return IPSP_REASON_TUNNEL_LOCAL;
+	enum ipsp_reason reason = ipsp_tunnel_ends(platform, sa, flow, &plan->src, &plan->dst);
+
+	if (reason != IPSP_REASON_NONE)
+		return reason;
 	plan->headers_len = ipsp_outer_len(plan->dst.family);
 	plan->tfc_len = sa->tfc_pad > flow->total_len ? sa->tfc_pad - flow->total_len : 0;
 	plan->payload_len = flow->total_len + plan->tfc_len;
 	plan->grow = plan->headers_len + esp_front(sa);
-	plan->next_header = flow->family == 4 ? NH_IPV4 : NH_IPV6;
+	plan->next_header = ipsp_tunnel_next_header(flow->family);
 	return IPSP_REASON_NONE;
 }
 
@@ -82,7 +67,7 @@ enum ipsp_reason ipsp_esp_plan(const struct ipsp_platform *platform, const struc
 	family = sa->mode == IPSP_MODE_TUNNEL ? plan->dst.family : flow->family;
 	plan->text_len = (plan->payload_len + IPSP_ESP_TRAILER + block - 1) / block * block;
 	plan->total_len = plan->headers_len + esp_front(sa) + plan->text_len + sa->shape.icv_len;
-	if (plan->total_len > (family == 4 ? IP_MAX : IP_MAX + IPSP_V6_HEADER))
+	if (plan->total_len > ipsp_packet_max(family))
 		return IPSP_REASON_TOO_BIG;
 
 	size_t head = (size_t)(packet->data - packet->room);
@@ -92,52 +77,6 @@ enum ipsp_reason ipsp_esp_plan(const struct ipsp_platform *platform, const struc
 	    plan->tfc_len + plan->text_len - plan->payload_len + sa->shape.icv_len > tail)
 		return IPSP_REASON_NO_ROOM;
 	return IPSP_REASON_NONE;
-}
-
-/* RFC 4301 5.1.2.1 (4). IPv6 is never cut on the way, so its outer IPv4 is not either. */
-static bool outer_df(const struct ipsp_sa *sa, const struct ipsp_flow *flow)
-{
-	switch (sa->df) {
-	case IPSP_DF_SET:
-		return true;
-	case IPSP_DF_CLEAR:
-		return false;
-	default:
-		return flow->family == 6 || flow->df;
-	}
-}
-
-/* RFC 4301 5.1.2.1 (5) for the DSCP; RFC 6040 4.1 for ECN. */
-static uint8_t outer_tos(const struct ipsp_sa *sa, const struct ipsp_flow *flow)
-{
-	const uint8_t dscp = sa->dscp_set ? sa->dscp : flow->dscp;
-	const uint8_t ecn = sa->ecn == IPSP_ECN_NORMAL ? flow->ecn : 0;
-
-	return (uint8_t)(dscp << 2 | ecn);
-}
-
-static uint8_t outer_ttl(const struct ipsp_engine *engine, const struct ipsp_sa *sa)
-{
-	if (sa->outer_ttl)
-		return sa->outer_ttl;
-	return engine->config.outer_ttl ? engine->config.outer_ttl : DEFAULT_TTL;
-}
-
-static void layout_outer(struct ipsp_engine *engine, const struct ipsp_sa *sa,
-			 const struct ipsp_flow *flow, const struct ipsp_esp_plan *plan, uint8_t *p)
-{
-	const struct ipsp_outer outer = {
-		.src = plan->src,
-		.dst = plan->dst,
-		.total_len = plan->total_len,
-		.ipv4_id = (uint16_t)atomic_fetch_add_explicit(&engine->ipv4_id, 1,
-								memory_order_relaxed),
-		.tos = outer_tos(sa, flow),
-		.ttl = outer_ttl(engine, sa),
-		.df = outer_df(sa, flow),
-	};
-
-	ipsp_outer_write(p, &outer);
 }
 
 void ipsp_esp_layout(struct ipsp_engine *engine, const struct ipsp_sa *sa,
@@ -150,7 +89,12 @@ void ipsp_esp_layout(struct ipsp_engine *engine, const struct ipsp_sa *sa,
 	uint8_t *esp = p + plan->headers_len;
 
 	if (sa->mode == IPSP_MODE_TUNNEL) {
-		layout_outer(engine, sa, flow, plan, p);
+		const struct ipsp_tunnel_outer outer = {
+			.src = &plan->src, .dst = &plan->dst, .total_len = plan->total_len,
+			.proto = IPSP_PROTO_ESP,
+		};
+
+		ipsp_tunnel_write(engine, sa, flow, &outer, p);
 	} else {
 		memmove(p, packet->data, plan->headers_len);
 		ipsp_header_update(p, flow->family, flow->esp_nh_offset, IPSP_PROTO_ESP,
@@ -210,56 +154,6 @@ static bool padding_valid(const uint8_t *text, uint32_t text_len, uint32_t *payl
 	return true;
 }
 
-/* What follows the inner packet in the payload is TFC padding: RFC 4303 2.7. */
-static enum ipsp_reason unwrap_tunnel(const struct ipsp_sa *sa, const struct ipsp_flow *outer,
-				      uint8_t *text, uint32_t payload_len, uint8_t next_header,
-				      struct ipsp_packet *packet, struct ipsp_flow *inner)
-{
-	const struct ipsp_span span = { text, payload_len };
-	uint8_t ecn = 0;
-
-	if (next_header != NH_IPV4 && next_header != NH_IPV6)
-		return IPSP_REASON_NEXT_HEADER;
-	if (ipsp_flow_parse(span, inner) != IPSP_REASON_NONE ||
-	    inner->family != (next_header == NH_IPV4 ? 4 : 6))
-		return IPSP_REASON_INNER;
-	if (sa->ecn == IPSP_ECN_NONE)
-		ecn = inner->ecn;
-	else if (!ipsp_ecn_combine(outer->ecn, inner->ecn, &ecn))
-		return IPSP_REASON_ECN;
-	if (packet->flags & IPSP_PKT_DECREMENT_TTL) {
-		if (!ipsp_ttl_decrement(text, inner->family))
-			return IPSP_REASON_TTL;
-		inner->ttl--;
-	}
-	if (ecn != inner->ecn) {
-		ipsp_ecn_set(text, inner->family, ecn);
-		inner->ecn = ecn;
-	}
-	packet->data = text;
-	packet->len = inner->total_len;
-	return IPSP_REASON_NONE;
-}
-
-static enum ipsp_reason unwrap_transport(const struct ipsp_sa *sa, const struct ipsp_flow *outer,
-					 uint8_t *text, uint32_t payload_len, uint8_t next_header,
-					 struct ipsp_packet *packet, struct ipsp_flow *inner)
-{
-	uint32_t total_len = outer->l4_offset + payload_len;
-	uint8_t *p = text - outer->l4_offset;
-	const struct ipsp_span span = { p, total_len };
-
-	if (sa->remote.family && ipsp_addr_cmp(&sa->remote, &outer->src) != 0)
-		return IPSP_REASON_TRANSPORT_ADDRESS;
-	memmove(p, packet->data, outer->l4_offset);
-	ipsp_header_update(p, outer->family, outer->l4_nh_offset, next_header, total_len);
-	if (ipsp_flow_parse(span, inner) != IPSP_REASON_NONE)
-		return IPSP_REASON_INNER;
-	packet->data = p;
-	packet->len = total_len;
-	return IPSP_REASON_NONE;
-}
-
 enum ipsp_reason ipsp_esp_unwrap(const struct ipsp_sa *sa, const struct ipsp_flow *flow,
 				 const struct ipsp_crypto_op *op, struct ipsp_packet *packet,
 				 struct ipsp_flow *inner)
@@ -270,10 +164,7 @@ enum ipsp_reason ipsp_esp_unwrap(const struct ipsp_sa *sa, const struct ipsp_flo
 
 	if (!padding_valid(text, op->text_len, &payload_len))
 		return IPSP_REASON_PADDING;
-	if (next_header == NH_NONE)
+	if (next_header == IPSP_NH_NONE)
 		return IPSP_REASON_DUMMY;
-	if (sa->mode == IPSP_MODE_TUNNEL ||
-	    (sa->mode == IPSP_MODE_ANY && (next_header == NH_IPV4 || next_header == NH_IPV6)))
-		return unwrap_tunnel(sa, flow, text, payload_len, next_header, packet, inner);
-	return unwrap_transport(sa, flow, text, payload_len, next_header, packet, inner);
+	return ipsp_mode_unwrap(sa, flow, text, payload_len, next_header, packet, inner);
 }

@@ -1,5 +1,5 @@
 /*
- * engine/header.c - IP headers around ESP. RFC 791, 8200, 1071; RFC 4301 5.1.2; RFC 6040 4.
+ * engine/header.c - IP headers around ESP, AH and IPComp. RFC 791, 8200, 1071; RFC 4301 5.1.2; RFC 6040 4.
  */
 #include <string.h>
 
@@ -24,7 +24,7 @@ void ipsp_outer_write(uint8_t *p, const struct ipsp_outer *outer)
 		put_be16(p + 4, outer->ipv4_id);
 		put_be16(p + 6, outer->df ? V4_DF : 0);
 		p[8] = outer->ttl;
-		p[9] = IPSP_PROTO_ESP;
+		p[9] = outer->proto;
 		memcpy(p + 12, outer->src.octets, 4);
 		memcpy(p + 16, outer->dst.octets, 4);
 		v4_checksum(p);
@@ -32,7 +32,7 @@ void ipsp_outer_write(uint8_t *p, const struct ipsp_outer *outer)
 	}
 	put_be32(p, 6u << 28 | (uint32_t)outer->tos << 20);
 	put_be16(p + 4, (uint16_t)(outer->total_len - IPSP_V6_HEADER));
-	p[6] = IPSP_PROTO_ESP;
+	p[6] = outer->proto;
 	p[7] = outer->ttl;
 	memcpy(p + 8, outer->src.octets, 16);
 	memcpy(p + 24, outer->dst.octets, 16);

@@ -1,5 +1,5 @@
 /*
- * engine/header.h - IP headers around ESP: made, changed, checked. RFC 4301 5.1.2, RFC 6040.
+ * engine/header.h - IP headers around ESP, AH and IPComp: made, changed, checked. RFC 4301 5.1.2, RFC 6040.
  * Private to engine/. Lengths were checked by ipsp_flow_parse before.
  */
 #ifndef ENGINE_HEADER_H
@@ -21,12 +21,13 @@ struct ipsp_outer {
 	struct ipsp_addr src, dst;	/* of one family */
 	uint32_t total_len;
 	uint16_t ipv4_id;
+	uint8_t proto;			/* what follows it */
 	uint8_t tos;			/* DSCP and ECN */
 	uint8_t ttl;
 	bool df;
 };
 
-/** Writes an outer header with protocol ESP at p. The IPv6 flow label is 0: 5.1.2.2 (8). */
+/** Writes an outer header at p. The IPv6 flow label is 0: 5.1.2.2 (8). */
 void ipsp_outer_write(uint8_t *p, const struct ipsp_outer *outer);
 
 /** Puts a protocol and a length into a packet's own headers, and the IPv4 checksum right. */

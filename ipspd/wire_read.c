@@ -570,7 +570,10 @@ static bool sa_is_valid(const struct ipsp_sa_config *sa)
 		return false;
 	if (sa->dir != IPSP_INBOUND && sa->dir != IPSP_OUTBOUND)
 		return false;
-	if (sa->proto != IPSP_PROTO_ESP && sa->proto != IPSP_PROTO_AH)
+	if (sa->proto != IPSP_PROTO_ESP && sa->proto != IPSP_PROTO_AH &&
+	    sa->proto != IPSP_PROTO_IPCOMP)
+		return false;
+	if (sa->next_id == sa->id)
 		return false;
 	if (sa->mode != IPSP_MODE_TUNNEL && sa->mode != IPSP_MODE_TRANSPORT)
 		return false;
@@ -610,6 +613,7 @@ static bool get_sa(struct chan_reader *r, struct ipsp_sa_config *sa)
 	sa->life_s = chan_get_u64(r);
 	sa->life_bytes = chan_get_u64(r);
 	sa->packet_log = chan_get_u32(r);
+	sa->next_id = chan_get_u64(r);
 	bool good = get_sa_addr(r, &sa->local);
 	good = get_sa_addr(r, &sa->remote) && good;
 	sa->encr = chan_get_u16(r);

@@ -89,6 +89,7 @@ enum ipsp_err ipsp_sa_init(const struct ipsp_platform *platform, const struct ip
 	memset(sa, 0, sizeof(*sa));
 	sa->id = cfg->id;
 	sa->counter_id = cfg->counter_id;
+	sa->next_id = cfg->next_id;
 	sa->spi = cfg->spi;
 	sa->dir = cfg->dir;
 	sa->proto = cfg->proto;
@@ -121,7 +122,8 @@ bool ipsp_sa_is(const struct ipsp_sa *sa, const struct ipsp_sa_config *cfg)
 {
 	/* Floor and ceiling are left out: they only speak of numbers that are behind it. So is what
 	 * it reports, which changes nothing about its packets. */
-	return sa->id == cfg->id && sa->counter_id == cfg->counter_id && sa->spi == cfg->spi &&
+	return sa->id == cfg->id && sa->counter_id == cfg->counter_id &&
+	       sa->next_id == cfg->next_id && sa->spi == cfg->spi &&
 	       sa->dir == cfg->dir && sa->proto == cfg->proto && sa->mode == cfg->mode &&
 	       sa->df == cfg->df && sa->ecn == cfg->ecn && sa->dscp_set == cfg->dscp_set &&
 	       sa->dscp == cfg->dscp && sa->outer_ttl == cfg->outer_ttl &&

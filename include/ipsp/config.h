@@ -77,7 +77,8 @@ struct ipsp_spd_list {
 	const struct ipsp_spd_entry *entries;
 };
 
-enum ipsp_proto { IPSP_PROTO_ESP = 50, IPSP_PROTO_AH = 51 };
+/** Also the next header values of each. */
+enum ipsp_proto { IPSP_PROTO_ESP = 50, IPSP_PROTO_AH = 51, IPSP_PROTO_IPCOMP = 108 };
 enum ipsp_mode {
 	IPSP_MODE_TUNNEL = 1,
 	IPSP_MODE_TRANSPORT = 2,
@@ -132,10 +133,22 @@ struct ipsp_key {
 /** Overwrites it so that the compiler cannot leave it out. */
 void ipsp_key_wipe(struct ipsp_key *k);
 
-/** One unidirectional SA with manual keys, or with keys a key manager made. RFC 4301 4.4.2. */
+/** SAs that one packet may go through as one bundle: IPComp, ESP, AH. */
+#define IPSP_BUNDLE_MAX 3
+
+/**
+ * One unidirectional SA with manual keys, or with keys a key manager made. RFC 4301 4.4.2.
+ *
+ * SAs that are applied to a packet one after the other are a chain by next_id, innermost first:
+ * IPComp, ESP, AH, each at most once, each optional. An entry's sa_id names the innermost. Only the
+ * innermost may be in tunnel mode, the others are transport mode over it. Inbound, exactly the chain
+ * must have been undone, outermost first; IPComp alone may be missing, as the peer leaves it out
+ * where it would not help (RFC 3173 2.2).
+ */
 struct ipsp_sa_config {
 	uint64_t id;			/* stable: from its row; not 0 */
 	uint64_t counter_id;		/* one number space: changes when key or SPI do */
+	uint64_t next_id;		/* the SA around this one; 0: it is the outermost */
 	uint8_t dir;			/* enum ipsp_dir */
 	uint8_t proto;			/* enum ipsp_proto */
 	uint8_t mode;			/* enum ipsp_mode */

@@ -34,6 +34,7 @@ struct ipsp_sa {
 	/* fixed at installation; meanings as in struct ipsp_sa_config */
 	uint64_t id;
 	uint64_t counter_id;
+	uint64_t next_id;
 	uint32_t spi;
 	uint8_t dir, proto, mode, df, ecn;
 	uint8_t dscp, outer_ttl;

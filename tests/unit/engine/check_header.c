@@ -27,6 +27,7 @@ END_TEST
 START_TEST(test_an_outer_ipv4_header_is_as_rfc_791_draws_it)
 {
 	const struct ipsp_outer outer = {
+		.proto = IPSP_PROTO_ESP,
 		.src = { 4, { 192, 168, 0, 1 } }, .dst = { 4, { 192, 168, 0, 199 } },
 		.total_len = 0x73, .ttl = 64, .df = true,
 	};
