@@ -4,6 +4,8 @@
  *   master    = "unix:/var/agentx/master"
  *   attach    = { "tun:ipspd0" }
  *   log-level = "info"
+ *   workers   = 2
+ *   offload   = true
  *   import-directory = "/var/lib/ipspd/import"
  *
  * What a file says is checked whole before any of it counts.
@@ -43,6 +45,8 @@ void options_file_init(struct options_file *f)
 	memset(f, 0, sizeof(*f));
 	snprintf(f->master, sizeof(f->master), "unix:/var/agentx/master");
 	f->options.log_level = LOG_INFO;
+	f->options.n_workers = 1;
+	f->options.offload = false;
 	f->options.n_attach = 1;
 	snprintf(f->options.attach[0], sizeof(f->options.attach[0]), "tun");
 }
@@ -72,6 +76,17 @@ static bool take_attach(cfg_t *cfg, struct agent_options *o)
 	return true;
 }
 
+static bool take_workers(cfg_t *cfg, struct agent_options *o)
+{
+	const long n = cfg_getint(cfg, "workers");
+
+	if (n < 0 || n > ENGINE_WORKERS_MAX)
+		return wrong("workers", "use 1 to 16, or 0 for one on each processor");
+	o->n_workers = (uint8_t)n;
+	o->offload = cfg_getbool(cfg, "offload") == cfg_true;
+	return true;
+}
+
 static bool take(cfg_t *cfg, struct options_file *to)
 {
 	const char *master = cfg_getstr(cfg, "master");
@@ -96,7 +111,7 @@ static bool take(cfg_t *cfg, struct options_file *to)
 				     "info or debug");
 		to->options.log_level = (uint8_t)n;
 	}
-	return take_attach(cfg, &to->options);
+	return take_workers(cfg, &to->options) && take_attach(cfg, &to->options);
 }
 
 /* The whole text, so that what is parsed cannot grow meanwhile. @return length, or -1 */
@@ -125,6 +140,8 @@ bool options_file_read(int fd, const char *name, struct options_file *out, char 
 		CFG_STR("log-level", NULL, CFGF_NONE),
 		CFG_STR("import-directory", NULL, CFGF_NONE),
 		CFG_STR_LIST("attach", NULL, CFGF_NONE),
+		CFG_INT("workers", 1, CFGF_NONE),
+		CFG_BOOL("offload", cfg_false, CFGF_NONE),
 		CFG_END(),
 	};
 	struct options_file parsed;

@@ -11,6 +11,7 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -75,6 +76,17 @@ static void tell_ready(struct parent *p)
 		close(null);
 }
 
+/* One for each processor this process may use, unless the options say how many. */
+static uint8_t count_workers(const struct agent_options *o)
+{
+	cpu_set_t set;
+
+	if (o->n_workers > 0)
+		return o->n_workers;
+	int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+	return (uint8_t)(n < 1 ? 1 : n > ENGINE_WORKERS_MAX ? ENGINE_WORKERS_MAX : n);
+}
+
 /* Once a life: later options files change the log level alone. */
 static bool attach(struct parent *p, const struct agent_options *o)
 {
@@ -87,6 +99,8 @@ static bool attach(struct parent *p, const struct agent_options *o)
 		ipspd_log(LOG_ERR, "parent", "attachment \"%s\": %s", text, why ? why : "bad");
 		return false;
 	}
+	p->engine_start.n_workers = count_workers(o);
+	p->engine_start.offload = o->offload ? ENGINE_OFFLOAD_TUN : 0;
 	int rc = open_attachment(&a, &p->engine_start, &why);
 	if (rc < 0) {
 		ipspd_log(LOG_ERR, "parent", "attachment \"%s\": %s: %s", text, why,

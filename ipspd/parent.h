@@ -139,10 +139,6 @@ int open_control(const char *path, gid_t gid, const char **why);
 /** Opens what the attachment needs into s, and gives up the kernel's way past it.
  *  @return 0 or -errno with *why */
 int open_attachment(const struct attach *a, struct engine_start *s, const char **why);
-/** Opens the TUN of that name ("%d": the kernel's number), up, into s. @return 0 or -errno with *why */
-int open_tun(const char *name, struct engine_start *s, const char **why);
-/** Brings it up if it is down. @return 0 or -errno */
-int tun_bring_up(const char *name, bool *was_down);
 /** Counters' memory. @return fd, or -errno */
 int open_counters(void);
 /**
@@ -154,6 +150,22 @@ int open_packet_log(bool whole, const char **why);
 bool keep_least_privilege(void);
 /** @return 0 or -errno; with the calling process's id */
 int write_pidfile(const char *path);
+
+/* ---- parent_sockets.c ---- */
+
+/** Opens s->n_workers of each socket into s. UDP may be missing: it is logged. @return 0 or -errno */
+int open_sockets(struct engine_start *s, const char **why);
+
+/* ---- parent_tun.c ---- */
+
+/**
+ * Opens the TUN of that name ("%d": the kernel's number), up, into s: s->n_workers queues, with offload
+ * if s->offload is not 0; then it says what there is.
+ * @return 0 or -errno with *why
+ */
+int open_tun(const char *name, struct engine_start *s, const char **why);
+/** Brings it up if it is down. @return 0 or -errno */
+int tun_bring_up(const char *name, bool *was_down);
 
 /* ---- parent_wire.c ---- */
 

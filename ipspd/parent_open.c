@@ -1,6 +1,7 @@
 /*
- * ipspd/parent_open.c - what only root may open: directories, sockets, the TUN, the kernel's packet
- * log; and giving up the rest of root's powers.
+ * ipspd/parent_open.c - what only root may open: directories, the control socket, the kernel's packet
+ * log; and giving up the rest of root's powers. What packets go through: parent_sockets.c,
+ * parent_tun.c, parent_wire.c.
  */
 #include "config.h"
 
@@ -9,19 +10,14 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if_tun.h>
-#include <linux/in6.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_log.h>
-#include <net/if.h>
-#include <netinet/in.h>
 #include <netlink/attr.h>
 #include <netlink/errno.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -32,8 +28,7 @@
 #include "ipspd/log.h"
 #include "ipspd/marks.h"
 
-#define TUN_MTU 1400
-#define SOCKET_BUFFER (4 << 20)	/* octets: bursts of ESP while the engine has its turn elsewhere */
+#define SOCKET_BUFFER (4 << 20)	/* octets: a burst of handed over packets */
 
 /* ---- files ---- */
 
@@ -135,157 +130,7 @@ int open_control(const char *path, gid_t gid, const char **why)
 	return fd;
 }
 
-/* One raw socket with our mark, so that neither guard nor steering touches what it sends. */
-static int open_raw(int family, int protocol, bool header)
-{
-	const int mark = (int)IPSPD_MARK_BYPASS, on = 1, size = SOCKET_BUFFER;
-	int fd = socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
-
-	if (fd < 0)
-		return -errno;
-	bool good = setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) == 0;
-	if (header && good)
-		good = family == AF_INET ?
-			       setsockopt(fd, IPPROTO_IP, IP_HDRINCL, &on, sizeof(on)) == 0 :
-			       setsockopt(fd, IPPROTO_IPV6, IPV6_HDRINCL, &on, sizeof(on)) == 0;
-	if (!good) {
-		int rc = -errno;
-
-		close(fd);
-		return rc;
-	}
-	/* The usual bounds stay when the kernel does not give more. */
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
-	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
-	return fd;
-}
-
-static const struct {
-	enum engine_fd which;
-	int family;
-	int protocol;
-	bool header;
-} raw_sockets[] = {
-	{ ENGINE_FD_ESP4_IN, AF_INET, IPPROTO_ESP, false },
-	{ ENGINE_FD_ESP6_IN, AF_INET6, IPPROTO_ESP, false },
-	{ ENGINE_FD_RAW4_OUT, AF_INET, IPPROTO_RAW, true },
-	{ ENGINE_FD_RAW6_OUT, AF_INET6, IPPROTO_RAW, true },
-};
-
-static int open_raw_sockets(struct engine_start *s, const char **why)
-{
-	for (size_t i = 0; i < sizeof(raw_sockets) / sizeof(raw_sockets[0]); i++) {
-		int fd = open_raw(raw_sockets[i].family, raw_sockets[i].protocol,
-				  raw_sockets[i].header);
-
-		/* A kernel without IPv6 has no such packets. */
-		if (fd == -EAFNOSUPPORT && raw_sockets[i].family == AF_INET6)
-			continue;
-		if (fd < 0) {
-			*why = "raw socket";
-			return fd;
-		}
-		s->fds[raw_sockets[i].which][0] = fd;
-	}
-	return 0;
-}
-
-/* ---- the TUN ---- */
-
-static void write_sysctl(const char *family, const char *ifname, const char *name,
-			 const char *value)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s", family, ifname, name);
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, value, strlen(value)) < 0)
-		ipspd_log(LOG_WARNING, "tun", "%s: %s", path, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-}
-
-/* The kernel takes the stricter of what stands for all devices and for this one. */
-static void warn_of_path_filter(void)
-{
-	static const char path[] = "/proc/sys/net/ipv4/conf/all/rp_filter";
-	char value = '0';
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd >= 0 && read(fd, &value, 1) == 1 && value != '0')
-		ipspd_log(LOG_WARNING, "tun", "%s is %c: the kernel may refuse IPv4 packets that "
-			  "come out of the tunnel interface", path, value);
-	if (fd >= 0)
-		close(fd);
-}
-
-int tun_bring_up(const char *name, bool *was_down)
-{
-	struct ifreq ifr = { .ifr_flags = 0 };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return -errno;
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
-	bool good = ioctl(fd, SIOCGIFFLAGS, &ifr) == 0;
-	*was_down = good && !(ifr.ifr_flags & IFF_UP);
-	if (*was_down) {
-		ifr.ifr_flags = (short)(ifr.ifr_flags | IFF_UP);
-		good = ioctl(fd, SIOCSIFFLAGS, &ifr) == 0;
-	}
-	int rc = good ? 0 : -errno;
-	close(fd);
-	return rc;
-}
-
-/* Up, with our MTU. @return 0 or -errno */
-static int set_up(const char *ifname, uint32_t *ifindex)
-{
-	struct ifreq ifr = { .ifr_mtu = TUN_MTU };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool was_down;
-
-	if (fd < 0)
-		return -errno;
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", ifname);
-	int rc = ioctl(fd, SIOCSIFMTU, &ifr) < 0 ? -errno : tun_bring_up(ifname, &was_down);
-	if (rc == 0 && ioctl(fd, SIOCGIFINDEX, &ifr) < 0)
-		rc = -errno;
-	close(fd);
-	if (rc == 0)
-		*ifindex = (uint32_t)ifr.ifr_ifindex;
-	return rc;
-}
-
-int open_tun(const char *name, struct engine_start *s, const char **why)
-{
-	struct ifreq ifr = { .ifr_flags = IFF_TUN | IFF_NO_PI };
-	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
-
-	*why = "/dev/net/tun";
-	if (fd < 0)
-		return -errno;
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
-	*why = "TUN";
-	int rc = ioctl(fd, TUNSETIFF, &ifr) < 0 ? -errno : 0;
-	if (rc == 0) {
-		/* No addresses of its own; and packets that come out of it come from anywhere. Loose
-		 * reverse path filtering (2) refuses those of a device without addresses. */
-		write_sysctl("ipv6", ifr.ifr_name, "addr_gen_mode", "1");
-		write_sysctl("ipv4", ifr.ifr_name, "rp_filter", "0");
-		warn_of_path_filter();
-		rc = set_up(ifr.ifr_name, &s->tun_ifindex);
-	}
-	if (rc < 0) {
-		close(fd);
-		return rc;
-	}
-	memcpy(s->tun_name, ifr.ifr_name, sizeof(s->tun_name));
-	s->tun_name[sizeof(s->tun_name) - 1] = '\0';
-	s->tun_mtu = TUN_MTU;
-	s->fds[ENGINE_FD_TUN][0] = fd;
-	return 0;
-}
+/* ---- what packets go through ---- */
 
 int open_attachment(const struct attach *a, struct engine_start *s, const char **why)
 {
@@ -294,7 +139,7 @@ int open_attachment(const struct attach *a, struct engine_start *s, const char *
 
 	if (rc < 0 || a->kind == ATTACH_NONE)
 		return rc;
-	rc = open_raw_sockets(s, why);
+	rc = open_sockets(s, why);
 	if (rc < 0)
 		return rc;
 	return a->kind == ATTACH_PCAP ? open_wire(a, s, why) : open_tun(a->name, s, why);

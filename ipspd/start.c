@@ -129,6 +129,7 @@ int engine_start_send(struct chan *c, const struct engine_start *s)
 	}
 	chan_put_u8(&w, s->log_level);
 	chan_put_u8(&w, s->n_workers);
+	chan_put_u8(&w, s->offload);
 	chan_put_u32(&w, s->tun_ifindex);
 	chan_put_u32(&w, s->tun_mtu);
 	chan_put_u32(&w, s->red_ifindex);
@@ -164,6 +165,7 @@ bool engine_start_read(struct chan_msg *m, struct engine_start *s)
 	engine_start_init(s);
 	s->log_level = chan_get_u8(&r);
 	s->n_workers = chan_get_u8(&r);
+	s->offload = chan_get_u8(&r);
 	s->tun_ifindex = chan_get_u32(&r);
 	s->tun_mtu = chan_get_u32(&r);
 	s->red_ifindex = chan_get_u32(&r);
@@ -188,6 +190,8 @@ int agent_options_send(struct chan *c, const struct agent_options *o)
 	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
 
 	chan_put_u8(&w, o->log_level);
+	chan_put_u8(&w, o->n_workers);
+	chan_put_u8(&w, o->offload);
 	chan_put_u8(&w, (uint8_t)o->n_attach);
 	for (size_t i = 0; i < o->n_attach; i++)
 		chan_put_text(&w, o->attach[i]);
@@ -200,8 +204,11 @@ bool agent_options_read(const struct chan_msg *m, struct agent_options *o)
 	struct attach unused;
 
 	o->log_level = chan_get_u8(&r);
+	o->n_workers = chan_get_u8(&r);
+	o->offload = chan_get_u8(&r) != 0;
 	o->n_attach = chan_get_u8(&r);
-	if (o->log_level > LOG_DEBUG || o->n_attach > START_ATTACH_MAX)
+	if (o->log_level > LOG_DEBUG || o->n_workers > ENGINE_WORKERS_MAX ||
+	    o->n_attach > START_ATTACH_MAX)
 		return false;
 	for (size_t i = 0; i < o->n_attach; i++) {
 		if (!chan_get_text(&r, o->attach[i], sizeof(o->attach[i])) ||

@@ -36,6 +36,8 @@ enum engine_fd {
 	ENGINE_FD_TUN,		/* IFF_TUN | IFF_NO_PI, non-blocking; -1: attached to nothing */
 	ENGINE_FD_ESP4_IN,	/* raw socket, IPPROTO_ESP: reads whole IPv4 packets */
 	ENGINE_FD_ESP6_IN,	/* raw socket, IPPROTO_ESP: reads from the ESP header on */
+	ENGINE_FD_UDP4,		/* bound to ENGINE_UDP_PORT, marked; -1: another program has the port */
+	ENGINE_FD_UDP6,
 	ENGINE_FD_RAW4_OUT,	/* IPPROTO_RAW, IP_HDRINCL, marked: writes whole IPv4 packets */
 	ENGINE_FD_RAW6_OUT,	/* IPPROTO_RAW, IPV6_HDRINCL, marked: writes whole IPv6 packets */
 	ENGINE_FD_COUNTERS,	/* memfd, outlives the engine; empty when no engine had it yet */
@@ -46,12 +48,22 @@ enum engine_fd {
 	ENGINE_FDS
 };
 
+/** ESP in UDP, RFC 3948. */
+#define ENGINE_UDP_PORT 4500
+
+/** How the TUN is. */
+enum engine_offload {
+	ENGINE_OFFLOAD_TUN = 1 << 0,	/* IFF_VNET_HDR: unfinished checksums, large TCP segments */
+	ENGINE_OFFLOAD_UDP = 1 << 1,	/* and large segments of UDP */
+};
+
 /** Workers: threads of the engine that packets are read by, each from descriptors of its own. */
 #define ENGINE_WORKERS_MAX 16
 
 struct engine_start {
 	uint8_t log_level;
 	uint8_t n_workers;	/* 1 .. ENGINE_WORKERS_MAX */
+	uint8_t offload;	/* enum engine_offload bits */
 	uint32_t tun_ifindex;	/* 0 without a TUN */
 	uint32_t tun_mtu;
 	char tun_name[16];
@@ -70,6 +82,8 @@ void engine_start_close_all(struct engine_start *s);
 /** MSG_OPTIONS: what the options file says, as far as the parent needs it. */
 struct agent_options {
 	uint8_t log_level;	/* of <syslog.h>, LOG_EMERG .. LOG_DEBUG */
+	uint8_t n_workers;	/* 1 .. ENGINE_WORKERS_MAX; 0: one for each processor */
+	bool offload;		/* of the TUN */
 	size_t n_attach;
 	char attach[START_ATTACH_MAX][START_ATTACH_NAME_MAX];	/* as attach_parse takes them */
 };

@@ -110,6 +110,8 @@ START_TEST(test_options_file_says_what_it_says)
 	static const char text[] = "# a comment\n"
 				   "master = \"tcp:192.0.2.1:705\"\n"
 				   "log-level = \"debug\"\n"
+				   "workers = 3\n"
+				   "offload = on\n"
 				   "attach = { \"tun:blue0\" }\n";
 	struct options_file f;
 	char why[256];
@@ -121,6 +123,8 @@ START_TEST(test_options_file_says_what_it_says)
 	ck_assert_uint_eq(f.options.log_level, LOG_DEBUG);
 	ck_assert_uint_eq(f.options.n_attach, 1);
 	ck_assert_str_eq(f.options.attach[0], "tun:blue0");
+	ck_assert_uint_eq(f.options.n_workers, 3);
+	ck_assert(f.options.offload);
 }
 END_TEST
 
@@ -146,6 +150,9 @@ static const struct {
 	{ "attach = { \"tun:a/b\" }\n", "attach" },
 	{ "\n\nno-such-key = 1\n", "line 3" },
 	{ "master = {\n", "line" },
+	{ "workers = 17\n", "workers" },
+	{ "workers = -1\n", "workers" },
+	{ "offload = perhaps\n", "offload" },
 	{ "master \"x\"\n", "line 1" },
 };
 
@@ -263,6 +270,7 @@ START_TEST(test_engines_start_arrives)
 	engine_start_init(&s);
 	s.log_level = LOG_INFO;
 	s.n_workers = 3;
+	s.offload = ENGINE_OFFLOAD_UDP;
 	s.tun_ifindex = 9;
 	s.tun_mtu = 1400;
 	snprintf(s.tun_name, sizeof(s.tun_name), "ipspd0");
@@ -279,6 +287,7 @@ START_TEST(test_engines_start_arrives)
 	ck_assert_uint_eq(got_engine.red_ifindex, 3);
 	ck_assert_uint_eq(got_engine.black_ifindex, 4);
 	ck_assert_uint_eq(got_engine.n_workers, 3);
+	ck_assert_uint_eq(got_engine.offload, ENGINE_OFFLOAD_UDP);
 	ck_assert_int_eq(got_engine.fds[ENGINE_FD_TUN][0], -1);
 	ck_assert_int_eq(got_engine.fds[ENGINE_FD_TUN][1], -1);
 	ck_assert_int_ge(got_engine.fds[ENGINE_FD_TUN][2], 0);
@@ -316,6 +325,7 @@ START_TEST(test_descriptors_without_a_place_of_their_own_are_refused)
 		connect_pair();
 		chan_put_u8(&w, LOG_INFO);
 		chan_put_u8(&w, cases[i].n_workers);
+		chan_put_u8(&w, 0);
 		for (size_t j = 0; j < 4; j++)
 			chan_put_u32(&w, 0);
 		chan_put_text(&w, "ipspd0");
