@@ -321,6 +321,11 @@ void ipsp_worker_leave(struct ipsp_worker *worker)
 	atomic_store(&worker->seen, 0);
 }
 
+void ipsp_worker_set_arena(struct ipsp_worker *worker, uint8_t *octets, size_t size)
+{
+	worker->arena = (struct ipsp_arena){ .octets = octets, .size = octets ? size : 0 };
+}
+
 void ipsp_worker_set_wall_clock(struct ipsp_worker *worker, uint64_t wall_s)
 {
 	worker->wall_s = wall_s;

@@ -20,18 +20,17 @@ static uint32_t esp_front(const struct ipsp_sa *sa)
 	return IPSP_ESP_HEADER + sa->shape.iv_len;
 }
 
-static enum ipsp_reason plan_transport(const struct ipsp_sa *sa, const struct ipsp_packet *packet,
+static enum ipsp_reason plan_transport(const struct ipsp_sa *sa, const uint8_t *headers,
 				       const struct ipsp_flow *flow, struct ipsp_esp_plan *plan)
 {
 	enum ipsp_reason reason = ipsp_transport_takes(sa, flow);
 
 	if (reason != IPSP_REASON_NONE)
 		return reason;
+	plan->family = flow->family;
 	plan->headers_len = flow->esp_offset;
-	plan->tfc_len = 0;
-	plan->payload_len = flow->total_len - flow->esp_offset;
 	plan->grow = esp_front(sa);
-	plan->next_header = packet->data[flow->esp_nh_offset];
+	plan->next_header = headers[flow->esp_nh_offset];
 	return IPSP_REASON_NONE;
 }
 
@@ -42,41 +41,54 @@ static enum ipsp_reason plan_tunnel(const struct ipsp_platform *platform, const 
 
 	if (reason != IPSP_REASON_NONE)
 		return reason;
-	plan->headers_len = ipsp_outer_len(plan->dst.family);
-	plan->tfc_len = sa->tfc_pad > flow->total_len ? sa->tfc_pad - flow->total_len : 0;
-	plan->payload_len = flow->total_len + plan->tfc_len;
+	plan->family = plan->dst.family;
+	plan->headers_len = ipsp_outer_len(plan->family);
 	plan->grow = plan->headers_len + esp_front(sa);
 	plan->next_header = ipsp_tunnel_next_header(flow->family);
 	return IPSP_REASON_NONE;
 }
 
+void ipsp_esp_plan_resize(const struct ipsp_sa *sa, const struct ipsp_flow *flow,
+			  struct ipsp_esp_plan *plan)
+{
+	const uint32_t block = sa->shape.block_len;
+
+	if (sa->mode == IPSP_MODE_TUNNEL) {
+		plan->tfc_len = sa->tfc_pad > flow->total_len ? sa->tfc_pad - flow->total_len : 0;
+		plan->payload_len = flow->total_len + plan->tfc_len;
+	} else {
+		plan->tfc_len = 0;
+		plan->payload_len = flow->total_len - flow->esp_offset;
+	}
+	plan->text_len = (plan->payload_len + IPSP_ESP_TRAILER + block - 1) / block * block;
+	plan->total_len = plan->headers_len + esp_front(sa) + plan->text_len + sa->shape.icv_len;
+}
+
 enum ipsp_reason ipsp_esp_plan(const struct ipsp_platform *platform, const struct ipsp_sa *sa,
-			       const struct ipsp_packet *packet, const struct ipsp_flow *flow,
+			       const uint8_t *headers, const struct ipsp_flow *flow,
 			       struct ipsp_esp_plan *plan)
 {
-	uint8_t family;
-	uint32_t block = sa->shape.block_len;
 	enum ipsp_reason reason;
 
 	if (sa->mode == IPSP_MODE_TUNNEL)
 		reason = plan_tunnel(platform, sa, flow, plan);
 	else
-		reason = plan_transport(sa, packet, flow, plan);
+		reason = plan_transport(sa, headers, flow, plan);
 	if (reason != IPSP_REASON_NONE)
 		return reason;
-	family = sa->mode == IPSP_MODE_TUNNEL ? plan->dst.family : flow->family;
-	plan->text_len = (plan->payload_len + IPSP_ESP_TRAILER + block - 1) / block * block;
-	plan->total_len = plan->headers_len + esp_front(sa) + plan->text_len + sa->shape.icv_len;
-	if (plan->total_len > ipsp_packet_max(family))
-		return IPSP_REASON_TOO_BIG;
+	ipsp_esp_plan_resize(sa, flow, plan);
+	return plan->total_len > ipsp_packet_max(plan->family) ? IPSP_REASON_TOO_BIG :
+								 IPSP_REASON_NONE;
+}
 
-	size_t head = (size_t)(packet->data - packet->room);
-	size_t tail = packet->room_len - head - flow->total_len;
+bool ipsp_esp_fits(const struct ipsp_sa *sa, const struct ipsp_packet *packet,
+		   const struct ipsp_flow *flow, const struct ipsp_esp_plan *plan)
+{
+	const size_t head = (size_t)(packet->data - packet->room);
+	const size_t tail = packet->room_len - head - flow->total_len;
 
-	if (plan->grow > head ||
-	    plan->tfc_len + plan->text_len - plan->payload_len + sa->shape.icv_len > tail)
-		return IPSP_REASON_NO_ROOM;
-	return IPSP_REASON_NONE;
+	return plan->grow <= head && plan->tfc_len + plan->text_len - plan->payload_len +
+					     sa->shape.icv_len <= tail;
 }
 
 void ipsp_esp_layout(struct ipsp_engine *engine, const struct ipsp_sa *sa,

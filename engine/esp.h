@@ -14,6 +14,7 @@
 /** How a clear packet will lie in its ESP packet. */
 struct ipsp_esp_plan {
 	struct ipsp_addr src, dst;	/* tunnel mode: of the outer header */
+	uint8_t family;			/* of the outermost header */
 	uint32_t headers_len;		/* octets before the ESP header */
 	uint32_t tfc_len;		/* zeros behind the clear packet: RFC 4303 2.7 */
 	uint32_t payload_len;		/* clear octets and those zeros, without padding */
@@ -25,11 +26,20 @@ struct ipsp_esp_plan {
 
 /**
  * Can this packet go through this SA, and how? Changes nothing.
- * @return IPSP_REASON_NONE; TRANSPORT_ADDRESS, TRANSPORT_FRAGMENT, TUNNEL_LOCAL, TOO_BIG, NO_ROOM
+ * @param headers  the packet's, as long as flow says
+ * @return IPSP_REASON_NONE; TRANSPORT_ADDRESS, TRANSPORT_FRAGMENT, TUNNEL_LOCAL, TOO_BIG
  */
 enum ipsp_reason ipsp_esp_plan(const struct ipsp_platform *platform, const struct ipsp_sa *sa,
-			       const struct ipsp_packet *packet, const struct ipsp_flow *flow,
+			       const uint8_t *headers, const struct ipsp_flow *flow,
 			       struct ipsp_esp_plan *plan);
+
+/** Makes a plan fit a packet of the same headers that is no longer: flow->total_len is its own. */
+void ipsp_esp_plan_resize(const struct ipsp_sa *sa, const struct ipsp_flow *flow,
+			  struct ipsp_esp_plan *plan);
+
+/** Has the packet the room that the plan needs in front of it and behind? */
+bool ipsp_esp_fits(const struct ipsp_sa *sa, const struct ipsp_packet *packet,
+		   const struct ipsp_flow *flow, const struct ipsp_esp_plan *plan);
 
 /**
  * Lays the ESP packet out by a plan: headers, ESP header, IV, padding, trailer. data and len become
@@ -54,7 +64,8 @@ bool ipsp_esp_locate(const struct ipsp_sa *sa, const struct ipsp_flow *flow, uin
 /**
  * Takes the clear packet out of one that was opened. On IPSP_REASON_NONE data and len are the clear
  * packet's and inner has its headers.
- * @return IPSP_REASON_NONE; PADDING, NEXT_HEADER, DUMMY, INNER, ECN, TTL, TRANSPORT_ADDRESS
+ * @return IPSP_REASON_NONE; PADDING, NEXT_HEADER, DUMMY, INNER, ECN, TTL, TRANSPORT_ADDRESS,
+ *	   NO_ROOM
  */
 enum ipsp_reason ipsp_esp_unwrap(const struct ipsp_sa *sa, const struct ipsp_flow *flow,
 				 const struct ipsp_crypto_op *op, struct ipsp_packet *packet,

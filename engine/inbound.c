@@ -20,6 +20,7 @@ struct batch {
 	uint64_t now_s;
 	const struct ipsp_sa *sa;
 	uint32_t n;
+	uint64_t text_len;	/* of all jobs */
 	struct job jobs[IPSP_BATCH];
 	struct ipsp_crypto_op ops[IPSP_BATCH];
 };
@@ -80,9 +81,9 @@ static void check_inner(struct batch *b, const struct job *job, const struct ips
 			    ipsp_passed_octets(b->sa, packet->data, inner));
 	if (match.result == IPSP_SPD_RULE)
 		ipsp_rule_hit(b->worker, IPSP_INBOUND, packet, match.rule, &outcome, inner,
-			      b->now_s);
+			      inner->total_len, b->now_s);
 	else if (match.result == IPSP_SPD_DEFAULT)
-		ipsp_spd_hit(match.end, inner->total_len);
+		ipsp_spd_hit(match.end, 1, inner->total_len);
 }
 
 static enum ipsp_reason accept_number(const struct ipsp_sa *sa, uint64_t seq)
@@ -113,7 +114,7 @@ static void job_finish(struct batch *b, struct job *job, const struct ipsp_crypt
 		job_drop(b, job, reason);
 		return;
 	}
-	ipsp_sa_count_use(b->sa, op->text_len, b->now_s);
+	ipsp_sa_count_use(b->sa, 1, op->text_len, b->now_s);
 	reason = ipsp_esp_unwrap(b->sa, &job->flow, op, job->packet, &inner);
 	if (reason == IPSP_REASON_NONE)
 		check_inner(b, job, &inner);
@@ -130,6 +131,7 @@ static void batch_flush(struct batch *b)
 	for (uint32_t i = 0; i < b->n; i++)
 		job_finish(b, &b->jobs[i], &b->ops[i]);
 	b->n = 0;
+	b->text_len = 0;
 }
 
 static enum ipsp_reason check_number(const struct ipsp_sa *sa, uint32_t low, uint64_t *seq)
@@ -188,8 +190,8 @@ static void esp_in(struct batch *b, struct ipsp_packet *packet, const struct ips
 	}
 	job->packet = packet;
 	job->flow = *flow;
-	b->n++;
-	if (ipsp_sa_near_end(sa))
+	b->text_len += b->ops[b->n++].text_len;
+	if (ipsp_sa_near_end(sa, b->text_len))
 		batch_flush(b);
 }
 
@@ -211,7 +213,8 @@ static void clear_by_rule(struct batch *b, struct ipsp_packet *packet,
 		done(b->worker, packet, IPSP_VERDICT_DROP, ipsp_outcome_reason(&outcome));
 		break;
 	}
-	ipsp_rule_hit(b->worker, IPSP_INBOUND, packet, rule, &outcome, flow, b->now_s);
+	ipsp_rule_hit(b->worker, IPSP_INBOUND, packet, rule, &outcome, flow,
+		      flow->total_len, b->now_s);
 }
 
 static void clear_in(struct batch *b, struct ipsp_packet *packet, const struct ipsp_flow *flow)
@@ -252,12 +255,23 @@ static void classify(struct batch *b, struct ipsp_packet *packet)
 	enum ipsp_reason reason;
 
 	packet->entry_id = 0;
+	packet->pieces = 1;
 	packet->sa = NULL;
 	if (!b->spd) {
 		done(b->worker, packet, IPSP_VERDICT_DROP, IPSP_REASON_POLICY_DEFAULT);
 		return;
 	}
-	reason = ipsp_packet_valid(packet) ? ipsp_flow_parse(span, &flow) : IPSP_REASON_NO_ROOM;
+	if (!ipsp_packet_valid(packet)) {
+		reason = IPSP_REASON_NO_ROOM;
+	} else if (packet->outer) {
+		flow = *packet->outer;
+		flow.l4_offset = 0;
+		flow.total_len = packet->len;
+		esp_in(b, packet, &flow);
+		return;
+	} else {
+		reason = ipsp_flow_parse(span, &flow);
+	}
 	if (reason == IPSP_REASON_NONE) {
 		if (is_esp_for_us(b, packet, &flow))
 			esp_in(b, packet, &flow);
@@ -280,6 +294,7 @@ void ipsp_engine_inbound(struct ipsp_worker *worker, struct ipsp_packet *packets
 	b.now_s = now_s;
 	b.sa = NULL;
 	b.n = 0;
+	b.text_len = 0;
 	for (size_t i = 0; i < n; i++)
 		classify(&b, &packets[i]);
 	batch_flush(&b);
@@ -324,6 +339,7 @@ void ipsp_engine_own(struct ipsp_worker *worker, struct ipsp_packet *packets, si
 		struct ipsp_flow flow;
 
 		packets[i].entry_id = 0;
+		packets[i].pieces = 1;
 		packets[i].sa = NULL;
 		if (b.spd && ipsp_packet_valid(&packets[i]))
 			reason = ipsp_flow_parse(span, &flow);

@@ -18,6 +18,13 @@ struct ipsp_limiter {
 	uint64_t suppressed;	/* since the last event that was sent */
 };
 
+/** Where the ESP packets of large segments go: see ipsp_worker_set_arena. */
+struct ipsp_arena {
+	uint8_t *octets;	/* NULL: none, and size is 0 */
+	size_t size;
+	size_t used;		/* by the packet call that runs */
+};
+
 struct ipsp_worker {
 	struct ipsp_engine *engine;
 	unsigned thread;	/* its number, below the platform's threads */
@@ -28,6 +35,7 @@ struct ipsp_worker {
 	_Atomic uint64_t verdicts[2][4];
 	_Atomic uint64_t reasons[2][IPSP_N_REASONS];
 	struct ipsp_limiter log, passed, audit;
+	struct ipsp_arena arena;
 	/* The clear form of one outbound packet that will be reported once it is sealed. */
 	uint8_t sample[IPSP_PASSED_OCTETS_MAX];
 };
@@ -64,7 +72,7 @@ struct ipsp_spd_match ipsp_packet_match(const struct ipsp_worker *worker,
 					const struct ipsp_packet *packet,
 					const struct ipsp_flow *flow, uint64_t sa_id);
 
-/** Writes a packet's outcome and counts it. */
+/** Writes a packet's outcome and counts it, or its pieces. */
 void ipsp_packet_done(struct ipsp_worker *worker, enum ipsp_dir dir, struct ipsp_packet *packet,
 		      enum ipsp_verdict verdict, enum ipsp_reason reason);
 
@@ -94,11 +102,12 @@ static inline enum ipsp_reason ipsp_outcome_reason(const struct ipsp_outcome *o)
 
 /**
  * Counts a rule's hit and reports what it says to log. Call after ipsp_packet_done.
- * @param outcome  rules with steps: what they came to; not read of others
+ * @param outcome    rules with steps: what they came to; not read of others
+ * @param clear_len  octets of the clear packet, or of all its segments
  */
 void ipsp_rule_hit(struct ipsp_worker *worker, enum ipsp_dir dir, const struct ipsp_packet *packet,
 		   const struct ipsp_spd_rule *rule, const struct ipsp_outcome *outcome,
-		   const struct ipsp_flow *flow, uint64_t now_s);
+		   const struct ipsp_flow *flow, uint32_t clear_len, uint64_t now_s);
 
 /**
  * Is a packet of that SA to be reported if it passes? Takes an event of this second's, and of the
@@ -121,21 +130,22 @@ void ipsp_audit(struct ipsp_worker *worker, const struct ipsp_packet *packet,
 /** Counts a drop against its SA. */
 void ipsp_sa_count_drop(const struct ipsp_sa *sa, enum ipsp_reason reason);
 
-/** Counts a packet that an SA carried. */
-void ipsp_sa_count_use(const struct ipsp_sa *sa, uint32_t bytes, uint64_t now_s);
+/** Counts packets that an SA carried. */
+void ipsp_sa_count_use(const struct ipsp_sa *sa, uint32_t packets, uint32_t bytes,
+		       uint64_t now_s);
 
 /** Is data .. data + len inside the packet's room? */
 bool ipsp_packet_valid(const struct ipsp_packet *packet);
 
 /**
- * May a whole batch take the SA past its lifetime in bytes? Then its packets go one by one, as each
- * must be counted before the next is asked for.
+ * Will packets that wait for the crypto take the SA past its lifetime? Then they go now, as they
+ * must be counted before another packet is asked for.
+ * @param bytes  that the cipher is applied to, in all of them
  */
-static inline bool ipsp_sa_near_end(const struct ipsp_sa *sa)
+static inline bool ipsp_sa_near_end(const struct ipsp_sa *sa, uint64_t bytes)
 {
-	return sa->life_bytes &&
-	       atomic_load_explicit(&sa->counter->bytes, memory_order_relaxed) +
-			       (uint64_t)IPSP_BATCH * 65536 >= sa->life_bytes;
+	return sa->life_bytes && atomic_load_explicit(&sa->counter->bytes, memory_order_relaxed) +
+						 bytes >= sa->life_bytes;
 }
 
 static inline void ipsp_count(_Atomic uint64_t *counter, uint64_t n)

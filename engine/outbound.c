@@ -3,20 +3,25 @@
  *
  * Packets of one SA are gathered, so that they take their numbers in one step, their IVs in one
  * call, and go to the crypto provider together. A number is taken only when nothing but the crypto
- * can still refuse the packet.
+ * can still refuse the packet. A large segment is one job that gives many ESP packets.
  */
 #include <string.h>
 
-#include "engine/esp.h"
 #include "engine/header.h"
+#include "engine/large.h"
 
 struct job {
 	struct ipsp_packet *packet;
 	const struct ipsp_spd_rule *rule;
-	struct ipsp_outcome outcome;	/* of a rule with steps */
 	struct ipsp_flow flow;
-	struct ipsp_esp_plan plan;
+	struct ipsp_esp_plan plan;	/* of the packet, or of each segment but the last */
+	uint32_t pieces;		/* ESP packets it gives */
+	uint32_t text_len;		/* of all of them */
+	uint32_t clear_len;		/* likewise, before */
+	bool failed;			/* the crypto did */
 	struct ipsp_span sample;	/* of the worker's; data NULL: the packet is not reported */
+	struct ipsp_large large;	/* if there are several pieces */
+	struct ipsp_outcome outcome;	/* of a rule with steps */
 };
 
 struct batch {
@@ -24,9 +29,15 @@ struct batch {
 	uint64_t now_s;
 	const struct ipsp_sa *sa;
 	uint32_t n;
+	uint32_t pieces;	/* of all jobs */
+	uint64_t text_len;	/* likewise */
 	bool has_sample;	/* one of the jobs has */
 	struct job jobs[IPSP_BATCH];
+	/* What goes to the provider at once. More pieces go one batch after the other. */
+	uint32_t n_ops;
+	bool has_ivs, ivs_used;
 	struct ipsp_crypto_op ops[IPSP_BATCH];
+	struct job *job_of[IPSP_BATCH];
 	uint8_t ivs[IPSP_BATCH][IPSP_IV_MAX];
 };
 
@@ -41,76 +52,122 @@ static void job_drop(struct batch *b, const struct job *job, enum ipsp_reason re
 	done(b->worker, job->packet, IPSP_VERDICT_DROP, reason);
 	ipsp_sa_count_drop(b->sa, reason);
 	ipsp_rule_hit(b->worker, IPSP_OUTBOUND, job->packet, job->rule, &job->outcome, &job->flow,
-		      b->now_s);
+		      job->flow.total_len, b->now_s);
 	if (reason == IPSP_REASON_SEQ_EXHAUSTED)
 		ipsp_audit(b->worker, job->packet, &job->flow, b->sa->spi, 0, b->now_s);
 }
 
-/* Numbers for as many jobs as there are; the others are dropped. */
+/* Numbers for as many jobs as there are; the others are dropped. @return how many have theirs */
 static uint32_t take_numbers(struct batch *b, uint64_t *first)
 {
 	uint64_t ceiling = atomic_load_explicit(&b->sa->seq_ceiling, memory_order_relaxed);
 	enum ipsp_seq_limit limit;
-	uint32_t n = ipsp_counter_take(b->sa->counter, b->n, b->sa->seq_floor, ceiling, b->sa->esn,
-				       first, &limit);
+	uint32_t left = ipsp_counter_take(b->sa->counter, b->pieces, b->sa->seq_floor, ceiling,
+					  b->sa->esn, first, &limit);
+	uint32_t n = 0;
 
+	while (n < b->n && b->jobs[n].pieces <= left)
+		left -= b->jobs[n++].pieces;
 	for (uint32_t i = n; i < b->n; i++)
 		job_drop(b, &b->jobs[i], limit == IPSP_SEQ_END ? IPSP_REASON_SEQ_EXHAUSTED :
 								  IPSP_REASON_SEQ_RESERVATION);
 	return n;
 }
 
-static bool make_ivs(struct batch *b)
+/* For as many packets as the provider gets at once. */
+static void make_ivs(struct batch *b)
 {
 	const struct ipsp_platform *p = b->worker->engine->config.platform;
+	const uint32_t n = b->pieces < IPSP_BATCH ? b->pieces : IPSP_BATCH;
 
-	if (b->sa->shape.iv_len == 0 || b->sa->shape.iv_is_counter)
-		return true;
-	return p->random(p->ctx, b->ivs[0], (size_t)b->n * IPSP_IV_MAX) == IPSP_OK;
+	b->ivs_used = false;
+	b->has_ivs = b->sa->shape.iv_len == 0 || b->sa->shape.iv_is_counter ||
+		     p->random(p->ctx, b->ivs[0], (size_t)n * IPSP_IV_MAX) == IPSP_OK;
+}
+
+static void seal(struct batch *b)
+{
+	b->worker->engine->config.platform->crypto->seal(b->sa->crypto, b->worker->thread, b->ops,
+							 b->n_ops);
+	for (uint32_t i = 0; i < b->n_ops; i++)
+		b->job_of[i]->failed |= b->ops[i].err != IPSP_OK;
+	b->n_ops = 0;
+	b->ivs_used = true;
+}
+
+/* Lays out the packets of a job, numbered from seq, and seals whenever there are enough. */
+static void job_layout(struct batch *b, struct job *job, uint64_t seq)
+{
+	struct ipsp_engine *engine = b->worker->engine;
+
+	for (uint32_t i = 0; i < job->pieces; i++) {
+		const uint32_t at = b->n_ops;
+
+		if (b->ivs_used)
+			make_ivs(b);
+		job->failed |= !b->has_ivs;
+		b->job_of[at] = job;
+		if (job->pieces == 1)
+			ipsp_esp_layout(engine, b->sa, &job->flow, &job->plan, seq, b->ivs[at],
+					job->packet, &b->ops[at]);
+		else
+			ipsp_large_layout(engine, b->sa, &job->flow, &job->plan, &job->large,
+					  seq + i, b->ivs[at], &b->ops[at]);
+		if (++b->n_ops == IPSP_BATCH)
+			seal(b);
+	}
+}
+
+static void job_finish(struct batch *b, struct job *job)
+{
+	struct ipsp_packet *packet = job->packet;
+
+	if (job->failed) {
+		job_drop(b, job, IPSP_REASON_CRYPTO);
+		return;
+	}
+	packet->pieces = (uint16_t)job->pieces;
+	packet->piece_len = job->plan.total_len;
+	if (job->pieces > 1) {
+		packet->len = job->large.total_len;
+		packet->data = job->large.next - packet->len;
+	}
+	ipsp_sa_count_use(b->sa, job->pieces, job->text_len, b->now_s);
+	done(b->worker, packet, IPSP_VERDICT_ESP_OUT, IPSP_REASON_NONE);
+	ipsp_rule_hit(b->worker, IPSP_OUTBOUND, packet, job->rule, &job->outcome, &job->flow,
+		      job->clear_len, b->now_s);
+	if (job->sample.data)
+		ipsp_passed(b->worker, packet, &job->flow, job->sample);
 }
 
 static void batch_empty(struct batch *b)
 {
 	b->n = 0;
+	b->pieces = 0;
+	b->text_len = 0;
 	b->has_sample = false;
 }
 
 static void batch_flush(struct batch *b)
 {
-	struct ipsp_engine *engine = b->worker->engine;
-	uint64_t first = 0;
-	uint32_t n;
+	uint64_t seq = 0;
+	uint32_t n = 0;
 
 	if (b->n == 0)
 		return;
-	if (!make_ivs(b)) {
-		for (uint32_t i = 0; i < b->n; i++)
-			job_drop(b, &b->jobs[i], IPSP_REASON_CRYPTO);
-		batch_empty(b);
-		return;
-	}
-	n = take_numbers(b, &first);
+	make_ivs(b);
+	if (b->has_ivs)
+		n = take_numbers(b, &seq);
+	for (uint32_t i = 0; !b->has_ivs && i < b->n; i++)
+		job_drop(b, &b->jobs[i], IPSP_REASON_CRYPTO);
 	for (uint32_t i = 0; i < n; i++) {
-		struct job *job = &b->jobs[i];
-
-		ipsp_esp_layout(engine, b->sa, &job->flow, &job->plan, first + i, b->ivs[i],
-				job->packet, &b->ops[i]);
+		job_layout(b, &b->jobs[i], seq);
+		seq += b->jobs[i].pieces;
 	}
-	engine->config.platform->crypto->seal(b->sa->crypto, b->worker->thread, b->ops, n);
-	for (uint32_t i = 0; i < n; i++) {
-		struct job *job = &b->jobs[i];
-
-		if (b->ops[i].err != IPSP_OK) {
-			job_drop(b, job, IPSP_REASON_CRYPTO);
-			continue;
-		}
-		ipsp_sa_count_use(b->sa, job->plan.text_len, b->now_s);
-		done(b->worker, job->packet, IPSP_VERDICT_ESP_OUT, IPSP_REASON_NONE);
-		ipsp_rule_hit(b->worker, IPSP_OUTBOUND, job->packet, job->rule, &job->outcome,
-			      &job->flow, b->now_s);
-		if (job->sample.data)
-			ipsp_passed(b->worker, job->packet, &job->flow, job->sample);
-	}
+	if (b->n_ops > 0)
+		seal(b);
+	for (uint32_t i = 0; i < n; i++)
+		job_finish(b, &b->jobs[i]);
 	batch_empty(b);
 }
 
@@ -125,25 +182,63 @@ static bool finish_checksum(const struct ipsp_packet *packet, const struct ipsp_
 				    packet->csum_offset);
 }
 
+/*
+ * How the packet, or each of its segments, goes through the SA.
+ * @return NONE; those of ipsp_esp_plan; NO_ROOM: in the packet's buffer, or in the arena; SEGMENTS
+ */
+static enum ipsp_reason plan(struct batch *b, const struct ipsp_sa *sa, struct job *job)
+{
+	const struct ipsp_platform *platform = b->worker->engine->config.platform;
+	const struct ipsp_arena *arena = &b->worker->arena;
+	struct ipsp_packet *packet = job->packet;
+	enum ipsp_reason reason = IPSP_REASON_NONE;
+
+	job->pieces = 1;
+	if (packet->segment_size > 0) {
+		reason = ipsp_large_begin(packet, &job->flow, &job->large);
+		job->pieces = job->large.pieces;
+	}
+	if (reason != IPSP_REASON_NONE)
+		return reason;
+	if (job->pieces == 1) {
+		reason = ipsp_esp_plan(platform, sa, packet->data, &job->flow, &job->plan);
+		job->text_len = job->plan.text_len;
+		job->clear_len = job->flow.total_len;
+		return reason != IPSP_REASON_NONE ||
+		       ipsp_esp_fits(sa, packet, &job->flow, &job->plan) ?
+			       reason : IPSP_REASON_NO_ROOM;
+	}
+	reason = ipsp_large_plan(platform, sa, packet, &job->flow, &job->large, &job->plan);
+	if (reason != IPSP_REASON_NONE)
+		return reason;
+	job->text_len = job->large.text_len;
+	job->clear_len = job->large.clear_len;
+	return job->large.total_len <= arena->size - arena->used ? IPSP_REASON_NONE :
+								   IPSP_REASON_NO_ROOM;
+}
+
 /* Everything that may refuse the packet; then its clear form is final. */
 static enum ipsp_reason prepare(struct batch *b, const struct ipsp_sa *sa, struct job *job)
 {
 	struct ipsp_packet *packet = job->packet;
+	struct ipsp_arena *arena = &b->worker->arena;
 	enum ipsp_reason reason = ipsp_sa_usable(sa, b->now_s);
 
+	if (reason == IPSP_REASON_NONE)
+		reason = plan(b, sa, job);
 	if (reason != IPSP_REASON_NONE)
 		return reason;
-	if (packet->segment_size > 0)
-		return IPSP_REASON_SEGMENTS;
-	reason = ipsp_esp_plan(b->worker->engine->config.platform, sa, packet, &job->flow,
-			       &job->plan);
-	if (reason != IPSP_REASON_NONE)
-		return reason;
-	if ((packet->flags & IPSP_PKT_CSUM_PARTIAL) && !finish_checksum(packet, &job->flow))
+	/* Segments get theirs as they are cut. */
+	if (job->pieces == 1 && (packet->flags & IPSP_PKT_CSUM_PARTIAL) &&
+	    !finish_checksum(packet, &job->flow))
 		return IPSP_REASON_CHECKSUM;
 	if ((packet->flags & IPSP_PKT_DECREMENT_TTL) && sa->mode == IPSP_MODE_TUNNEL &&
 	    !ipsp_ttl_decrement(packet->data, job->flow.family))
 		return IPSP_REASON_TTL;
+	if (job->pieces > 1) {
+		job->large.next = arena->octets + arena->used;
+		arena->used += job->large.total_len;
+	}
 	return IPSP_REASON_NONE;
 }
 
@@ -163,7 +258,14 @@ static void take_sample(struct batch *b, struct job *job)
 	b->has_sample = true;
 }
 
-static void protect(struct batch *b, struct ipsp_packet *packet, const struct ipsp_spd_rule *rule,
+/* The packet must wait for the next call: what stands in the arena is sent first. */
+static bool arena_is_full(const struct batch *b, const struct job *job, enum ipsp_reason reason)
+{
+	return reason == IPSP_REASON_NO_ROOM && job->pieces > 1 && b->worker->arena.used > 0;
+}
+
+/* @return false: it must wait */
+static bool protect(struct batch *b, struct ipsp_packet *packet, const struct ipsp_spd_rule *rule,
 		    const struct ipsp_outcome *outcome, const struct ipsp_flow *flow)
 {
 	const struct ipsp_sa *sa = ipsp_sad_find(b->worker->engine->sad, outcome->sa_id);
@@ -171,8 +273,9 @@ static void protect(struct batch *b, struct ipsp_packet *packet, const struct ip
 
 	if (!sa || sa->dir != IPSP_OUTBOUND) {
 		done(b->worker, packet, IPSP_VERDICT_DROP, IPSP_REASON_POLICY_NO_SA);
-		ipsp_rule_hit(b->worker, IPSP_OUTBOUND, packet, rule, outcome, flow, b->now_s);
-		return;
+		ipsp_rule_hit(b->worker, IPSP_OUTBOUND, packet, rule, outcome, flow,
+			      flow->total_len, b->now_s);
+		return true;
 	}
 	if (sa != b->sa || b->n == IPSP_BATCH)
 		batch_flush(b);
@@ -183,20 +286,29 @@ static void protect(struct batch *b, struct ipsp_packet *packet, const struct ip
 	job->packet = packet;
 	job->rule = rule;
 	job->flow = *flow;
+	job->failed = false;
 	if (rule->n_steps > 0)
 		job->outcome = *outcome;
 	reason = prepare(b, sa, job);
+	if (arena_is_full(b, job, reason)) {
+		packet->entry_id = 0;
+		packet->sa = NULL;
+		return false;
+	}
 	if (reason != IPSP_REASON_NONE) {
 		job_drop(b, job, reason);
-		return;
+		return true;
 	}
 	take_sample(b, job);
 	b->n++;
-	if (ipsp_sa_near_end(sa))
+	b->pieces += job->pieces;
+	b->text_len += job->text_len;
+	if (ipsp_sa_near_end(sa, b->text_len))
 		batch_flush(b);
+	return true;
 }
 
-static void by_rule(struct batch *b, struct ipsp_packet *packet, const struct ipsp_spd_rule *rule,
+static bool by_rule(struct batch *b, struct ipsp_packet *packet, const struct ipsp_spd_rule *rule,
 		    const struct ipsp_flow *flow)
 {
 	struct ipsp_outcome outcome;
@@ -205,8 +317,7 @@ static void by_rule(struct batch *b, struct ipsp_packet *packet, const struct ip
 	packet->entry_id = rule->id;
 	switch (outcome.action) {
 	case IPSP_PROTECT:
-		protect(b, packet, rule, &outcome, flow);
-		return;
+		return protect(b, packet, rule, &outcome, flow);
 	case IPSP_BYPASS:
 		done(b->worker, packet, IPSP_VERDICT_BYPASS, IPSP_REASON_NONE);
 		break;
@@ -214,10 +325,13 @@ static void by_rule(struct batch *b, struct ipsp_packet *packet, const struct ip
 		done(b->worker, packet, IPSP_VERDICT_DROP, ipsp_outcome_reason(&outcome));
 		break;
 	}
-	ipsp_rule_hit(b->worker, IPSP_OUTBOUND, packet, rule, &outcome, flow, b->now_s);
+	ipsp_rule_hit(b->worker, IPSP_OUTBOUND, packet, rule, &outcome, flow, flow->total_len,
+		      b->now_s);
+	return true;
 }
 
-static void classify(struct batch *b, const struct ipsp_spd *spd, struct ipsp_packet *packet)
+/* @return false: it must wait for the next call */
+static bool classify(struct batch *b, const struct ipsp_spd *spd, struct ipsp_packet *packet)
 {
 	const struct ipsp_span span = { packet->data, packet->len };
 	struct ipsp_spd_match match;
@@ -225,39 +339,44 @@ static void classify(struct batch *b, const struct ipsp_spd *spd, struct ipsp_pa
 	enum ipsp_reason reason;
 
 	packet->entry_id = 0;
+	packet->pieces = 1;
 	packet->sa = NULL;
 	if (!spd) {
 		done(b->worker, packet, IPSP_VERDICT_DROP, IPSP_REASON_POLICY_DEFAULT);
-		return;
+		return true;
 	}
 	if (!ipsp_spd_has_policy(spd, packet->ifindex, IPSP_OUTBOUND)) {
 		done(b->worker, packet, IPSP_VERDICT_BYPASS, IPSP_REASON_NONE);
-		return;
+		return true;
 	}
 	reason = ipsp_packet_valid(packet) ? ipsp_flow_parse(span, &flow) : IPSP_REASON_NO_ROOM;
 	if (reason != IPSP_REASON_NONE) {
 		done(b->worker, packet, IPSP_VERDICT_DROP, reason);
-		return;
+		return true;
 	}
 	match = ipsp_packet_match(b->worker, spd, IPSP_OUTBOUND, packet, &flow, 0);
 	if (match.result == IPSP_SPD_RULE)
-		by_rule(b, packet, match.rule, &flow);
-	else
-		ipsp_packet_unruled(b->worker, IPSP_OUTBOUND, packet, &flow, &match);
+		return by_rule(b, packet, match.rule, &flow);
+	ipsp_packet_unruled(b->worker, IPSP_OUTBOUND, packet, &flow, &match);
+	return true;
 }
 
-void ipsp_engine_outbound(struct ipsp_worker *worker, struct ipsp_packet *packets, size_t n,
-			  uint64_t now_s)
+size_t ipsp_engine_outbound(struct ipsp_worker *worker, struct ipsp_packet *packets, size_t n,
+			    uint64_t now_s)
 {
 	const struct ipsp_spd *spd = ipsp_worker_enter(worker);
 	struct batch b;
+	size_t at = 0;
 
+	worker->arena.used = 0;
 	b.worker = worker;
 	b.now_s = now_s;
 	b.sa = NULL;
+	b.n_ops = 0;
 	batch_empty(&b);
-	for (size_t i = 0; i < n; i++)
-		classify(&b, spd, &packets[i]);
+	while (at < n && classify(&b, spd, &packets[at]))
+		at++;
 	batch_flush(&b);
 	ipsp_worker_leave(worker);
+	return at;
 }

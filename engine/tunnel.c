@@ -120,6 +120,8 @@ enum ipsp_reason ipsp_transport_unwrap(const struct ipsp_sa *sa, const struct ip
 
 	if (sa->remote.family && ipsp_addr_cmp(&sa->remote, &outer->src) != 0)
 		return IPSP_REASON_TRANSPORT_ADDRESS;
+	if (packet->outer)
+		return IPSP_REASON_NO_ROOM;
 	memmove(p, packet->data, outer->l4_offset);
 	ipsp_header_update(p, outer->family, outer->l4_nh_offset, next_header, total_len);
 	if (ipsp_flow_parse(span, inner) != IPSP_REASON_NONE)

@@ -60,7 +60,7 @@ enum ipsp_reason ipsp_tunnel_unwrap(const struct ipsp_sa *sa, const struct ipsp_
 /**
  * Moves the headers up to the payload of transport mode; data and len become the packet without
  * what stood between.
- * @return IPSP_REASON_NONE; TRANSPORT_ADDRESS, INNER
+ * @return IPSP_REASON_NONE; TRANSPORT_ADDRESS, INNER, NO_ROOM: the headers do not stand at data
  */
 enum ipsp_reason ipsp_transport_unwrap(const struct ipsp_sa *sa, const struct ipsp_flow *outer,
 				       uint8_t *payload, uint32_t payload_len, uint8_t next_header,

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "engine/header.h"
-#include "engine/io/segment.h"
+#include "engine/segment.h"
 #include "ipsp/flow.h"
 #include "ipspd/engine.h"
 #include "ipspd/log.h"
@@ -115,7 +115,7 @@ static uint8_t *room_for(struct engine_role *role, size_t i, const struct handed
 static bool judge_segments(struct engine_role *role, const struct handed *h)
 {
 	const struct ipsp_flow *f = &h->flow;
-	struct segmenter s;
+	struct ipsp_segmenter s;
 	size_t n = 0;
 
 	if (!f->proto_known || f->proto != PROTO_TCP || f->frag != IPSP_FRAG_NONE ||
@@ -123,11 +123,12 @@ static bool judge_segments(struct engine_role *role, const struct handed *h)
 		return false;
 	const uint32_t headers = f->l4_offset + (uint32_t)(h->data[f->l4_offset + 12] >> 4) * 4;
 
-	if (headers + 8 > SEGMENT_LEN || !segment_begin(&s, SEGMENT_TCP, h->data, f->total_len,
-							f->l4_offset, SEGMENT_LEN - headers))
+	if (headers + 8 > SEGMENT_LEN ||
+	    !ipsp_segment_begin(&s, IPSP_SEGMENT_TCP, h->data, f->total_len, f->l4_offset,
+				SEGMENT_LEN - headers))
 		return false;
 	for (uint32_t len;;) {
-		len = segment_next(&s, room_for(role, n, h), IO_PACKET_MAX);
+		len = ipsp_segment_next(&s, room_for(role, n, h), IO_PACKET_MAX);
 		if (len == 0)
 			break;
 		role->packets[n++].len = len;

@@ -148,8 +148,8 @@ void ipsp_spd_hits_each(const struct ipsp_spd_db *db,
 	}
 }
 
-void ipsp_spd_hit(struct ipsp_spd_hits *hits, uint32_t bytes)
+void ipsp_spd_hit(struct ipsp_spd_hits *hits, uint64_t packets, uint64_t bytes)
 {
-	atomic_fetch_add_explicit(&hits->packets, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&hits->packets, packets, memory_order_relaxed);
 	atomic_fetch_add_explicit(&hits->bytes, bytes, memory_order_relaxed);
 }

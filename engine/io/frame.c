@@ -96,18 +96,18 @@ static bool auxiliary(struct slot *s, size_t control_len, struct tpacket_auxdata
 	return false;
 }
 
-static enum segment_kind kind_of(uint8_t gso_type)
+static enum ipsp_segment_kind kind_of(uint8_t gso_type)
 {
 	switch (gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
 	case VIRTIO_NET_HDR_GSO_NONE:
-		return SEGMENT_NONE;
+		return IPSP_SEGMENT_NONE;
 	case VIRTIO_NET_HDR_GSO_TCPV4:
 	case VIRTIO_NET_HDR_GSO_TCPV6:
-		return SEGMENT_TCP;
+		return IPSP_SEGMENT_TCP;
 	case GSO_UDP_L4:
-		return SEGMENT_UDP;
+		return IPSP_SEGMENT_UDP;
 	default:
-		return SEGMENT_UNKNOWN;
+		return IPSP_SEGMENT_UNKNOWN;
 	}
 }
 

@@ -12,7 +12,7 @@
 #define ENGINE_IO_FRAME_H
 
 #include "engine/io/attach.h"
-#include "engine/io/segment.h"
+#include "engine/segment.h"
 
 #define FRAME_HEADER 14u	/* destination, source, EtherType */
 #define FRAME_BATCH 16		/* frames a system call */
@@ -31,7 +31,7 @@ struct frame {
 	uint32_t len;
 	bool csum_partial;	/* the checksum at csum_start + csum_offset is not finished */
 	uint16_t csum_start, csum_offset;	/* from data */
-	enum segment_kind segment;		/* SEGMENT_NONE: an ordinary frame */
+	enum ipsp_segment_kind segment;		/* IPSP_SEGMENT_NONE: an ordinary frame */
 	uint16_t segment_size;
 };
 

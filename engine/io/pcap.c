@@ -21,7 +21,7 @@
 #include "engine/io/egress.h"
 #include "engine/io/frame.h"
 #include "engine/io/outer.h"
-#include "engine/io/segment.h"
+#include "engine/segment.h"
 #include "engine/io/toobig.h"
 
 #define ARP_LEN 28u
@@ -38,7 +38,7 @@ struct passage {
 
 struct side {
 	struct frame_reader *reader;
-	struct segmenter large;		/* what is left of a large segment */
+	struct ipsp_segmenter large;		/* what is left of a large segment */
 	uint8_t large_head[FRAME_HEADER];
 	bool is_cutting;
 	uint32_t mtu;
@@ -121,7 +121,7 @@ static void describe(struct wire *w, enum pcap_side from, const uint8_t *head, u
 static bool next_segment(struct wire *w, enum pcap_side from, size_t i, struct ipsp_packet *p)
 {
 	struct side *const s = &w->side[from];
-	const uint32_t len = segment_next(&s->large, p->room + IPSP_HEADROOM, IO_PACKET_MAX);
+	const uint32_t len = ipsp_segment_next(&s->large, p->room + IPSP_HEADROOM, IO_PACKET_MAX);
 
 	s->is_cutting = len > 0;
 	if (len > 0)
@@ -157,14 +157,14 @@ static bool take_frame(struct wire *w, enum pcap_side from, struct frame *f, siz
 		return false;
 	}
 	w->base.stats.packets_in[from == PCAP_RED ? IPSP_OUTBOUND - 1 : IPSP_INBOUND - 1]++;
-	if (f->segment == SEGMENT_NONE && finish_checksum(f)) {
+	if (f->segment == IPSP_SEGMENT_NONE && finish_checksum(f)) {
 		memcpy(p->room + IPSP_HEADROOM, f->data, f->len);
 		describe(w, from, f->head, f->len, i, p);
 		return true;
 	}
-	if (f->segment != SEGMENT_NONE && f->csum_partial &&
-	    segment_begin(&s->large, f->segment, f->data, f->len, f->csum_start,
-			  f->segment_size)) {
+	if (f->segment != IPSP_SEGMENT_NONE && f->csum_partial &&
+	    ipsp_segment_begin(&s->large, f->segment, f->data, f->len, f->csum_start,
+			       f->segment_size)) {
 		memcpy(s->large_head, f->head, FRAME_HEADER);
 		return next_segment(w, from, i, p);
 	}

@@ -6,8 +6,21 @@
  * no lock and allocate nothing. What a control call takes out of service is freed once every worker
  * has been outside of a packet call since.
  *
- * This offers tunnel and transport mode ESP. Large segments (segment_size above 0) are dropped with
- * IPSP_REASON_SEGMENTS.
+ * An ordinary packet stays where it is: headers grow or shrink in front of it. A large segment
+ * (segment_size above 0: TCP or UDP over either IP, as a TUN with offload gives it) is cut into the
+ * packets its sender meant, and their ESP packets stand back to back in the worker's arena:
+ *
+ *	packet   [inner headers][ payload .......................... ]       segment_size
+ *	arena    [outer ESP inner payload ICV][outer ESP inner payload ICV][outer ESP .. ICV]
+ *	         |<------- piece_len ------->|<------- piece_len ------->|<-- no longer --->|
+ *
+ * so that one SA's packets leave in one send. The arena may hold less than what a vector comes to:
+ *
+ *	ipsp_worker_set_arena(worker, octets, size);
+ *	for (at = 0; at < n; at += judged) {
+ *		judged = ipsp_engine_outbound(worker, packets + at, n - at, now_s);
+ *		send(packets + at, judged);	// before the arena is used anew
+ *	}
  */
 #ifndef IPSP_ENGINE_H
 #define IPSP_ENGINE_H
@@ -58,12 +71,24 @@ struct ipsp_packet {
 	uint32_t ifindex;	/* outbound: egress; inbound: where the outer packet came in */
 	uint32_t mark;		/* the caller's; carried, not used */
 	uint32_t flags;		/* IPSP_PKT_* */
-	uint16_t segment_size;	/* payload octets of each segment; 0: one ordinary packet */
-	uint16_t csum_start, csum_offset;	/* from data; IPSP_PKT_CSUM_PARTIAL */
+	/* Outbound: payload octets of each segment; 0: one ordinary packet. A large segment that is
+	 * not protected stays one: who sends it on cuts it, or hands it on with its size. */
+	uint16_t segment_size;
+	/* From data; IPSP_PKT_CSUM_PARTIAL. Checksums of segments are always finished. */
+	uint16_t csum_start, csum_offset;
+	/* Inbound: the headers that an ESP packet came under where they do not stand in front of it,
+	 * as ipsp_flow_parse says of them; then data is the ESP header. Borrowed for the call. Many
+	 * packets of one datagram that the kernel put together may name the same. NULL: they stand
+	 * at data. SAs in transport mode need them there (IPSP_REASON_NO_ROOM). */
+	const struct ipsp_flow *outer;
 
 	/* out */
 	uint8_t verdict;	/* enum ipsp_verdict */
 	uint8_t reason;		/* enum ipsp_reason: why it was dropped */
+	/* ESP_OUT: packets at data. 1: one, of len octets, in place. More: those of a large segment,
+	 * len octets in the arena, piece_len each but the last, which may be shorter. */
+	uint16_t pieces;
+	uint32_t piece_len;
 	uint64_t entry_id;	/* the SPD entry that decided; 0: none */
 	const struct ipsp_sa *sa;	/* until the control thread's next call; NULL: none */
 };
@@ -157,6 +182,19 @@ IPSP_MUST_CHECK enum ipsp_err ipsp_worker_new(struct ipsp_engine *engine, struct
 void ipsp_worker_free(struct ipsp_worker *worker);
 
 /**
+ * Where the worker's ESP packets of large segments go, from now on. Without one they are dropped
+ * (IPSP_REASON_NO_ROOM). By the worker's own thread.
+ * @param octets  borrowed until another is set; what stands there is good until the worker's next
+ *		  ipsp_engine_outbound
+ * @param size    IPSP_ARENA_MIN or more; enough for several large segments is faster
+ */
+void ipsp_worker_set_arena(struct ipsp_worker *worker, uint8_t *octets, size_t size);
+
+/** Holds what any large segment of at least IPSP_SEGMENT_MIN comes to (but with tfc_pad). */
+#define IPSP_ARENA_MIN (2u << 20)
+#define IPSP_SEGMENT_MIN 8u	/* smaller segment_sizes are refused */
+
+/**
  * The wall clock for the worker's packet calls from now on: entries that stand in their list for
  * some time only are judged by it. Seconds since 1970 UTC; 0 until told. By the worker's own thread.
  */
@@ -212,8 +250,10 @@ void ipsp_engine_stats(const struct ipsp_engine *engine, struct ipsp_engine_stat
  * Interfaces without policy: BYPASS with entry_id 0, unread. Before the first ipsp_engine_apply
  * everything is dropped.
  * @param now_s  as in ipsp_sad_add
+ * @return how many were judged, from the first on: n, or fewer (at least one) when the arena is full
+ *	   and what stands in it must be sent first. The others are as they were.
  */
-void ipsp_engine_outbound(struct ipsp_worker *worker, struct ipsp_packet *packets, size_t n,
+size_t ipsp_engine_outbound(struct ipsp_worker *worker, struct ipsp_packet *packets, size_t n,
 			  uint64_t now_s);
 
 /**

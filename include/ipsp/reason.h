@@ -73,7 +73,8 @@ enum ipsp_reason_class {
 	X(TUNNEL_LOCAL, "tunnel-local", RESOURCE, ENOENT, "no local address for the outer header") \
 	X(TOO_BIG, "too-big", SIZE, ETOOBIG, "would not fit an IP packet") \
 	X(NO_ROOM, "no-room", SIZE, ENOSPC, "caller's buffer has too little head or tail room") \
-	X(SEGMENTS, "segments", SIZE, ENOTSUP, "large segments are not offered here") \
+	X(SEGMENTS, "segments", SIZE, EMALFORMED, \
+	  "large segment that is not what its headers say, or inbound") \
 	X(CHECKSUM, "checksum", PACKET, EMALFORMED, "unfinished checksum outside of the payload") \
 	X(CRYPTO, "crypto", RESOURCE, ECRYPTO, "crypto provider or random source failed")
 

@@ -165,8 +165,8 @@ struct ipsp_spd_match ipsp_spd_lookup(const struct ipsp_spd *spd, uint32_t ifind
 				      enum ipsp_dir dir, const struct ipsp_flow *flow,
 				      const struct ipsp_spd_seen *seen);
 
-/** Counts a packet for a rule, or for the end of a list. */
-void ipsp_spd_hit(struct ipsp_spd_hits *hits, uint32_t bytes);
+/** Counts packets for a rule, or for the end of a list. */
+void ipsp_spd_hit(struct ipsp_spd_hits *hits, uint64_t packets, uint64_t bytes);
 
 /** Tuples of one family in one list; what would need more is hashed by shorter prefixes. */
 #define IPSP_SPD_TUPLES_MAX 64

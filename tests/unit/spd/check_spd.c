@@ -295,7 +295,7 @@ static void hit(const struct ipsp_spd *spd, uint32_t ifindex, uint32_t bytes)
 {
 	struct ipsp_spd_match m = ipsp_spd_lookup(spd, ifindex, IPSP_OUTBOUND, &packet4, NULL);
 
-	ipsp_spd_hit(m.rule ? m.rule->hits : m.end, bytes);
+	ipsp_spd_hit(m.rule ? m.rule->hits : m.end, 1, bytes);
 }
 
 START_TEST(test_counters_belong_to_the_id_in_its_list_and_outlive_generations)

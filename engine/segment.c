@@ -1,13 +1,14 @@
 /*
- * engine/io/segment.c - large segments cut: each segment gets a copy of the headers, with its own
+ * engine/segment.c - large segments cut: each segment gets a copy of the headers, with its own
  * lengths, IPv4 identification, sequence number and checksums. FIN and PSH belong to the last
  * segment, CWR to the first (RFC 3168 6.1.2).
  */
-#include "engine/io/segment.h"
+#include "engine/segment.h"
 
 #include <string.h>
 
 #include "engine/header.h"
+#include "engine/sum.h"
 #include "spd/octets.h"
 
 #define TCP_HEADER 20u
@@ -35,43 +36,27 @@ static bool ip_valid(const uint8_t *p, uint32_t len, uint32_t l4, uint8_t proto)
 	       (l4 > IPSP_V6_HEADER || p[6] == proto);
 }
 
-bool segment_begin(struct segmenter *s, enum segment_kind kind, const uint8_t *packet, uint32_t len,
-		   uint32_t l4, uint32_t size)
+bool ipsp_segment_begin(struct ipsp_segmenter *s, enum ipsp_segment_kind kind,
+			const uint8_t *packet, uint32_t len, uint32_t l4, uint32_t size)
 {
-	const uint32_t least = kind == SEGMENT_TCP ? TCP_HEADER : UDP_HEADER;
+	const uint32_t least = kind == IPSP_SEGMENT_TCP ? TCP_HEADER : UDP_HEADER;
 	uint32_t header = UDP_HEADER;
 
-	if ((kind != SEGMENT_TCP && kind != SEGMENT_UDP) || size == 0 || len > UINT16_MAX ||
-	    !ip_valid(packet, len, l4, kind == SEGMENT_TCP ? 6 : 17) || len - l4 < least)
+	if ((kind != IPSP_SEGMENT_TCP && kind != IPSP_SEGMENT_UDP) || size == 0 || len > UINT16_MAX ||
+	    !ip_valid(packet, len, l4, kind == IPSP_SEGMENT_TCP ? 6 : 17) || len - l4 < least)
 		return false;
-	if (kind == SEGMENT_TCP)
+	if (kind == IPSP_SEGMENT_TCP)
 		header = (packet[l4 + 12] >> 4) * 4u;
 	if (header < least || header >= len - l4)
 		return false;
-	*s = (struct segmenter) {
+	*s = (struct ipsp_segmenter) {
 		.packet = packet, .l4 = l4, .payload = l4 + header, .len = len,
 		.at = l4 + header, .size = size, .kind = kind,
 	};
 	return true;
 }
 
-static uint32_t sum_octets(const uint8_t *p, uint32_t len)
-{
-	uint32_t sum = 0;
-
-	for (uint32_t i = 0; i + 1 < len; i += 2)
-		sum += get_be16(p + i);
-	return len % 2 ? sum + ((uint32_t)p[len - 1] << 8) : sum;
-}
-
-static uint16_t fold(uint32_t sum)
-{
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
-}
-
-static void finish_ip(const struct segmenter *s, uint8_t *out, uint32_t len)
+static void finish_ip(const struct ipsp_segmenter *s, uint8_t *out, uint32_t len)
 {
 	if (!is_ipv4(out)) {
 		put_be16(out + 4, (uint16_t)(len - IPSP_V6_HEADER));
@@ -80,17 +65,17 @@ static void finish_ip(const struct segmenter *s, uint8_t *out, uint32_t len)
 	put_be16(out + 2, (uint16_t)len);
 	put_be16(out + 4, (uint16_t)(get_be16(out + 4) + s->number));
 	put_be16(out + 10, 0);
-	put_be16(out + 10, (uint16_t)~fold(sum_octets(out, s->l4)));
+	put_be16(out + 10, (uint16_t)~ipsp_sum(out, s->l4));
 }
 
-static void finish_l4(const struct segmenter *s, uint8_t *out, uint32_t len, bool last)
+static void finish_l4(const struct ipsp_segmenter *s, uint8_t *out, uint32_t len, bool last)
 {
 	const uint32_t l4_len = len - s->l4;
-	const uint32_t offset = s->kind == SEGMENT_TCP ? 16 : 6;
+	const uint32_t offset = s->kind == IPSP_SEGMENT_TCP ? 16 : 6;
 	const uint8_t *const addrs = out + (is_ipv4(out) ? 12 : 8);
 	uint8_t *const l4 = out + s->l4;
 
-	if (s->kind == SEGMENT_TCP) {
+	if (s->kind == IPSP_SEGMENT_TCP) {
 		put_be32(l4 + 4, get_be32(l4 + 4) + (s->at - s->payload));
 		if (!last)
 			l4[13] &= (uint8_t)~(TCP_FIN | TCP_PSH);
@@ -100,12 +85,12 @@ static void finish_l4(const struct segmenter *s, uint8_t *out, uint32_t len, boo
 		put_be16(l4 + 4, (uint16_t)l4_len);
 	}
 	/* What stands in the checksum's place is summed up as the pseudo header. */
-	put_be16(l4 + offset, fold(sum_octets(addrs, is_ipv4(out) ? 8 : 32) + l4_len +
-				   (s->kind == SEGMENT_TCP ? 6 : 17)));
+	put_be16(l4 + offset, ipsp_sum_fold((uint64_t)ipsp_sum(addrs, is_ipv4(out) ? 8 : 32) +
+					    l4_len + (s->kind == IPSP_SEGMENT_TCP ? 6 : 17)));
 	(void)ipsp_checksum_finish(out, len, s->l4, offset);
 }
 
-uint32_t segment_next(struct segmenter *s, uint8_t *out, uint32_t room)
+uint32_t ipsp_segment_next(struct ipsp_segmenter *s, uint8_t *out, uint32_t room)
 {
 	const uint32_t left = s->len - s->at;
 	const uint32_t size = left < s->size ? left : s->size;

@@ -1,20 +1,25 @@
 /*
- * engine/io/segment.h - cuts a large segment into the packets its sender meant.
+ * engine/segment.h - cuts a large segment into the packets its sender meant.
  *
- * Senders on the same machine leave that to their device, and a bump in the wire stands where the
- * device would be. Sizes are the sender's: it knows the receiver's MSS and the path. RFC 9293 3.1
+ * Senders on the same machine leave that to their device, and a TUN or a bump in the wire stands
+ * where the device would be. Private to engine/ and the attachments. Sizes are the sender's: it knows the receiver's MSS and the path. RFC 9293 3.1
  * for TCP; UDP datagrams that were sent as one. Nothing here trusts a length.
  */
-#ifndef ENGINE_IO_SEGMENT_H
-#define ENGINE_IO_SEGMENT_H
+#ifndef ENGINE_SEGMENT_H
+#define ENGINE_SEGMENT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum segment_kind { SEGMENT_NONE, SEGMENT_TCP, SEGMENT_UDP, SEGMENT_UNKNOWN };
+enum ipsp_segment_kind {
+	IPSP_SEGMENT_NONE,
+	IPSP_SEGMENT_TCP,
+	IPSP_SEGMENT_UDP,
+	IPSP_SEGMENT_UNKNOWN,
+};
 
 /** A large segment that is being cut. */
-struct segmenter {
+struct ipsp_segmenter {
 	const uint8_t *packet;	/* IP header; borrowed until the last segment */
 	uint32_t l4;		/* where TCP or UDP begins */
 	uint32_t payload;	/* where its payload does */
@@ -22,7 +27,7 @@ struct segmenter {
 	uint32_t at;		/* the first octet of payload that no segment had */
 	uint32_t size;		/* payload octets of each but the last */
 	uint16_t number;	/* of the next segment, from 0 */
-	enum segment_kind kind;
+	enum ipsp_segment_kind kind;
 };
 
 /**
@@ -30,14 +35,14 @@ struct segmenter {
  * @param l4      where its TCP or UDP header begins
  * @return false: not what the lengths and headers in it say
  */
-bool segment_begin(struct segmenter *s, enum segment_kind kind, const uint8_t *packet, uint32_t len,
-		   uint32_t l4, uint32_t size);
+bool ipsp_segment_begin(struct ipsp_segmenter *s, enum ipsp_segment_kind kind,
+			const uint8_t *packet, uint32_t len, uint32_t l4, uint32_t size);
 
 /**
  * Writes the next segment, with headers and checksums of its own.
  * @param out  of at least room octets
  * @return its length; 0: that was all, or it does not fit the room
  */
-uint32_t segment_next(struct segmenter *s, uint8_t *out, uint32_t room);
+uint32_t ipsp_segment_next(struct ipsp_segmenter *s, uint8_t *out, uint32_t room);
 
 #endif

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/io/segment.h"
+#include "engine/segment.h"
 #include "tests/unit/engine_io/packets.h"
 
 #define FIN_PSH_ACK_CWR 0x99u
@@ -14,27 +14,27 @@ static uint8_t packet[65536], out[2048];
 static const struct {
 	const char *name;
 	int family;
-	enum segment_kind kind;
+	enum ipsp_segment_kind kind;
 	uint32_t payload, size;
 } cases[] = {
-	{ "TCP over IPv4", 4, SEGMENT_TCP, 5000, 1448 },
-	{ "TCP over IPv6", 6, SEGMENT_TCP, 5001, 1428 },
-	{ "whole segments only", 4, SEGMENT_TCP, 3000, 1000 },
-	{ "one segment", 4, SEGMENT_TCP, 100, 1448 },
-	{ "as large as can be", 4, SEGMENT_TCP, 65535 - 52, 1448 },
-	{ "UDP over IPv4", 4, SEGMENT_UDP, 4000, 1200 },
-	{ "UDP over IPv6", 6, SEGMENT_UDP, 4001, 1200 },
+	{ "TCP over IPv4", 4, IPSP_SEGMENT_TCP, 5000, 1448 },
+	{ "TCP over IPv6", 6, IPSP_SEGMENT_TCP, 5001, 1428 },
+	{ "whole segments only", 4, IPSP_SEGMENT_TCP, 3000, 1000 },
+	{ "one segment", 4, IPSP_SEGMENT_TCP, 100, 1448 },
+	{ "as large as can be", 4, IPSP_SEGMENT_TCP, 65535 - 52, 1448 },
+	{ "UDP over IPv4", 4, IPSP_SEGMENT_UDP, 4000, 1200 },
+	{ "UDP over IPv6", 6, IPSP_SEGMENT_UDP, 4001, 1200 },
 };
 
 static uint32_t l4, header, len;
 
-static void make(int family, enum segment_kind kind, uint32_t payload)
+static void make(int family, enum ipsp_segment_kind kind, uint32_t payload)
 {
-	header = kind == SEGMENT_TCP ? 20 + OPTIONS : 8;
+	header = kind == IPSP_SEGMENT_TCP ? 20 + OPTIONS : 8;
 	memset(packet, 0, sizeof(packet));
 	len = (family == 4 ? 20 : 40) + header + payload;
-	l4 = packets_header(packet, family, kind == SEGMENT_TCP ? 6 : 17, len);
-	if (kind == SEGMENT_TCP) {
+	l4 = packets_header(packet, family, kind == IPSP_SEGMENT_TCP ? 6 : 17, len);
+	if (kind == IPSP_SEGMENT_TCP) {
 		memset(packet + l4 + 4, 0xff, 4);	/* goes on past 2^32 */
 		packet[l4 + 12] = (20 + OPTIONS) / 4 << 4;
 		packet[l4 + 13] = FIN_PSH_ACK_CWR;
@@ -46,14 +46,14 @@ static void make(int family, enum segment_kind kind, uint32_t payload)
 
 START_TEST(test_segments_are_the_payload_in_order_under_right_headers)
 {
-	const bool is_tcp = cases[_i].kind == SEGMENT_TCP;
-	struct segmenter s;
+	const bool is_tcp = cases[_i].kind == IPSP_SEGMENT_TCP;
+	struct ipsp_segmenter s;
 	uint32_t at = 0, n, number = 0;
 
 	make(cases[_i].family, cases[_i].kind, cases[_i].payload);
-	ck_assert_msg(segment_begin(&s, cases[_i].kind, packet, len, l4, cases[_i].size), "%s",
+	ck_assert_msg(ipsp_segment_begin(&s, cases[_i].kind, packet, len, l4, cases[_i].size), "%s",
 		      cases[_i].name);
-	while ((n = segment_next(&s, out, sizeof(out))) > 0) {
+	while ((n = ipsp_segment_next(&s, out, sizeof(out))) > 0) {
 		const uint32_t got = n - l4 - header;
 		const bool last = at + got == cases[_i].payload;
 
@@ -99,45 +99,45 @@ static const struct {
 
 START_TEST(test_what_its_headers_contradict_is_not_cut)
 {
-	struct segmenter s;
+	struct ipsp_segmenter s;
 
-	make(4, SEGMENT_TCP, 3000);
-	ck_assert(segment_begin(&s, SEGMENT_TCP, packet, len, l4, 1000));
+	make(4, IPSP_SEGMENT_TCP, 3000);
+	ck_assert(ipsp_segment_begin(&s, IPSP_SEGMENT_TCP, packet, len, l4, 1000));
 	packet[bad_octets[_i].at] = bad_octets[_i].value;
-	ck_assert_msg(!segment_begin(&s, SEGMENT_TCP, packet, len, l4, 1000), "%s",
+	ck_assert_msg(!ipsp_segment_begin(&s, IPSP_SEGMENT_TCP, packet, len, l4, 1000), "%s",
 		      bad_octets[_i].name);
 }
 END_TEST
 
 START_TEST(test_impossible_lengths_are_refused)
 {
-	struct segmenter s;
+	struct ipsp_segmenter s;
 
-	make(4, SEGMENT_TCP, 3000);
-	ck_assert(!segment_begin(&s, SEGMENT_TCP, packet, len, l4, 0));
-	ck_assert(!segment_begin(&s, SEGMENT_UNKNOWN, packet, len, l4, 1000));
-	ck_assert(!segment_begin(&s, SEGMENT_TCP, packet, len, len, 1000));
-	ck_assert(!segment_begin(&s, SEGMENT_TCP, packet, len, UINT16_MAX, 1000));
+	make(4, IPSP_SEGMENT_TCP, 3000);
+	ck_assert(!ipsp_segment_begin(&s, IPSP_SEGMENT_TCP, packet, len, l4, 0));
+	ck_assert(!ipsp_segment_begin(&s, IPSP_SEGMENT_UNKNOWN, packet, len, l4, 1000));
+	ck_assert(!ipsp_segment_begin(&s, IPSP_SEGMENT_TCP, packet, len, len, 1000));
+	ck_assert(!ipsp_segment_begin(&s, IPSP_SEGMENT_TCP, packet, len, UINT16_MAX, 1000));
 	for (uint32_t n = 0; n < 52; n++) {
 		packet[2] = 0;
 		packet[3] = (uint8_t)n;
-		ck_assert_msg(!segment_begin(&s, SEGMENT_TCP, packet, n, 20, 1000), "%u octets", n);
+		ck_assert_msg(!ipsp_segment_begin(&s, IPSP_SEGMENT_TCP, packet, n, 20, 1000), "%u octets", n);
 	}
-	make(4, SEGMENT_TCP, 3000);
+	make(4, IPSP_SEGMENT_TCP, 3000);
 	packet[l4 + 12] = 0xf0;
-	ck_assert(segment_begin(&s, SEGMENT_TCP, packet, len, l4, 1000));
-	ck_assert(!segment_begin(&s, SEGMENT_TCP, packet, 20 + 60, l4, 1000));
+	ck_assert(ipsp_segment_begin(&s, IPSP_SEGMENT_TCP, packet, len, l4, 1000));
+	ck_assert(!ipsp_segment_begin(&s, IPSP_SEGMENT_TCP, packet, 20 + 60, l4, 1000));
 }
 END_TEST
 
 START_TEST(test_a_segment_larger_than_the_room_is_not_written)
 {
-	struct segmenter s;
+	struct ipsp_segmenter s;
 
-	make(4, SEGMENT_TCP, 3000);
-	ck_assert(segment_begin(&s, SEGMENT_TCP, packet, len, l4, 1000));
-	ck_assert_uint_eq(segment_next(&s, out, 1000 + 51), 0);
-	ck_assert_uint_eq(segment_next(&s, out, 1000 + 52), 1000 + 52);
+	make(4, IPSP_SEGMENT_TCP, 3000);
+	ck_assert(ipsp_segment_begin(&s, IPSP_SEGMENT_TCP, packet, len, l4, 1000));
+	ck_assert_uint_eq(ipsp_segment_next(&s, out, 1000 + 51), 0);
+	ck_assert_uint_eq(ipsp_segment_next(&s, out, 1000 + 52), 1000 + 52);
 }
 END_TEST
 
@@ -145,7 +145,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("engine/io/segment");
+	Suite *s = suite_create("engine/segment");
 	TCase *t = tcase_create("segment");
 
 	tcase_add_loop_test(t, test_segments_are_the_payload_in_order_under_right_headers, 0,

@@ -1,0 +1,44 @@
+/*
+ * engine/large.h - the ESP packets of one large segment, back to back. Private to engine/.
+ *
+ * All segments but the last are of one size, so their ESP packets are too. Each is cut into its place
+ * in the arena and laid out there by the same calls as an ordinary packet.
+ */
+#ifndef ENGINE_LARGE_H
+#define ENGINE_LARGE_H
+
+#include "engine/esp.h"
+#include "engine/segment.h"
+
+struct ipsp_large {
+	struct ipsp_segmenter cut;
+	uint32_t pieces;
+	uint32_t total_len;	/* of all ESP packets */
+	uint32_t text_len;	/* that the cipher is applied to, in all */
+	uint32_t clear_len;	/* of all segments, with their headers */
+	uint8_t *next;		/* where the next one goes */
+};
+
+/**
+ * Begins to cut a packet with a segment_size.
+ * @return IPSP_REASON_NONE: pieces says in how many, 1: it is an ordinary packet; SEGMENTS
+ */
+enum ipsp_reason ipsp_large_begin(const struct ipsp_packet *packet, const struct ipsp_flow *flow,
+				  struct ipsp_large *large);
+
+/**
+ * How its segments go through an SA.
+ * @param plan  out: of each segment but the last
+ * @return those of ipsp_esp_plan
+ */
+enum ipsp_reason ipsp_large_plan(const struct ipsp_platform *platform, const struct ipsp_sa *sa,
+				 const struct ipsp_packet *packet, const struct ipsp_flow *flow,
+				 struct ipsp_large *large, struct ipsp_esp_plan *plan);
+
+/** Cuts and lays out the next one; parameters as those of ipsp_esp_layout. At most pieces times. */
+void ipsp_large_layout(struct ipsp_engine *engine, const struct ipsp_sa *sa,
+		       const struct ipsp_flow *flow, const struct ipsp_esp_plan *plan,
+		       struct ipsp_large *large, uint64_t seq, const uint8_t *iv,
+		       struct ipsp_crypto_op *op);
+
+#endif
