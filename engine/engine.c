@@ -71,6 +71,19 @@ static void reclaim(struct ipsp_engine *engine)
 		ipsp_spd_free(r->spd);
 		p->free(p->ctx, r, sizeof(*r));
 	}
+	for (struct ipsp_sad_garbage **at = &engine->retired_garbage; *at;) {
+		struct ipsp_sad_garbage *g = *at;
+
+		if (g->epoch > oldest) {
+			at = &g->next;
+			continue;
+		}
+		*at = g->next;
+		g->next = NULL;
+		ipsp_sad_free_garbage(engine->sad, g);
+	}
+	if (engine->retired_sas)
+		ipsp_sad_forget_notes(engine->sad);
 	for (struct ipsp_sa **at = &engine->retired_sas; *at;) {
 		struct ipsp_sa *sa = *at;
 
@@ -83,8 +96,7 @@ static void reclaim(struct ipsp_engine *engine)
 	}
 }
 
-/* Unlinked already; sa may be NULL. Its epoch is set when the update is complete. */
-static void retire_sa(struct ipsp_engine *engine, struct ipsp_sa *sa)
+void ipsp_engine_retire_sa(struct ipsp_engine *engine, struct ipsp_sa *sa)
 {
 	if (!sa)
 		return;
@@ -93,8 +105,8 @@ static void retire_sa(struct ipsp_engine *engine, struct ipsp_sa *sa)
 	engine->retired_sas = sa;
 }
 
-static void tell_changed(const struct ipsp_engine *engine, const struct ipsp_sa *sa,
-			 enum ipsp_sa_change change)
+void ipsp_engine_tell_changed(const struct ipsp_engine *engine, const struct ipsp_sa *sa,
+			      enum ipsp_sa_change change)
 {
 	const struct ipsp_engine_events *events = &engine->config.events;
 
@@ -106,15 +118,15 @@ static void remove_sa(struct ipsp_engine *engine, uint64_t id, enum ipsp_sa_chan
 {
 	struct ipsp_sa *sa = ipsp_sad_remove(engine->sad, id);
 
-	tell_changed(engine, sa, change);
-	retire_sa(engine, sa);
+	ipsp_engine_tell_changed(engine, sa, change);
+	ipsp_engine_retire_sa(engine, sa);
 }
 
 static void remove_unnamed(void *arg, struct ipsp_sa *sa)
 {
 	struct ipsp_engine *engine = arg;
 
-	if (sa->update != engine->updates)
+	if (sa->origin == IPSP_ORIGIN_POLICY && sa->update != engine->updates)
 		remove_sa(engine, sa->id, IPSP_SA_REMOVED);
 }
 
@@ -128,7 +140,7 @@ static void remove_old_sas(struct ipsp_engine *engine, const struct ipsp_update 
 		const struct ipsp_sa_config *cfg = &update->sas[i];
 		struct ipsp_sa *sa = ipsp_sad_find(engine->sad, cfg->id);
 
-		if (!sa)
+		if (!sa || sa->origin != IPSP_ORIGIN_POLICY)
 			continue;
 		sa->update = engine->updates;
 		if (sa->spi != cfg->spi || sa->dir != cfg->dir ||
@@ -158,10 +170,10 @@ static void add_sas(struct ipsp_engine *engine, const struct ipsp_update *update
 		}
 		const struct ipsp_sa *now = ipsp_sad_find(engine->sad, id);
 
-		tell_changed(engine, replaced, IPSP_SA_REPLACED);
-		retire_sa(engine, replaced);
+		ipsp_engine_tell_changed(engine, replaced, IPSP_SA_REPLACED);
+		ipsp_engine_retire_sa(engine, replaced);
 		if (now != before)
-			tell_changed(engine, now, IPSP_SA_INSTALLED);
+			ipsp_engine_tell_changed(engine, now, IPSP_SA_INSTALLED);
 	}
 }
 
@@ -174,10 +186,22 @@ static void next_epoch(struct ipsp_engine *engine)
 		if (r->epoch == UINT64_MAX)
 			r->epoch = epoch;
 	}
-	for (struct ipsp_sa *sa = engine->retired_sas; sa; sa = sa->next_retired) {
-		if (sa->retired_epoch == UINT64_MAX)
-			sa->retired_epoch = epoch;
+	/* The newest stand first, so that what had its epoch already is not walked again. */
+	for (struct ipsp_sa *sa = engine->retired_sas; sa && sa->retired_epoch == UINT64_MAX;
+	     sa = sa->next_retired)
+		sa->retired_epoch = epoch;
+	for (struct ipsp_sad_garbage *g = ipsp_sad_take_garbage(engine->sad), *next; g; g = next) {
+		next = g->next;
+		g->epoch = epoch;
+		g->next = engine->retired_garbage;
+		engine->retired_garbage = g;
 	}
+}
+
+void ipsp_engine_turn_epoch(struct ipsp_engine *engine)
+{
+	next_epoch(engine);
+	reclaim(engine);
 }
 
 enum ipsp_err ipsp_engine_apply(struct ipsp_engine *engine, const struct ipsp_update *update,
@@ -205,8 +229,7 @@ enum ipsp_err ipsp_engine_apply(struct ipsp_engine *engine, const struct ipsp_up
 	retired->epoch = UINT64_MAX;
 	retired->next = engine->retired_spds;
 	engine->retired_spds = retired;
-	next_epoch(engine);
-	reclaim(engine);
+	ipsp_engine_turn_epoch(engine);
 	return IPSP_OK;
 }
 
@@ -217,18 +240,23 @@ uint64_t ipsp_engine_generation(const struct ipsp_engine *engine)
 	return spd ? ipsp_spd_generation(spd) : 0;
 }
 
-static void tell_expired(void *arg, const struct ipsp_sa *sa)
+/* Policy's dead SAs stay, so that their traffic drops; a key manager's are gone. RFC 2367 3.1.8. */
+static void life_over(void *arg, const struct ipsp_life_event *event)
 {
-	const struct ipsp_engine_events *events = arg;
+	struct ipsp_engine *engine = arg;
+	const struct ipsp_engine_events *events = &engine->config.events;
+	const struct ipsp_sa *sa = event->sa;
 
 	if (events->sa_expired)
-		events->sa_expired(events->ctx, sa);
+		events->sa_expired(events->ctx, event);
+	if (sa->origin == IPSP_ORIGIN_PFKEY && event->life != IPSP_LIFE_SOFT)
+		ipsp_engine_sa_drop(engine, sa->id, event->life != IPSP_LIFE_LARVAL);
 }
 
 void ipsp_engine_tick(struct ipsp_engine *engine, uint64_t now_s)
 {
-	ipsp_sad_expire(engine->sad, now_s, tell_expired, &engine->config.events);
-	reclaim(engine);
+	ipsp_sad_expire(engine->sad, now_s, life_over, engine);
+	ipsp_engine_turn_epoch(engine);
 }
 
 struct ipsp_sad *ipsp_engine_sad(struct ipsp_engine *engine)
@@ -303,7 +331,7 @@ void ipsp_engine_free(struct ipsp_engine *engine)
 		return;
 	const struct ipsp_platform *p = engine->config.platform;
 
-	reclaim(engine);
+	ipsp_engine_turn_epoch(engine);
 	ipsp_spd_free(atomic_load(&engine->spd));
 	ipsp_sad_free(engine->sad);
 	ipsp_spd_db_free(engine->spd_db);

@@ -217,4 +217,5 @@ void ipsp_sa_count_use(const struct ipsp_sa *sa, uint32_t packets, uint32_t byte
 	ipsp_count(&s->counter->packets, packets);
 	ipsp_count(&s->counter->bytes, bytes);
 	atomic_store_explicit(&s->last_used_s, now_s, memory_order_relaxed);
+	ipsp_sa_note_use(s, now_s);
 }

@@ -191,7 +191,7 @@ static void esp_in(struct batch *b, struct ipsp_packet *packet, const struct ips
 	job->packet = packet;
 	job->flow = *flow;
 	b->text_len += b->ops[b->n++].text_len;
-	if (ipsp_sa_near_end(sa, b->text_len))
+	if (ipsp_sa_near_end(sa, b->n, b->text_len))
 		batch_flush(b);
 }
 

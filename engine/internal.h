@@ -60,7 +60,21 @@ struct ipsp_engine {
 	_Atomic uint64_t epoch;
 	struct ipsp_retired_spd *retired_spds;
 	struct ipsp_sa *retired_sas;
+	struct ipsp_sad_garbage *retired_garbage;
 };
+
+/** The SA is out of the SAD: it is freed when no worker can see it. NULL is fine. Control thread. */
+void ipsp_engine_retire_sa(struct ipsp_engine *engine, struct ipsp_sa *sa);
+
+/** Begins another epoch for what was retired, and frees what nobody can see any more. Likewise. */
+void ipsp_engine_turn_epoch(struct ipsp_engine *engine);
+
+/** Takes a key manager's SA out. told: its being there was no secret, as a larval one's is. */
+void ipsp_engine_sa_drop(struct ipsp_engine *engine, uint64_t id, bool told);
+
+/** Tells the embedder of a change; sa may be NULL. */
+void ipsp_engine_tell_changed(const struct ipsp_engine *engine, const struct ipsp_sa *sa,
+			      enum ipsp_sa_change change);
 
 /** A packet call begins and ends: between them, what the worker can see is not freed. */
 const struct ipsp_spd *ipsp_worker_enter(struct ipsp_worker *worker);
@@ -140,12 +154,17 @@ bool ipsp_packet_valid(const struct ipsp_packet *packet);
 /**
  * Will packets that wait for the crypto take the SA past its lifetime? Then they go now, as they
  * must be counted before another packet is asked for.
- * @param bytes  that the cipher is applied to, in all of them
+ * @param packets  how many they are
+ * @param bytes    that the cipher is applied to, in all of them
  */
-static inline bool ipsp_sa_near_end(const struct ipsp_sa *sa, uint64_t bytes)
+static inline bool ipsp_sa_near_end(const struct ipsp_sa *sa, uint32_t packets, uint64_t bytes)
 {
-	return sa->life_bytes && atomic_load_explicit(&sa->counter->bytes, memory_order_relaxed) +
-						 bytes >= sa->life_bytes;
+	return (sa->life_bytes &&
+		atomic_load_explicit(&sa->counter->bytes, memory_order_relaxed) + bytes >=
+			sa->life_bytes) ||
+	       (sa->life_packets &&
+		atomic_load_explicit(&sa->counter->packets, memory_order_relaxed) + packets >=
+			sa->life_packets);
 }
 
 static inline void ipsp_count(_Atomic uint64_t *counter, uint64_t n)

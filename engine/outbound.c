@@ -303,7 +303,7 @@ static bool protect(struct batch *b, struct ipsp_packet *packet, const struct ip
 	b->n++;
 	b->pieces += job->pieces;
 	b->text_len += job->text_len;
-	if (ipsp_sa_near_end(sa, b->text_len))
+	if (ipsp_sa_near_end(sa, b->pieces, b->text_len))
 		batch_flush(b);
 	return true;
 }

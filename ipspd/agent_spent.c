@@ -18,13 +18,14 @@
 
 /* What makes an SA the same one. */
 struct spent_sa {
-	uint64_t id, counter_id, life_s, life_bytes;
+	uint64_t id, counter_id, life_s, life_use_s, life_bytes, life_packets, idle_s;
 };
 
 static bool is(const struct spent_sa *s, const struct ipsp_sa_config *sa)
 {
 	return s->id == sa->id && s->counter_id == sa->counter_id && s->life_s == sa->life_s &&
-	       s->life_bytes == sa->life_bytes;
+	       s->life_use_s == sa->life_use_s && s->life_bytes == sa->life_bytes &&
+	       s->life_packets == sa->life_packets && s->idle_s == sa->idle_s;
 }
 
 static bool is_spent(const struct spent *spent, const struct pol_generation *g, uint64_t sa_id)
@@ -54,8 +55,12 @@ int spent_add(struct spent *spent, const struct pol_generation *g, uint64_t sa_i
 		spent->items = items;
 		spent->room = room;
 	}
-	spent->items[spent->n++] = (struct spent_sa){ sa->config.id, sa->config.counter_id,
-						      sa->config.life_s, sa->config.life_bytes };
+	spent->items[spent->n++] = (struct spent_sa){
+		.id = sa->config.id, .counter_id = sa->config.counter_id,
+		.life_s = sa->config.life_s, .life_use_s = sa->config.life_use_s,
+		.life_bytes = sa->config.life_bytes, .life_packets = sa->config.life_packets,
+		.idle_s = sa->config.idle_s,
+	};
 	return 1;
 }
 

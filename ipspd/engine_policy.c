@@ -68,7 +68,8 @@ void engine_reserve_ask(struct engine_role *role, const struct ipsp_sa *sa)
 {
 	uint64_t next;
 
-	if (!role->agent || !engine_reserve_check(role->reserve, ipsp_engine_sad(role->engine), sa,
+	/* The numbers of a key manager's SA end with it. */
+	if (!role->agent || sa->origin != IPSP_ORIGIN_POLICY || !engine_reserve_check(role->reserve, ipsp_engine_sad(role->engine), sa,
 					   engine_now_s(), &next))
 		return;
 	uint8_t buf[16];
@@ -186,7 +187,7 @@ static void tell_if_over(void *arg, struct ipsp_sa *sa)
 {
 	const struct over *o = arg;
 
-	if (ipsp_sa_usable(sa, o->now_s) != IPSP_REASON_NONE)
+	if (sa->origin == IPSP_ORIGIN_POLICY && ipsp_sa_usable(sa, o->now_s) != IPSP_REASON_NONE)
 		tell_sa_refused(o->role, o->generation, sa->id, IPSP_EEXPIRED);
 }
 

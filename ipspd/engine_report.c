@@ -90,6 +90,8 @@ static void answer_sa(void *arg, struct ipsp_sa *sa)
 {
 	struct stats_answer *a = arg;
 
+	if (sa->origin != IPSP_ORIGIN_POLICY)
+		return;
 	a->sas[a->n_sas++] = stats_of(sa, a->now_s);
 	if (a->n_sas == REPORT_SAS_MAX)
 		send_sas(a);
@@ -318,16 +320,22 @@ static void on_sa_changed(void *ctx, const struct ipsp_sa *sa, enum ipsp_sa_chan
 		[IPSP_SA_REPLACED] = WIRE_SA_REPLACED,
 	};
 
+	if (sa->origin != IPSP_ORIGIN_POLICY)
+		return;
 	if (change != IPSP_SA_INSTALLED)
 		tell_last_counters(ctx, sa);
 	tell_sa(ctx, sa, told[change]);
 }
 
-static void on_sa_expired(void *ctx, const struct ipsp_sa *sa)
+static void on_sa_expired(void *ctx, const struct ipsp_life_event *event)
 {
-	ipspd_log(LOG_NOTICE, "sad", "SA %" PRIx64 " ESP SPI 0x%08x: hard lifetime over", sa->id,
-		  sa->spi);
-	tell_sa(ctx, sa, WIRE_SA_EXPIRED);
+	const struct ipsp_sa *const sa = event->sa;
+
+	ipspd_log(event->life == IPSP_LIFE_SOFT ? LOG_INFO : LOG_NOTICE, "sad",
+		  "SA %" PRIx64 " ESP SPI 0x%08x: %s lifetime over", sa->id, sa->spi,
+		  ipsp_life_text((enum ipsp_life)event->life));
+	if (sa->origin == IPSP_ORIGIN_POLICY && event->life != IPSP_LIFE_SOFT)
+		tell_sa(ctx, sa, WIRE_SA_EXPIRED);
 }
 
 struct ipsp_engine_events engine_events(struct engine_role *role)

@@ -232,6 +232,17 @@ static void put_key(struct chan_writer *w, const struct ipsp_key *k)
 	chan_put_octets(w, k->octets, k->len <= IPSP_KEY_MAX ? k->len : 0);
 }
 
+/* A lifetime in each of its units. */
+static void put_life(struct chan_writer *w, uint64_t s, uint64_t use_s, uint64_t bytes,
+		     uint64_t packets)
+{
+	chan_put_u64(w, s);
+	chan_put_u64(w, use_s);
+	chan_put_u64(w, bytes);
+	chan_put_u64(w, packets);
+}
+
+/* Of policy: what only a key manager's SAs have is not among it. */
 static int put_sa(const struct ipsp_sa_config *sa, wire_emit emit, void *arg)
 {
 	uint8_t buf[WIRE_SA_MAX];
@@ -253,8 +264,9 @@ static int put_sa(const struct ipsp_sa_config *sa, wire_emit emit, void *arg)
 	chan_put_u32(&w, sa->spi);
 	chan_put_u32(&w, sa->replay_window_pkts);
 	chan_put_u64(&w, sa->seq_floor);
-	chan_put_u64(&w, sa->life_s);
-	chan_put_u64(&w, sa->life_bytes);
+	put_life(&w, sa->life_s, sa->life_use_s, sa->life_bytes, sa->life_packets);
+	put_life(&w, sa->soft_s, sa->soft_use_s, sa->soft_bytes, sa->soft_packets);
+	chan_put_u64(&w, sa->idle_s);
 	chan_put_u32(&w, sa->packet_log);
 	chan_put_u64(&w, sa->next_id);
 	chan_put_u8(&w, sa->local.family);

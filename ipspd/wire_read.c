@@ -588,6 +588,15 @@ static bool sa_is_valid(const struct ipsp_sa_config *sa)
 	       sa->local.family == sa->remote.family;
 }
 
+static void get_life(struct chan_reader *r, uint64_t *s, uint64_t *use_s, uint64_t *bytes,
+		     uint64_t *packets)
+{
+	*s = chan_get_u64(r);
+	*use_s = chan_get_u64(r);
+	*bytes = chan_get_u64(r);
+	*packets = chan_get_u64(r);
+}
+
 /* Reads everything; the core judges algorithms and key sizes when it installs the SA. */
 static bool get_sa(struct chan_reader *r, struct ipsp_sa_config *sa)
 {
@@ -610,8 +619,9 @@ static bool get_sa(struct chan_reader *r, struct ipsp_sa_config *sa)
 	sa->spi = chan_get_u32(r);
 	sa->replay_window_pkts = chan_get_u32(r);
 	sa->seq_floor = chan_get_u64(r);
-	sa->life_s = chan_get_u64(r);
-	sa->life_bytes = chan_get_u64(r);
+	get_life(r, &sa->life_s, &sa->life_use_s, &sa->life_bytes, &sa->life_packets);
+	get_life(r, &sa->soft_s, &sa->soft_use_s, &sa->soft_bytes, &sa->soft_packets);
+	sa->idle_s = chan_get_u64(r);
 	sa->packet_log = chan_get_u32(r);
 	sa->next_id = chan_get_u64(r);
 	bool good = get_sa_addr(r, &sa->local);

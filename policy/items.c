@@ -289,7 +289,11 @@ bool pol_sa_same(const struct ipsp_sa_config *a, const struct ipsp_sa_config *b)
 	       a->replay == b->replay && a->spi == b->spi &&
 	       a->replay_window_pkts == b->replay_window_pkts && a->seq_floor == b->seq_floor &&
 	       a->seq_ceiling == b->seq_ceiling && a->life_s == b->life_s &&
-	       a->life_bytes == b->life_bytes && a->packet_log == b->packet_log &&
+	       a->life_use_s == b->life_use_s && a->life_bytes == b->life_bytes &&
+	       a->life_packets == b->life_packets && a->soft_s == b->soft_s &&
+	       a->soft_use_s == b->soft_use_s && a->soft_bytes == b->soft_bytes &&
+	       a->soft_packets == b->soft_packets && a->idle_s == b->idle_s &&
+	       a->packet_log == b->packet_log &&
 	       ipsp_addr_cmp(&a->local, &b->local) == 0 &&
 	       ipsp_addr_cmp(&a->remote, &b->remote) == 0 && a->encr == b->encr &&
 	       a->encr_key_bits == b->encr_key_bits && a->integ == b->integ &&

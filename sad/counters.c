@@ -8,10 +8,16 @@
 #include "ipsp/counters.h"
 
 #define MIN_SLOTS 16u
+#define SLOT_SIZE IPSP_COUNTER_SIZE(IPSP_REPLAY_MAX)
 
 static uint32_t first_slot(const struct ipsp_counters *c, uint64_t counter_id)
 {
 	return (uint32_t)((counter_id * 0x9e3779b97f4a7c15ull) >> 32) & c->mask;
+}
+
+static struct ipsp_counter *slot_at(const struct ipsp_counters *c, uint32_t at)
+{
+	return (struct ipsp_counter *)(c->slots + (size_t)at * SLOT_SIZE);
 }
 
 static uint64_t slot_id(const struct ipsp_counter *slot)
@@ -21,7 +27,7 @@ static uint64_t slot_id(const struct ipsp_counter *slot)
 
 size_t ipsp_counters_size(uint32_t n_slots)
 {
-	return sizeof(struct ipsp_counters_header) + (size_t)n_slots * sizeof(struct ipsp_counter);
+	return sizeof(struct ipsp_counters_header) + (size_t)n_slots * SLOT_SIZE;
 }
 
 static bool all_zero(const uint8_t *p, size_t n)
@@ -44,15 +50,15 @@ enum ipsp_err ipsp_counters_attach(void *region, size_t size, struct ipsp_counte
 		while (h->n_slots < 1u << 30 && ipsp_counters_size(h->n_slots * 2) <= size)
 			h->n_slots *= 2;
 		h->version = IPSP_COUNTERS_VERSION;
-		h->slot_size = sizeof(struct ipsp_counter);
+		h->slot_size = SLOT_SIZE;
 		h->magic = IPSP_COUNTERS_MAGIC;
 	}
 	if (h->magic != IPSP_COUNTERS_MAGIC || h->version != IPSP_COUNTERS_VERSION ||
-	    h->slot_size != sizeof(struct ipsp_counter) || h->n_slots < MIN_SLOTS ||
+	    h->slot_size != SLOT_SIZE || h->n_slots < MIN_SLOTS ||
 	    (h->n_slots & (h->n_slots - 1)) != 0 || ipsp_counters_size(h->n_slots) > size)
 		return IPSP_EMALFORMED;
 	out->header = h;
-	out->slots = (struct ipsp_counter *)(h + 1);
+	out->slots = (uint8_t *)(h + 1);
 	out->mask = h->n_slots - 1;
 	return IPSP_OK;
 }
@@ -68,7 +74,7 @@ static struct ipsp_counter *probe(const struct ipsp_counters *c, uint64_t counte
 	struct ipsp_counter *first_dropped = NULL;
 
 	for (uint32_t n = 0; n <= c->mask; n++, at = (at + 1) & c->mask) {
-		struct ipsp_counter *slot = &c->slots[at];
+		struct ipsp_counter *slot = slot_at(c, at);
 		uint64_t id = slot_id(slot);
 
 		if (id == counter_id)
@@ -114,8 +120,8 @@ enum ipsp_err ipsp_counters_get(struct ipsp_counters *c, uint64_t counter_id,
 		atomic_store_explicit(&slot->packets, 0, memory_order_relaxed);
 		atomic_store_explicit(&slot->bytes, 0, memory_order_relaxed);
 		slot->born_s = 0;
-		memset(&slot->replay, 0, sizeof(slot->replay));
 		slot->reserved = 0;
+		memset(&slot->replay, 0, SLOT_SIZE - offsetof(struct ipsp_counter, replay));
 		atomic_store_explicit(&slot->id, counter_id, memory_order_release);
 		*fresh = true;
 	}
@@ -127,10 +133,10 @@ enum ipsp_err ipsp_counters_get(struct ipsp_counters *c, uint64_t counter_id,
 static void free_tail(struct ipsp_counters *c, uint32_t at)
 {
 	for (uint32_t n = 0; n <= c->mask; n++) {
-		if (slot_id(&c->slots[(at + 1) & c->mask]) != 0 ||
-		    slot_id(&c->slots[at]) != IPSP_COUNTER_DROPPED)
+		if (slot_id(slot_at(c, (at + 1) & c->mask)) != 0 ||
+		    slot_id(slot_at(c, at)) != IPSP_COUNTER_DROPPED)
 			return;
-		atomic_store_explicit(&c->slots[at].id, 0, memory_order_release);
+		atomic_store_explicit(&slot_at(c, at)->id, 0, memory_order_release);
 		at = (at - 1) & c->mask;
 	}
 }
@@ -141,11 +147,11 @@ uint32_t ipsp_counters_drop_unused(struct ipsp_counters *c,
 	uint32_t dropped = 0;
 
 	for (uint32_t i = 0; i <= c->mask; i++) {
-		uint64_t id = slot_id(&c->slots[i]);
+		uint64_t id = slot_id(slot_at(c, i));
 
 		if (!id_valid(id) || in_use(arg, id))
 			continue;
-		atomic_store_explicit(&c->slots[i].id, IPSP_COUNTER_DROPPED, memory_order_release);
+		atomic_store_explicit(&slot_at(c, i)->id, IPSP_COUNTER_DROPPED, memory_order_release);
 		dropped++;
 	}
 	for (uint32_t i = 0; dropped > 0 && i <= c->mask; i++)
@@ -158,7 +164,7 @@ uint32_t ipsp_counters_used(const struct ipsp_counters *c)
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i <= c->mask; i++)
-		n += id_valid(slot_id(&c->slots[i]));
+		n += id_valid(slot_id(slot_at(c, i)));
 	return n;
 }
 

@@ -1,14 +1,12 @@
 /*
  * sad/replay.c - the anti-replay window. RFC 4303 3.4.3, appendix A2.
  *
- * seen is a ring of the last IPSP_REPLAY_MAX numbers up to top, one bit each; moving top clears
- * the bits of the numbers it passes.
+ * The ring has the last ring_pkts numbers up to top, one bit each; moving top clears the bits of the
+ * numbers it passes.
  */
 #include <string.h>
 
 #include "ipsp/replay.h"
-
-#define SEEN_WORDS (IPSP_REPLAY_MAX / 64)
 
 static bool window_valid(uint32_t window_pkts)
 {
@@ -16,9 +14,10 @@ static bool window_valid(uint32_t window_pkts)
 	       (window_pkts & (window_pkts - 1)) == 0;
 }
 
-static uint64_t *word_of(uint64_t *seen, uint64_t seq)
+/* The ring stands behind the structure. */
+static uint64_t *word_of(struct ipsp_replay *r, uint64_t seq)
 {
-	return &seen[seq % IPSP_REPLAY_MAX / 64];
+	return (uint64_t *)(r + 1) + (seq & (r->ring_pkts - 1)) / 64;
 }
 
 static uint64_t bit_of(uint64_t seq)
@@ -29,8 +28,8 @@ static uint64_t bit_of(uint64_t seq)
 /* Forgets first .. last, at most a ring of them, a word at a time. */
 static void forget(struct ipsp_replay *r, uint64_t first, uint64_t last)
 {
-	if (last - first >= IPSP_REPLAY_MAX - 1) {
-		memset(r->seen, 0, sizeof(r->seen));
+	if (last - first >= r->ring_pkts - 1) {
+		memset(r + 1, 0, r->ring_pkts / 8);
 		return;
 	}
 	for (uint64_t seq = first;;) {
@@ -38,28 +37,31 @@ static void forget(struct ipsp_replay *r, uint64_t first, uint64_t last)
 		uint64_t mask = UINT64_MAX << seq % 64;
 
 		if (word_end >= last) {
-			*word_of(r->seen, seq) &= ~(mask & UINT64_MAX >> (63 - last % 64));
+			*word_of(r, seq) &= ~(mask & UINT64_MAX >> (63 - last % 64));
 			return;
 		}
-		*word_of(r->seen, seq) &= ~mask;
+		*word_of(r, seq) &= ~mask;
 		seq = word_end + 1;
 	}
 }
 
-enum ipsp_err ipsp_replay_init(struct ipsp_replay *r, uint32_t window_pkts, uint64_t floor)
+enum ipsp_err ipsp_replay_init(struct ipsp_replay *r, size_t ring_octets, uint32_t window_pkts,
+			       uint64_t floor)
 {
-	if (!window_valid(window_pkts))
+	if (!window_valid(window_pkts) || ring_octets < IPSP_REPLAY_RING(window_pkts) ||
+	    ring_octets > IPSP_REPLAY_RING(IPSP_REPLAY_MAX) ||
+	    (ring_octets & (ring_octets - 1)) != 0)
 		return IPSP_EINVAL;
 	r->top = floor;
 	r->window_pkts = window_pkts;
-	r->reserved = 0;
-	memset(r->seen, floor > 0 ? 0xff : 0, sizeof(r->seen));
+	r->ring_pkts = (uint32_t)ring_octets * 8;
+	memset(r + 1, floor > 0 ? 0xff : 0, ring_octets);
 	return IPSP_OK;
 }
 
 enum ipsp_err ipsp_replay_resize(struct ipsp_replay *r, uint32_t window_pkts)
 {
-	if (!window_valid(window_pkts))
+	if (!window_valid(window_pkts) || window_pkts > r->ring_pkts)
 		return IPSP_EINVAL;
 	r->window_pkts = window_pkts;
 	return IPSP_OK;
@@ -74,7 +76,7 @@ static enum ipsp_err judge(const struct ipsp_replay *r, uint64_t seq)
 		return IPSP_OK;
 	if (r->top - seq >= r->window_pkts)
 		return IPSP_EOLD;
-	if (r->seen[seq % IPSP_REPLAY_MAX / 64] & bit_of(seq))
+	if (((const uint64_t *)(r + 1))[(seq & (r->ring_pkts - 1)) / 64] & bit_of(seq))
 		return IPSP_EREPLAY;
 	return IPSP_OK;
 }
@@ -129,6 +131,6 @@ enum ipsp_err ipsp_replay_accept(struct ipsp_replay *r, uint64_t seq)
 		forget(r, r->top + 1, seq);
 		r->top = seq;
 	}
-	*word_of(r->seen, seq) |= bit_of(seq);
+	*word_of(r, seq) |= bit_of(seq);
 	return IPSP_OK;
 }

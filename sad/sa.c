@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "ipsp/platform.h"
-#include "sad/sa.h"
+#include "sad/sad.h"
 
 /* RFC 2367 1.1; dead is for good: its number space and keys are used up. */
 static const struct {
@@ -76,17 +76,49 @@ enum ipsp_err ipsp_sa_config_check(const struct ipsp_platform *platform,
 	if (!addr_valid(&cfg->local) || !addr_valid(&cfg->remote) ||
 	    (cfg->local.family && cfg->remote.family && cfg->local.family != cfg->remote.family))
 		return IPSP_EINVAL;
-	if (!mode_valid(cfg) || !numbers_valid(cfg))
+	if (!mode_valid(cfg) || !numbers_valid(cfg) || cfg->origin > IPSP_ORIGIN_PFKEY ||
+	    (cfg->sel.family && !ipsp_selector_valid(&cfg->sel)))
 		return IPSP_EINVAL;
 	if (cfg->proto != IPSP_PROTO_ESP)
 		return IPSP_ENOTSUP;
 	return platform->crypto->shape(cfg->proto, cfg->encr, cfg->encr_key_bits, cfg->integ, shape);
 }
 
-enum ipsp_err ipsp_sa_init(const struct ipsp_platform *platform, const struct ipsp_sa_config *cfg,
+void ipsp_sa_set_terms(struct ipsp_sa *sa, const struct ipsp_sa_config *cfg)
+{
+	sa->local = cfg->local;
+	sa->remote = cfg->remote;
+	sa->reqid = cfg->reqid;
+	sa->sel = cfg->sel;
+	sa->life_s = cfg->life_s;
+	sa->life_use_s = cfg->life_use_s;
+	sa->life_bytes = cfg->life_bytes;
+	sa->life_packets = cfg->life_packets;
+	sa->soft_s = cfg->soft_s;
+	sa->soft_use_s = cfg->soft_use_s;
+	sa->soft_bytes = cfg->soft_bytes;
+	sa->soft_packets = cfg->soft_packets;
+	sa->idle_s = cfg->idle_s;
+	sa->counts_down = cfg->life_bytes || cfg->life_packets || cfg->soft_bytes ||
+			  cfg->soft_packets || cfg->life_use_s || cfg->soft_use_s;
+}
+
+void ipsp_sa_begin(struct ipsp_sa *sa)
+{
+	const uint64_t born_s = sa->counter->born_s;
+
+	sa->dead_at_s = sa->life_s && sa->life_s <= UINT64_MAX - born_s ? born_s + sa->life_s :
+									   UINT64_MAX;
+}
+
+enum ipsp_err ipsp_sa_init(struct ipsp_sad *sad, const struct ipsp_sa_config *cfg,
 			   const struct ipsp_crypto_shape *shape, struct ipsp_sa *sa)
 {
 	memset(sa, 0, sizeof(*sa));
+	sa->sad = sad;
+	sa->due_at = IPSP_SA_NOT_DUE;
+	sa->dead_at_s = UINT64_MAX;
+	sa->origin = cfg->origin;
 	sa->id = cfg->id;
 	sa->counter_id = cfg->counter_id;
 	sa->next_id = cfg->next_id;
@@ -107,15 +139,39 @@ enum ipsp_err ipsp_sa_init(const struct ipsp_platform *platform, const struct ip
 	sa->integ = cfg->integ;
 	sa->replay_window_pkts = cfg->replay_window_pkts;
 	sa->seq_floor = cfg->seq_floor;
-	sa->life_s = cfg->life_s;
-	sa->life_bytes = cfg->life_bytes;
-	sa->local = cfg->local;
-	sa->remote = cfg->remote;
+	ipsp_sa_set_terms(sa, cfg);
 	sa->shape = *shape;
 	atomic_init(&sa->state, IPSP_SA_MATURE);
 	atomic_init(&sa->packet_log, cfg->packet_log);
 	atomic_init(&sa->seq_ceiling, cfg->seq_ceiling);
-	return platform->crypto->ctx_new(cfg, ipsp_platform_threads(platform), &sa->crypto);
+	return sad->platform->crypto->ctx_new(cfg, ipsp_platform_threads(sad->platform),
+					      &sa->crypto);
+}
+
+static bool same_selector(const struct ipsp_selector *a, const struct ipsp_selector *b)
+{
+	if (a->family == 0 || b->family == 0)
+		return a->family == b->family;
+	return a->family == b->family && a->proto_lo == b->proto_lo && a->proto_hi == b->proto_hi &&
+	       a->dscp_lo == b->dscp_lo && a->dscp_hi == b->dscp_hi && a->flow_lo == b->flow_lo &&
+	       a->flow_hi == b->flow_hi && a->sport_lo == b->sport_lo &&
+	       a->sport_hi == b->sport_hi && a->dport_lo == b->dport_lo &&
+	       a->dport_hi == b->dport_hi && ipsp_addr_cmp(&a->src_lo, &b->src_lo) == 0 &&
+	       ipsp_addr_cmp(&a->src_hi, &b->src_hi) == 0 &&
+	       ipsp_addr_cmp(&a->dst_lo, &b->dst_lo) == 0 &&
+	       ipsp_addr_cmp(&a->dst_hi, &b->dst_hi) == 0;
+}
+
+static bool same_terms(const struct ipsp_sa *sa, const struct ipsp_sa_config *cfg)
+{
+	return sa->life_s == cfg->life_s && sa->life_use_s == cfg->life_use_s &&
+	       sa->life_bytes == cfg->life_bytes && sa->life_packets == cfg->life_packets &&
+	       sa->soft_s == cfg->soft_s && sa->soft_use_s == cfg->soft_use_s &&
+	       sa->soft_bytes == cfg->soft_bytes && sa->soft_packets == cfg->soft_packets &&
+	       sa->idle_s == cfg->idle_s && sa->reqid == cfg->reqid &&
+	       same_selector(&sa->sel, &cfg->sel) &&
+	       ipsp_addr_cmp(&sa->local, &cfg->local) == 0 &&
+	       ipsp_addr_cmp(&sa->remote, &cfg->remote) == 0;
 }
 
 bool ipsp_sa_is(const struct ipsp_sa *sa, const struct ipsp_sa_config *cfg)
@@ -130,23 +186,7 @@ bool ipsp_sa_is(const struct ipsp_sa *sa, const struct ipsp_sa_config *cfg)
 	       sa->tfc_pad == cfg->tfc_pad && sa->esn == cfg->esn && sa->replay == cfg->replay &&
 	       sa->encr == cfg->encr && sa->encr_key_bits == cfg->encr_key_bits &&
 	       sa->integ == cfg->integ && sa->replay_window_pkts == cfg->replay_window_pkts &&
-	       sa->life_s == cfg->life_s && sa->life_bytes == cfg->life_bytes &&
-	       ipsp_addr_cmp(&sa->local, &cfg->local) == 0 &&
-	       ipsp_addr_cmp(&sa->remote, &cfg->remote) == 0;
-}
-
-enum ipsp_reason ipsp_sa_usable(const struct ipsp_sa *sa, uint64_t now_s)
-{
-	uint8_t state = atomic_load_explicit(&sa->state, memory_order_relaxed);
-
-	if (state != IPSP_SA_MATURE && state != IPSP_SA_DYING)
-		return IPSP_REASON_SA_NOT_USABLE;
-	if (sa->life_s && now_s >= sa->counter->born_s && now_s - sa->counter->born_s >= sa->life_s)
-		return IPSP_REASON_SA_EXPIRED;
-	if (sa->life_bytes && atomic_load_explicit(&sa->counter->bytes, memory_order_relaxed) >=
-				      sa->life_bytes)
-		return IPSP_REASON_SA_EXPIRED;
-	return IPSP_REASON_NONE;
+	       sa->origin == cfg->origin && same_terms(sa, cfg);
 }
 
 uint64_t ipsp_sa_seq_left(const struct ipsp_sa *sa)

@@ -15,10 +15,16 @@ IPSP_MUST_CHECK enum ipsp_err ipsp_sa_config_check(const struct ipsp_platform *p
  * Fills an SA's fixed fields, mature, with a provider's context but no counter.
  * @return IPSP_OK; what the provider says: then sa is to be forgotten
  */
-IPSP_MUST_CHECK enum ipsp_err ipsp_sa_init(const struct ipsp_platform *platform,
+IPSP_MUST_CHECK enum ipsp_err ipsp_sa_init(struct ipsp_sad *sad,
 					   const struct ipsp_sa_config *cfg,
 					   const struct ipsp_crypto_shape *shape,
 					   struct ipsp_sa *sa);
+
+/** Fills what may change while its keys stay: lifetimes, addresses, reqid, sel. */
+void ipsp_sa_set_terms(struct ipsp_sa *sa, const struct ipsp_sa_config *cfg);
+
+/** Its counter is there: when do its lifetimes end? */
+void ipsp_sa_begin(struct ipsp_sa *sa);
 
 /** Was it made from an equal configuration? The counter_id speaks for the keys. */
 bool ipsp_sa_is(const struct ipsp_sa *sa, const struct ipsp_sa_config *cfg);

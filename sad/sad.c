@@ -1,67 +1,80 @@
 /*
- * sad/sad.c - the SAD's two indexes. RFC 4301 4.4.2, 4.1.
+ * sad/sad.c - SAs in and out of the SAD, and found there. RFC 4301 4.4.2, 4.1.
  *
- * Hash chains are changed by the control thread with single atomic stores: a new SA is linked
- * before the one it replaces is unlinked, and an unlinked SA still points on, so a reader in the
- * middle of a chain sees either the old or the new state of it. Freeing is the caller's, later.
+ * A new SA is in the indexes before the one it replaces is out of them, so a reader finds the one or
+ * the other. Freeing is the caller's, later.
  */
 #include <string.h>
 
 #include "ipsp/platform.h"
-#include "sad/sa.h"
+#include "sad/sad.h"
 
-#define BUCKETS 4096u
-
-struct ipsp_sad {
-	const struct ipsp_platform *platform;
-	struct ipsp_counters counters;
-	uint32_t n_sas;
-	_Atomic(struct ipsp_sa *) by_id[BUCKETS];
-	_Atomic(struct ipsp_sa *) by_spi[BUCKETS];	/* inbound only */
-};
-
-static uint32_t bucket_of(uint64_t key)
+static uint64_t hash_id(const struct ipsp_sad *sad, uint64_t id)
 {
-	return (uint32_t)((key * 0x9e3779b97f4a7c15ull) >> 40) % BUCKETS;
+	return ipsp_sa_hash(sad->seed, id);
 }
 
-static struct ipsp_sa *chain_load(const _Atomic(struct ipsp_sa *) *link)
+/* Inbound SAs may be for any address of ours. The SPIs of others are their choice: so not alone. */
+static uint64_t hash_name(const struct ipsp_sad *sad, uint8_t dir, uint8_t proto, uint32_t spi,
+			  const struct ipsp_addr *dst)
 {
-	return atomic_load_explicit(link, memory_order_acquire);
+	uint64_t h = ipsp_sa_hash(sad->seed, (uint64_t)dir << 40 | (uint64_t)proto << 32 | spi);
+	uint64_t words[2];
+
+	if (dir == IPSP_INBOUND)
+		return h;
+	memcpy(words, dst->octets, sizeof(words));
+	return ipsp_sa_hash(ipsp_sa_hash(h, words[0]), words[1]);
 }
 
-static void chain_store(_Atomic(struct ipsp_sa *) *link, struct ipsp_sa *sa)
+static uint64_t hash_sa_name(const struct ipsp_sad *sad, const struct ipsp_sa *sa)
 {
-	atomic_store_explicit(link, sa, memory_order_release);
+	return hash_name(sad, sa->dir, sa->proto, sa->spi, &sa->remote);
 }
 
-static void link_sa(struct ipsp_sad *sad, struct ipsp_sa *sa)
+bool ipsp_sad_reserve(struct ipsp_sad *sad)
 {
-	_Atomic(struct ipsp_sa *) *head = &sad->by_id[bucket_of(sa->id)];
+	return ipsp_sa_index_reserve(sad->platform, &sad->by_id, &sad->garbage) &&
+	       ipsp_sa_index_reserve(sad->platform, &sad->by_name, &sad->garbage) &&
+	       ipsp_sa_due_reserve(sad->platform, &sad->due, sad->n_sas + 1);
+}
 
-	chain_store(&sa->next_by_id, chain_load(head));
-	chain_store(head, sa);
-	if (sa->dir == IPSP_INBOUND) {
-		head = &sad->by_spi[bucket_of(sa->spi)];
-		chain_store(&sa->next_by_spi, chain_load(head));
-		chain_store(head, sa);
-	}
+void ipsp_sad_link(struct ipsp_sad *sad, struct ipsp_sa *sa)
+{
+	struct ipsp_sa_list *list = &sad->lists[sa->origin];
+
+	sa->prev = list->last;
+	sa->next = NULL;
+	*(list->last ? &list->last->next : &list->first) = sa;
+	list->last = sa;
+	ipsp_sa_index_put(&sad->by_name, hash_sa_name(sad, sa), sa);
+	ipsp_sa_index_put(&sad->by_id, hash_id(sad, sa->id), sa);
 	sad->n_sas++;
+	ipsp_sa_schedule(sa);
 }
 
-static void unlink_sa(struct ipsp_sad *sad, struct ipsp_sa *sa)
+/* The SA behind one in the order of walks. */
+static struct ipsp_sa *next_of(const struct ipsp_sad *sad, const struct ipsp_sa *sa)
 {
-	_Atomic(struct ipsp_sa *) *at = &sad->by_id[bucket_of(sa->id)];
+	if (sa->next || sa->origin == IPSP_ORIGIN_PFKEY)
+		return sa->next;
+	return sad->lists[IPSP_ORIGIN_PFKEY].first;
+}
 
-	while (chain_load(at) != sa)
-		at = &chain_load(at)->next_by_id;
-	chain_store(at, chain_load(&sa->next_by_id));
-	if (sa->dir == IPSP_INBOUND) {
-		at = &sad->by_spi[bucket_of(sa->spi)];
-		while (chain_load(at) != sa)
-			at = &chain_load(at)->next_by_spi;
-		chain_store(at, chain_load(&sa->next_by_spi));
+void ipsp_sad_unlink(struct ipsp_sad *sad, struct ipsp_sa *sa)
+{
+	struct ipsp_sa_list *list = &sad->lists[sa->origin];
+
+	for (struct ipsp_sad_cursor *c = sad->cursors; c; c = c->next) {
+		if (c->at == sa)
+			c->at = next_of(sad, sa);
 	}
+	*(sa->prev ? &sa->prev->next : &list->first) = sa->next;
+	*(sa->next ? &sa->next->prev : &list->last) = sa->prev;
+	ipsp_sa_index_remove(&sad->by_id, hash_id(sad, sa->id), sa);
+	ipsp_sa_index_remove(&sad->by_name, hash_sa_name(sad, sa), sa);
+	ipsp_sa_due_set(&sad->due, sa, UINT64_MAX);
+	sa->is_out = true;
 	sad->n_sas--;
 }
 
@@ -79,6 +92,11 @@ enum ipsp_err ipsp_sad_new(const struct ipsp_platform *platform, void *region, s
 		return IPSP_ENOMEM;
 	sad->platform = platform;
 	sad->counters = counters;
+	err = platform->random(platform->ctx, (uint8_t *)&sad->seed, sizeof(sad->seed));
+	if (err != IPSP_OK) {
+		platform->free(platform->ctx, sad, sizeof(*sad));
+		return err;
+	}
 	*out = sad;
 	return IPSP_OK;
 }
@@ -87,53 +105,110 @@ void ipsp_sa_free(struct ipsp_sad *sad, struct ipsp_sa *sa)
 {
 	const struct ipsp_platform *p = sad->platform;
 
-	p->crypto->ctx_free(sa->crypto);
+	if (!sa->lives_on) {
+		p->crypto->ctx_free(sa->crypto);
+		if (sa->own_counter)
+			p->free(p->ctx, sa->counter,
+				sizeof(*sa->counter) + sa->counter->replay.ring_pkts / 8);
+	}
 	p->wipe(p->ctx, sa, sizeof(*sa));
 	p->free(p->ctx, sa, sizeof(*sa));
+}
+
+static void free_one(void *arg, struct ipsp_sa *sa)
+{
+	struct ipsp_sad *sad = arg;
+
+	ipsp_sa_free(sad, sa);
 }
 
 void ipsp_sad_free(struct ipsp_sad *sad)
 {
 	if (!sad)
 		return;
-	for (uint32_t i = 0; i < BUCKETS; i++) {
-		struct ipsp_sa *next;
-
-		for (struct ipsp_sa *sa = chain_load(&sad->by_id[i]); sa; sa = next) {
-			next = chain_load(&sa->next_by_id);
-			ipsp_sa_free(sad, sa);
-		}
-	}
+	ipsp_sad_each(sad, free_one, sad);
+	ipsp_sa_index_free(sad->platform, &sad->by_id);
+	ipsp_sa_index_free(sad->platform, &sad->by_name);
+	ipsp_sa_due_free(sad->platform, &sad->due);
+	ipsp_sad_free_garbage(sad, ipsp_sad_take_garbage(sad));
 	sad->platform->free(sad->platform->ctx, sad, sizeof(*sad));
+}
+
+struct ipsp_sad_garbage *ipsp_sad_take_garbage(struct ipsp_sad *sad)
+{
+	struct ipsp_sad_garbage *g = sad->garbage;
+
+	sad->garbage = NULL;
+	return g;
+}
+
+void ipsp_sad_free_garbage(struct ipsp_sad *sad, struct ipsp_sad_garbage *g)
+{
+	while (g) {
+		struct ipsp_sad_garbage *next = g->next;
+
+		sad->platform->free(sad->platform->ctx, g, g->size);
+		g = next;
+	}
 }
 
 struct ipsp_sa *ipsp_sad_find(const struct ipsp_sad *sad, uint64_t id)
 {
-	struct ipsp_sa *sa = chain_load(&sad->by_id[bucket_of(id)]);
+	struct ipsp_sa_walk w = ipsp_sa_index_walk(&sad->by_id, hash_id(sad, id));
+	struct ipsp_sa *sa;
 
-	while (sa && sa->id != id)
-		sa = chain_load(&sa->next_by_id);
+	do
+		sa = ipsp_sa_walk_next(&w);
+	while (sa && sa->id != id);
 	return sa;
 }
 
 struct ipsp_sa *ipsp_sad_find_inbound(const struct ipsp_sad *sad, uint32_t spi, uint8_t proto,
 				      const struct ipsp_addr *dst)
 {
-	struct ipsp_sa *sa = chain_load(&sad->by_spi[bucket_of(spi)]);
+	struct ipsp_sa_walk w = ipsp_sa_index_walk(
+		&sad->by_name, hash_name(sad, IPSP_INBOUND, proto, spi, NULL));
+	struct ipsp_sa *sa;
 
-	while (sa && !(sa->spi == spi && sa->proto == proto &&
-		       (sa->local.family == 0 || ipsp_addr_cmp(&sa->local, dst) == 0)))
-		sa = chain_load(&sa->next_by_spi);
+	do
+		sa = ipsp_sa_walk_next(&w);
+	while (sa && !(sa->spi == spi && sa->proto == proto && sa->dir == IPSP_INBOUND &&
+		       (sa->local.family == 0 || ipsp_addr_cmp(&sa->local, dst) == 0)));
 	return sa;
 }
 
-/* Would packets of one be taken for packets of the other? */
-static bool inbound_clash(const struct ipsp_sad *sad, const struct ipsp_sa_config *cfg)
+static struct ipsp_sa *find_outbound(const struct ipsp_sad *sad, uint32_t spi, uint8_t proto,
+				     const struct ipsp_addr *dst)
 {
-	struct ipsp_sa *sa = chain_load(&sad->by_spi[bucket_of(cfg->spi)]);
+	struct ipsp_sa_walk w = ipsp_sa_index_walk(
+		&sad->by_name, hash_name(sad, IPSP_OUTBOUND, proto, spi, dst));
+	struct ipsp_sa *sa;
 
-	for (; sa; sa = chain_load(&sa->next_by_spi)) {
-		if (sa->id != cfg->id && sa->spi == cfg->spi && sa->proto == cfg->proto &&
+	do
+		sa = ipsp_sa_walk_next(&w);
+	while (sa && !(sa->spi == spi && sa->proto == proto && sa->dir == IPSP_OUTBOUND &&
+		       ipsp_addr_cmp(&sa->remote, dst) == 0));
+	return sa;
+}
+
+struct ipsp_sa *ipsp_sad_find_name(const struct ipsp_sad *sad, const struct ipsp_sa_name *name)
+{
+	struct ipsp_sa *sa = ipsp_sad_find_inbound(sad, name->spi, name->proto, &name->dst);
+
+	return sa ? sa : find_outbound(sad, name->spi, name->proto, &name->dst);
+}
+
+/* Would packets of one be taken for packets of the other? */
+static bool inbound_clash(const struct ipsp_sad *sad, const struct ipsp_sa_config *cfg,
+			  const struct ipsp_sa *but)
+{
+	struct ipsp_sa_walk w = ipsp_sa_index_walk(
+		&sad->by_name, hash_name(sad, IPSP_INBOUND, cfg->proto, cfg->spi, NULL));
+	struct ipsp_sa *sa;
+
+	while ((sa = ipsp_sa_walk_next(&w))) {
+		if (sa != but && sa->spi == cfg->spi && sa->proto == cfg->proto &&
+		    sa->dir == IPSP_INBOUND &&
 		    (sa->local.family == 0 || cfg->local.family == 0 ||
 		     ipsp_addr_cmp(&sa->local, &cfg->local) == 0))
 			return true;
@@ -141,22 +216,67 @@ static bool inbound_clash(const struct ipsp_sad *sad, const struct ipsp_sa_confi
 	return false;
 }
 
+bool ipsp_sad_name_taken(const struct ipsp_sad *sad, const struct ipsp_sa_config *cfg,
+			 const struct ipsp_sa *but)
+{
+	if (cfg->dir == IPSP_INBOUND)
+		return inbound_clash(sad, cfg, but);
+	if (cfg->origin == IPSP_ORIGIN_POLICY)
+		return false;
+	const struct ipsp_sa *sa = find_outbound(sad, cfg->spi, cfg->proto, &cfg->remote);
+
+	return sa && sa != but;
+}
+
+static void each_of(const struct ipsp_sa_list *list, void (*each)(void *arg, struct ipsp_sa *sa),
+		    void *arg)
+{
+	struct ipsp_sa *next;
+
+	for (struct ipsp_sa *sa = list->first; sa; sa = next) {
+		next = sa->next;
+		each(arg, sa);
+	}
+}
+
 void ipsp_sad_each(const struct ipsp_sad *sad, void (*each)(void *arg, struct ipsp_sa *sa),
 		   void *arg)
 {
-	for (uint32_t i = 0; i < BUCKETS; i++) {
-		struct ipsp_sa *next;
-
-		for (struct ipsp_sa *sa = chain_load(&sad->by_id[i]); sa; sa = next) {
-			next = chain_load(&sa->next_by_id);
-			each(arg, sa);
-		}
-	}
+	each_of(&sad->lists[IPSP_ORIGIN_POLICY], each, arg);
+	each_of(&sad->lists[IPSP_ORIGIN_PFKEY], each, arg);
 }
 
 uint32_t ipsp_sad_count(const struct ipsp_sad *sad)
 {
 	return sad->n_sas;
+}
+
+void ipsp_sad_cursor_init(struct ipsp_sad_cursor *c, struct ipsp_sad *sad)
+{
+	struct ipsp_sa *first = sad->lists[IPSP_ORIGIN_POLICY].first;
+
+	*c = (struct ipsp_sad_cursor){
+		sad, first ? first : sad->lists[IPSP_ORIGIN_PFKEY].first, sad->cursors
+	};
+	sad->cursors = c;
+}
+
+const struct ipsp_sa *ipsp_sad_cursor_next(struct ipsp_sad_cursor *c)
+{
+	const struct ipsp_sa *sa = c->at;
+
+	if (sa)
+		c->at = next_of(c->sad, sa);
+	return sa;
+}
+
+void ipsp_sad_cursor_fini(struct ipsp_sad_cursor *c)
+{
+	struct ipsp_sad_cursor **at = &c->sad->cursors;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
 }
 
 struct wanted {
@@ -175,7 +295,7 @@ static bool counter_in_use(void *arg, uint64_t counter_id)
 {
 	struct wanted w = { counter_id, false };
 
-	ipsp_sad_each(arg, match_counter, &w);
+	each_of(&((const struct ipsp_sad *)arg)->lists[IPSP_ORIGIN_POLICY], match_counter, &w);
 	return w.found;
 }
 
@@ -198,7 +318,8 @@ static enum ipsp_err take_counter(struct ipsp_sad *sad, struct ipsp_sa *sa, uint
 		return err;
 	if (fresh) {
 		counter->born_s = now_s;
-		err = ipsp_replay_init(&counter->replay, window, sa->seq_floor);
+		err = ipsp_replay_init(&counter->replay, IPSP_REPLAY_RING(IPSP_REPLAY_MAX), window,
+				       sa->seq_floor);
 	} else {
 		err = ipsp_replay_resize(&counter->replay, window);
 	}
@@ -220,23 +341,26 @@ enum ipsp_err ipsp_sad_add(struct ipsp_sad *sad, const struct ipsp_sa_config *cf
 	const struct ipsp_platform *p = sad->platform;
 	struct ipsp_sa *old = ipsp_sad_find(sad, cfg->id);
 	struct ipsp_crypto_shape shape;
-	enum ipsp_err err = ipsp_sa_config_check(p, cfg, &shape);
+	enum ipsp_err err = cfg->origin == IPSP_ORIGIN_POLICY ?
+				    ipsp_sa_config_check(p, cfg, &shape) : IPSP_EINVAL;
 
 	if (err != IPSP_OK)
 		return err;
+	if (old && old->origin != IPSP_ORIGIN_POLICY)
+		return IPSP_EEXIST;
 	if (old && ipsp_sa_is(old, cfg)) {
 		raise_ceiling(old, cfg->seq_ceiling);
 		atomic_store_explicit(&old->packet_log, cfg->packet_log, memory_order_relaxed);
 		*replaced = NULL;
 		return IPSP_OK;
 	}
-	if (cfg->dir == IPSP_INBOUND && inbound_clash(sad, cfg))
+	if (ipsp_sad_name_taken(sad, cfg, old))
 		return IPSP_EEXIST;
-	struct ipsp_sa *sa = p->alloc(p->ctx, sizeof(*sa));
+	struct ipsp_sa *sa = ipsp_sad_reserve(sad) ? p->alloc(p->ctx, sizeof(*sa)) : NULL;
 
 	if (!sa)
 		return IPSP_ENOMEM;
-	err = ipsp_sa_init(p, cfg, &shape, sa);
+	err = ipsp_sa_init(sad, cfg, &shape, sa);
 	if (err != IPSP_OK) {
 		p->free(p->ctx, sa, sizeof(*sa));
 		return err;
@@ -246,9 +370,10 @@ enum ipsp_err ipsp_sad_add(struct ipsp_sad *sad, const struct ipsp_sa_config *cf
 		ipsp_sa_free(sad, sa);
 		return err;
 	}
-	link_sa(sad, sa);
+	ipsp_sa_begin(sa);
+	ipsp_sad_link(sad, sa);
 	if (old)
-		unlink_sa(sad, old);
+		ipsp_sad_unlink(sad, old);
 	*replaced = old;
 	return IPSP_OK;
 }
@@ -258,7 +383,7 @@ struct ipsp_sa *ipsp_sad_remove(struct ipsp_sad *sad, uint64_t id)
 	struct ipsp_sa *sa = ipsp_sad_find(sad, id);
 
 	if (sa)
-		unlink_sa(sad, sa);
+		ipsp_sad_unlink(sad, sa);
 	return sa;
 }
 
@@ -271,31 +396,8 @@ enum ipsp_err ipsp_sad_set_state(struct ipsp_sad *sad, uint64_t id, enum ipsp_sa
 	if (!ipsp_sa_may_move(atomic_load_explicit(&sa->state, memory_order_relaxed), state))
 		return IPSP_EINVAL;
 	atomic_store_explicit(&sa->state, (uint8_t)state, memory_order_relaxed);
+	ipsp_sa_schedule(sa);
 	return IPSP_OK;
-}
-
-struct expiry {
-	uint64_t now_s;
-	void (*expired)(void *arg, const struct ipsp_sa *sa);
-	void *arg;
-};
-
-static void expire_sa(void *arg, struct ipsp_sa *sa)
-{
-	const struct expiry *e = arg;
-
-	if (ipsp_sa_usable(sa, e->now_s) != IPSP_REASON_SA_EXPIRED)
-		return;
-	atomic_store_explicit(&sa->state, IPSP_SA_DEAD, memory_order_relaxed);
-	e->expired(e->arg, sa);
-}
-
-void ipsp_sad_expire(struct ipsp_sad *sad, uint64_t now_s,
-		     void (*expired)(void *arg, const struct ipsp_sa *sa), void *arg)
-{
-	struct expiry e = { now_s, expired, arg };
-
-	ipsp_sad_each(sad, expire_sa, &e);
 }
 
 enum ipsp_err ipsp_sad_raise_ceiling(struct ipsp_sad *sad, uint64_t id, uint64_t ceiling)

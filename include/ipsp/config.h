@@ -119,6 +119,12 @@ enum ipsp_integ {
 	IPSP_INTEG_HMAC_SHA2_512_256 = 7,
 };
 
+/** Who made an SA. */
+enum ipsp_sa_origin {
+	IPSP_ORIGIN_POLICY = 0,	/* a generation: ipsp_engine_apply */
+	IPSP_ORIGIN_PFKEY = 1,	/* a key manager: ipsp_engine_sa_add; generations leave it alone */
+};
+
 #define IPSP_KEY_MAX 64	/* octets: AES-256 with a salt, HMAC-SHA2-512 */
 
 /**
@@ -164,9 +170,16 @@ struct ipsp_sa_config {
 	uint32_t replay_window_pkts;	/* 32..4096, a power of two */
 	uint64_t seq_floor;		/* outbound: the first number is above it; inbound: seen */
 	uint64_t seq_ceiling;		/* outbound: highest number reserved so far; 0: no limit */
-	uint64_t life_s;		/* hard lifetime from installation; 0: none */
-	uint64_t life_bytes;		/* 0: none */
+	/* Lifetimes, RFC 4301 4.4.2.1; 0: none. At a soft one the SA is dying, and its key manager
+	 * is told; at a hard one it is dead. Packets and octets, seconds since it was installed, and
+	 * since its first packet. */
+	uint64_t life_s, life_use_s, life_bytes, life_packets;
+	uint64_t soft_s, soft_use_s, soft_bytes, soft_packets;
+	uint64_t idle_s;		/* dead when it carried nothing for so long; 0: never */
 	uint32_t packet_log;		/* report packets that pass: 0: no; n: with n - 1 octets */
+	uint8_t origin;			/* enum ipsp_sa_origin */
+	uint32_t reqid;			/* templates of this number use it; 0: those without one */
+	struct ipsp_selector sel;	/* what it may carry; family 0: whatever its entry says */
 	struct ipsp_addr local;		/* tunnel end or own address; family 0: by routing */
 	struct ipsp_addr remote;	/* peer; family 0: the packet's own */
 	uint16_t encr;			/* enum ipsp_encr */

@@ -18,18 +18,23 @@
 #include "ipsp/replay.h"
 
 #define IPSP_COUNTERS_MAGIC 0x69707370636e7472ull	/* "ipspcntr" */
-#define IPSP_COUNTERS_VERSION 1u
+#define IPSP_COUNTERS_VERSION 2u
 
-/** One number space. */
+/** One number space. In a region its ring has room for any window; one of an SA's own, for that SA's. */
 struct ipsp_counter {
 	_Atomic uint64_t id;		/* 0: free; IPSP_COUNTER_DROPPED: free, but probe on */
 	_Atomic uint64_t seq;		/* outbound: the last number given out */
 	_Atomic uint64_t packets;	/* through the SA, either direction */
 	_Atomic uint64_t bytes;		/* that the cipher was applied to: RFC 4301 4.4.2.1 */
 	uint64_t born_s;		/* now_s of the first installation */
-	struct ipsp_replay replay;	/* inbound */
 	uint64_t reserved;		/* 0 */
+	struct ipsp_replay replay;	/* inbound */
+	uint64_t ring[];		/* of replay */
 };
+
+/** Octets of one whose ring has room for that window. */
+#define IPSP_COUNTER_SIZE(window_pkts) \
+	(sizeof(struct ipsp_counter) + IPSP_REPLAY_RING(window_pkts))
 
 #define IPSP_COUNTER_DROPPED UINT64_MAX
 
@@ -41,14 +46,14 @@ struct ipsp_counters_header {
 	uint32_t reserved[11];	/* 0 */
 };
 
-_Static_assert(sizeof(struct ipsp_counter) == 576, "layout of IPSP_COUNTERS_VERSION");
+_Static_assert(IPSP_COUNTER_SIZE(IPSP_REPLAY_MAX) == 576, "layout of IPSP_COUNTERS_VERSION");
 _Static_assert(sizeof(struct ipsp_counters_header) == 64, "layout of IPSP_COUNTERS_VERSION");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "numbers must be lock-free to be shared");
 
 /** An attached region. Made by ipsp_counters_attach; nothing to free. */
 struct ipsp_counters {
 	struct ipsp_counters_header *header;
-	struct ipsp_counter *slots;
+	uint8_t *slots;		/* of IPSP_COUNTER_SIZE(IPSP_REPLAY_MAX) octets each */
 	uint32_t mask;		/* n_slots - 1 */
 };
 

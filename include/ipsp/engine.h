@@ -139,8 +139,9 @@ struct ipsp_audit_event {
 };
 
 /**
- * Called from packet calls (log, passed, audit: must not wait), from ipsp_engine_apply (sa_changed)
- * and from ipsp_engine_tick (sa_expired). Any may be NULL.
+ * Called from packet calls (log, passed, audit: must not wait), from calls that change SAs (sa_changed;
+ * larval ones are no change yet) and from ipsp_engine_tick (sa_expired; of a key manager's SA that is
+ * dead then sa_changed follows, as it is removed). Any may be NULL.
  */
 struct ipsp_engine_events {
 	void *ctx;
@@ -148,7 +149,7 @@ struct ipsp_engine_events {
 	void (*passed)(void *ctx, const struct ipsp_passed_event *event);
 	void (*audit)(void *ctx, const struct ipsp_audit_event *event);
 	void (*sa_changed)(void *ctx, const struct ipsp_sa *sa, enum ipsp_sa_change change);
-	void (*sa_expired)(void *ctx, const struct ipsp_sa *sa);
+	void (*sa_expired)(void *ctx, const struct ipsp_life_event *event);
 };
 
 struct ipsp_engine_config {
@@ -202,7 +203,7 @@ void ipsp_worker_set_wall_clock(struct ipsp_worker *worker, uint64_t wall_s);
 
 /** One generation, or what changed from the one before. Ids and keys as in ipsp/config.h. */
 struct ipsp_update {
-	struct ipsp_spd_update spd;	/* spd.full is about SAs too: those not named go */
+	struct ipsp_spd_update spd;	/* spd.full is about policy's SAs too: those not named go */
 	uint32_t n_sas;
 	const struct ipsp_sa_config *sas;	/* new, changed, or as before */
 	uint32_t n_removed_sas;			/* ignored if full */
@@ -233,6 +234,47 @@ void ipsp_engine_tick(struct ipsp_engine *engine, uint64_t now_s);
  * add or remove through it: ipsp_engine_apply does.
  */
 struct ipsp_sad *ipsp_engine_sad(struct ipsp_engine *engine);
+
+/* ---- SAs of key managers: RFC 2367. Control thread; beside generations, which leave them alone ---- */
+
+/**
+ * A larval inbound SA with an SPI of its own: ipsp_sad_getspi.
+ * @param out  out: valid until the next control call
+ */
+IPSP_MUST_CHECK enum ipsp_err ipsp_engine_sa_getspi(struct ipsp_engine *engine,
+						    const struct ipsp_spi_request *request,
+						    uint64_t now_s, const struct ipsp_sa **out);
+
+/**
+ * A new SA with keys: ipsp_sad_add_negotiated. cfg->id 0: one is found. An outbound SA is used for
+ * its traffic from now on, those that are older no more.
+ * @return IPSP_OK; those of ipsp_sad_add; IPSP_EEXIST also if it is larval: ipsp_engine_sa_update
+ */
+IPSP_MUST_CHECK enum ipsp_err ipsp_engine_sa_add(struct ipsp_engine *engine,
+						 const struct ipsp_sa_config *cfg, uint64_t now_s,
+						 const struct ipsp_sa **out);
+
+/**
+ * Gives the larval SA of that name its keys; or, to one that has some, what ipsp_sad_change may
+ * change: its keys stay, whatever cfg says of them.
+ * @param name  of the SA as it is; cfg may have another destination
+ * @return IPSP_OK; IPSP_ENOENT: no such SA of a key manager, or it is dead; those of ipsp_sad_add
+ */
+IPSP_MUST_CHECK enum ipsp_err ipsp_engine_sa_update(struct ipsp_engine *engine,
+						    const struct ipsp_sa_name *name,
+						    const struct ipsp_sa_config *cfg,
+						    uint64_t now_s, const struct ipsp_sa **out);
+
+/** @return IPSP_OK; IPSP_ENOENT; IPSP_EINVAL: it is policy's */
+IPSP_MUST_CHECK enum ipsp_err ipsp_engine_sa_delete(struct ipsp_engine *engine,
+						    const struct ipsp_sa_name *name);
+
+/** Deletes those of a protocol, or of all (0). @return how many */
+uint32_t ipsp_engine_sa_flush(struct ipsp_engine *engine, uint8_t proto);
+
+/** The SA of that name, policy's too; NULL: none. For all of them: ipsp_sad_cursor_init. */
+const struct ipsp_sa *ipsp_engine_sa_get(const struct ipsp_engine *engine,
+					 const struct ipsp_sa_name *name);
 
 /** Hit counters by entry id: for ipsp_spd_hits_each. */
 struct ipsp_spd_db *ipsp_engine_spd_db(const struct ipsp_engine *engine);

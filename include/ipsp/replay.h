@@ -1,8 +1,9 @@
 /*
  * ipsp/replay.h - the anti-replay window of one inbound SA. RFC 4303 3.4.3 and appendix A2.
  *
- * No clock, no I/O, no allocation. One worker at a time writes a window; callers see to that. The
- * ring always remembers IPSP_REPLAY_MAX numbers, so a window may be made wider or narrower.
+ * No clock, no I/O, no allocation. One worker at a time writes a window; callers see to that. Behind
+ * the structure stands its ring, of as many bits as the owner made room for: a window may be made
+ * wider or narrower within it, as the ring remembers all its numbers.
  */
 #ifndef IPSP_REPLAY_H
 #define IPSP_REPLAY_H
@@ -15,17 +16,21 @@
 struct ipsp_replay {
 	uint64_t top;		/* highest authenticated number; 0: none yet */
 	uint32_t window_pkts;	/* 32 .. IPSP_REPLAY_MAX, a power of two */
-	uint32_t reserved;	/* 0 */
-	uint64_t seen[IPSP_REPLAY_MAX / 64];	/* ring of bits, one a packet */
+	uint32_t ring_pkts;	/* bits behind this structure: 64 .. IPSP_REPLAY_MAX, a power of two */
 };
+
+/** Octets of the ring that a window needs. */
+#define IPSP_REPLAY_RING(window_pkts) ((window_pkts) < 64u ? 8u : (window_pkts) / 8u)
 
 /**
  * An empty window.
- * @param floor  every number up to it counts as seen; 0: none
- * @return IPSP_OK; IPSP_EINVAL: window_pkts is not 32..4096 or no power of two
+ * @param r         with ring_octets of memory behind it, aligned for 64-bit words
+ * @param floor     every number up to it counts as seen; 0: none
+ * @return IPSP_OK; IPSP_EINVAL: window_pkts is not 32..4096 or no power of two, or the ring is not
+ *	   8..512 octets, a power of two, or too small for the window
  */
-IPSP_MUST_CHECK enum ipsp_err ipsp_replay_init(struct ipsp_replay *r, uint32_t window_pkts,
-					       uint64_t floor);
+IPSP_MUST_CHECK enum ipsp_err ipsp_replay_init(struct ipsp_replay *r, size_t ring_octets,
+					       uint32_t window_pkts, uint64_t floor);
 
 /** Another size, same memory of what was seen. IPSP_EINVAL: as ipsp_replay_init. */
 IPSP_MUST_CHECK enum ipsp_err ipsp_replay_resize(struct ipsp_replay *r, uint32_t window_pkts);

@@ -4,6 +4,9 @@
  * One control thread adds and removes; any number of threads find and use SAs meanwhile, without a
  * lock. What is taken out is handed back to the caller, who frees it when no thread can still see
  * it (the engine does that by epochs). Keys live in the provider's contexts only.
+ *
+ * SAs are of a generation of policy or of a key manager (enum ipsp_sa_origin). The number spaces of
+ * the first outlive the process (ipsp/counters.h), those of the second end with their SA.
  */
 #ifndef IPSP_SAD_H
 #define IPSP_SAD_H
@@ -29,6 +32,39 @@ enum ipsp_sa_state {
 /** "larval", "mature", "dying", "dead". */
 const char *ipsp_sa_state_text(enum ipsp_sa_state state);
 
+/** Which lifetime of an SA is over. */
+enum ipsp_life {
+	IPSP_LIFE_LARVAL,	/* no keys came in time: RFC 2367 3.1.1 */
+	IPSP_LIFE_SOFT,
+	IPSP_LIFE_HARD,
+	IPSP_LIFE_IDLE,		/* it carried nothing for too long */
+};
+
+/** By what it was measured. */
+enum ipsp_life_unit {
+	IPSP_LIFE_SECONDS,
+	IPSP_LIFE_USE_SECONDS,
+	IPSP_LIFE_BYTES,
+	IPSP_LIFE_PACKETS,
+};
+
+/** "larval", "soft", "hard", "idle". */
+const char *ipsp_life_text(enum ipsp_life life);
+
+/** A lifetime that is over. Borrowed for the call. */
+struct ipsp_life_event {
+	const struct ipsp_sa *sa;	/* in its new state: dying or dead */
+	uint8_t life;			/* enum ipsp_life */
+	uint8_t unit;			/* enum ipsp_life_unit */
+};
+
+/** What an SA is known by on the wire: RFC 4301 4.1. dst is that of its packets. */
+struct ipsp_sa_name {
+	uint8_t proto;		/* enum ipsp_proto */
+	uint32_t spi;
+	struct ipsp_addr dst;
+};
+
 /** An SA as it is in the SAD. For everyone but the SAD itself only to be read. */
 struct ipsp_sa {
 	/* fixed at installation; meanings as in struct ipsp_sa_config */
@@ -39,12 +75,17 @@ struct ipsp_sa {
 	uint8_t dir, proto, mode, df, ecn;
 	uint8_t dscp, outer_ttl;
 	bool dscp_set, esn, replay;
+	uint8_t origin;
 	uint16_t tfc_pad;
 	uint16_t encr, encr_key_bits, integ;
 	uint32_t replay_window_pkts;
+	uint32_t reqid;
 	uint64_t seq_floor;
-	uint64_t life_s, life_bytes;
+	uint64_t life_s, life_use_s, life_bytes, life_packets;
+	uint64_t soft_s, soft_use_s, soft_bytes, soft_packets;
+	uint64_t idle_s;
 	struct ipsp_addr local, remote;
+	struct ipsp_selector sel;
 	struct ipsp_crypto_shape shape;
 
 	/* changes; atomics are read relaxed */
@@ -52,13 +93,25 @@ struct ipsp_sa {
 	_Atomic uint32_t packet_log;	/* as in struct ipsp_sa_config */
 	_Atomic uint64_t packet_log_s;	/* when a packet was last reported */
 	_Atomic uint64_t seq_ceiling;	/* see ipsp_sad_raise_ceiling */
-	_Atomic uint64_t last_used_s;	/* 0: not since it was installed here */
+	_Atomic uint64_t first_used_s;	/* 0: not since it was installed here */
+	_Atomic uint64_t last_used_s;	/* likewise */
 	_Atomic uint64_t drops_icv, drops_replay, drops_other;
 	struct ipsp_counter *counter;	/* number, window, packets, bytes, birth */
 	struct ipsp_crypto_ctx *crypto;
 
-	/* internal: chains of the two indexes, list of those waiting to be freed */
-	_Atomic(struct ipsp_sa *) next_by_id, next_by_spi;
+	/* internal */
+	struct ipsp_sad *sad;
+	struct ipsp_sa *prev, *next;		/* of one origin, in order of installation */
+	uint64_t dead_at_s;			/* UINT64_MAX: no hard lifetime in seconds */
+	uint64_t larval_until_s;
+	uint64_t due_s;				/* when its lifetimes are looked at again */
+	uint32_t due_at;			/* its place among those; UINT32_MAX: none */
+	bool counts_down;			/* has lifetimes that packets use up */
+	bool own_counter;			/* counter is its own memory */
+	bool lives_on;				/* crypto and counter are another SA's now */
+	bool is_out;				/* of the SAD */
+	_Atomic bool is_noted;			/* stands in the list of those packets told of */
+	struct ipsp_sa *next_noted;
 	struct ipsp_sa *next_retired;
 	uint64_t retired_epoch;
 	uint64_t update;	/* the last ipsp_engine_apply that named it */
@@ -92,6 +145,49 @@ void ipsp_sad_free(struct ipsp_sad *sad);
 IPSP_MUST_CHECK enum ipsp_err ipsp_sad_add(struct ipsp_sad *sad, const struct ipsp_sa_config *cfg,
 					   uint64_t now_s, struct ipsp_sa **replaced);
 
+/**
+ * As ipsp_sad_add, for a key manager's SA: in the place of old, whose id it gets, or new.
+ * @param cfg   id 0: one is found; origin must be IPSP_ORIGIN_PFKEY
+ * @param old   larval, or NULL; on success out of the SAD: ipsp_sa_free it once unseen
+ * @return as ipsp_sad_add, but IPSP_EEXIST for outbound SAs of the same SPI and destination, too
+ */
+IPSP_MUST_CHECK enum ipsp_err ipsp_sad_add_negotiated(struct ipsp_sad *sad,
+						      const struct ipsp_sa_config *cfg,
+						      struct ipsp_sa *old, uint64_t now_s,
+						      struct ipsp_sa **out);
+
+/** What a key manager wants an SPI for: RFC 2367 3.1.1. */
+struct ipsp_spi_request {
+	uint8_t proto;			/* enum ipsp_proto */
+	uint8_t mode;			/* enum ipsp_mode, as far as it is known */
+	uint32_t reqid;
+	struct ipsp_addr src, dst;	/* of the packets to come; dst is ours */
+	uint32_t spi_min, spi_max;	/* both included; below 256 is never given */
+	uint64_t larval_s;		/* the keys must come within; 0: IPSP_LARVAL_S */
+};
+
+#define IPSP_LARVAL_S 30u
+
+/**
+ * Makes a larval inbound SA with an SPI that no other SA to that address has, by chance within the
+ * range.
+ * @return IPSP_OK; IPSP_EINVAL: protocol, addresses, range; IPSP_EEXIST: the range is one SPI, in
+ *	   use; IPSP_ENOSPC: none found free; IPSP_ENOMEM; IPSP_ECRYPTO: no randomness
+ */
+IPSP_MUST_CHECK enum ipsp_err ipsp_sad_getspi(struct ipsp_sad *sad,
+					      const struct ipsp_spi_request *request,
+					      uint64_t now_s, struct ipsp_sa **out);
+
+/**
+ * Puts an SA with the same keys, numbers and counts in the place of old, that is another in what cfg
+ * says of lifetimes, addresses, reqid and sel; all else of cfg is not looked at.
+ * @param old  mature or dying, of a key manager; afterwards to be freed once unseen
+ * @return IPSP_OK; IPSP_EINVAL; IPSP_EEXIST: its SPI is in use at the new address; IPSP_ENOMEM
+ */
+IPSP_MUST_CHECK enum ipsp_err ipsp_sad_change(struct ipsp_sad *sad, struct ipsp_sa *old,
+					      const struct ipsp_sa_config *cfg,
+					      struct ipsp_sa **out);
+
 /** Takes an SA out. @return it, for ipsp_sa_free once unseen; NULL: no such id. */
 struct ipsp_sa *ipsp_sad_remove(struct ipsp_sad *sad, uint64_t id);
 
@@ -109,11 +205,31 @@ struct ipsp_sa *ipsp_sad_find(const struct ipsp_sad *sad, uint64_t id);
 struct ipsp_sa *ipsp_sad_find_inbound(const struct ipsp_sad *sad, uint32_t spi, uint8_t proto,
 				      const struct ipsp_addr *dst);
 
-/** Calls each(arg, sa) for every SA, in no order. Control thread; each may remove that very SA. */
+/** The SA of that name, inbound or outbound, in any state; NULL: none. Any thread. */
+struct ipsp_sa *ipsp_sad_find_name(const struct ipsp_sad *sad, const struct ipsp_sa_name *name);
+
+/**
+ * Calls each(arg, sa) for every SA: policy's first, then those of key managers, each in order of
+ * installation. Control thread; each may remove that very SA.
+ */
 void ipsp_sad_each(const struct ipsp_sad *sad, void (*each)(void *arg, struct ipsp_sa *sa),
 		   void *arg);
 
 uint32_t ipsp_sad_count(const struct ipsp_sad *sad);
+
+/** A walk as by ipsp_sad_each that may rest while SAs come and go. Fields are internal. */
+struct ipsp_sad_cursor {
+	struct ipsp_sad *sad;
+	struct ipsp_sa *at;		/* the one that comes next */
+	struct ipsp_sad_cursor *next;
+};
+
+/** Begins. The cursor is borrowed until ipsp_sad_cursor_fini. Control thread. */
+void ipsp_sad_cursor_init(struct ipsp_sad_cursor *c, struct ipsp_sad *sad);
+
+/** The next SA: none is left out that was there all the time. NULL: the end. */
+const struct ipsp_sa *ipsp_sad_cursor_next(struct ipsp_sad_cursor *c);
+void ipsp_sad_cursor_fini(struct ipsp_sad_cursor *c);
 
 /**
  * Moves an SA to another state: larval to mature or dead, mature to dying or dead, dying to dead.
@@ -122,9 +238,29 @@ uint32_t ipsp_sad_count(const struct ipsp_sad *sad);
 IPSP_MUST_CHECK enum ipsp_err ipsp_sad_set_state(struct ipsp_sad *sad, uint64_t id,
 						 enum ipsp_sa_state state);
 
-/** Makes SAs dead whose hard lifetime is over, and calls expired(arg, sa) once for each. */
+/**
+ * Moves SAs on whose lifetimes are over, and calls over(arg, event) for each; over may remove that SA.
+ * Costs what is due, not what is there.
+ */
 void ipsp_sad_expire(struct ipsp_sad *sad, uint64_t now_s,
-		     void (*expired)(void *arg, const struct ipsp_sa *sa), void *arg);
+		     void (*over)(void *arg, const struct ipsp_life_event *event), void *arg);
+
+/** A packet was counted for the SA: looks after what packets use up. Any thread. */
+void ipsp_sa_note_use(struct ipsp_sa *sa, uint64_t now_s);
+
+/** Memory of the SAD's own that nobody finds any more, but may still be reading. */
+struct ipsp_sad_garbage {
+	struct ipsp_sad_garbage *next;
+	uint64_t epoch;		/* for whoever waits */
+	size_t size;
+};
+
+/** What has become garbage since it was last asked; to be freed once unseen. */
+struct ipsp_sad_garbage *ipsp_sad_take_garbage(struct ipsp_sad *sad);
+void ipsp_sad_free_garbage(struct ipsp_sad *sad, struct ipsp_sad_garbage *g);
+
+/** What packets noted so far is looked at, so that no SA to be freed is left among it. */
+void ipsp_sad_forget_notes(struct ipsp_sad *sad);
 
 /**
  * Allows outbound numbers up to ceiling, once the reservation is durable. Never lowers it.

@@ -27,12 +27,12 @@ static void on_audit(void *ctx, const struct ipsp_audit_event *event)
 	w->last_audit = *event;
 }
 
-static void on_expired(void *ctx, const struct ipsp_sa *sa)
+static void on_expired(void *ctx, const struct ipsp_life_event *event)
 {
 	struct world *w = ctx;
 
-	(void)sa;
-	w->expired++;
+	if (event->life != IPSP_LIFE_SOFT)
+		w->expired++;
 }
 
 static void world_start(struct world *w)

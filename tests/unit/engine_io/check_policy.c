@@ -325,7 +325,11 @@ START_TEST(test_policy_SAs_that_come_and_go_are_told)
 	ck_assert_uint_eq(e.dst.octets[0], 198);
 	in_force(8);
 	ck_assert(!role_next_sa_event(&e));
-	engine_events(&role).sa_expired(&role, ipsp_sad_find(ipsp_engine_sad(role.engine), 1));
+	const struct ipsp_life_event hard = {
+		ipsp_sad_find(ipsp_engine_sad(role.engine), 1), IPSP_LIFE_HARD, IPSP_LIFE_SECONDS,
+	};
+
+	engine_events(&role).sa_expired(&role, &hard);
 	role_settle(&role);
 	ck_assert(role_next_sa_event(&e));
 	ck_assert_uint_eq(e.reason, WIRE_SA_EXPIRED);

@@ -7,6 +7,14 @@
 
 #include "ipsp/replay.h"
 
+/* A window with the widest ring behind it. */
+struct ringed {
+	struct ipsp_replay r;
+	uint64_t ring[IPSP_REPLAY_MAX / 64];
+};
+
+#define RING sizeof(((struct ringed *)0)->ring)
+
 #define K 0x100000000ull	/* one subspace of numbers */
 #define OK IPSP_OK
 #define SEEN IPSP_EREPLAY
@@ -58,19 +66,19 @@ static const struct {
 START_TEST(test_windows_judge_numbers_as_listed)
 {
 	const struct step *s = tables[_i].steps;
-	struct ipsp_replay r;
+	struct ringed r;
 
-	ck_assert_int_eq(ipsp_replay_init(&r, 64, tables[_i].floor), IPSP_OK);
+	ck_assert_int_eq(ipsp_replay_init(&r.r, RING, 64, tables[_i].floor), IPSP_OK);
 	for (; s->seq != 0 || s->want != OK; s++) {
 		uint64_t seq = 0xdead;
-		struct ipsp_replay before = r;
-		enum ipsp_err err = ipsp_replay_check(&r, (uint32_t)s->seq, tables[_i].esn, &seq);
+		struct ringed before = r;
+		enum ipsp_err err = ipsp_replay_check(&r.r, (uint32_t)s->seq, tables[_i].esn, &seq);
 
 		ck_assert_mem_eq(&before, &r, sizeof(r));
 		/* Left of an ESN window means: taken for a number of the next subspace. */
 		if (tables[_i].esn && s->want == OLD) {
 			ck_assert_uint_eq(seq, s->seq + K);
-			ck_assert_int_eq(ipsp_replay_accept(&r, s->seq), OLD);
+			ck_assert_int_eq(ipsp_replay_accept(&r.r, s->seq), OLD);
 			continue;
 		}
 		ck_assert_msg(err == s->want, "%s: check %llx", tables[_i].name,
@@ -79,7 +87,7 @@ START_TEST(test_windows_judge_numbers_as_listed)
 			ck_assert_uint_eq(seq, s->seq);
 		else
 			ck_assert_uint_eq(seq, 0xdead);
-		ck_assert_msg(ipsp_replay_accept(&r, s->seq) == s->want, "%s: accept %llx",
+		ck_assert_msg(ipsp_replay_accept(&r.r, s->seq) == s->want, "%s: accept %llx",
 			      tables[_i].name, (unsigned long long)s->seq);
 	}
 }
@@ -107,12 +115,12 @@ static const struct {
 
 START_TEST(test_the_high_half_is_guessed_as_appendix_a_says)
 {
-	struct ipsp_replay r;
+	struct ringed r;
 	uint64_t seq = 0;
 
-	ck_assert_int_eq(ipsp_replay_init(&r, guesses[_i].window, 0), IPSP_OK);
-	r.top = guesses[_i].top;
-	ck_assert_msg((ipsp_replay_check(&r, guesses[_i].low, true, &seq) == IPSP_OK) ==
+	ck_assert_int_eq(ipsp_replay_init(&r.r, RING, guesses[_i].window, 0), IPSP_OK);
+	r.r.top = guesses[_i].top;
+	ck_assert_msg((ipsp_replay_check(&r.r, guesses[_i].low, true, &seq) == IPSP_OK) ==
 		      (guesses[_i].seq != 0), "%s", guesses[_i].name);
 	ck_assert_uint_eq(seq, guesses[_i].seq);
 }
@@ -125,12 +133,12 @@ START_TEST(test_random_traffic_agrees_with_a_list_of_numbers)
 	enum { SPAN = 40000 };
 	static bool accepted[SPAN];
 	uint32_t window = windows[_i];
-	struct ipsp_replay r;
+	struct ringed r;
 	uint64_t top = 0;
 
 	srand((unsigned)_i);
 	memset(accepted, 0, sizeof(accepted));
-	ck_assert_int_eq(ipsp_replay_init(&r, window, 0), IPSP_OK);
+	ck_assert_int_eq(ipsp_replay_init(&r.r, RING, window, 0), IPSP_OK);
 	for (int i = 0; i < 200000; i++) {
 		uint32_t back = (uint32_t)rand() % (2 * window);
 		uint64_t seq = top + 1 + (rand() % 200 ? 0 : (unsigned)rand() % 500);
@@ -143,8 +151,8 @@ START_TEST(test_random_traffic_agrees_with_a_list_of_numbers)
 			break;
 		want = seq == 0 || (seq <= top && top - seq >= window) ? IPSP_EOLD :
 		       accepted[seq] ? IPSP_EREPLAY : IPSP_OK;
-		err = ipsp_replay_check(&r, (uint32_t)seq, false, &full);
-		if (err != want || ipsp_replay_accept(&r, seq) != want)
+		err = ipsp_replay_check(&r.r, (uint32_t)seq, false, &full);
+		if (err != want || ipsp_replay_accept(&r.r, seq) != want)
 			ck_abort_msg("number %llu, top %llu, window %u",
 				     (unsigned long long)seq, (unsigned long long)top, window);
 		if (want == IPSP_OK)
@@ -158,27 +166,27 @@ END_TEST
 
 START_TEST(test_a_resized_window_remembers_what_was_seen)
 {
-	struct ipsp_replay r;
+	struct ringed r;
 
-	ck_assert_int_eq(ipsp_replay_init(&r, 32, 0), IPSP_OK);
+	ck_assert_int_eq(ipsp_replay_init(&r.r, RING, 32, 0), IPSP_OK);
 	for (uint64_t seq = 1; seq <= 1000; seq++)
-		ck_assert_int_eq(ipsp_replay_accept(&r, seq), IPSP_OK);
-	ck_assert_int_eq(ipsp_replay_accept(&r, 500), IPSP_EOLD);
-	ck_assert_int_eq(ipsp_replay_resize(&r, 1024), IPSP_OK);
-	ck_assert_int_eq(ipsp_replay_accept(&r, 500), IPSP_EREPLAY);
-	ck_assert_int_eq(ipsp_replay_resize(&r, 100), IPSP_EINVAL);
-	ck_assert_uint_eq(r.window_pkts, 1024);
+		ck_assert_int_eq(ipsp_replay_accept(&r.r, seq), IPSP_OK);
+	ck_assert_int_eq(ipsp_replay_accept(&r.r, 500), IPSP_EOLD);
+	ck_assert_int_eq(ipsp_replay_resize(&r.r, 1024), IPSP_OK);
+	ck_assert_int_eq(ipsp_replay_accept(&r.r, 500), IPSP_EREPLAY);
+	ck_assert_int_eq(ipsp_replay_resize(&r.r, 100), IPSP_EINVAL);
+	ck_assert_uint_eq(r.r.window_pkts, 1024);
 }
 END_TEST
 
 START_TEST(test_window_sizes_that_cannot_be_are_refused)
 {
 	static const uint32_t sizes[] = { 0, 1, 16, 31, 33, 48, 4095, 8192, UINT32_MAX };
-	struct ipsp_replay r, before;
+	struct ringed r, before;
 
 	memset(&r, 0x5a, sizeof(r));
 	before = r;
-	ck_assert_int_eq(ipsp_replay_init(&r, sizes[_i], 0), IPSP_EINVAL);
+	ck_assert_int_eq(ipsp_replay_init(&r.r, RING, sizes[_i], 0), IPSP_EINVAL);
 	ck_assert_mem_eq(&r, &before, sizeof(r));
 }
 END_TEST

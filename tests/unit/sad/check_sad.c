@@ -250,9 +250,9 @@ START_TEST(test_number_spaces_of_removed_sas_give_way_only_when_room_is_needed)
 }
 END_TEST
 
-static void count_expired(void *arg, const struct ipsp_sa *sa)
+static void count_expired(void *arg, const struct ipsp_life_event *event)
 {
-	(void)sa;
+	(void)event;
 	++*(unsigned *)arg;
 }
 
