@@ -128,6 +128,7 @@ const struct ipsp_spd_rule *ipsp_spd_iter_next(struct ipsp_spd_iter *it, bool *s
 		fit = best.sure ? IPSP_FIT_SURE : IPSP_FIT_MAYBE;
 		/* This one stands for all that follow for one protocol: it cannot be passed over. */
 		bool stands_for_others = !it->flow->proto_known && best.item == index->one_proto;
+		it->asked |= rule->residual != NULL;
 		if (rule->residual && !stands_for_others) {
 			enum ipsp_fit residual = ask_residual(it, rule);
 
@@ -157,6 +158,7 @@ bool ipsp_spd_iter_init(struct ipsp_spd_iter *it, const struct ipsp_spd *spd, ui
 	ipsp_spd_words(&flow->dst, it->dst);
 	it->next_order = 0;
 	it->n_open = 0;
+	it->asked = false;
 	return true;
 }
 
@@ -164,7 +166,7 @@ struct ipsp_spd_match ipsp_spd_lookup(const struct ipsp_spd *spd, uint32_t ifind
 				      enum ipsp_dir dir, const struct ipsp_flow *flow,
 				      const struct ipsp_spd_seen *seen)
 {
-	struct ipsp_spd_match match = { IPSP_SPD_NO_POLICY, NULL, NULL };
+	struct ipsp_spd_match match = { .result = IPSP_SPD_NO_POLICY, .fixed = true };
 	struct ipsp_spd_iter it;
 	bool sure = false;
 
@@ -174,5 +176,6 @@ struct ipsp_spd_match ipsp_spd_lookup(const struct ipsp_spd *spd, uint32_t ifind
 	match.result = !match.rule ? IPSP_SPD_DEFAULT : sure ? IPSP_SPD_RULE : IPSP_SPD_FRAGMENT;
 	if (!match.rule)
 		match.end = it.table->end;
+	match.fixed = !it.asked;
 	return match;
 }

@@ -20,24 +20,36 @@ enum ipsp_frag {
 #define IPSP_FLOW_EXTENSIONS_MAX 16
 
 struct ipsp_flow {
+	/*
+	 * All that selectors look at, and nothing else: packets whose first IPSP_FLOW_KEY octets are
+	 * equal meet the same SPD entry, unless a predicate or a time is asked. So no gap is here.
+	 */
+	struct ipsp_addr src, dst;
 	uint8_t family;		/* 4 or 6 */
-	uint8_t proto;		/* next layer protocol; meaningless unless proto_known */
+	uint8_t proto;		/* next layer protocol; 0 unless proto_known */
 	uint8_t dscp;
-	uint8_t ecn;		/* 0..3 */
-	uint8_t ttl;		/* TTL or hop limit */
 	uint8_t frag;		/* enum ipsp_frag */
-	bool df;		/* IPv4: don't fragment */
 	bool proto_known;	/* false: IPv6 fragment that starts inside extension headers */
 	bool ports_known;	/* false: the protocol has ports, the packet does not show them */
 	uint32_t flow_label;	/* IPv6; else 0 */
 	uint32_t sport, dport;	/* IPSP_PORT_NONE: none, or not known */
-	struct ipsp_addr src, dst;
+
+	/* what is not selected by */
+	uint8_t ecn;		/* 0..3 */
+	uint8_t ttl;		/* TTL or hop limit */
+	bool df;		/* IPv4: don't fragment */
 	uint32_t total_len;	/* octets by its own header; the rest is link padding */
 	uint32_t l4_offset;	/* where the next layer protocol begins */
 	uint32_t l4_nh_offset;	/* the octet that names it */
 	uint32_t esp_offset;	/* where ESP goes in transport mode, RFC 4303 3.1.1 */
 	uint32_t esp_nh_offset;	/* the octet that names what stands at esp_offset */
 };
+
+#define IPSP_FLOW_KEY 52u
+
+_Static_assert(offsetof(struct ipsp_flow, dport) + sizeof(uint32_t) == IPSP_FLOW_KEY &&
+		       offsetof(struct ipsp_flow, flow_label) == 40,
+	       "selectors' fields have no gap between them and come first");
 
 /**
  * Reads the headers.

@@ -152,6 +152,9 @@ struct ipsp_spd_match {
 	enum ipsp_spd_result result;
 	const struct ipsp_spd_rule *rule;	/* IPSP_SPD_RULE; IPSP_SPD_FRAGMENT: the doubtful */
 	struct ipsp_spd_hits *end;		/* IPSP_SPD_DEFAULT: counts what drops there */
+	/* No predicate or time was asked: under this snapshot, so it is for every packet of this
+	 * interface and direction whose flow has the same first IPSP_FLOW_KEY octets. */
+	bool fixed;
 };
 
 /** Is there a list for packets of this interface and direction (its own or the default's)? */
@@ -179,6 +182,7 @@ struct ipsp_spd_iter {
 	uint64_t src[2], dst[2];
 	uint64_t next_order;
 	uint32_t n_open;
+	bool asked;		/* a predicate or a time was, or would have been */
 	struct {
 		const struct ipsp_spd_box *const *at, *const *end;
 	} cursor[IPSP_SPD_TUPLES_MAX];

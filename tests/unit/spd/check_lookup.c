@@ -261,6 +261,9 @@ static bool lookup_agrees(const struct policy *p, const struct ipsp_flow *f)
 	struct ipsp_spd_match m = ipsp_spd_lookup(p->spd, p->list.ifindex, IPSP_OUTBOUND, f, NULL);
 	uint32_t doubt = model_doubt(f, &p->list);
 
+	/* None of these has a predicate or a time. */
+	if (!m.fixed)
+		return false;
 	for (uint32_t i = 0; i < p->list.n_entries; i++) {
 		enum answer a = model_entry(f, &p->list, i, doubt);
 
