@@ -171,13 +171,13 @@ static void batch_flush(struct batch *b)
 	batch_empty(b);
 }
 
-/* Only behind headers and ports, or it would change what was looked up. */
+/* Only behind headers and what selectors look at, or it would change what was looked up. */
 static bool finish_checksum(const struct ipsp_packet *packet, const struct ipsp_flow *flow)
 {
-	uint32_t ports_len = ipsp_proto_has_ports(flow->proto) ? 4 : 0;
+	uint32_t selected = ipsp_proto_selected(flow->proto);
 	uint32_t place = (uint32_t)packet->csum_start + packet->csum_offset;
 
-	return packet->csum_start >= flow->l4_offset && place >= flow->l4_offset + ports_len &&
+	return packet->csum_start >= flow->l4_offset && place >= flow->l4_offset + selected &&
 	       ipsp_checksum_finish(packet->data, flow->total_len, packet->csum_start,
 				    packet->csum_offset);
 }

@@ -253,6 +253,44 @@ static const char *set_dport(char *value, struct pc_secret *s, uint32_t *icv)
 	return NULL;
 }
 
+/* TYPE or TYPE/CODE; without one, the first or last code. */
+static bool message_of(char *value, uint32_t code, uint32_t *out)
+{
+	char *slash = strchr(value, '/');
+	uint64_t type, asked = code;
+
+	if (slash)
+		*slash++ = '\0';
+	if (!pc_number(value, UINT8_MAX, &type) || (slash && !pc_number(slash, UINT8_MAX, &asked)))
+		return false;
+	*out = (uint32_t)(type * 256 + asked);
+	return true;
+}
+
+/* Messages of ICMP, ICMPv6 and Mobility Headers stand as source ports. */
+static const char *set_type(char *value, struct pc_secret *s, uint32_t *icv)
+{
+	const char *what = "type is one or two, LOW-HIGH, each TYPE or TYPE/CODE";
+	char *dash = strchr(value, '-'), first[8];
+	uint32_t lo, hi;
+
+	(void)icv;
+	if (dash)
+		*dash++ = '\0';
+	if (strlen(value) >= sizeof(first))
+		return what;
+	strcpy(first, value);
+	if (!message_of(first, 0, &lo) || !message_of(dash ? dash : value, UINT8_MAX, &hi) ||
+	    lo > hi)
+		return what;
+	begin_selectors(s);
+	for (uint32_t i = 0; i < s->n_selectors; i++) {
+		s->selectors[i].sport_lo = IPSP_PORT_MESSAGE + lo;
+		s->selectors[i].sport_hi = IPSP_PORT_MESSAGE + hi;
+	}
+	return NULL;
+}
+
 static const struct {
 	const char *name;
 	enum { VALUE_NONE, VALUE_MAY, VALUE_MUST } value;
@@ -271,6 +309,7 @@ static const struct {
 	{ "proto", VALUE_MUST, set_proto },
 	{ "sport", VALUE_MUST, set_sport },
 	{ "dport", VALUE_MUST, set_dport },
+	{ "type", VALUE_MUST, set_type },
 };
 
 const char *pc_option_apply(char *word, struct pc_secret *s, uint32_t *icv)

@@ -173,16 +173,16 @@ static void put_ipv6(uint8_t *p, const struct ipsp_flow *f)
 
 /**
  * The headers of a logged packet as its selectors saw them: a plain IP header and, if it has
- * ports, the first eight octets behind it. The packet itself may be encrypted by now. Lengths say
+ * ports or is a message, the first eight octets behind it. The packet itself may be encrypted by now. Lengths say
  * what stands there, so that a reader takes it for a whole packet.
  */
 #define HEADERS_MAX 48
+#define PROTO_MOBILITY 135
 _Static_assert(HEADERS_MAX <= REPORT_PACKET_MAX, "fits");
 
 static uint16_t put_headers(uint8_t out[HEADERS_MAX], const struct ipsp_flow *f)
 {
-	const bool has_ports = f->ports_known && f->sport != IPSP_PORT_NONE &&
-			       f->dport != IPSP_PORT_NONE;
+	const bool has_ports = f->ports_known && f->sport != IPSP_PORT_NONE;
 	const uint16_t header = f->family == 4 ? 20 : 40;
 	const uint16_t behind = has_ports ? 8 : 0;
 	const uint16_t length = f->family == 4 ? (uint16_t)(header + behind) : behind;
@@ -194,11 +194,15 @@ static uint16_t put_headers(uint8_t out[HEADERS_MAX], const struct ipsp_flow *f)
 		put_ipv6(out, f);
 	out[f->family == 4 ? 2 : 4] = (uint8_t)(length >> 8);
 	out[f->family == 4 ? 3 : 5] = (uint8_t)length;
-	if (has_ports) {
+	if (has_ports && f->proto == PROTO_MOBILITY) {
+		out[header + 2] = (uint8_t)(f->sport >> 8);
+	} else if (has_ports) {
 		out[header] = (uint8_t)(f->sport >> 8);
 		out[header + 1] = (uint8_t)f->sport;
-		out[header + 2] = (uint8_t)(f->dport >> 8);
-		out[header + 3] = (uint8_t)f->dport;
+		if (ipsp_proto_has_ports(f->proto)) {
+			out[header + 2] = (uint8_t)(f->dport >> 8);
+			out[header + 3] = (uint8_t)f->dport;
+		}
 	}
 	return (uint16_t)(header + behind);
 }

@@ -1,7 +1,7 @@
 /*
  * ipspd/guard_file.c - the guard on disk, so that it stands before the network does.
  *
- *   "IPSPGRD2", then records: type (16 bits), length (32 bits), payload - those of ipspd/messages.h:
+ *   "IPSPGRD3", then records: type (16 bits), length (32 bits), payload - those of ipspd/messages.h:
  *   GUARD_LAYER, its GEN_LIST, GEN_ENTRY, GEN_PREDICATE, GEN_SELECTORS .., next layer, and at the end GUARD_COMMIT
  *   with the number of layers.
  *
@@ -25,7 +25,7 @@
 
 #define FILE_NAME "saved"
 #define NEW_NAME "saved.new"
-#define MAGIC "IPSPGRD2"
+#define MAGIC "IPSPGRD3"
 #define MAGIC_LEN 8
 #define RECORD_HEADER 6
 

@@ -29,10 +29,15 @@
 #include "ipspd/marks.h"
 
 #define HAVE_PORTS "{ 6, 17, 33, 132, 136 }"	/* TCP, UDP, DCCP, SCTP, UDP-Lite */
+#define HAVE_EITHER "{ 1, 6, 17, 33, 58, 132, 135, 136 }"	/* or ICMP, ICMPv6, Mobility Header */
+#define PROTO_ICMP 1
 #define PROTO_UDP 17
 #define PROTO_AH 51
 #define PROTO_ICMPV6 58
+#define PROTO_MOBILITY 135
 #define NEIGHBOURS "icmpv6 type 133-137 ip6 hoplimit 255 "	/* RFC 4861 */
+#define NEIGHBOUR_FIRST (133u * 256)
+#define NEIGHBOUR_LAST (137u * 256 + 255)
 #define TIME_MAX_S UINT64_C(9000000000)	/* the kernel counts nanoseconds in 64 bits */
 
 /* Whose rules are written: packets are counted, and logged, for it. */
@@ -125,42 +130,129 @@ static void put_network(FILE *f, const struct guard_box *b)
 
 /* ---- its parts: each writes what a rule asks for; false: nothing, there is no such part ---- */
 
+/* Only packets that can hide nothing, so fewer than those that hide nothing. */
+static void put_no_fragment(FILE *f, const struct guard_box *b)
+{
+	fputs(b->s.family == 4 ? "ip frag-off & 0x3fff == 0 " : "exthdr frag missing ", f);
+}
+
 /* Any packet of these addresses and protocols. */
 static bool match_whole(FILE *f, const struct guard_box *b)
 {
 	put_network(f, b);
 	put_range(f, "meta l4proto", b->s.proto_lo, b->s.proto_hi, 255);
+	if (b->pass && b->s.hides == IPSP_HIDES_NEVER)
+		put_no_fragment(f, b);
 	return true;
+}
+
+/* Protocols and ports of a box for packets that hide them: whoever passes them has asked for none. */
+static bool match_hiding(FILE *f, const struct guard_box *b)
+{
+	const char *later = b->s.family == 4 ? "ip frag-off & 0x1fff != 0 " : "frag frag-off != 0 ";
+	const char *any = b->s.family == 4 ? "ip frag-off & 0x3fff != 0 " : "exthdr frag exists ";
+
+	if (b->pass && ipsp_selector_has_ports(&b->s))
+		return false;
+	match_whole(f, b);
+	fputs(b->pass ? later : any, f);
+	if (b->pass)
+		fputs("meta l4proto " HAVE_EITHER " ", f);
+	return true;
+}
+
+/* Part of the line of ports (ipsp/types.h), from its own 0 on. @return false: it is not asked for */
+static bool cut_ports(uint32_t lo, uint32_t hi, uint32_t from, uint32_t *out_lo, uint32_t *out_hi)
+{
+	if (hi < from || lo > from + IPSP_PORT_MAX)
+		return false;
+	*out_lo = lo > from ? lo - from : 0;
+	*out_hi = hi - from < IPSP_PORT_MAX ? hi - from : IPSP_PORT_MAX;
+	return true;
+}
+
+/* Some kernels take whatever stands in a later fragment for ports. */
+static void put_whole_ports(FILE *f, const struct guard_box *b)
+{
+	if (b->pass && b->s.hides != IPSP_HIDES_NEVER)
+		fputs(b->s.family == 4 ? "ip frag-off & 0x1fff == 0 " : "exthdr frag missing ", f);
 }
 
 /* The part of a box whose packets have ports, RFC 4301 4.4.1.1. */
 static bool match_with_ports(FILE *f, const struct guard_box *b)
 {
 	const struct ipsp_selector *s = &b->s;
-	uint32_t sport_hi = s->sport_hi < IPSP_PORT_NONE ? s->sport_hi : IPSP_PORT_NONE - 1;
-	uint32_t dport_hi = s->dport_hi < IPSP_PORT_NONE ? s->dport_hi : IPSP_PORT_NONE - 1;
+	uint32_t sport_lo, sport_hi, dport_lo, dport_hi;
 
-	if (s->sport_lo >= IPSP_PORT_NONE || s->dport_lo >= IPSP_PORT_NONE)
+	if (!cut_ports(s->sport_lo, s->sport_hi, 0, &sport_lo, &sport_hi) ||
+	    !cut_ports(s->dport_lo, s->dport_hi, 0, &dport_lo, &dport_hi))
 		return false;
-	put_network(f, b);
-	put_range(f, "meta l4proto", s->proto_lo, s->proto_hi, 255);
+	match_whole(f, b);
 	fputs("meta l4proto " HAVE_PORTS " ", f);
-	/* Some kernels take whatever stands in a later fragment for ports. */
-	if (b->pass && (s->sport_lo > 0 || sport_hi < IPSP_PORT_NONE - 1 || s->dport_lo > 0 ||
-			dport_hi < IPSP_PORT_NONE - 1))
-		fputs(s->family == 4 ? "ip frag-off & 0x1fff == 0 " : "exthdr frag missing ", f);
-	put_range(f, "th sport", s->sport_lo, sport_hi, IPSP_PORT_NONE - 1);
-	put_range(f, "th dport", s->dport_lo, dport_hi, IPSP_PORT_NONE - 1);
+	if (!range_is_any(sport_lo, sport_hi, IPSP_PORT_MAX) ||
+	    !range_is_any(dport_lo, dport_hi, IPSP_PORT_MAX))
+		put_whole_ports(f, b);
+	put_range(f, "th sport", sport_lo, sport_hi, IPSP_PORT_MAX);
+	put_range(f, "th dport", dport_lo, dport_hi, IPSP_PORT_MAX);
 	return true;
 }
 
-/* The part whose packets have none. */
+static bool has_proto(const struct ipsp_selector *s, uint8_t proto)
+{
+	return s->proto_lo <= proto && proto <= s->proto_hi;
+}
+
+/* The messages of a box. @return false: there are none */
+static bool messages_of(const struct ipsp_selector *s, uint32_t *lo, uint32_t *hi)
+{
+	return s->dport_hi == IPSP_PORT_NONE &&
+	       cut_ports(s->sport_lo, s->sport_hi, IPSP_PORT_MESSAGE, lo, hi);
+}
+
+/* The part whose packets are ICMP or ICMPv6: type and code are two octets in a row. */
+static bool match_icmp(FILE *f, const struct guard_box *b)
+{
+	uint32_t lo, hi;
+
+	if ((!has_proto(&b->s, PROTO_ICMP) && !has_proto(&b->s, PROTO_ICMPV6)) ||
+	    !messages_of(&b->s, &lo, &hi))
+		return false;
+	match_whole(f, b);
+	fputs("meta l4proto { 1, 58 } ", f);
+	if (!range_is_any(lo, hi, IPSP_PORT_MAX))
+		put_whole_ports(f, b);
+	put_range(f, "@th,0,16", lo, hi, IPSP_PORT_MAX);
+	return true;
+}
+
+/* The part whose packets are Mobility Headers; only types at the 256s can be there. */
+static bool match_mobility(FILE *f, const struct guard_box *b)
+{
+	uint32_t lo, hi;
+
+	if (!has_proto(&b->s, PROTO_MOBILITY) || !messages_of(&b->s, &lo, &hi))
+		return false;
+	lo = (lo + 255) / 256;
+	hi = hi / 256;
+	/* nft knows no Mobility Header of IPv4, nor does anybody send one. */
+	if (lo > hi || (b->pass && b->s.family == 4 && !range_is_any(lo, hi, 255)))
+		return false;
+	match_whole(f, b);
+	fputs("meta l4proto 135 ", f);
+	if (b->s.family == 6 && !range_is_any(lo, hi, 255)) {
+		put_whole_ports(f, b);
+		put_range(f, "mh type", lo, hi, 255);
+	}
+	return true;
+}
+
+/* The part whose packets have neither. */
 static bool match_without_ports(FILE *f, const struct guard_box *b)
 {
 	if (b->s.sport_hi != IPSP_PORT_NONE || b->s.dport_hi != IPSP_PORT_NONE)
 		return false;
 	match_whole(f, b);
-	fputs("meta l4proto != " HAVE_PORTS " ", f);
+	fputs("meta l4proto != " HAVE_EITHER " ", f);
 	return true;
 }
 
@@ -179,10 +271,12 @@ static bool match_ah6(FILE *f, const struct guard_box *b)
 {
 	const struct ipsp_selector *s = &b->s;
 
-	if (s->family != 6 || s->proto_lo > PROTO_AH || s->proto_hi < PROTO_AH ||
+	if (s->family != 6 || !has_proto(s, PROTO_AH) || s->hides == IPSP_HIDES_ONLY ||
 	    s->sport_hi != IPSP_PORT_NONE || s->dport_hi != IPSP_PORT_NONE)
 		return false;
 	put_network(f, b);
+	if (b->pass && s->hides == IPSP_HIDES_NEVER)
+		put_no_fragment(f, b);
 	return true;
 }
 
@@ -226,8 +320,10 @@ static void put_ask(FILE *f, const char *prefix)
 /* Might a message of Neighbour Discovery be in the box? */
 static bool has_neighbours(const struct guard_box *b)
 {
-	return b->s.family == 6 && b->s.proto_lo <= PROTO_ICMPV6 && b->s.proto_hi >= PROTO_ICMPV6 &&
-	       b->s.sport_hi == IPSP_PORT_NONE && b->s.dport_hi == IPSP_PORT_NONE;
+	uint32_t lo, hi;
+
+	return b->s.family == 6 && has_proto(&b->s, PROTO_ICMPV6) && messages_of(&b->s, &lo, &hi) &&
+	       lo <= NEIGHBOUR_LAST && hi >= NEIGHBOUR_FIRST;
 }
 
 /*
@@ -278,12 +374,19 @@ static void put_box(FILE *f, const struct guard_box *b, const struct origin *o)
 	/* The kernel's clock ends before. */
 	if (b->from_s > TIME_MAX_S)
 		return;
+	/* One with a predicate is asked of all packets that might be meant. */
+	if (b->s.hides == IPSP_HIDES_ONLY && !b->ask) {
+		put_part(f, b, o, match_hiding);
+		return;
+	}
 	if (!ipsp_selector_has_ports(&b->s)) {
 		put_part(f, b, o, match_whole);
 		return;
 	}
 	put_part(f, b, o, match_fragments);
 	put_part(f, b, o, match_with_ports);
+	put_part(f, b, o, match_icmp);
+	put_part(f, b, o, match_mobility);
 	put_part(f, b, o, match_without_ports);
 }
 
@@ -373,17 +476,20 @@ static void put_sorting(FILE *f, const char *name, const struct origin *o, char 
 }
 
 /*
- * Drops what is too short for the ports its protocol has, and not a later fragment: a box that asks
- * for ports would miss it, and the next one might pass it.
+ * Drops what is too short for the ports or message of its protocol, and not a later fragment: a box
+ * that asks for them would miss it, and the next one might pass it.
  */
 static void put_ports_chain(FILE *f, const char *name, const struct origin *o)
 {
 	fprintf(f, "\tchain %s_p {\n", name);
 	fprintf(f, "\t\tip frag-off & 0x1fff != 0 goto %s_m\n", name);
 	fprintf(f, "\t\tfrag frag-off != 0 goto %s_m\n", name);
-	fprintf(f, "\t\tmeta l4proto != " HAVE_PORTS " goto %s_m\n", name);
-	/* True of every packet that has one. */
-	fprintf(f, "\t\tth dport { 0-65535 } goto %s_m\n\t\t", name);
+	fprintf(f, "\t\tmeta l4proto != " HAVE_EITHER " goto %s_m\n", name);
+	/* Each true of every packet that has one. */
+	fprintf(f, "\t\tmeta l4proto " HAVE_PORTS " th dport { 0-65535 } goto %s_m\n", name);
+	fprintf(f, "\t\tmeta l4proto { 1, 58 } @th,0,16 { 0-65535 } goto %s_m\n", name);
+	fprintf(f, "\t\tmeta nfproto ipv4 meta l4proto 135 goto %s_m\n", name);
+	fprintf(f, "\t\tmh type { 0-255 } goto %s_m\n\t\t", name);
 	put_drop(f, o, WIRE_GUARD_SHORT, 0);
 	fputs("\t}\n", f);
 }

@@ -17,6 +17,7 @@ enum { AT_INTERFACE, AT_DIRECTION, AT_ORDER, AT_SELECTOR };
 enum { PART_S = 1, PART_I = 2, PART_O = 3 };
 enum { ACTION_DISCARD = 1, ACTION_BYPASS = 2, ACTION_PROTECT = 3 };
 enum { INET_IPV4 = 1, INET_IPV6 = 2 };
+enum { OPAQUE_ANY = 1 };	/* as enum ipsp_hides, from 1 */
 
 static const struct pol_generation *policy(const struct watch *w)
 {
@@ -353,6 +354,9 @@ static enum mib_err read_address(struct watch *w, const struct mib_column *col,
 		return MIB_OK;
 	case MIB_C_ipspdSpdSelAddressType:
 		*out = mib_value_integer(s->family == 4 ? INET_IPV4 : INET_IPV6);
+		return MIB_OK;
+	case MIB_C_ipspdSpdSelOpaque:
+		*out = mib_value_integer(OPAQUE_ANY + s->hides);
 		return MIB_OK;
 	case MIB_C_ipspdSpdSelSrcFirst:
 		*out = address(w, &s->src_lo);

@@ -27,6 +27,7 @@ static void put_selector(struct chan_writer *w, const struct ipsp_selector *s)
 	chan_put_u8(w, s->proto_hi);
 	chan_put_u8(w, s->dscp_lo);
 	chan_put_u8(w, s->dscp_hi);
+	chan_put_u8(w, s->hides);
 	chan_put_u32(w, s->flow_lo);
 	chan_put_u32(w, s->flow_hi);
 	chan_put_u32(w, s->sport_lo);

@@ -4,7 +4,7 @@
 #ifndef IPSPD_WIRE_FORMAT_H
 #define IPSPD_WIRE_FORMAT_H
 
-#define WIRE_SELECTOR_MAX (5 + 6 * 4 + 4 * 16)	/* octets of an IPv6 one */
+#define WIRE_SELECTOR_MAX (6 + 6 * 4 + 4 * 16)	/* octets of an IPv6 one */
 #define WIRE_SELECTORS_A_MESSAGE 512	/* times WIRE_SELECTOR_MAX: below CHAN_PAYLOAD_MAX */
 #define WIRE_NODE_SIZE 14		/* octets of a predicate's node */
 #define WIRE_PART_MAX 49152u		/* octets of a predicate that one message brings, at most */

@@ -431,6 +431,7 @@ static void get_selector(struct chan_reader *r, struct ipsp_selector *s)
 	s->proto_hi = chan_get_u8(r);
 	s->dscp_lo = chan_get_u8(r);
 	s->dscp_hi = chan_get_u8(r);
+	s->hides = chan_get_u8(r);
 	s->flow_lo = chan_get_u32(r);
 	s->flow_hi = chan_get_u32(r);
 	s->sport_lo = chan_get_u32(r);

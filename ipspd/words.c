@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define PROTO_MOBILITY 135
+
 /* The prefix length when lo..hi is a prefix, or -1. */
 static int prefix_length(const struct ipsp_addr *lo, const struct ipsp_addr *hi)
 {
@@ -41,12 +43,42 @@ static void print_interval(const char *name, uint32_t lo, uint32_t hi, uint32_t 
 
 	if (lo == 0 && hi == max)
 		return;
-	if (lo == hi && lo == IPSP_PORT_NONE)
-		snprintf(buf + len, size - len, " %s none", name);
-	else if (lo == hi)
+	if (lo == hi)
 		snprintf(buf + len, size - len, " %s %u", name, lo);
 	else
 		snprintf(buf + len, size - len, " %s %u-%u", name, lo, hi);
+}
+
+/* One end of an interval on the line of ports: 80, type 8/0, none. */
+static const char *print_port(uint32_t port, bool is_mobility, char buf[24])
+{
+	const uint32_t message = port - IPSP_PORT_MESSAGE;
+
+	if (port <= IPSP_PORT_MAX)
+		snprintf(buf, 24, "%u", port);
+	else if (port == IPSP_PORT_NONE)
+		snprintf(buf, 24, "none");
+	else if (is_mobility)
+		snprintf(buf, 24, "type %u", message / 256);
+	else
+		snprintf(buf, 24, "type %u/%u", message / 256, message % 256);
+	return buf;
+}
+
+/* As print_interval; a message is a source port. */
+static void print_ports(const char *name, uint32_t lo, uint32_t hi, bool is_mobility, char *buf,
+			size_t size)
+{
+	const bool messages = lo >= IPSP_PORT_MESSAGE && hi <= IPSP_PORT_MESSAGE_MAX;
+	const size_t len = strlen(buf);
+	char a[24], b[24];
+
+	if (lo == 0 && hi == IPSP_PORT_NONE)
+		return;
+	print_port(lo, is_mobility, a);
+	print_port(hi, is_mobility, b);
+	snprintf(buf + len, size - len, "%s%s %s%s%s", messages ? "" : " ", messages ? "" : name, a,
+		 strcmp(a, b) ? "-" : "", strcmp(a, b) ? b : "");
 }
 
 const char *words_selector(const struct ipsp_selector *s, char buf[WORDS_SELECTOR])
@@ -57,8 +89,13 @@ const char *words_selector(const struct ipsp_selector *s, char buf[WORDS_SELECTO
 	print_addresses(&s->dst_lo, &s->dst_hi, dst, sizeof(dst));
 	snprintf(buf, WORDS_SELECTOR, "%s -> %s", src, dst);
 	print_interval("proto", s->proto_lo, s->proto_hi, UINT8_MAX, buf, WORDS_SELECTOR);
-	print_interval("sport", s->sport_lo, s->sport_hi, IPSP_PORT_NONE, buf, WORDS_SELECTOR);
-	print_interval("dport", s->dport_lo, s->dport_hi, IPSP_PORT_NONE, buf, WORDS_SELECTOR);
+	const bool is_mobility = s->proto_lo == PROTO_MOBILITY && s->proto_hi == PROTO_MOBILITY;
+
+	print_ports("sport", s->sport_lo, s->sport_hi, is_mobility, buf, WORDS_SELECTOR);
+	print_ports("dport", s->dport_lo, s->dport_hi, is_mobility, buf, WORDS_SELECTOR);
+	if (s->hides != IPSP_HIDES_ANY)
+		strncat(buf, s->hides == IPSP_HIDES_ONLY ? " opaque" : " not opaque",
+			WORDS_SELECTOR - strlen(buf) - 1);
 	print_interval("dscp", s->dscp_lo, s->dscp_hi, IPSP_DSCP_MAX, buf, WORDS_SELECTOR);
 	print_interval("flow", s->flow_lo, s->flow_hi, IPSP_FLOW_MAX, buf, WORDS_SELECTOR);
 	return buf;

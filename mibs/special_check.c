@@ -61,6 +61,34 @@ static enum mib_err check_prefix(const struct mib_row *r, const struct mib_colum
 	return MIB_OK;
 }
 
+/* RFC 4301 4.4.1.1: which protocols have messages, and that nobody asks for what is hidden. */
+static enum mib_err check_messages(const struct mib_row *r, struct mib_diag *d)
+{
+	enum { OPAQUE_ONLY = 2, PORT_MAX = 65535 };
+	const struct mib_column *c = mib_t_diffServMultiFieldClfrTable.columns;
+	const int64_t proto = mib_row_number(r, &c[MIB_C_diffServMultiFieldClfrProtocol], 255);
+	const int64_t first = mib_row_number(r, MIB_COL(ipspdClfrTable, ipspdClfrMessageFirst), 0);
+	const int64_t last = mib_row_number(r, MIB_COL(ipspdClfrTable, ipspdClfrMessageLast),
+					    PORT_MAX);
+	const bool ports =
+		mib_row_number(r, &c[MIB_C_diffServMultiFieldClfrDstL4PortMin], 0) > 0 ||
+		mib_row_number(r, &c[MIB_C_diffServMultiFieldClfrDstL4PortMax], PORT_MAX) < PORT_MAX ||
+		mib_row_number(r, &c[MIB_C_diffServMultiFieldClfrSrcL4PortMin], 0) > 0 ||
+		mib_row_number(r, &c[MIB_C_diffServMultiFieldClfrSrcL4PortMax], PORT_MAX) < PORT_MAX;
+	const bool messages = first > 0 || last < PORT_MAX;
+	const struct mib_column *opaque = MIB_COL(ipspdClfrTable, ipspdClfrOpaque);
+
+	if (last < first)
+		return refuse(r, MIB_COL(ipspdClfrTable, ipspdClfrMessageLast), d,
+			      "below the first message");
+	if (messages && (ports || (proto != 1 && proto != 58 && proto != 135)))
+		return refuse(r, MIB_COL(ipspdClfrTable, ipspdClfrMessageFirst), d,
+			      "messages are of the protocols 1, 58 and 135, which have no ports");
+	if ((messages || ports) && mib_row_number(r, opaque, 0) == OPAQUE_ONLY)
+		return refuse(r, opaque, d, "what hides ports and messages cannot be asked for them");
+	return MIB_OK;
+}
+
 enum mib_err mib_check_classifier(const struct mib_view *v, const struct mib_row *r,
 				  struct mib_diag *d)
 {
@@ -84,7 +112,7 @@ enum mib_err mib_check_classifier(const struct mib_view *v, const struct mib_row
 	    mib_row_number(r, &c[MIB_C_diffServMultiFieldClfrSrcL4PortMin], 0))
 		return refuse(r, &c[MIB_C_diffServMultiFieldClfrSrcL4PortMax], d,
 			      "below the smallest port (RFC 3289)");
-	return MIB_OK;
+	return check_messages(r, d);
 }
 
 enum mib_err mib_check_ipso(const struct mib_view *v, const struct mib_row *r, struct mib_diag *d)

@@ -66,6 +66,8 @@ void pol_box_from_selector(const struct ipsp_selector *s, struct pol_box *out)
 	out->hi[POL_DIM_PROTO] = num_small(s->proto_hi);
 	out->lo[POL_DIM_DSCP] = num_small(s->dscp_lo);
 	out->hi[POL_DIM_DSCP] = num_small(s->dscp_hi);
+	out->lo[POL_DIM_HIDES] = num_small(s->hides == IPSP_HIDES_ONLY);
+	out->hi[POL_DIM_HIDES] = num_small(s->hides != IPSP_HIDES_NEVER);
 	out->lo[POL_DIM_FLOW] = num_small(s->flow_lo);
 	out->hi[POL_DIM_FLOW] = num_small(s->flow_hi);
 	out->lo[POL_DIM_SPORT] = num_small(s->sport_lo);
@@ -86,6 +88,8 @@ void pol_box_to_selector(const struct pol_box *b, struct ipsp_selector *out)
 	out->proto_hi = (uint8_t)b->hi[POL_DIM_PROTO].lo;
 	out->dscp_lo = (uint8_t)b->lo[POL_DIM_DSCP].lo;
 	out->dscp_hi = (uint8_t)b->hi[POL_DIM_DSCP].lo;
+	out->hides = b->lo[POL_DIM_HIDES].lo == 1 ? IPSP_HIDES_ONLY :
+		     b->hi[POL_DIM_HIDES].lo == 0 ? IPSP_HIDES_NEVER : IPSP_HIDES_ANY;
 	out->flow_lo = (uint32_t)b->lo[POL_DIM_FLOW].lo;
 	out->flow_hi = (uint32_t)b->hi[POL_DIM_FLOW].lo;
 	out->sport_lo = (uint32_t)b->lo[POL_DIM_SPORT].lo;

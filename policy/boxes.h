@@ -1,9 +1,9 @@
 /*
  * policy/boxes.h - exact sets of packets as unions of boxes: and, or, not.
  *
- * A box is an interval in each of the seven selector dimensions of one family (RFC 4301 4.4.1.1),
+ * A box is an interval in each of the eight selector dimensions of one family (RFC 4301 4.4.1.1),
  * so a set is exact, not an approximation: what a box set says matches is what lookup matches. The
- * complement of a box has at most 14 boxes a family.
+ * complement of a box has at most 16 boxes a family.
  *
  * Every operation is bounded twice: by the boxes of its result (POL_BOXES_MAX) and by a budget of
  * work that its caller shares out. No I/O; memory from the heap.
@@ -33,6 +33,7 @@ enum pol_calc {
 enum pol_dim {
 	POL_DIM_PROTO,
 	POL_DIM_DSCP,
+	POL_DIM_HIDES,	/* 0: shows all that selectors ask for; 1: does not */
 	POL_DIM_FLOW,
 	POL_DIM_SPORT,
 	POL_DIM_DPORT,

@@ -158,9 +158,18 @@ static void put_addresses(struct text *t, const struct ipsp_addr *lo, const stru
 		put(t, "%s-%s", ipsp_addr_print(lo, a), ipsp_addr_print(hi, b));
 }
 
+static void put_messages(struct text *t, const char *name, uint32_t lo, uint32_t hi)
+{
+	lo -= IPSP_PORT_MESSAGE;
+	hi -= IPSP_PORT_MESSAGE;
+	put(t, " %s type %u/%u", name, lo / 256, lo % 256);
+	if (lo != hi)
+		put(t, "-%u/%u", hi / 256, hi % 256);
+}
+
 static void put_ports(struct text *t, const char *name, uint32_t lo, uint32_t hi)
 {
-	if (lo == 0 && hi >= UINT16_MAX)
+	if (lo == 0 && hi >= IPSP_PORT_MAX)
 		return;
 	if (lo == hi)
 		put(t, " %s %u", name, lo);
@@ -179,8 +188,15 @@ static void put_selectors(struct text *t, const struct pol_connection *c)
 		put_addresses(t, &s->dst_lo, &s->dst_hi);
 		if (s->proto_lo == s->proto_hi)
 			put(t, " proto %u", s->proto_lo);
-		put_ports(t, "sport", s->sport_lo, s->sport_hi);
-		put_ports(t, "dport", s->dport_lo, s->dport_hi);
+		/* Of one that is turned round, messages stand where those received do. */
+		if (s->sport_lo >= IPSP_PORT_MESSAGE && s->sport_hi <= IPSP_PORT_MESSAGE_MAX)
+			put_messages(t, "sent", s->sport_lo, s->sport_hi);
+		else
+			put_ports(t, "sport", s->sport_lo, s->sport_hi);
+		if (s->dport_lo >= IPSP_PORT_MESSAGE && s->dport_hi <= IPSP_PORT_MESSAGE_MAX)
+			put_messages(t, "received", s->dport_lo, s->dport_hi);
+		else
+			put_ports(t, "dport", s->dport_lo, s->dport_hi);
 	}
 }
 

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "ipsp/flow.h"
 #include "mibs/schema_gen.h"
 #include "policy/build.h"
 #include "policy/identity.h"
@@ -52,6 +53,28 @@ static const char *port_range(const struct mib_row *r, const struct mib_column *
 		return "has a port range whose end is before its start";
 	*lo = (uint32_t)min;
 	*hi = min == 0 && max == PORT_MAX ? IPSP_PORT_NONE : (uint32_t)max;
+	return NULL;
+}
+
+/* RFC 4301 4.4.1.1: what stands in the place of ports, and who hides it. */
+static const char *messages(const struct mib_row *r, struct ipsp_selector *s)
+{
+	enum { OPAQUE_ANY = 1 };
+	const int64_t first = mib_row_number(r, MIB_COL(ipspdClfrTable, ipspdClfrMessageFirst), 0);
+	const int64_t last = mib_row_number(r, MIB_COL(ipspdClfrTable, ipspdClfrMessageLast),
+					    PORT_MAX);
+
+	if (first < 0 || last > PORT_MAX || first > last)
+		return "has a range of messages whose end is before its start";
+	s->hides = (uint8_t)(mib_row_number(r, MIB_COL(ipspdClfrTable, ipspdClfrOpaque),
+					    OPAQUE_ANY) - OPAQUE_ANY);
+	if (first == 0 && last == PORT_MAX)
+		return NULL;
+	if (s->proto_lo != s->proto_hi || !ipsp_proto_has_messages(s->proto_lo) ||
+	    ipsp_selector_has_ports(s))
+		return "has messages of a protocol that has none";
+	s->sport_lo = IPSP_PORT_MESSAGE + (uint32_t)first;
+	s->sport_hi = IPSP_PORT_MESSAGE + (uint32_t)last;
 	return NULL;
 }
 
@@ -102,6 +125,9 @@ const char *pol_classifier_box(const struct mib_row *r, struct pol_box *out)
 		s.flow_lo = s.flow_hi = (uint32_t)flow;
 	if (proto != PROTO_ANY)
 		s.proto_lo = s.proto_hi = (uint8_t)proto;
+	why = messages(r, &s);
+	if (why)
+		return why;
 	if (!ipsp_selector_valid(&s))
 		return "has a value out of range";
 	pol_box_from_selector(&s, out);

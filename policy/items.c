@@ -213,6 +213,7 @@ static bool selector_same(const struct ipsp_selector *a, const struct ipsp_selec
 	return a->family == b->family &&
 	       a->proto_lo == b->proto_lo && a->proto_hi == b->proto_hi &&
 	       a->dscp_lo == b->dscp_lo && a->dscp_hi == b->dscp_hi &&
+	       a->hides == b->hides &&
 	       a->flow_lo == b->flow_lo && a->flow_hi == b->flow_hi &&
 	       a->sport_lo == b->sport_lo && a->sport_hi == b->sport_hi &&
 	       a->dport_lo == b->dport_lo && a->dport_hi == b->dport_hi &&

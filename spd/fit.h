@@ -9,14 +9,37 @@
 /* A truth, in order: AND is the lower, OR the higher of two. */
 enum ipsp_fit { IPSP_FIT_NOT, IPSP_FIT_MAYBE, IPSP_FIT_SURE };
 
-static inline enum ipsp_fit ipsp_fit_ports(const struct ipsp_flow *f, uint32_t lo, uint32_t hi,
-					   uint32_t port)
+/* Are all source or destination ports there that a packet of that protocol might hide? */
+static inline bool ipsp_fit_hidden(const struct ipsp_flow *f, uint32_t lo, uint32_t hi)
+{
+	if (!f->proto_known)
+		return lo == 0 && hi == IPSP_PORT_NONE;
+	if (ipsp_proto_has_messages(f->proto))
+		return lo <= IPSP_PORT_MESSAGE && hi >= IPSP_PORT_MESSAGE_MAX;
+	return lo == 0 && hi >= IPSP_PORT_MAX;
+}
+
+static inline enum ipsp_fit ipsp_fit_sport(const struct ipsp_flow *f, uint32_t lo, uint32_t hi)
 {
 	if (f->ports_known)
-		return lo <= port && port <= hi ? IPSP_FIT_SURE : IPSP_FIT_NOT;
-	if (lo == 0 && (hi == IPSP_PORT_NONE || (hi == IPSP_PORT_NONE - 1 && f->proto_known)))
-		return IPSP_FIT_SURE;
-	return IPSP_FIT_MAYBE;
+		return lo <= f->sport && f->sport <= hi ? IPSP_FIT_SURE : IPSP_FIT_NOT;
+	if (f->proto_known && ipsp_proto_has_messages(f->proto) &&
+	    (hi < IPSP_PORT_MESSAGE || lo > IPSP_PORT_MESSAGE_MAX))
+		return IPSP_FIT_NOT;
+	return ipsp_fit_hidden(f, lo, hi) ? IPSP_FIT_SURE : IPSP_FIT_MAYBE;
+}
+
+/* Messages have no destination port, and nothing to hide there. */
+static inline enum ipsp_fit ipsp_fit_dport(const struct ipsp_flow *f, uint32_t lo, uint32_t hi)
+{
+	if (f->ports_known || (f->proto_known && ipsp_proto_has_messages(f->proto)))
+		return lo <= f->dport && f->dport <= hi ? IPSP_FIT_SURE : IPSP_FIT_NOT;
+	return ipsp_fit_hidden(f, lo, hi) ? IPSP_FIT_SURE : IPSP_FIT_MAYBE;
+}
+
+static inline bool ipsp_fit_hides(const struct ipsp_flow *f, uint8_t hides)
+{
+	return hides == IPSP_HIDES_ANY || f->ports_known == (hides == IPSP_HIDES_NEVER);
 }
 
 static inline enum ipsp_fit ipsp_fit_proto(const struct ipsp_flow *f,
@@ -36,13 +59,13 @@ static inline enum ipsp_fit ipsp_fit_box(const struct ipsp_flow *f, const uint64
 
 	if (!ipsp_spd_words_le(box->src_lo, src) || !ipsp_spd_words_le(src, box->src_hi) ||
 	    !ipsp_spd_words_le(box->dst_lo, dst) || !ipsp_spd_words_le(dst, box->dst_hi) ||
-	    f->dscp < box->dscp_lo || f->dscp > box->dscp_hi)
+	    f->dscp < box->dscp_lo || f->dscp > box->dscp_hi || !ipsp_fit_hides(f, box->hides))
 		return IPSP_FIT_NOT;
 	if (f->family == 6 && (f->flow_label < box->flow_lo || f->flow_label > box->flow_hi))
 		return IPSP_FIT_NOT;
 	proto = ipsp_fit_proto(f, box);
-	sport = ipsp_fit_ports(f, box->sport_lo, box->sport_hi, f->sport);
-	dport = ipsp_fit_ports(f, box->dport_lo, box->dport_hi, f->dport);
+	sport = ipsp_fit_sport(f, box->sport_lo, box->sport_hi);
+	dport = ipsp_fit_dport(f, box->dport_lo, box->dport_hi);
 	if (proto == IPSP_FIT_NOT || sport == IPSP_FIT_NOT || dport == IPSP_FIT_NOT)
 		return IPSP_FIT_NOT;
 	return proto == IPSP_FIT_SURE && sport == IPSP_FIT_SURE && dport == IPSP_FIT_SURE ?

@@ -10,13 +10,16 @@
 
 enum {
 	NH_HOP_BY_HOP = 0,
+	NH_ICMP = 1,
 	NH_TCP = 6,
 	NH_UDP = 17,
 	NH_DCCP = 33,
 	NH_ROUTING = 43,
 	NH_FRAGMENT = 44,
+	NH_ICMPV6 = 58,
 	NH_DSTOPTS = 60,
 	NH_SCTP = 132,
+	NH_MOBILITY = 135,
 	NH_UDPLITE = 136,
 };
 
@@ -37,6 +40,26 @@ bool ipsp_proto_has_ports(uint8_t proto)
 	}
 }
 
+bool ipsp_proto_has_messages(uint8_t proto)
+{
+	return proto == NH_ICMP || proto == NH_ICMPV6 || proto == NH_MOBILITY;
+}
+
+uint32_t ipsp_proto_selected(uint8_t proto)
+{
+	if (ipsp_proto_has_ports(proto))
+		return 4;	/* both ports */
+	switch (proto) {
+	case NH_ICMP:
+	case NH_ICMPV6:
+		return 2;	/* type, code */
+	case NH_MOBILITY:
+		return 3;	/* RFC 6275 6.1: its type is the third */
+	default:
+		return 0;
+	}
+}
+
 static void addr_set(struct ipsp_addr *a, uint8_t family, const uint8_t *octets)
 {
 	memset(a, 0, sizeof(*a));
@@ -44,10 +67,11 @@ static void addr_set(struct ipsp_addr *a, uint8_t family, const uint8_t *octets)
 	memcpy(a->octets, octets, ipsp_addr_size(family));
 }
 
-/* Ports stand in the first four octets, unless this fragment does not have those. */
+/* Ports, or a message, stand in the first octets, unless this fragment does not have those. */
 static enum ipsp_reason parse_ports(const uint8_t *p, struct ipsp_flow *f)
 {
-	uint32_t left = f->total_len - f->l4_offset;
+	const uint32_t left = f->total_len - f->l4_offset;
+	const uint32_t needs = ipsp_proto_selected(f->proto);
 
 	f->sport = f->dport = IPSP_PORT_NONE;
 	f->ports_known = true;
@@ -55,16 +79,23 @@ static enum ipsp_reason parse_ports(const uint8_t *p, struct ipsp_flow *f)
 		f->ports_known = false;
 		return IPSP_REASON_NONE;
 	}
-	if (!ipsp_proto_has_ports(f->proto))
+	if (needs == 0)
 		return IPSP_REASON_NONE;
-	if (f->frag == IPSP_FRAG_LATER || (f->frag == IPSP_FRAG_FIRST && left < 4)) {
+	if (f->frag == IPSP_FRAG_LATER || (f->frag == IPSP_FRAG_FIRST && left < needs)) {
 		f->ports_known = false;
 		return IPSP_REASON_NONE;
 	}
-	if (left < 4)
+	if (left < needs)
 		return IPSP_REASON_MALFORMED;
-	f->sport = get_be16(p + f->l4_offset);
-	f->dport = get_be16(p + f->l4_offset + 2);
+	p += f->l4_offset;
+	if (f->proto == NH_MOBILITY) {
+		f->sport = IPSP_PORT_MESSAGE + p[2] * 256u;
+	} else if (ipsp_proto_has_messages(f->proto)) {
+		f->sport = IPSP_PORT_MESSAGE + get_be16(p);
+	} else {
+		f->sport = get_be16(p);
+		f->dport = get_be16(p + 2);
+	}
 	return IPSP_REASON_NONE;
 }
 

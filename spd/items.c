@@ -24,6 +24,7 @@ void ipsp_spd_box_set(struct ipsp_spd_box *box, const struct ipsp_selector *s, u
 	box->proto_hi = s->proto_hi;
 	box->dscp_lo = s->dscp_lo;
 	box->dscp_hi = s->dscp_hi;
+	box->hides = s->hides;
 	box->family = s->family;
 }
 
@@ -44,7 +45,8 @@ bool ipsp_spd_box_is(const struct ipsp_spd_box *box, const struct ipsp_selector 
 	       b.dport_lo == box->dport_lo && b.dport_hi == box->dport_hi &&
 	       b.flow_lo == box->flow_lo && b.flow_hi == box->flow_hi && b.order == box->order &&
 	       b.proto_lo == box->proto_lo && b.proto_hi == box->proto_hi &&
-	       b.dscp_lo == box->dscp_lo && b.dscp_hi == box->dscp_hi && b.family == box->family;
+	       b.dscp_lo == box->dscp_lo && b.dscp_hi == box->dscp_hi &&
+	       b.hides == box->hides && b.family == box->family;
 }
 
 static bool steps_equal(const struct ipsp_step *a, const struct ipsp_step *b, uint32_t n)

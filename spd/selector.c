@@ -38,7 +38,7 @@ bool ipsp_selector_valid(const struct ipsp_selector *s)
 		return false;
 	if (s->family == 4 && (s->flow_lo != 0 || s->flow_hi != IPSP_FLOW_MAX))
 		return false;
-	return s->proto_lo <= s->proto_hi &&
+	return s->proto_lo <= s->proto_hi && s->hides <= IPSP_HIDES_NEVER &&
 	       s->dscp_lo <= s->dscp_hi && s->dscp_hi <= IPSP_DSCP_MAX &&
 	       s->flow_lo <= s->flow_hi && s->flow_hi <= IPSP_FLOW_MAX &&
 	       s->sport_lo <= s->sport_hi && s->sport_hi <= IPSP_PORT_NONE &&

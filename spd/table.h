@@ -33,6 +33,7 @@ struct ipsp_spd_box {
 	const struct ipsp_spd_item *item;
 	uint8_t proto_lo, proto_hi;
 	uint8_t dscp_lo, dscp_hi;
+	uint8_t hides;		/* enum ipsp_hides */
 	uint8_t family;
 };
 

@@ -30,9 +30,9 @@ struct ipsp_flow {
 	uint8_t dscp;
 	uint8_t frag;		/* enum ipsp_frag */
 	bool proto_known;	/* false: IPv6 fragment that starts inside extension headers */
-	bool ports_known;	/* false: the protocol has ports, the packet does not show them */
+	bool ports_known;	/* false: the protocol has ports or messages that it does not show */
 	uint32_t flow_label;	/* IPv6; else 0 */
-	uint32_t sport, dport;	/* IPSP_PORT_NONE: none, or not known */
+	uint32_t sport, dport;	/* as in selectors; IPSP_PORT_NONE also: not known */
 
 	/* what is not selected by */
 	uint8_t ecn;		/* 0..3 */
@@ -56,11 +56,17 @@ _Static_assert(offsetof(struct ipsp_flow, dport) + sizeof(uint32_t) == IPSP_FLOW
  * @param packet  begins with the IP header
  * @param out     written only on IPSP_REASON_NONE
  * @return IPSP_REASON_NONE, or why this is no packet: VERSION, TRUNCATED, MALFORMED (also: a
- *	   whole packet too short for the ports its protocol has), EXTENSIONS, JUMBO
+ *	   whole packet too short for the ports or message of its protocol), EXTENSIONS, JUMBO
  */
 IPSP_MUST_CHECK enum ipsp_reason ipsp_flow_parse(struct ipsp_span packet, struct ipsp_flow *out);
 
 /** TCP, UDP, UDP-Lite, SCTP and DCCP begin with two ports. */
 bool ipsp_proto_has_ports(uint8_t proto);
+
+/** ICMP, ICMPv6 and Mobility Headers have types, and ICMP codes. */
+bool ipsp_proto_has_messages(uint8_t proto);
+
+/** Octets at the beginning of the next layer protocol that selectors look at; 0: none. */
+uint32_t ipsp_proto_selected(uint8_t proto);
 
 #endif

@@ -10,11 +10,12 @@
  * interface and direction, so they go on from one snapshot to the next; those that counted anything
  * stay until somebody has read them (ipsp_spd_hits_forget), also if no snapshot holds their id.
  *
- * A fragment may hide what an entry asks for. With its ports hidden, only entries that take every
- * port of its protocol match surely; any other that fits else is in doubt (IPSP_PORT_NONE alone
- * too: it comes out of negated filters, so the fragment may be what they exclude). With its
+ * A fragment may hide what an entry asks for. With its ports (or message) hidden, only entries that
+ * take every port of its protocol match surely; any other that fits else is in doubt (IPSP_PORT_NONE
+ * alone too: it comes out of negated filters, so the fragment may be what they exclude). With its
  * protocol hidden as well (IPv6), doubt begins at the list's first entry of that family for one
- * protocol, whatever its addresses. Doubt is for dropping: RFC 4301 7.
+ * protocol, whatever its addresses. Doubt is for dropping: RFC 4301 7. A selector of
+ * IPSP_HIDES_ONLY before those entries takes such fragments, and no others: OPAQUE.
  *
  * An entry whose predicate (ipsp/predicate.h) is false, or whose time is not now, is passed over. A
  * predicate that asks for what a fragment hides is in doubt, too.

@@ -84,22 +84,44 @@ struct ipsp_selector {
 	uint8_t family;			/* 4 or 6 */
 	uint8_t proto_lo, proto_hi;	/* next layer protocol; 0..255: any */
 	uint8_t dscp_lo, dscp_hi;	/* 0..63: any */
+	uint8_t hides;			/* enum ipsp_hides */
 	uint32_t flow_lo, flow_hi;	/* IPv6 flow label; 0..0xfffff: any; IPv4: always any */
-	uint32_t sport_lo, sport_hi;	/* 0..65535; IPSP_PORT_NONE: a packet without ports */
-	uint32_t dport_lo, dport_hi;	/* 0..IPSP_PORT_NONE: any, with or without ports */
+	uint32_t sport_lo, sport_hi;	/* 0..IPSP_PORT_NONE: any, see below */
+	uint32_t dport_lo, dport_hi;	/* 0..IPSP_PORT_NONE: any */
 	struct ipsp_addr src_lo, src_hi;
 	struct ipsp_addr dst_lo, dst_hi;
 };
 
-/** The port of packets whose protocol has none. Fragments that hide theirs: see ipsp/spd.h. */
-#define IPSP_PORT_NONE 65536u
+/*
+ * The line of ports, so that nothing stands for two things:
+ *
+ *	0 .. 65535			ports, of protocols that have them
+ *	IPSP_PORT_MESSAGE + 0 .. 65535	what a message is: type * 256 + code of ICMP and ICMPv6, type * 256
+ *					of a Mobility Header (RFC 4301 4.4.1.1). Stands as source port, in
+ *					either direction; the destination port is IPSP_PORT_NONE
+ *	IPSP_PORT_NONE			protocols with neither
+ *
+ * Fragments that hide theirs: see ipsp/spd.h.
+ */
+#define IPSP_PORT_MAX 65535u
+#define IPSP_PORT_MESSAGE 0x10000u
+#define IPSP_PORT_MESSAGE_MAX 0x1ffffu
+#define IPSP_PORT_NONE 0x20000u
+
+/** Is a selector for packets that hide what it could ask for? RFC 4301 4.4.1.1: OPAQUE. */
+enum ipsp_hides {
+	IPSP_HIDES_ANY = 0,	/* it does not matter */
+	IPSP_HIDES_ONLY,	/* only for fragments without ports, message or protocol to be seen */
+	IPSP_HIDES_NEVER,	/* only for others */
+};
+
 #define IPSP_FLOW_MAX 0xfffffu
 #define IPSP_DSCP_MAX 63u
 
 /** The box of every packet of a family. */
 void ipsp_selector_any(uint8_t family, struct ipsp_selector *out);
 
-/** Does it restrict ports (so that a fragment without ports cannot be judged)? */
+/** Does it restrict ports or messages (so that a fragment without them cannot be judged)? */
 bool ipsp_selector_has_ports(const struct ipsp_selector *s);
 
 /** Is it well formed: family known, each lo at or below its hi and inside its range? */

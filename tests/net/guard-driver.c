@@ -8,7 +8,8 @@
  *   guard-driver STATEDIR hold                                  keeps it locked until killed
  *
  * Layers are lines: "layer", "list IFNAME|any in|out", "entry bypass|protect|discard [log]",
- * "box 4|6 [src=LO-HI] [dst=LO-HI] [proto=N-N] [sport=N-N] [dport=N-N] [dscp=N-N] [flow=N-N]";
+ * "box 4|6 [src=LO-HI] [dst=LO-HI] [proto=N-N] [sport=N-N] [dport=N-N] [dscp=N-N] [flow=N-N]
+ * [hides=only|never]";
  * "change KEEP SERIAL" makes a change of the layers before it.
  */
 #include "config.h"
@@ -103,6 +104,10 @@ static void take_box(void)
 		}
 		if (strcmp(word, "dst") == 0) {
 			addresses(value, s->family, &s->dst_lo, &s->dst_hi);
+			continue;
+		}
+		if (strcmp(word, "hides") == 0) {
+			s->hides = strcmp(value, "only") == 0 ? IPSP_HIDES_ONLY : IPSP_HIDES_NEVER;
 			continue;
 		}
 		numbers(value, &lo, &hi);

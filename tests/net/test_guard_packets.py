@@ -23,7 +23,8 @@ if os.geteuid() != 0:
     sys.exit(77)
 
 logging.getLogger("scapy").setLevel(logging.CRITICAL)
-from scapy.all import (IP, TCP, UDP, Ether, ICMPv6EchoRequest, ICMPv6ND_NS, IPv6, IPv6ExtHdrDestOpt,  # noqa: E402
+from scapy.all import (ICMP, IP, TCP, UDP, Ether, ICMPv6DestUnreach, ICMPv6EchoRequest, ICMPv6ND_NS,  # noqa: E402
+                       ICMPv6PacketTooBig, ICMPv6TimeExceeded, IPv6, IPv6ExtHdrDestOpt,
                        IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, IPOption_NOP, IPOption_RR,
                        IPOption_Timestamp, PadN, Raw, conf)
 
@@ -125,7 +126,7 @@ class Wire:
             ready, _, _ = select.select([self.right], [], [], 20)
             if not ready:
                 raise RuntimeError("the last packet never came")
-            frame = self.right.recv(65536)
+            frame = self.right.recv(131072)
             if last in frame:
                 return seen
             seen.append(frame)
@@ -226,10 +227,35 @@ CASES = [
     ("ports alone ask for protocols that have them", "entry discard\nbox 4 dport=100\n" + BYPASS_ALL, [
         (v4() / TCP(dport=100), False), (v4() / udp(dport=100), False), (v4() / TCP(dport=101), True),
         (v4(proto=47) / Raw(b"\0\0\0\x64"), True)]),
-    ("no port means protocols without", "entry discard\nbox 4 sport=65536 dport=65536\n" + BYPASS_ALL, [
+    ("no port means protocols without", "entry discard\nbox 4 sport=131072 dport=131072\n" + BYPASS_ALL, [
         (v4(proto=47) / Raw(b"gre."), False), (v4() / udp(), True)]),
-    ("ports and none besides", "entry discard\nbox 4 sport=0-65536 dport=60000-65536\n" + BYPASS_ALL, [
+    ("ports and none besides", "entry discard\nbox 4 sport=0-131072 dport=60000-131072\n" + BYPASS_ALL, [
         (v4(proto=47) / Raw(b"gre."), False), (v4() / udp(dport=60000), False), (v4() / udp(dport=59999), True)]),
+    ("one message of ICMP", "entry discard\nbox 4 proto=1 sport=0x10800-0x10800\n" + BYPASS_ALL, [
+        (v4() / ICMP(type=8), False), (v4() / ICMP(type=0), True), (v4() / ICMP(type=8, code=1), True),
+        (v4() / udp(0x800), True), (v4(frag=10, proto=1) / Raw(b"f" * 64), False)]),
+    ("messages in a range, of any protocol that has them",
+     "entry bypass\nbox 4 sport=0x10300-0x103ff\nbox 6 sport=0x10100-0x104ff\nentry discard\nbox 4\nbox 6\n", [
+        (v4() / ICMP(type=3, code=255), True), (v4() / ICMP(type=4), False), (v4() / udp(0x300), False),
+        (v6() / ICMPv6DestUnreach(), True), (v6() / ICMPv6PacketTooBig(), True), (v6() / ICMPv6EchoRequest(), False),
+        (v6() / pad6(IPv6ExtHdrDestOpt) / ICMPv6TimeExceeded(), True), (v4(frag=10, proto=1) / Raw(b"f" * 64), False)]),
+    ("types of Mobility Headers", "entry discard\nbox 6 proto=135 sport=0x10500-0x105ff\n" + BYPASS_ALL, [
+        (v6(nh=135) / Raw(b"\x3b\0\5\0\0\0\0\0"), False), (v6(nh=135) / Raw(b"\x3b\0\1\0\0\0\0\0"), True),
+        (v6() / pad6(IPv6ExtHdrDestOpt, nh=135) / Raw(b"\x3b\0\5\0\0\0\0\0"), False)]),
+    ("what is left of a negated message", "entry bypass\nbox 4 sport=0-0x107ff\nbox 4 sport=0x10801-0x20000\n", [
+        (v4() / ICMP(type=8), False), (v4() / ICMP(type=0), True), (v4() / ICMP(type=8, code=1), True),
+        (v4() / udp(), True), (v4(proto=47) / Raw(b"gre."), True), (v4(frag=10, proto=1) / Raw(b"f" * 64), False)]),
+    ("an entry for what hides its ports passes that alone",
+     "entry bypass\nbox 4 hides=only\nbox 6 hides=only\nentry discard\nbox 4 proto=17 dport=100\nbox 6 proto=17\n", [
+        (v4(frag=10, proto=17) / Raw(b"f" * 64), True), (v4(frag=10, proto=1) / Raw(b"f" * 64), True),
+        (v4(frag=10, proto=47) / Raw(b"f" * 64), False), (v4() / udp(), False), (v4(flags="MF") / udp(), False),
+        (v6() / FRAG6 / Raw(b"f" * 64), True), (v6() / udp(), False)]),
+    ("an entry for what hides its ports drops it", "entry discard\nbox 4 hides=only\nbox 6 hides=only\n" + BYPASS_ALL, [
+        (v4(frag=10, proto=17) / Raw(b"f" * 64), False), (v4() / udp(), True),
+        (v6() / FRAG6 / Raw(b"f" * 64), False), (v6() / udp(), True)]),
+    ("an entry for the others does not pass it", "entry bypass\nbox 4 hides=never\nbox 6 hides=never\n", [
+        (v4(frag=10, proto=17) / Raw(b"f" * 64), False), (v4() / udp(), True),
+        (v6() / FRAG6 / Raw(b"f" * 64), False), (v6() / udp(), True)]),
     ("a later fragment may be what an entry with ports drops",
      "entry discard\nbox 4 proto=17 dport=100\nbox 6 proto=17 dport=100\n" + BYPASS_ALL, [
         (v4(frag=10, proto=17) / Raw(b"f" * 64), False),
@@ -259,7 +285,7 @@ CASES = [
         (v6() / IPv6ExtHdrHopByHop(options=[PadN(optdata=b"\0\0\0\0")]) / udp(), False),
         (v6() / IPv6ExtHdrDestOpt(options=[PadN(optdata=b"\0\0\0\0")]) / udp(), False),
         (v6() / IPv6ExtHdrHopByHop(options=[PadN(optdata=b"\0\0\0\0")]) / TCP(), True)]),
-    ("logging changes no verdict", "entry discard log\nbox 4 proto=17 dport=100-65536\nbox 6 proto=17 dport=100\n"
+    ("logging changes no verdict", "entry discard log\nbox 4 proto=17 dport=100-131072\nbox 6 proto=17 dport=100\n"
      "entry discard log\nbox 4 proto=6\nbox 6 proto=51\nentry bypass log\nbox 4\nbox 6\n", [
         (v4() / udp(dport=100), False), (v4() / udp(dport=99), True), (v4() / TCP(), False),
         (v4(frag=10, proto=17) / Raw(b"f" * 64), False), (v4(proto=47) / Raw(b"gre."), True),
@@ -465,7 +491,7 @@ def test_own(wire):
         through(wire, [packet], SENTINEL)
         ready, _, _ = select.select([sock], [], [], 0)
         if ready:
-            sock.recv(65536)
+            sock.recv(131072)
         return bool(ready)
 
     to_esp = IP(src="10.1.0.5", dst="10.1.0.1", proto=50) / Raw(b"\0\0\1\0\0\0\0\1")
@@ -512,7 +538,7 @@ def test_neighbours(wire):
         wire.send(solicitation)
         through(wire, [], SENTINEL)
         while select.select([listen], [], [], 0)[0]:
-            packet = Ether(listen.recv(65536))
+            packet = Ether(listen.recv(131072))
             if IPv6 in packet and packet[IPv6].nh == 58 and bytes(packet[IPv6].payload)[:1] == b"\x88":
                 return True
         return False
@@ -545,7 +571,7 @@ def open_tun(name):
 def in_tun(fd, tag):
     while True:
         try:
-            if tag in os.read(fd, 65536):
+            if tag in os.read(fd, 131072):
                 return True
         except BlockingIOError:
             return False
@@ -595,7 +621,7 @@ def test_steering(wire):
     os.write(tun, bytes(IP(src="10.1.0.5", dst="10.3.0.200", ttl=64) / UDP() / Raw(b"decapsulated")))
     got = b""
     while b"decapsulated" not in got and select.select([listen], [], [], 20)[0]:
-        got = listen.recv(65536)
+        got = listen.recv(131072)
     claim("what the engine decapsulates goes on", b"decapsulated" in got)
     listen.close()
 

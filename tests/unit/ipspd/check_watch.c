@@ -242,7 +242,7 @@ START_TEST(test_selectors_have_rows_of_their_own)
 	has(text, "ipspdSpdSelAddressType 3,outbound,1,1: ipv4\n");
 	has(text, "ipspdSpdSelProtoFirst 3,outbound,2,1: 17\n");
 	has(text, "ipspdSpdSelProtoLast 3,outbound,1,1: 255\n");
-	has(text, "ipspdSpdSelSrcPortLast 3,outbound,2,1: 65536\n");
+	has(text, "ipspdSpdSelSrcPortLast 3,outbound,2,1: 131072\n");
 	has(text, "ipspdSpdSelDstPortFirst 7,inbound,2,1: 53\n");
 	has(text, "ipspdSpdSelFlowLast 7,inbound,1,1: 1048575\n");
 	/* The end of a list has none. */

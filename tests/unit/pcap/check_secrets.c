@@ -129,6 +129,10 @@ static const struct {
 	{ SA "aes128-cbc:0x" K16 " src=10.0.0.0/33", "prefix" },
 	{ SA "aes128-cbc:0x" K16 " src=10.0.0.0/8 dst=fd00::/8", "families" },
 	{ SA "aes128-cbc:0x" K16 " dport=9-8", "dport" },
+	{ SA "aes128-cbc:0x" K16 " type=256", "type" },
+	{ SA "aes128-cbc:0x" K16 " type=8/256", "type" },
+	{ SA "aes128-cbc:0x" K16 " type=8-7", "type" },
+	{ SA "aes128-cbc:0x" K16 " type=", "type" },
 	{ SA "aes128-cbc:0x" K16 " udp=4500", "udp" },
 	{ SA "aes128-cbc:0x" K16 " from=2001:db8::1", "family" },
 	{ SA "aes128-cbc:0x" K16 " mode=transport from=192.0.2.2", "tunnel" },
@@ -189,7 +193,9 @@ START_TEST(test_words_of_sealing)
 
 	ck_assert(parse(SA "none:0x from=192.0.2.2 df=set udp=1:65535 seq=0x100000000 mode=tunnel "
 			"proto=tcp sport=1-9 dport=80 src=10.1.2.3/8 dst=10.2.0.0\n"
-			"0x1002@192.0.2.1 none:0x udp dport=53\n", false));
+			"0x1002@192.0.2.1 none:0x udp dport=53\n"
+			"0x1003@192.0.2.1 none:0x proto=1 type=8/0-11\n"
+			"0x1004@192.0.2.1 none:0x proto=58 type=3\n", false));
 	s = secrets.sas[0];
 	ck_assert_int_eq(s->sa.mode, IPSP_MODE_TUNNEL);
 	ck_assert_int_eq(s->sa.df, IPSP_DF_SET);
@@ -207,6 +213,12 @@ START_TEST(test_words_of_sealing)
 	ck_assert(s->udp && s->udp_sport == 4500 && s->udp_dport == 4500);
 	ck_assert_uint_eq(s->n_selectors, 2);
 	ck_assert(s->selectors[0].dport_lo == 53 && s->selectors[1].dport_hi == 53);
+	s = secrets.sas[2];
+	ck_assert_uint_eq(s->selectors[0].sport_lo, IPSP_PORT_MESSAGE + 8 * 256);
+	ck_assert_uint_eq(s->selectors[0].sport_hi, IPSP_PORT_MESSAGE + 11 * 256 + 255);
+	s = secrets.sas[3];
+	ck_assert_uint_eq(s->selectors[0].sport_lo, IPSP_PORT_MESSAGE + 3 * 256);
+	ck_assert_uint_eq(s->selectors[0].sport_hi, IPSP_PORT_MESSAGE + 3 * 256 + 255);
 	pc_secrets_fini(&secrets);
 }
 END_TEST

@@ -15,7 +15,8 @@ uint32_t dice_roll(struct dice *d, uint32_t n)
 static uint32_t port(struct dice *d)
 {
 	static const uint32_t ports[] = { 0, 1, 22, 23, 24, 79, 80, 443, 65534, 65535,
-					  IPSP_PORT_NONE };
+					  IPSP_PORT_MESSAGE, IPSP_PORT_MESSAGE + 2048,
+					  IPSP_PORT_MESSAGE_MAX, IPSP_PORT_NONE };
 
 	return ports[dice_roll(d, sizeof(ports) / sizeof(ports[0]))];
 }
@@ -43,6 +44,7 @@ void dice_packet(struct dice *d, struct packet *out)
 	out->flow = out->family == 6 ? flows[dice_roll(d, 4)] : 0;
 	out->sport = port(d);
 	out->dport = out->sport == IPSP_PORT_NONE ? IPSP_PORT_NONE : port(d);
+	out->hides = dice_roll(d, 4) == 0;
 	addr(d, out->family, &out->src);
 	addr(d, out->family, &out->dst);
 }
@@ -83,6 +85,8 @@ void dice_selector(struct dice *d, struct ipsp_selector *out)
 		out->dscp_lo = out->dscp_hi = p.dscp;
 	if (p.family == 6 && dice_roll(d, 3) == 0)
 		out->flow_lo = out->flow_hi = p.flow;
+	if (dice_roll(d, 4) == 0)
+		out->hides = p.hides ? IPSP_HIDES_ONLY : IPSP_HIDES_NEVER;
 	port_range(d, &out->sport_lo, &out->sport_hi);
 	port_range(d, &out->dport_lo, &out->dport_hi);
 	addr_range(d, p.family, &out->src_lo, &out->src_hi);
@@ -95,6 +99,7 @@ bool selector_has(const struct ipsp_selector *s, const struct packet *p)
 
 	return s->family == p->family && p->proto >= s->proto_lo && p->proto <= s->proto_hi &&
 	       p->dscp >= s->dscp_lo && p->dscp <= s->dscp_hi &&
+	       (s->hides == IPSP_HIDES_ANY || p->hides == (s->hides == IPSP_HIDES_ONLY)) &&
 	       p->flow >= s->flow_lo && p->flow <= s->flow_hi &&
 	       p->sport >= s->sport_lo && p->sport <= s->sport_hi &&
 	       p->dport >= s->dport_lo && p->dport <= s->dport_hi &&

@@ -15,6 +15,7 @@ struct packet {
 	uint8_t family;
 	uint8_t proto;
 	uint8_t dscp;
+	bool hides;
 	uint32_t flow;
 	uint32_t sport, dport;
 	struct ipsp_addr src, dst;

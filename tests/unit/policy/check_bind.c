@@ -88,6 +88,16 @@ static const struct {
 	{ "a 13th month", "+ time t Period=20261301T000000/THISANDFUTURE", MIB_WRONG_VALUE, NULL },
 	{ "day 64 of a month", "+ time t DayOfMonthMask=0xff*8", MIB_WRONG_VALUE, NULL },
 	{ "a peer with a DNS name", "+ peer new,0 Type=2 AddressType=dns", MIB_WRONG_VALUE, NULL },
+	{ "messages of TCP", "+ clfr 1 AddrType=ipv4 Protocol=6\n= clfropt 1 MessageFirst=1",
+	  MIB_INCONSISTENT_VALUE, NULL },
+	{ "messages of any protocol", "+ clfr 1 AddrType=ipv4\n= clfropt 1 MessageLast=9",
+	  MIB_INCONSISTENT_VALUE, NULL },
+	{ "messages with ports", "+ clfr 1 AddrType=ipv4 Protocol=1 DstL4PortMin=1\n"
+	  "= clfropt 1 MessageFirst=1", MIB_INCONSISTENT_VALUE, NULL },
+	{ "messages that end before they begin", "+ clfr 1 AddrType=ipv4 Protocol=1\n"
+	  "= clfropt 1 MessageFirst=2 MessageLast=1", MIB_INCONSISTENT_VALUE, NULL },
+	{ "ports that are hidden", "+ clfr 1 AddrType=ipv4 DstL4PortMin=1\n"
+	  "= clfropt 1 Opaque=only", MIB_INCONSISTENT_VALUE, NULL },
 	{ "a classifier for DNS names", "+ clfr 1 AddrType=dns", MIB_WRONG_VALUE, NULL },
 	{ "a classifier for any family", "+ clfr 1 AddrType=unknown", MIB_WRONG_VALUE, NULL },
 	{ "a prefix over 128 bits", "+ clfr 1 AddrType=ipv6 DstPrefixLength=129", MIB_WRONG_VALUE,

@@ -311,6 +311,77 @@ START_TEST(test_a_classifier_matches_what_it_says)
 }
 END_TEST
 
+#define MESSAGE(type, code) (IPSP_PORT_MESSAGE + (type) * 256 + (code))
+
+/* RFC 4301 4.4.1.1: messages in the place of ports, and who hides them. */
+static const struct {
+	const char *name;
+	const char *columns, *choices;
+	uint8_t proto;
+	uint32_t sport;
+	bool hides;
+	bool matches;
+} message_cases[] = {
+	{ "the message asked for", "Protocol=1", "MessageFirst=2048 MessageLast=2048", 1,
+	  MESSAGE(8, 0), false, true },
+	{ "another code", "Protocol=1", "MessageFirst=2048 MessageLast=2048", 1, MESSAGE(8, 1),
+	  false, false },
+	{ "another type", "Protocol=1", "MessageFirst=2048 MessageLast=2048", 1, MESSAGE(0, 0),
+	  false, false },
+	{ "all codes of a type", "Protocol=58", "MessageFirst=256 MessageLast=511", 58,
+	  MESSAGE(1, 255), false, true },
+	{ "a range of types", "Protocol=58", "MessageFirst=256 MessageLast=1279", 58,
+	  MESSAGE(4, 9), false, true },
+	{ "a Mobility Header", "Protocol=135", "MessageFirst=1280 MessageLast=1280", 135,
+	  MESSAGE(5, 0), false, true },
+	{ "another Mobility Header", "Protocol=135", "MessageFirst=1280 MessageLast=1280", 135,
+	  MESSAGE(1, 0), false, false },
+	{ "any message", "Protocol=1", "MessageFirst=0 MessageLast=65535", 1, MESSAGE(13, 0),
+	  false, true },
+	{ "ports of the same number are no messages", "SrcL4PortMin=2048 SrcL4PortMax=2048", "Opaque=any", 1,
+	  MESSAGE(8, 0), false, false },
+	{ "a packet that hides and one asked for that does", "", "Opaque=only", 17, 1, true, true },
+	{ "a packet that shows and one asked for that hides", "", "Opaque=only", 17, 1, false,
+	  false },
+	{ "a packet that hides and one asked for that shows", "", "Opaque=never", 17, 1, true,
+	  false },
+	{ "a packet that shows and one asked for that does", "", "Opaque=never", 17, 1, false,
+	  true },
+	{ "a packet that hides, and nobody cares", "", "Opaque=any", 17, 1, true, true },
+};
+
+START_TEST(test_a_classifier_matches_messages_and_what_hides_them)
+{
+	struct mib_store *s = store_new();
+	const char *ends[] = { "192.0.2.7", "10.0.0.1" };
+	struct packet p = packet(ends[0], ends[1], message_cases[_i].proto, message_cases[_i].sport,
+				 message_cases[_i].proto == 17 ? 2 : IPSP_PORT_NONE);
+	struct pol_generation *g;
+	char line[256];
+
+	p.hides = message_cases[_i].hides;
+	snprintf(line, sizeof(line), "+ clfr 7 AddrType=ipv4 %s\n= clfropt 7 %s",
+		 message_cases[_i].columns, message_cases[_i].choices);
+	rows_put(s, line);
+	rows_put(s, "+ rule yes Filter=diffServMultiFieldClfrAddrType.7 Action=spdAcceptAction.0\n"
+		    "+ rule no Filter=diffServMultiFieldClfrAddrType.7 Action=spdAcceptAction.0 "
+		    "FilterNegated=true\n"
+		    "+ contents g,1 ComponentName=yes\n"
+		    "+ contents n,1 ComponentName=no\n"
+		    "+ endpoint 2,2 Name=g\n"
+		    "+ endpoint 1,2 Name=n");
+	g = compile(s);
+	ck_assert_msg(verdict(list_of(g, 2, IPSP_OUTBOUND), &p) ==
+			      (message_cases[_i].matches ? IPSP_BYPASS : IPSP_DISCARD),
+		      "%s", message_cases[_i].name);
+	ck_assert_msg(verdict(list_of(g, 2, IPSP_INBOUND), &p) ==
+			      (message_cases[_i].matches ? IPSP_DISCARD : IPSP_BYPASS),
+		      "not %s", message_cases[_i].name);
+	pol_generation_free(g);
+	mib_store_free(s);
+}
+END_TEST
+
 /* 50 sources and 50 destinations are 2500 boxes together. */
 START_TEST(test_a_filter_too_large_for_boxes_is_a_predicate)
 {
@@ -435,6 +506,8 @@ int main(void)
 	tcase_add_test(c, test_compiled_filters_agree_with_direct_evaluation);
 	tcase_add_loop_test(c, test_a_classifier_matches_what_it_says, 0,
 			    sizeof(classifier_cases) / sizeof(classifier_cases[0]));
+	tcase_add_loop_test(c, test_a_classifier_matches_messages_and_what_hides_them, 0,
+			    sizeof(message_cases) / sizeof(message_cases[0]));
 	tcase_add_test(c, test_a_filter_too_large_for_boxes_is_a_predicate);
 	tcase_add_test(c, test_a_classifier_that_is_to_go_matches_until_then);
 	tcase_add_test(c, test_an_empty_compound_filter_is_false_before_negation);

@@ -25,6 +25,7 @@ static const struct {
 	{ "action", "spdCompoundActionTable" },
 	{ "subaction", "spdSubactionsTable" },
 	{ "clfr", "diffServMultiFieldClfrTable" },
+	{ "clfropt", "ipspdClfrTable" },
 	{ "pre", "ipsaSaPreconfiguredActionTable" },
 	{ "ah", "ipsaAhTransformTable" },
 	{ "esp", "ipsaEspTransformTable" },

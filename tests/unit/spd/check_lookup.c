@@ -73,6 +73,13 @@ static void random_interval(uint32_t max, uint32_t *lo, uint32_t *hi)
 	*hi = a < b ? b : a;
 }
 
+static void random_messages(uint32_t *lo, uint32_t *hi)
+{
+	random_interval(IPSP_PORT_MAX, lo, hi);
+	*lo += IPSP_PORT_MESSAGE;
+	*hi += IPSP_PORT_MESSAGE;
+}
+
 static void random_box(struct ipsp_selector *s)
 {
 	uint32_t lo, hi;
@@ -87,8 +94,12 @@ static void random_box(struct ipsp_selector *s)
 	}
 	if (rnd(3) == 0)
 		random_interval(IPSP_PORT_NONE, &s->sport_lo, &s->sport_hi);
+	else if (rnd(4) == 0)
+		random_messages(&s->sport_lo, &s->sport_hi);
 	if (rnd(3) == 0)
 		random_interval(IPSP_PORT_NONE, &s->dport_lo, &s->dport_hi);
+	if (rnd(12) == 0)
+		s->hides = rnd(2) ? IPSP_HIDES_ONLY : IPSP_HIDES_NEVER;
 	if (rnd(8) == 0) {
 		random_interval(IPSP_DSCP_MAX, &lo, &hi);
 		s->dscp_lo = (uint8_t)lo;
@@ -100,11 +111,12 @@ static void random_box(struct ipsp_selector *s)
 
 static struct ipsp_flow random_flow(void)
 {
+	static const uint8_t messengers[] = { 1, 58, 135 };
 	struct ipsp_flow f = { .family = rnd(2) ? 4 : 6, .proto_known = true };
 
 	f.src = random_addr(f.family);
 	f.dst = random_addr(f.family);
-	f.proto = (uint8_t)edge(255);
+	f.proto = (uint8_t)(rnd(6) ? edge(255) : messengers[rnd(3)]);
 	f.dscp = (uint8_t)edge(IPSP_DSCP_MAX);
 	f.flow_label = f.family == 6 ? edge(IPSP_FLOW_MAX) : 0;
 	f.sport = f.dport = IPSP_PORT_NONE;
@@ -115,6 +127,10 @@ static struct ipsp_flow random_flow(void)
 			f.sport = edge(65535);
 			f.dport = edge(65535);
 		}
+	} else if (f.proto == 1 || f.proto == 58 || f.proto == 135) {
+		f.ports_known = rnd(4) != 0;
+		if (f.ports_known)
+			f.sport = IPSP_PORT_MESSAGE + edge(65535);
 	}
 	if (f.family == 6 && rnd(20) == 0) {
 		f.proto_known = f.ports_known = false;
@@ -128,6 +144,11 @@ static struct ipsp_flow random_flow(void)
 
 enum answer { NO, MAYBE, YES };
 
+static bool is_messenger(const struct ipsp_flow *f)
+{
+	return f->proto_known && (f->proto == 1 || f->proto == 58 || f->proto == 135);
+}
+
 static enum answer model_ports(const struct ipsp_flow *f, uint32_t lo, uint32_t hi, uint32_t port)
 {
 	if (f->ports_known)
@@ -135,6 +156,18 @@ static enum answer model_ports(const struct ipsp_flow *f, uint32_t lo, uint32_t 
 	if (lo > 0 || hi < 65535)
 		return MAYBE;
 	return f->proto_known || hi == IPSP_PORT_NONE ? YES : MAYBE;
+}
+
+/* A message is between 0x10000 and 0x1ffff, and has no destination port. */
+static enum answer model_messages(const struct ipsp_flow *f, const struct ipsp_selector *s)
+{
+	if (f->dport < s->dport_lo || f->dport > s->dport_hi)
+		return NO;
+	if (f->ports_known)
+		return f->sport >= s->sport_lo && f->sport <= s->sport_hi ? YES : NO;
+	if (s->sport_hi < 0x10000 || s->sport_lo > 0x1ffff)
+		return NO;
+	return s->sport_lo <= 0x10000 && s->sport_hi >= 0x1ffff ? YES : MAYBE;
 }
 
 static enum answer least(enum answer a, enum answer b)
@@ -157,6 +190,11 @@ static enum answer model_box(const struct ipsp_flow *f, const struct ipsp_select
 		a = f->proto >= s->proto_lo && f->proto <= s->proto_hi ? YES : NO;
 	else
 		a = s->proto_lo == 0 && s->proto_hi == 255 ? YES : MAYBE;
+	if ((s->hides == IPSP_HIDES_ONLY && f->ports_known) ||
+	    (s->hides == IPSP_HIDES_NEVER && !f->ports_known))
+		return NO;
+	if (is_messenger(f))
+		return least(a, model_messages(f, s));
 	a = least(a, model_ports(f, s->sport_lo, s->sport_hi, f->sport));
 	return least(a, model_ports(f, s->dport_lo, s->dport_hi, f->dport));
 }
@@ -536,6 +574,8 @@ START_TEST(test_too_many_prefix_lengths_are_still_looked_up_right)
 }
 END_TEST
 
+#define NONE IPSP_PORT_NONE
+
 /* What a UDP fragment without ports meets: an entry's ports, and the result. */
 static const struct {
 	const char *name;
@@ -545,9 +585,9 @@ static const struct {
 } fragments[] = {
 	{ "one port is in doubt", 53, 53, IPSP_SPD_FRAGMENT, 1 },
 	{ "a range is in doubt", 1, 65535, IPSP_SPD_FRAGMENT, 1 },
-	{ "what a negated range leaves is in doubt", 65536, 65536, IPSP_SPD_FRAGMENT, 1 },
+	{ "what a negated range leaves is in doubt", NONE, NONE, IPSP_SPD_FRAGMENT, 1 },
 	{ "all ports are sure", 0, 65535, IPSP_SPD_RULE, 1 },
-	{ "any port is sure", 0, 65536, IPSP_SPD_RULE, 1 },
+	{ "any port is sure", 0, NONE, IPSP_SPD_RULE, 1 },
 };
 
 START_TEST(test_a_fragment_is_not_judged_past_an_entry_it_may_match)

@@ -29,6 +29,7 @@ static void bad_proto(struct ipsp_selector *s) { s->proto_lo = 7; s->proto_hi = 
 static void bad_dscp(struct ipsp_selector *s) { s->dscp_hi = 64; }
 static void bad_dscp_order(struct ipsp_selector *s) { s->dscp_lo = 2; s->dscp_hi = 1; }
 static void bad_flow(struct ipsp_selector *s) { s->flow_hi = IPSP_FLOW_MAX + 1; }
+static void bad_hides(struct ipsp_selector *s) { s->hides = IPSP_HIDES_NEVER + 1; }
 static void bad_sport(struct ipsp_selector *s) { s->sport_hi = IPSP_PORT_NONE + 1; }
 static void bad_sport_order(struct ipsp_selector *s) { s->sport_lo = 2; s->sport_hi = 1; }
 static void bad_dport(struct ipsp_selector *s) { s->dport_hi = UINT32_MAX; }
@@ -41,8 +42,8 @@ static const struct {
 	void (*spoil)(struct ipsp_selector *s);
 } spoilers[] = {
 	{ "family", bad_family }, { "protocol order", bad_proto }, { "dscp", bad_dscp },
-	{ "dscp order", bad_dscp_order }, { "flow label", bad_flow }, { "source port", bad_sport },
-	{ "source port order", bad_sport_order }, { "destination port", bad_dport },
+	{ "dscp order", bad_dscp_order }, { "hides", bad_hides }, { "flow label", bad_flow },
+	{ "source port", bad_sport }, { "source port order", bad_sport_order }, { "destination port", bad_dport },
 	{ "source order", bad_src }, { "source family", bad_src_family },
 	{ "destination family", bad_dst_family },
 };

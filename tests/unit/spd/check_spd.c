@@ -128,6 +128,8 @@ static void change_dscp(struct ipsp_spd_entry *e, struct ipsp_selector *s)
 { (void)e; s->dscp_lo = 1; }
 static void change_flow(struct ipsp_spd_entry *e, struct ipsp_selector *s)
 { (void)e; s->flow_hi = 1; }
+static void change_hides(struct ipsp_spd_entry *e, struct ipsp_selector *s)
+{ (void)e; s->hides = IPSP_HIDES_ONLY; }
 static void change_sport(struct ipsp_spd_entry *e, struct ipsp_selector *s)
 { (void)e; s->sport_hi = 80; }
 static void change_dport(struct ipsp_spd_entry *e, struct ipsp_selector *s)
@@ -144,7 +146,7 @@ static const struct {
 	{ "action id", change_action_id }, { "steps", change_steps },
 	{ "id", change_id }, { "action", change_action }, { "log", change_log },
 	{ "SA", change_sa }, { "number of selectors", change_count }, { "protocol", change_proto },
-	{ "dscp", change_dscp }, { "flow label", change_flow }, { "source port", change_sport },
+	{ "what is hidden", change_hides }, { "dscp", change_dscp }, { "flow label", change_flow }, { "source port", change_sport },
 	{ "destination port", change_dport }, { "source", change_src },
 	{ "destination", change_dst },
 };
@@ -173,7 +175,7 @@ END_TEST
 static void bad_dir(struct one *o, struct ipsp_selector *s) { (void)s; o->list.dir = 3; }
 static void bad_id(struct one *o, struct ipsp_selector *s) { (void)s; o->entry.id = 0; }
 static void bad_action(struct one *o, struct ipsp_selector *s) { (void)s; o->entry.action = 3; }
-static void bad_box(struct one *o, struct ipsp_selector *s) { (void)o; s->sport_hi = 70000; }
+static void bad_box(struct one *o, struct ipsp_selector *s) { (void)o; s->sport_hi = IPSP_PORT_NONE + 1; }
 
 static const struct {
 	const char *what;
