@@ -8,6 +8,7 @@
  *	engine_report.c   counters and events to the agent
  *	engine_observe.c  packets that the guard decided in the kernel, for the log
  *	engine_handover.c packets that the guard cannot judge
+ *	engine_pfkey.c    sockets of key managers
  *
  * Single-threaded: everything is called from one event loop.
  */
@@ -26,6 +27,7 @@
 
 struct event;
 struct event_base;
+struct engine_pfkey;
 struct wire_builder;
 
 /** Number spaces that the region of counters has room for (three quarters get used). */
@@ -73,6 +75,8 @@ struct engine_role {
 	struct packet_log handover;	/* packets the guard cannot judge */
 	bool handover_begun;
 	uint32_t handover_next;		/* number of the next one */
+
+	struct engine_pfkey *pfkey;	/* NULL: nobody listens */
 };
 
 /** Seconds since boot: the one clock of SAs. It goes on over restarts of this process. */
@@ -145,5 +149,15 @@ void engine_handover_stop(struct engine_role *role);
  * @return how many of its messages were malformed and passed over
  */
 size_t engine_handover_datagram(struct engine_role *role, void *data, size_t len);
+
+/* ---- engine_pfkey.c ---- */
+
+/** Serves PF_KEY on that listening socket from now on; takes fd on success. @return 0 or -errno */
+int engine_pfkey_start(struct engine_role *role, int fd);
+void engine_pfkey_stop(struct engine_role *role);
+
+/** What key managers are to be told. */
+void engine_pfkey_expired(struct engine_role *role, const struct ipsp_life_event *event);
+void engine_pfkey_sa_gone(struct engine_role *role, const struct ipsp_sa *sa);
 
 #endif

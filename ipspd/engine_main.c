@@ -202,6 +202,12 @@ static void start(struct engine_role *role, struct chan_msg *m)
 		if (!err)
 			s.fds[ENGINE_FD_HANDOVER][0] = -1;
 	}
+	if (!err && s.fds[ENGINE_FD_PFKEY][0] >= 0) {
+		what = "PF_KEY";
+		err = engine_pfkey_start(role, s.fds[ENGINE_FD_PFKEY][0]);
+		if (!err)
+			s.fds[ENGINE_FD_PFKEY][0] = -1;
+	}
 	if (!err)
 		err = make_tick(role);
 	engine_start_close_all(&s);
@@ -261,6 +267,7 @@ static void fini(struct engine_role *role)
 	engine_policy_forget(role);
 	engine_observe_stop(role);
 	engine_handover_stop(role);
+	engine_pfkey_stop(role);
 	engine_detach(role);
 	if (role->engine) {
 		ipsp_worker_free(role->worker);

@@ -283,7 +283,7 @@ static void take_fds(struct engine_start *s)
 	for (int i = 0; i < ENGINE_FDS; i++) {
 		for (size_t worker = 0; worker < ENGINE_WORKERS_MAX; worker++) {
 			if (i != ENGINE_FD_COUNTERS && i != ENGINE_FD_PACKET_LOG &&
-			    i != ENGINE_FD_HANDOVER)
+			    i != ENGINE_FD_HANDOVER && i != ENGINE_FD_PFKEY)
 				s->fds[i][worker] = -1;
 		}
 	}

@@ -324,8 +324,11 @@ static void on_sa_changed(void *ctx, const struct ipsp_sa *sa, enum ipsp_sa_chan
 		[IPSP_SA_REPLACED] = WIRE_SA_REPLACED,
 	};
 
-	if (sa->origin != IPSP_ORIGIN_POLICY)
+	if (sa->origin != IPSP_ORIGIN_POLICY) {
+		if (change == IPSP_SA_REMOVED)
+			engine_pfkey_sa_gone(ctx, sa);
 		return;
+	}
 	if (change != IPSP_SA_INSTALLED)
 		tell_last_counters(ctx, sa);
 	tell_sa(ctx, sa, told[change]);
@@ -340,6 +343,7 @@ static void on_sa_expired(void *ctx, const struct ipsp_life_event *event)
 		  ipsp_life_text((enum ipsp_life)event->life));
 	if (sa->origin == IPSP_ORIGIN_POLICY && event->life != IPSP_LIFE_SOFT)
 		tell_sa(ctx, sa, WIRE_SA_EXPIRED);
+	engine_pfkey_expired(ctx, event);
 }
 
 struct ipsp_engine_events engine_events(struct engine_role *role)

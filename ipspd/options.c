@@ -39,7 +39,7 @@ static void usage(FILE *f)
 	      "  -c, --config FILE        options file (" IPSPD_SYSCONFDIR "/ipspd.conf)\n"
 	      "  -S, --statedir DIR       state directory (" IPSPD_STATEDIR ")\n"
 	      "  -s, --control PATH       control socket (" IPSPD_RUNDIR "/control)\n"
-	      "  -k, --pfkey PATH         PF_KEY socket (" IPSPD_RUNDIR "/pfkey)\n"
+	      "  -k, --pfkey PATH         PF_KEY socket (pfkey, beside the control socket)\n"
 	      "  -x, --master ADDRESS     AgentX master, in Net-SNMP's notation\n"
 	      "  -a, --attach ATTACH      where packets come from: tun[:NAME],\n"
 	      "                           pcap:RED,BLACK or none\n"
@@ -93,6 +93,7 @@ static bool take(int c, const char *value, struct options *o)
 	case 's':
 		return take_path("control socket", value, &o->control_path);
 	case 'k':
+		o->pfkey_given = true;
 		return take_path("PF_KEY socket", value, &o->pfkey_path);
 	case 'i':
 		return take_path("import file", value, &o->import);
@@ -116,12 +117,24 @@ static bool take(int c, const char *value, struct options *o)
 	}
 }
 
+/* Of each control socket there is one, so that several instances need not be told of both. */
+static void set_pfkey_path(struct options *o)
+{
+	static char path[START_PATH_MAX];
+	const char *slash = strrchr(o->control_path, '/');
+	const int dir = slash ? (int)(slash - o->control_path) : 1;
+
+	if (o->pfkey_given)
+		return;
+	snprintf(path, sizeof(path), "%.*s/pfkey", dir, slash ? o->control_path : ".");
+	o->pfkey_path = path;
+}
+
 enum options_outcome options_parse(int argc, char **argv, struct options *out)
 {
 	struct options o = {
 		.statedir = IPSPD_STATEDIR,
 		.control_path = IPSPD_RUNDIR "/control",
-		.pfkey_path = IPSPD_RUNDIR "/pfkey",
 		.master = "",
 	};
 	int c;
@@ -142,6 +155,7 @@ enum options_outcome options_parse(int argc, char **argv, struct options *out)
 		fprintf(stderr, "ipspd: \"%s\": no arguments besides options\n", argv[optind]);
 		return OPTIONS_BAD;
 	}
+	set_pfkey_path(&o);
 	if (!o.foreground && !o.pidfile)
 		o.pidfile = IPSPD_RUNDIR "/ipspd.pid";
 	*out = o;

@@ -16,7 +16,8 @@ struct options {
 	const char *file;		/* -c; NULL: the default one, which need not be there */
 	const char *statedir;		/* -S */
 	const char *control_path;	/* -s */
-	const char *pfkey_path;		/* -k: reserved for the PF_KEY server */
+	const char *pfkey_path;		/* -k; else beside the control socket */
+	bool pfkey_given;
 	const char *master;		/* -x; "": as the options file says */
 	const char *import;		/* -i; NULL: nothing */
 	const char *pidfile;		/* --pidfile; NULL: none */

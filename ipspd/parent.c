@@ -441,10 +441,18 @@ static bool open_all(struct parent *p, const struct passwd *pw)
 	const char *why;
 
 	engine_start_init(&p->engine_start);
-	p->control_fd = open_control(p->options->control_path, pw->pw_gid, &why);
+	p->control_fd = open_listener(p->options->control_path, pw->pw_gid, 0660, &why);
 	if (p->control_fd < 0)
 		return fail(p->options->control_path, p->control_fd, why);
-	int rc = open_counters();
+	int rc = open_listener(p->options->pfkey_path, 0, 0600, &why);
+	if (rc < 0 && p->options->pfkey_given)
+		return fail(p->options->pfkey_path, rc, why);
+	if (rc < 0)
+		ipspd_log(LOG_WARNING, "pfkey", "%s: %s: no key manager can connect",
+			  p->options->pfkey_path, why);
+	else
+		p->engine_start.fds[ENGINE_FD_PFKEY][0] = rc;
+	rc = open_counters();
 	if (rc < 0)
 		return fail("counters", rc, NULL);
 	p->engine_start.fds[ENGINE_FD_COUNTERS][0] = rc;
@@ -465,6 +473,8 @@ static void close_all(struct parent *p)
 	}
 	if (p->options->pidfile)
 		unlink(p->options->pidfile);
+	if (p->engine_start.fds[ENGINE_FD_PFKEY][0] >= 0)
+		unlink(p->options->pfkey_path);
 	engine_start_close_all(&p->engine_start);
 }
 

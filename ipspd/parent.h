@@ -134,8 +134,8 @@ bool parent_import_message(struct parent *p, const struct chan_msg *m);
 
 /** Makes the directory (and those above it) when it is not there. @return its fd, or -errno */
 int open_directory(const char *path, mode_t mode, uid_t uid, gid_t gid);
-/** Listens there, mode 0660, group gid. @return fd, or -errno with *why */
-int open_control(const char *path, gid_t gid, const char **why);
+/** Listens there, root's and of group gid. @return fd, or -errno with *why */
+int open_listener(const char *path, gid_t gid, mode_t mode, const char **why);
 /** Opens what the attachment needs into s, and gives up the kernel's way past it.
  *  @return 0 or -errno with *why */
 int open_attachment(const struct attach *a, struct engine_start *s, const char **why);

@@ -99,7 +99,7 @@ static bool is_answered(const struct sockaddr_un *sun)
 	return answered;
 }
 
-int open_control(const char *path, gid_t gid, const char **why)
+int open_listener(const char *path, gid_t gid, mode_t mode, const char **why)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 
@@ -121,7 +121,7 @@ int open_control(const char *path, gid_t gid, const char **why)
 	mode_t before = umask(0177);	/* nobody connects before it is whose it shall be */
 	bool good = bind(fd, (const struct sockaddr *)&sun, sizeof(sun)) == 0;
 	umask(before);
-	if (!good || chown(path, 0, gid) < 0 || chmod(path, 0660) < 0 || listen(fd, 16) < 0) {
+	if (!good || chown(path, 0, gid) < 0 || chmod(path, mode) < 0 || listen(fd, 16) < 0) {
 		rc = -errno;
 		*why = strerror(-rc);
 		close(fd);

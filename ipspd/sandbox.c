@@ -93,10 +93,10 @@ static const int agent_calls[] = {
 	SCMP_SYS(getpeername), SCMP_SYS(getsockname),
 };
 
-/* Packets by the batch; questions to the kernel's routing. */
+/* Packets by the batch; questions to the kernel's routing; clients of the PF_KEY socket. */
 static const int engine_calls[] = {
 	SCMP_SYS(recvmmsg), SCMP_SYS(sendmmsg), SCMP_SYS(bind), SCMP_SYS(connect),
-	SCMP_SYS(getsockname), SCMP_SYS(msync), SCMP_SYS(ioctl),
+	SCMP_SYS(getsockname), SCMP_SYS(msync), SCMP_SYS(ioctl), SCMP_SYS(accept4),
 };
 
 /* The import process: the import of a URL reads the resolver's files and talks to servers. */

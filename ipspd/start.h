@@ -45,6 +45,7 @@ enum engine_fd {
 	ENGINE_FD_BLACK,	/* there is none */
 	ENGINE_FD_PACKET_LOG,	/* netlink, bound to IPSPD_LOG_GROUP; -1: the kernel has no such log */
 	ENGINE_FD_HANDOVER,	/* likewise, to IPSPD_HANDOVER_GROUP; -1: what the guard cannot judge drops */
+	ENGINE_FD_PFKEY,	/* listens for PF_KEY clients: AF_UNIX, SOCK_SEQPACKET; -1: nobody does */
 	ENGINE_FDS
 };
 

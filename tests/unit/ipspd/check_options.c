@@ -60,9 +60,12 @@ START_TEST(test_nothing_said_means_the_defaults)
 	ck_assert_ptr_null(o.file);
 	ck_assert_str_eq(o.statedir, IPSPD_STATEDIR);
 	ck_assert_str_eq(o.control_path, IPSPD_RUNDIR "/control");
+	ck_assert_str_eq(o.pfkey_path, IPSPD_RUNDIR "/pfkey");
 	ck_assert_str_eq(o.pidfile, IPSPD_RUNDIR "/ipspd.pid");
 	ck_assert_int_eq(parse("ipspd -f", &o), OPTIONS_RUN);
 	ck_assert_ptr_null(o.pidfile);
+	ck_assert_int_eq(parse("ipspd -s /a/b/control", &o), OPTIONS_RUN);
+	ck_assert_str_eq(o.pfkey_path, "/a/b/pfkey");
 }
 END_TEST
 

@@ -1,0 +1,306 @@
+/*
+ * ipspd/engine_pfkey.c - the sockets of the PF_KEY server (pfkey/server.h) on the event loop.
+ *
+ * The parent listens for us at the path that -k names: a connection is a PF_KEY socket, a datagram
+ * on it a message. Messages that a slow client does not read wait, up to QUEUE_MAX octets; what
+ * comes then is lost to it, as with the kernel's sockets, and it is told so by ENOBUFS. Turns are
+ * short, so that packets get theirs between messages.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "engine/crypto/gcrypt.h"
+#include "ipspd/engine.h"
+#include "ipspd/local_addrs.h"
+#include "ipspd/log.h"
+#include "pfkey/server.h"
+
+#define QUEUE_MAX (256u << 10)	/* octets that wait for one client */
+#define QUEUE_EASY (32u << 10)	/* below, a dump goes on */
+#define MESSAGES_A_TURN 32u	/* read from one client */
+#define DUMPED_A_TURN 64u
+
+struct waiting {
+	STAILQ_ENTRY(waiting) entry;
+	size_t len;
+	uint8_t data[];
+};
+
+struct pfkey_socket {
+	LIST_ENTRY(pfkey_socket) entry;
+	struct engine_pfkey *all;
+	struct pfkey_client *client;
+	int fd;
+	struct event *readable, *writable;
+	STAILQ_HEAD(, waiting) queue;
+	size_t queued;			/* octets */
+	bool broken;			/* to be closed at the end of its turn */
+};
+
+struct engine_pfkey {
+	struct engine_role *role;
+	struct pfkey_server *server;
+	struct local_addrs *local;
+	int fd;				/* listens */
+	struct event *acceptable;
+	LIST_HEAD(, pfkey_socket) sockets;
+};
+
+/* ---- sending ---- */
+
+static void drop_first(struct pfkey_socket *s)
+{
+	struct waiting *w = STAILQ_FIRST(&s->queue);
+
+	STAILQ_REMOVE_HEAD(&s->queue, entry);
+	s->queued -= w->len;
+	explicit_bzero(w->data, w->len);
+	free(w);
+}
+
+static bool enqueue(struct pfkey_socket *s, const void *data, size_t len)
+{
+	struct waiting *w = s->queued + len > QUEUE_MAX ? NULL : malloc(sizeof(*w) + len);
+
+	if (!w)
+		return false;
+	w->len = len;
+	memcpy(w->data, data, len);
+	STAILQ_INSERT_TAIL(&s->queue, w, entry);
+	s->queued += len;
+	event_add(s->writable, NULL);
+	return true;
+}
+
+/* @return 0: it went; EAGAIN: not now; another: never */
+static int send_now(const struct pfkey_socket *s, const void *data, size_t len)
+{
+	while (send(s->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+		if (errno != EINTR)
+			return errno == ENOBUFS ? EAGAIN : errno;
+	}
+	return 0;
+}
+
+static bool on_send(void *ctx, void *socket, const void *data, size_t len)
+{
+	struct pfkey_socket *s = socket;
+
+	(void)ctx;
+	if (s->broken)
+		return true;	/* nobody reads it any more */
+	if (!STAILQ_EMPTY(&s->queue))
+		return enqueue(s, data, len);
+	const int err = send_now(s, data, len);
+
+	if (err == EAGAIN)
+		return enqueue(s, data, len);
+	s->broken = err != 0;
+	return true;
+}
+
+/* ---- one socket ---- */
+
+static void close_socket(struct pfkey_socket *s)
+{
+	LIST_REMOVE(s, entry);
+	pfkey_client_free(s->client);
+	while (!STAILQ_EMPTY(&s->queue))
+		drop_first(s);
+	if (s->readable)
+		event_free(s->readable);
+	if (s->writable)
+		event_free(s->writable);
+	close(s->fd);
+	free(s);
+}
+
+/* A dump goes on as long as its client reads. */
+static void go_on(struct pfkey_socket *s)
+{
+	if (!s->broken && pfkey_client_dumps(s->client)) {
+		if (s->queued < QUEUE_EASY)
+			pfkey_client_dump(s->client, DUMPED_A_TURN, engine_now_s(),
+					  engine_wall_s());
+		event_add(s->writable, NULL);
+	}
+}
+
+/* Others may have failed, too, when something was told to all. */
+static void close_broken(struct engine_pfkey *all)
+{
+	struct pfkey_socket *next;
+
+	for (struct pfkey_socket *s = LIST_FIRST(&all->sockets); s; s = next) {
+		next = LIST_NEXT(s, entry);
+		if (s->broken)
+			close_socket(s);
+	}
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct pfkey_socket *s = arg;
+
+	(void)fd;
+	(void)what;
+	while (!STAILQ_EMPTY(&s->queue) && !s->broken) {
+		const struct waiting *w = STAILQ_FIRST(&s->queue);
+		const int err = send_now(s, w->data, w->len);
+
+		if (err == EAGAIN)
+			break;
+		s->broken = err != 0;
+		drop_first(s);
+	}
+	if (!STAILQ_EMPTY(&s->queue))
+		event_add(s->writable, NULL);
+	go_on(s);
+	close_broken(s->all);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct pfkey_socket *s = arg;
+	uint8_t message[PFKEY_MSG_MAX];
+
+	(void)what;
+	for (unsigned i = 0; i < MESSAGES_A_TURN && !s->broken; i++) {
+		const ssize_t n = recv(fd, message, sizeof(message), MSG_DONTWAIT | MSG_TRUNC);
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			break;
+		if (n <= 0) {
+			s->broken = true;
+			break;
+		}
+		pfkey_client_message(s->client, message, (size_t)n, engine_now_s(),
+				     engine_wall_s());
+		explicit_bzero(message, (size_t)n < sizeof(message) ? (size_t)n : sizeof(message));
+	}
+	go_on(s);
+	close_broken(s->all);
+}
+
+static bool is_root(int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.uid == 0;
+}
+
+static bool open_socket(struct engine_pfkey *all, int fd)
+{
+	struct event_base *base = all->role->base;
+	struct pfkey_socket *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return false;
+	s->all = all;
+	s->fd = fd;
+	STAILQ_INIT(&s->queue);
+	s->client = pfkey_client_new(all->server, s, is_root(fd));
+	s->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, s);
+	s->writable = event_new(base, fd, EV_WRITE, on_writable, s);
+	LIST_INSERT_HEAD(&all->sockets, s, entry);
+	if (s->client && s->readable && s->writable && event_add(s->readable, NULL) == 0)
+		return true;
+	s->fd = -1;
+	close_socket(s);
+	return false;
+}
+
+static void on_acceptable(evutil_socket_t listener, short what, void *arg)
+{
+	struct engine_pfkey *all = arg;
+	const int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	(void)what;
+	if (fd < 0)
+		return;
+	if (!open_socket(all, fd)) {
+		ipspd_log(LOG_WARNING, "pfkey", "a socket is refused: there are %zu already, or no "
+			  "memory", pfkey_server_clients(all->server));
+		close(fd);
+	}
+}
+
+/* ---- the engine's news ---- */
+
+void engine_pfkey_expired(struct engine_role *role, const struct ipsp_life_event *event)
+{
+	if (role->pfkey)
+		pfkey_server_expired(role->pfkey->server, event, engine_now_s(), engine_wall_s());
+}
+
+void engine_pfkey_sa_gone(struct engine_role *role, const struct ipsp_sa *sa)
+{
+	if (role->pfkey)
+		pfkey_server_sa_gone(role->pfkey->server, sa);
+}
+
+/* ---- life ---- */
+
+static bool is_local(void *ctx, const struct ipsp_addr *a)
+{
+	const struct engine_pfkey *all = ctx;
+
+	return local_addrs_has(all->local, a);
+}
+
+int engine_pfkey_start(struct engine_role *role, int fd)
+{
+	struct engine_pfkey *all = calloc(1, sizeof(*all));
+
+	if (!all)
+		return -ENOMEM;
+	const struct pfkey_server_config config = {
+		.engine = role->engine, .crypto = role->platform.crypto, .ctx = all,
+		.send = on_send, .is_local = is_local,
+	};
+
+	all->role = role;
+	all->fd = -1;
+	LIST_INIT(&all->sockets);
+	role->pfkey = all;
+	int err = local_addrs_new(&all->local);
+
+	if (!err) {
+		all->server = pfkey_server_new(&config);
+		all->acceptable = event_new(role->base, fd, EV_READ | EV_PERSIST, on_acceptable,
+					    all);
+		err = all->server && all->acceptable && event_add(all->acceptable, NULL) == 0 ?
+			      0 : -ENOMEM;
+	}
+	if (err)
+		engine_pfkey_stop(role);
+	else
+		all->fd = fd;
+	return err;
+}
+
+void engine_pfkey_stop(struct engine_role *role)
+{
+	struct engine_pfkey *all = role->pfkey;
+
+	if (!all)
+		return;
+	role->pfkey = NULL;
+	while (!LIST_EMPTY(&all->sockets))
+		close_socket(LIST_FIRST(&all->sockets));
+	if (all->acceptable)
+		event_free(all->acceptable);
+	if (all->fd >= 0)
+		close(all->fd);
+	pfkey_server_free(all->server);
+	local_addrs_free(all->local);
+	free(all);
+}
