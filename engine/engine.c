@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "engine/internal.h"
+#include "engine/acquire.h"
 
 static void *engine_alloc(const struct ipsp_platform *p, size_t size)
 {
@@ -31,7 +31,10 @@ enum ipsp_err ipsp_engine_new(const struct ipsp_engine_config *config, struct ip
 	err = ipsp_spd_db_new(p, &engine->spd_db);
 	if (err == IPSP_OK)
 		err = ipsp_sad_new(p, config->counters, config->counters_size, &engine->sad);
+	if (err == IPSP_OK)
+		err = ipsp_acquires_new(engine);
 	if (err != IPSP_OK) {
+		ipsp_sad_free(engine->sad);
 		ipsp_spd_db_free(engine->spd_db);
 		p->free(p->ctx, engine, sizeof(*engine));
 		return err;
@@ -249,13 +252,15 @@ static void life_over(void *arg, const struct ipsp_life_event *event)
 
 	if (events->sa_expired)
 		events->sa_expired(events->ctx, event);
-	if (sa->origin == IPSP_ORIGIN_PFKEY && event->life != IPSP_LIFE_SOFT)
+	if (sa->origin != IPSP_ORIGIN_POLICY && event->life != IPSP_LIFE_SOFT)
 		ipsp_engine_sa_drop(engine, sa->id, event->life != IPSP_LIFE_LARVAL);
 }
 
 void ipsp_engine_tick(struct ipsp_engine *engine, uint64_t now_s)
 {
 	ipsp_sad_expire(engine->sad, now_s, life_over, engine);
+	ipsp_engine_turn(engine, now_s);
+	ipsp_acquires_tick(engine, now_s);
 	ipsp_engine_turn_epoch(engine);
 }
 
@@ -272,7 +277,7 @@ struct ipsp_spd_db *ipsp_engine_spd_db(const struct ipsp_engine *engine)
 static void add_worker(const struct ipsp_worker *w, struct ipsp_engine_stats *out)
 {
 	for (unsigned dir = 0; dir < 2; dir++) {
-		for (unsigned v = 0; v < 4; v++)
+		for (unsigned v = 0; v < IPSP_N_VERDICTS; v++)
 			out->verdicts[dir][v] += atomic_load_explicit(&w->verdicts[dir][v],
 								      memory_order_relaxed);
 		for (unsigned r = 0; r < IPSP_N_REASONS; r++)
@@ -303,6 +308,12 @@ enum ipsp_err ipsp_worker_new(struct ipsp_engine *engine, struct ipsp_worker **o
 
 	if (!worker)
 		return IPSP_ENOMEM;
+	worker->wants = ipsp_wants_new(engine);
+	if (!worker->wants) {
+		engine->config.platform->free(engine->config.platform->ctx, worker,
+					      sizeof(*worker));
+		return IPSP_ENOMEM;
+	}
 	worker->engine = engine;
 	worker->thread = at;
 	engine->workers[at] = worker;
@@ -322,6 +333,7 @@ void ipsp_worker_free(struct ipsp_worker *worker)
 		if (engine->workers[i] == worker)
 			engine->workers[i] = NULL;
 	}
+	ipsp_wants_free(engine, worker->wants);
 	p->free(p->ctx, worker, sizeof(*worker));
 }
 
@@ -331,6 +343,7 @@ void ipsp_engine_free(struct ipsp_engine *engine)
 		return;
 	const struct ipsp_platform *p = engine->config.platform;
 
+	ipsp_acquires_free(engine);
 	ipsp_engine_turn_epoch(engine);
 	ipsp_spd_free(atomic_load(&engine->spd));
 	ipsp_sad_free(engine->sad);

@@ -6,7 +6,6 @@
  * crypto provider together; two of one number in one batch are told apart by the window after it.
  */
 #include "engine/esp.h"
-#include "engine/nat.h"
 #include "spd/octets.h"
 
 struct job {
@@ -50,11 +49,12 @@ static void job_drop(struct batch *b, const struct job *job, enum ipsp_reason re
 
 /* RFC 4301 5.2 step 4: the entry that stands for the inner packet must ask for this very SA. */
 static enum ipsp_reason judge_inner(const struct batch *b, const struct ipsp_spd_match *match,
-				    struct ipsp_outcome *outcome)
+				    const struct ipsp_flow *inner, struct ipsp_outcome *outcome)
 {
 	switch (match->result) {
 	case IPSP_SPD_RULE:
-		return ipsp_rule_judge_sa(b->worker, match->rule, b->sa, b->now_s, outcome);
+		return ipsp_rule_judge_sa(b->worker, match->rule, b->sa, inner, b->now_s,
+					  outcome);
 	case IPSP_SPD_FRAGMENT:
 		return IPSP_REASON_POLICY_FRAGMENT;
 	case IPSP_SPD_DEFAULT:
@@ -70,7 +70,7 @@ static void check_inner(struct batch *b, const struct job *job, const struct ips
 	struct ipsp_spd_match match = ipsp_packet_match(b->worker, b->spd, IPSP_INBOUND, packet,
 							inner, b->sa->id);
 	struct ipsp_outcome outcome;
-	enum ipsp_reason reason = judge_inner(b, &match, &outcome);
+	enum ipsp_reason reason = judge_inner(b, &match, inner, &outcome);
 
 	packet->entry_id = match.rule ? match.rule->id : 0;
 	if (reason == IPSP_REASON_NONE)
@@ -116,7 +116,6 @@ static void job_finish(struct batch *b, struct job *job, const struct ipsp_crypt
 		return;
 	}
 	ipsp_sa_count_use(b->sa, 1, op->text_len, b->now_s);
-	ipsp_nat_arrived(b->worker, b->sa, job->packet, b->now_s);
 	reason = ipsp_esp_unwrap(b->sa, &job->flow, op, job->packet, &inner);
 	if (reason == IPSP_REASON_NONE)
 		check_inner(b, job, &inner);
@@ -181,8 +180,6 @@ static void esp_in(struct batch *b, struct ipsp_packet *packet, const struct ips
 	struct job *job = &b->jobs[b->n];
 
 	reason = packet->segment_size > 0 ? IPSP_REASON_SEGMENTS : ipsp_sa_usable(sa, b->now_s);
-	if (reason == IPSP_REASON_NONE && ipsp_sa_in_udp(sa) != ipsp_nat_came_in_udp(packet))
-		reason = IPSP_REASON_ENCAP;
 	if (reason == IPSP_REASON_NONE)
 		reason = check_number(sa, low, &job->seq);
 	if (reason == IPSP_REASON_NONE &&
@@ -204,7 +201,9 @@ static void clear_by_rule(struct batch *b, struct ipsp_packet *packet,
 {
 	struct ipsp_outcome outcome;
 
-	ipsp_rule_decide(b->worker, IPSP_INBOUND, rule, b->now_s, &outcome);
+	ipsp_rule_decide(b->worker, IPSP_INBOUND, rule, flow, b->now_s, &outcome);
+	if (outcome.action == IPSP_PROTECT && rule->accept_clear)
+		outcome.action = IPSP_BYPASS;
 	packet->entry_id = rule->id;
 	switch (outcome.action) {
 	case IPSP_BYPASS:
@@ -265,14 +264,17 @@ static void classify(struct batch *b, struct ipsp_packet *packet)
 		done(b->worker, packet, IPSP_VERDICT_DROP, IPSP_REASON_POLICY_DEFAULT);
 		return;
 	}
-	if (packet->outer) {
+	if (!ipsp_packet_valid(packet)) {
+		reason = IPSP_REASON_NO_ROOM;
+	} else if (packet->outer) {
 		flow = *packet->outer;
 		flow.l4_offset = 0;
 		flow.total_len = packet->len;
 		esp_in(b, packet, &flow);
 		return;
+	} else {
+		reason = ipsp_flow_parse(span, &flow);
 	}
-	reason = ipsp_packet_valid(packet) ? ipsp_flow_parse(span, &flow) : IPSP_REASON_NO_ROOM;
 	if (reason == IPSP_REASON_NONE) {
 		if (is_esp_for_us(b, packet, &flow))
 			esp_in(b, packet, &flow);

@@ -25,6 +25,9 @@ struct ipsp_arena {
 	size_t used;		/* by the packet call that runs */
 };
 
+struct ipsp_wants;
+struct ipsp_acquires;
+
 struct ipsp_worker {
 	struct ipsp_engine *engine;
 	unsigned thread;	/* its number, below the platform's threads */
@@ -32,9 +35,10 @@ struct ipsp_worker {
 	_Atomic uint64_t seen;
 	uint64_t wall_s;	/* as its thread told it last */
 	/* Written by this worker only. */
-	_Atomic uint64_t verdicts[2][4];
+	_Atomic uint64_t verdicts[2][IPSP_N_VERDICTS];
 	_Atomic uint64_t reasons[2][IPSP_N_REASONS];
-	struct ipsp_limiter log, passed, audit, moved;
+	struct ipsp_limiter log, passed, audit;
+	struct ipsp_wants *wants;	/* SAs that its packets need, for the control thread */
 	struct ipsp_arena arena;
 	/* The clear form of one outbound packet that will be reported once it is sealed. */
 	uint8_t sample[IPSP_PASSED_OCTETS_MAX];
@@ -51,6 +55,7 @@ struct ipsp_engine {
 	struct ipsp_spd_db *spd_db;
 	struct ipsp_sad *sad;
 	_Atomic(struct ipsp_spd *) spd;		/* NULL: no generation yet */
+	struct ipsp_acquires *acquires;
 	_Atomic uint32_t ipv4_id;		/* of outer headers */
 	uint64_t updates;			/* applied so far */
 
@@ -96,21 +101,26 @@ void ipsp_packet_unruled(struct ipsp_worker *worker, enum ipsp_dir dir, struct i
 
 /** What a rule does with a packet now. ran is written for rules with steps only. */
 void ipsp_rule_decide(const struct ipsp_worker *worker, enum ipsp_dir dir,
-		      const struct ipsp_spd_rule *rule, uint64_t now_s, struct ipsp_outcome *out);
+		      const struct ipsp_spd_rule *rule, const struct ipsp_flow *flow,
+		      uint64_t now_s, struct ipsp_outcome *out);
 
 /**
  * Is a packet that came under an SA what its rule asks for? RFC 4301 5.2 step 4: any SA is right
  * that the rule may choose, as the peer may not have chosen by the same state as ours.
- * @param out  as from ipsp_rule_decide; if it is right, of its SA
- * @return IPSP_REASON_NONE; POLICY_DISCARD, ACTION_FAILED, POLICY_MISMATCH
+ * @param flow  of what came out of it
+ * @param out   as from ipsp_rule_decide; if it is right, of its SA
+ * @return IPSP_REASON_NONE; POLICY_DISCARD, ACTION_FAILED, POLICY_MISMATCH, SA_SELECTOR
  */
 enum ipsp_reason ipsp_rule_judge_sa(const struct ipsp_worker *worker,
 				    const struct ipsp_spd_rule *rule, const struct ipsp_sa *sa,
-				    uint64_t now_s, struct ipsp_outcome *out);
+				    const struct ipsp_flow *flow, uint64_t now_s,
+				    struct ipsp_outcome *out);
 
 /** Why DISCARD? */
 static inline enum ipsp_reason ipsp_outcome_reason(const struct ipsp_outcome *o)
 {
+	if (o->failed && o->reason != IPSP_REASON_NONE)
+		return (enum ipsp_reason)o->reason;
 	return o->failed ? IPSP_REASON_ACTION_FAILED : IPSP_REASON_POLICY_DISCARD;
 }
 
@@ -140,10 +150,6 @@ void ipsp_passed(struct ipsp_worker *worker, const struct ipsp_packet *packet,
 /** Reports a refusal that RFC 4301 and 4303 call auditable. flow: the packet as received. */
 void ipsp_audit(struct ipsp_worker *worker, const struct ipsp_packet *packet,
 		const struct ipsp_flow *flow, uint32_t spi, uint32_t seq, uint64_t now_s);
-
-/** Reports that an SA's peer is elsewhere now. follows: see struct ipsp_moved_event */
-void ipsp_moved(struct ipsp_worker *worker, const struct ipsp_sa *sa,
-		const struct ipsp_flow *outer, const struct ipsp_sa *follows, uint64_t now_s);
 
 /** Counts a drop against its SA. */
 void ipsp_sa_count_drop(const struct ipsp_sa *sa, enum ipsp_reason reason);

@@ -7,9 +7,9 @@
  */
 #include <string.h>
 
+#include "engine/acquire.h"
 #include "engine/header.h"
 #include "engine/large.h"
-#include "engine/nat.h"
 
 struct job {
 	struct ipsp_packet *packet;
@@ -133,7 +133,6 @@ static void job_finish(struct batch *b, struct job *job)
 		packet->len = job->large.total_len;
 		packet->data = job->large.next - packet->len;
 	}
-	ipsp_nat_finish(b->sa, packet);
 	ipsp_sa_count_use(b->sa, job->pieces, job->text_len, b->now_s);
 	done(b->worker, packet, IPSP_VERDICT_ESP_OUT, IPSP_REASON_NONE);
 	ipsp_rule_hit(b->worker, IPSP_OUTBOUND, packet, job->rule, &job->outcome, &job->flow,
@@ -310,13 +309,36 @@ static bool protect(struct batch *b, struct ipsp_packet *packet, const struct ip
 	return true;
 }
 
+/* Its SAs are to be negotiated first. It is no hit yet: it comes again. */
+static void hold(struct batch *b, struct ipsp_packet *packet, const struct ipsp_spd_rule *rule,
+		 const struct ipsp_outcome *outcome, const struct ipsp_flow *flow)
+{
+	enum ipsp_reason reason = ipsp_need_ask(b->worker, rule, packet, flow, b->now_s,
+						&packet->acquire_id);
+
+	if (reason == IPSP_REASON_NONE) {
+		done(b->worker, packet, IPSP_VERDICT_HOLD, IPSP_REASON_NONE);
+		return;
+	}
+	done(b->worker, packet, IPSP_VERDICT_DROP, reason);
+	ipsp_rule_hit(b->worker, IPSP_OUTBOUND, packet, rule, outcome, flow, flow->total_len,
+		      b->now_s);
+}
+
 static bool by_rule(struct batch *b, struct ipsp_packet *packet, const struct ipsp_spd_rule *rule,
 		    const struct ipsp_flow *flow)
 {
 	struct ipsp_outcome outcome;
 
-	ipsp_rule_decide(b->worker, IPSP_OUTBOUND, rule, b->now_s, &outcome);
+	ipsp_rule_decide(b->worker, IPSP_OUTBOUND, rule, flow, b->now_s, &outcome);
 	packet->entry_id = rule->id;
+	if (outcome.waits && outcome.action == IPSP_PROTECT) {
+		hold(b, packet, rule, &outcome, flow);
+		return true;
+	}
+	/* SAs that are wanted, but not needed. */
+	if (outcome.asks)
+		(void)ipsp_need_ask(b->worker, rule, packet, flow, b->now_s, &packet->acquire_id);
 	switch (outcome.action) {
 	case IPSP_PROTECT:
 		return protect(b, packet, rule, &outcome, flow);
@@ -341,6 +363,7 @@ static bool classify(struct batch *b, const struct ipsp_spd *spd, struct ipsp_pa
 	enum ipsp_reason reason;
 
 	packet->entry_id = 0;
+	packet->acquire_id = 0;
 	packet->pieces = 1;
 	packet->sa = NULL;
 	if (!spd) {

@@ -1,7 +1,7 @@
 /*
  * engine/session.c - SAs that a key manager makes, beside those of policy. RFC 2367 3.1.
  */
-#include "engine/internal.h"
+#include "engine/acquire.h"
 
 void ipsp_engine_sa_drop(struct ipsp_engine *engine, uint64_t id, bool told)
 {
@@ -40,6 +40,7 @@ static enum ipsp_err put_keys(struct ipsp_engine *engine, const struct ipsp_sa_c
 	if (err == IPSP_OK) {
 		ipsp_engine_retire_sa(engine, larval);
 		ipsp_engine_tell_changed(engine, sa, IPSP_SA_INSTALLED);
+		ipsp_acquires_answered(engine, sa, now_s);
 		*out = sa;
 	}
 	ipsp_engine_turn_epoch(engine);
@@ -70,6 +71,7 @@ enum ipsp_err ipsp_engine_sa_update(struct ipsp_engine *engine, const struct ips
 	ipsp_engine_tell_changed(engine, old, IPSP_SA_REPLACED);
 	ipsp_engine_retire_sa(engine, old);
 	ipsp_engine_tell_changed(engine, sa, IPSP_SA_INSTALLED);
+	ipsp_acquires_answered(engine, sa, now_s);
 	ipsp_engine_turn_epoch(engine);
 	*out = sa;
 	return IPSP_OK;

@@ -65,21 +65,39 @@ static int put_selectors(const struct ipsp_selector *s, uint32_t n, wire_emit em
 static void put_step(struct chan_writer *w, const struct ipsp_step *s)
 {
 	chan_put_u8(w, s->kind);
-	chan_put_u8(w, (uint8_t)(s->log | s->may_decide << 1));
+	chan_put_u8(w, (uint8_t)(s->log | s->may_decide << 1 | s->negotiated << 2));
 	chan_put_u16(w, s->end);
 	chan_put_u64(w, s->action_id);
 	chan_put_u64(w, s->sa_id);
 }
 
+static void put_template(struct chan_writer *w, const struct ipsp_template *t)
+{
+	chan_put_u8(w, t->proto);
+	chan_put_u8(w, t->mode);
+	chan_put_u8(w, t->level);
+	chan_put_u8(w, t->pfp);
+	chan_put_u32(w, t->reqid);
+	chan_put_u8(w, t->local.family);
+	put_addr(w, &t->local);
+	chan_put_u8(w, t->remote.family);
+	put_addr(w, &t->remote);
+}
+
 static int put_action(const struct ipsp_spd_entry *e, wire_emit emit, void *arg)
 {
-	uint8_t buf[10 + IPSP_STEPS_MAX * WIRE_STEP];
+	uint8_t buf[16 + IPSP_STEPS_MAX * WIRE_STEP + IPSP_TEMPLATES_MAX * WIRE_TEMPLATE_MAX];
 	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
 
 	chan_put_u64(&w, e->action_id);
 	chan_put_u16(&w, (uint16_t)e->n_steps);
 	for (uint32_t i = 0; i < e->n_steps; i++)
 		put_step(&w, &e->steps[i]);
+	chan_put_u32(&w, e->clear_s);
+	chan_put_u8(&w, e->accept_clear);
+	chan_put_u8(&w, (uint8_t)e->n_templates);
+	for (uint32_t i = 0; i < e->n_templates; i++)
+		put_template(&w, &e->templates[i]);
 	return w.overflow ? -EMSGSIZE : emit(arg, MSG_GEN_ACTION, buf, w.len);
 }
 
@@ -148,7 +166,7 @@ static int put_entry(const struct ipsp_spd_entry *e, bool whole, wire_emit emit,
 	const struct ipsp_predicate *p = e->predicate ? e->predicate : &none;
 	uint8_t buf[64];
 	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
-	const bool action = whole && (e->n_steps > 0 || e->log);
+	const bool action = whole && (e->n_steps > 0 || e->log || e->n_templates > 0);
 
 	chan_put_u64(&w, e->id);
 	chan_put_u8(&w, e->action);
@@ -233,19 +251,6 @@ static void put_key(struct chan_writer *w, const struct ipsp_key *k)
 	chan_put_octets(w, k->octets, k->len <= IPSP_KEY_MAX ? k->len : 0);
 }
 
-static void put_encap(struct chan_writer *w, const struct ipsp_encap *e)
-{
-	chan_put_u8(w, e->type);
-	chan_put_u16(w, e->sport);
-	chan_put_u16(w, e->dport);
-	chan_put_u16(w, e->keepalive_s);
-	chan_put_u64(w, e->follow_id);
-	chan_put_u8(w, e->orig_src.family);
-	put_addr(w, &e->orig_src);
-	chan_put_u8(w, e->orig_dst.family);
-	put_addr(w, &e->orig_dst);
-}
-
 /* A lifetime in each of its units. */
 static void put_life(struct chan_writer *w, uint64_t s, uint64_t use_s, uint64_t bytes,
 		     uint64_t packets)
@@ -292,7 +297,6 @@ static int put_sa(const struct ipsp_sa_config *sa, wire_emit emit, void *arg)
 	chan_put_u16(&w, sa->integ);
 	put_key(&w, &sa->encr_key);
 	put_key(&w, &sa->integ_key);
-	put_encap(&w, &sa->encap);
 	int rc = w.overflow ? -EMSGSIZE : emit(arg, MSG_GEN_SA, buf, w.len);
 	explicit_bzero(buf, sizeof(buf));
 	return rc;

@@ -19,6 +19,7 @@
 #define WIRE_SELECTORS_MAX (1u << 19)	/* all of a generation; fits the queue of a channel */
 #define WIRE_SAS_MAX (1u << 16)
 #define WIRE_STEPS_MAX (1u << 19)	/* of all programs of a generation */
+#define WIRE_TEMPLATES_MAX (1u << 20)	/* of all entries of a generation */
 /* Of all predicates of a generation. */
 #define WIRE_NODES_MAX (1u << 20)
 #define WIRE_OCTETS_MAX (1u << 24)
@@ -71,6 +72,8 @@ struct wire_gen {
 	size_t n_selectors;
 	struct ipsp_step *steps;
 	size_t n_steps;
+	struct ipsp_template *templates;
+	size_t n_templates;
 	struct ipsp_predicate *predicates;	/* entries point into it, it into what follows */
 	size_t n_predicates;
 	struct ipsp_pred_node *nodes;

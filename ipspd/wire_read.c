@@ -32,6 +32,7 @@ struct wire_builder {
 	struct array entries;		/* struct ipsp_spd_entry, selectors and steps NULL */
 	struct array selectors;		/* struct ipsp_selector: each entry's, its predicate's */
 	struct array steps;		/* struct ipsp_step */
+	struct array templates;		/* struct ipsp_template */
 	struct array predicates;	/* struct ipsp_predicate, arrays NULL */
 	struct array nodes;		/* struct ipsp_pred_node, of all predicates */
 	struct array octets;
@@ -106,6 +107,7 @@ void wire_builder_free(struct wire_builder *b)
 	array_free(&b->entries, sizeof(struct ipsp_spd_entry));
 	array_free(&b->selectors, sizeof(struct ipsp_selector));
 	array_free(&b->steps, sizeof(struct ipsp_step));
+	array_free(&b->templates, sizeof(struct ipsp_template));
 	array_free(&b->predicates, sizeof(struct ipsp_predicate));
 	array_free(&b->nodes, sizeof(struct ipsp_pred_node));
 	array_free(&b->octets, 1);
@@ -128,6 +130,7 @@ void wire_gen_free(struct wire_gen *g)
 	free(g->entries);
 	free(g->selectors);
 	free(g->steps);
+	free(g->templates);
 	free(g->predicates);
 	free(g->nodes);
 	free(g->octets);
@@ -310,30 +313,60 @@ static bool get_step(struct chan_reader *r, struct ipsp_step *s)
 	uint8_t flags = chan_get_u8(r);
 	s->log = flags & 1;
 	s->may_decide = flags >> 1 & 1;
+	s->negotiated = flags >> 2 & 1;
 	s->end = chan_get_u16(r);
 	s->action_id = chan_get_u64(r);
 	s->sa_id = chan_get_u64(r);
-	return flags <= 3;
+	return flags <= 7;
 }
 
-/* What the entry before it does in full. */
-static int add_action(struct wire_builder *b, struct chan_reader *r)
+static void get_addr(struct chan_reader *r, uint8_t family, struct ipsp_addr *a)
 {
-	struct ipsp_step steps[IPSP_STEPS_MAX];
-	uint64_t action_id = chan_get_u64(r);
-	uint16_t n = chan_get_u16(r);
-	bool good = n <= IPSP_STEPS_MAX;
+	a->family = family;
+	chan_get_raw(r, a->octets, ipsp_addr_size(family));
+}
+
+static bool get_family(struct chan_reader *r, struct ipsp_addr *a)
+{
+	const uint8_t family = chan_get_u8(r);
+
+	get_addr(r, family, a);
+	return family == 0 || family == 4 || family == 6;
+}
+
+static bool get_template(struct chan_reader *r, struct ipsp_template *t)
+{
+	bool good;
+
+	*t = (struct ipsp_template){ .proto = chan_get_u8(r) };
+	t->mode = chan_get_u8(r);
+	t->level = chan_get_u8(r);
+	t->pfp = chan_get_u8(r);
+	t->reqid = chan_get_u32(r);
+	good = get_family(r, &t->local);
+	good = get_family(r, &t->remote) && good;
+	return good && !r->short_read && ipsp_template_valid(t);
+}
+
+static int add_templates(struct wire_builder *b, const struct ipsp_template *t, uint8_t n)
+{
 	int rc;
 
-	for (uint16_t i = 0; good && i < n; i++)
-		good = get_step(r, &steps[i]);
-	if (!good || !chan_reader_done(r))
-		return refuse(b, "action of the wrong form");
-	if (!b->wants_action)
-		return refuse(b, "action that no entry wants");
-	struct ipsp_spd_entry *e = (struct ipsp_spd_entry *)b->entries.items + b->entries.n - 1;
-	if (n > 0 && (e->sa_id != 0 || !ipsp_steps_valid(steps, n)))
-		return refuse(b, "program that is not valid");
+	for (uint8_t i = 0; i < n; i++) {
+		struct ipsp_template *to = (struct ipsp_template *)array_add(
+			&b->templates, sizeof(*to), WIRE_TEMPLATES_MAX, &rc);
+
+		if (!to)
+			return no_room(b, rc);
+		*to = t[i];
+	}
+	return 0;
+}
+
+static int add_steps(struct wire_builder *b, const struct ipsp_step *steps, uint16_t n)
+{
+	int rc;
+
 	for (uint16_t i = 0; i < n; i++) {
 		struct ipsp_step *to = (struct ipsp_step *)array_add(&b->steps, sizeof(*to),
 								     WIRE_STEPS_MAX, &rc);
@@ -341,10 +374,57 @@ static int add_action(struct wire_builder *b, struct chan_reader *r)
 			return no_room(b, rc);
 		*to = steps[i];
 	}
-	e->action_id = action_id;
-	e->n_steps = n;
-	b->wants_action = false;
 	return 0;
+}
+
+/* How the actions of an entry stand to its templates. */
+static bool templates_fit(const struct ipsp_spd_entry *e, const struct ipsp_step *steps,
+			  uint16_t n_steps)
+{
+	if (e->n_templates > 0)
+		return e->action != IPSP_BYPASS && e->sa_id == 0;
+	for (uint16_t i = 0; i < n_steps; i++) {
+		if (steps[i].negotiated)
+			return false;
+	}
+	return e->clear_s == 0 && !e->accept_clear;
+}
+
+/* What the entry before it does in full. */
+static int add_action(struct wire_builder *b, struct chan_reader *r)
+{
+	struct ipsp_step steps[IPSP_STEPS_MAX];
+	struct ipsp_template templates[IPSP_TEMPLATES_MAX];
+	struct ipsp_spd_entry a = { .action_id = chan_get_u64(r) };
+	uint16_t n = chan_get_u16(r);
+	bool good = n <= IPSP_STEPS_MAX;
+
+	for (uint16_t i = 0; good && i < n; i++)
+		good = get_step(r, &steps[i]);
+	a.clear_s = chan_get_u32(r);
+	const uint8_t accept_clear = chan_get_u8(r);
+	a.n_templates = chan_get_u8(r);
+	good = good && a.n_templates <= IPSP_TEMPLATES_MAX && is_bool(accept_clear);
+	for (uint32_t i = 0; good && i < a.n_templates; i++)
+		good = get_template(r, &templates[i]);
+	if (!good || !chan_reader_done(r))
+		return refuse(b, "action of the wrong form");
+	if (!b->wants_action)
+		return refuse(b, "action that no entry wants");
+	struct ipsp_spd_entry *e = (struct ipsp_spd_entry *)b->entries.items + b->entries.n - 1;
+	if (n > 0 && (e->sa_id != 0 || !ipsp_steps_valid(steps, n)))
+		return refuse(b, "program that is not valid");
+	e->action_id = a.action_id;
+	e->n_steps = n;
+	e->n_templates = a.n_templates;
+	e->clear_s = a.clear_s;
+	e->accept_clear = accept_clear;
+	if (!templates_fit(e, steps, n))
+		return refuse(b, "templates that do not fit the entry's actions");
+	b->wants_action = false;
+	const int rc = add_steps(b, steps, n);
+
+	return rc < 0 ? rc : add_templates(b, templates, (uint8_t)e->n_templates);
 }
 
 /* Room for what it promises. @return 0, also when there is none; or what ends it */
@@ -416,12 +496,6 @@ static int add_entry(struct wire_builder *b, struct chan_reader *r)
 	b->wants_action = flags & WIRE_ENTRY_ACTION;
 	++*entries_of_last(b);
 	return 0;
-}
-
-static void get_addr(struct chan_reader *r, uint8_t family, struct ipsp_addr *a)
-{
-	a->family = family;
-	chan_get_raw(r, a->octets, ipsp_addr_size(family));
 }
 
 static void get_selector(struct chan_reader *r, struct ipsp_selector *s)
@@ -555,14 +629,6 @@ static bool get_key(struct chan_reader *r, struct ipsp_key *k)
 	return true;
 }
 
-static bool get_sa_addr(struct chan_reader *r, struct ipsp_addr *a)
-{
-	uint8_t family = chan_get_u8(r);
-
-	get_addr(r, family, a);
-	return family == 0 || family == 4 || family == 6;
-}
-
 static bool sa_is_valid(const struct ipsp_sa_config *sa)
 {
 	uint32_t w = sa->replay_window_pkts;
@@ -587,18 +653,6 @@ static bool sa_is_valid(const struct ipsp_sa_config *sa)
 		return false;
 	return sa->local.family == 0 || sa->remote.family == 0 ||
 	       sa->local.family == sa->remote.family;
-}
-
-static bool get_encap(struct chan_reader *r, struct ipsp_encap *e)
-{
-	e->type = chan_get_u8(r);
-	e->sport = chan_get_u16(r);
-	e->dport = chan_get_u16(r);
-	e->keepalive_s = chan_get_u16(r);
-	e->follow_id = chan_get_u64(r);
-	bool good = get_sa_addr(r, &e->orig_src);
-	good = get_sa_addr(r, &e->orig_dst) && good;
-	return good && (e->type == IPSP_ENCAP_NONE || e->type == IPSP_ENCAP_UDP);
 }
 
 static void get_life(struct chan_reader *r, uint64_t *s, uint64_t *use_s, uint64_t *bytes,
@@ -637,14 +691,13 @@ static bool get_sa(struct chan_reader *r, struct ipsp_sa_config *sa)
 	sa->idle_s = chan_get_u64(r);
 	sa->packet_log = chan_get_u32(r);
 	sa->next_id = chan_get_u64(r);
-	bool good = get_sa_addr(r, &sa->local);
-	good = get_sa_addr(r, &sa->remote) && good;
+	bool good = get_family(r, &sa->local);
+	good = get_family(r, &sa->remote) && good;
 	sa->encr = chan_get_u16(r);
 	sa->encr_key_bits = chan_get_u16(r);
 	sa->integ = chan_get_u16(r);
 	good = get_key(r, &sa->encr_key) && good;
 	good = get_key(r, &sa->integ_key) && good;
-	good = get_encap(r, &sa->encap) && good;
 	return good && is_bool(dscp_set) && is_bool(esn) && is_bool(replay) &&
 	       chan_reader_done(r);
 }
@@ -754,7 +807,7 @@ static struct ipsp_selector *next_selectors(struct wire_gen *g, size_t *at, uint
 /* Entries and predicates get their parts, which stand in the order they came. */
 static void set_entry_parts(struct wire_gen *g)
 {
-	size_t selector = 0, step = 0, predicate = 0, node = 0, octet = 0, id = 0;
+	size_t selector = 0, step = 0, template = 0, predicate = 0, node = 0, octet = 0, id = 0;
 
 	for (size_t i = 0; i < g->n_entries; i++) {
 		struct ipsp_spd_entry *e = &g->entries[i];
@@ -762,6 +815,8 @@ static void set_entry_parts(struct wire_gen *g)
 		e->selectors = next_selectors(g, &selector, e->n_selectors);
 		e->steps = e->n_steps > 0 ? g->steps + step : NULL;
 		step += e->n_steps;
+		e->templates = e->n_templates > 0 ? g->templates + template : NULL;
+		template += e->n_templates;
 		if (!e->predicate)
 			continue;
 		struct ipsp_predicate *p = &g->predicates[predicate++];
@@ -830,6 +885,8 @@ static struct wire_gen *take(struct wire_builder *b)
 		.nodes = (struct ipsp_pred_node *)b->nodes.items,
 		.octets = (uint8_t *)b->octets.items, .ids = (uint64_t *)b->ids.items,
 		.steps = (struct ipsp_step *)b->steps.items, .n_steps = b->steps.n,
+		.templates = (struct ipsp_template *)b->templates.items,
+		.n_templates = b->templates.n,
 		.sas = (struct ipsp_sa_config *)b->sas.items, .n_sas = b->sas.n,
 	};
 	g->follows = b->follows;
@@ -845,7 +902,7 @@ static struct wire_gen *take(struct wire_builder *b)
 	set_entries(g);
 	b->edits = b->runs = b->lists_gone = b->sas_gone = (struct array){ NULL, 0, 0 };
 	b->lists = b->entries = b->selectors = b->steps = b->sas = (struct array){ NULL, 0, 0 };
-	b->predicates = b->nodes = b->octets = b->ids = (struct array){ NULL, 0, 0 };
+	b->predicates = b->nodes = b->octets = b->ids = b->templates = (struct array){ NULL, 0, 0 };
 	return g;
 }
 

@@ -174,6 +174,41 @@ enum ipsp_err ipsp_sad_getspi(struct ipsp_sad *sad, const struct ipsp_spi_reques
 	return IPSP_OK;
 }
 
+/* ---- in clear ---- */
+
+enum ipsp_err ipsp_sad_add_clear(struct ipsp_sad *sad, uint32_t reqid,
+				 const struct ipsp_addr *local, const struct ipsp_addr *remote,
+				 uint64_t clear_s, uint64_t now_s, struct ipsp_sa **out)
+{
+	const struct ipsp_platform *p = sad->platform;
+	const struct ipsp_sa_config cfg = {
+		.local = *local, .remote = *remote, .reqid = reqid, .life_s = clear_s,
+	};
+	enum ipsp_err err;
+
+	if (clear_s == 0 || ipsp_addr_size(remote->family) == 0)
+		return IPSP_EINVAL;
+	struct ipsp_sa *sa = ipsp_sad_reserve(sad) ? p->alloc(p->ctx, sizeof(*sa)) : NULL;
+
+	if (!sa)
+		return IPSP_ENOMEM;
+	sa->sad = sad;
+	sa->due_at = IPSP_SA_NOT_DUE;
+	sa->origin = IPSP_ORIGIN_CLEAR;
+	sa->dir = IPSP_OUTBOUND;
+	sa->id = sa->counter_id = new_id(sad);
+	ipsp_sa_set_terms(sa, &cfg);
+	atomic_init(&sa->state, IPSP_SA_MATURE);
+	err = own_counter(sad, sa, now_s);
+	if (err != IPSP_OK) {
+		ipsp_sa_free(sad, sa);
+		return err;
+	}
+	put(sad, sa, NULL);
+	*out = sa;
+	return IPSP_OK;
+}
+
 /* ---- terms ---- */
 
 /* Everything but what belongs to its place in the SAD. */

@@ -36,6 +36,7 @@ bool ipsp_sad_reserve(struct ipsp_sad *sad)
 {
 	return ipsp_sa_index_reserve(sad->platform, &sad->by_id, &sad->garbage) &&
 	       ipsp_sa_index_reserve(sad->platform, &sad->by_name, &sad->garbage) &&
+	       ipsp_sa_index_reserve(sad->platform, &sad->by_traffic, &sad->garbage) &&
 	       ipsp_sa_due_reserve(sad->platform, &sad->due, sad->n_sas + 1);
 }
 
@@ -49,16 +50,22 @@ void ipsp_sad_link(struct ipsp_sad *sad, struct ipsp_sa *sa)
 	list->last = sa;
 	ipsp_sa_index_put(&sad->by_name, hash_sa_name(sad, sa), sa);
 	ipsp_sa_index_put(&sad->by_id, hash_id(sad, sa->id), sa);
+	ipsp_sad_file_traffic(sad, sa);
 	sad->n_sas++;
 	ipsp_sa_schedule(sa);
 }
 
-/* The SA behind one in the order of walks. */
+/* The first SA of an origin or of one behind it, in the order of walks. */
+static struct ipsp_sa *first_from(const struct ipsp_sad *sad, unsigned origin)
+{
+	while (origin < IPSP_N_ORIGINS && !sad->lists[origin].first)
+		origin++;
+	return origin < IPSP_N_ORIGINS ? sad->lists[origin].first : NULL;
+}
+
 static struct ipsp_sa *next_of(const struct ipsp_sad *sad, const struct ipsp_sa *sa)
 {
-	if (sa->next || sa->origin == IPSP_ORIGIN_PFKEY)
-		return sa->next;
-	return sad->lists[IPSP_ORIGIN_PFKEY].first;
+	return sa->next ? sa->next : first_from(sad, sa->origin + 1u);
 }
 
 void ipsp_sad_unlink(struct ipsp_sad *sad, struct ipsp_sa *sa)
@@ -73,6 +80,7 @@ void ipsp_sad_unlink(struct ipsp_sad *sad, struct ipsp_sa *sa)
 	*(sa->next ? &sa->next->prev : &list->last) = sa->prev;
 	ipsp_sa_index_remove(&sad->by_id, hash_id(sad, sa->id), sa);
 	ipsp_sa_index_remove(&sad->by_name, hash_sa_name(sad, sa), sa);
+	ipsp_sad_unfile_traffic(sad, sa);
 	ipsp_sa_due_set(&sad->due, sa, UINT64_MAX);
 	sa->is_out = true;
 	sad->n_sas--;
@@ -129,6 +137,7 @@ void ipsp_sad_free(struct ipsp_sad *sad)
 	ipsp_sad_each(sad, free_one, sad);
 	ipsp_sa_index_free(sad->platform, &sad->by_id);
 	ipsp_sa_index_free(sad->platform, &sad->by_name);
+	ipsp_sa_index_free(sad->platform, &sad->by_traffic);
 	ipsp_sa_due_free(sad->platform, &sad->due);
 	ipsp_sad_free_garbage(sad, ipsp_sad_take_garbage(sad));
 	sad->platform->free(sad->platform->ctx, sad, sizeof(*sad));
@@ -242,8 +251,8 @@ static void each_of(const struct ipsp_sa_list *list, void (*each)(void *arg, str
 void ipsp_sad_each(const struct ipsp_sad *sad, void (*each)(void *arg, struct ipsp_sa *sa),
 		   void *arg)
 {
-	each_of(&sad->lists[IPSP_ORIGIN_POLICY], each, arg);
-	each_of(&sad->lists[IPSP_ORIGIN_PFKEY], each, arg);
+	for (unsigned origin = 0; origin < IPSP_N_ORIGINS; origin++)
+		each_of(&sad->lists[origin], each, arg);
 }
 
 uint32_t ipsp_sad_count(const struct ipsp_sad *sad)
@@ -253,11 +262,7 @@ uint32_t ipsp_sad_count(const struct ipsp_sad *sad)
 
 void ipsp_sad_cursor_init(struct ipsp_sad_cursor *c, struct ipsp_sad *sad)
 {
-	struct ipsp_sa *first = sad->lists[IPSP_ORIGIN_POLICY].first;
-
-	*c = (struct ipsp_sad_cursor){
-		sad, first ? first : sad->lists[IPSP_ORIGIN_PFKEY].first, sad->cursors
-	};
+	*c = (struct ipsp_sad_cursor){ sad, first_from(sad, 0), sad->cursors };
 	sad->cursors = c;
 }
 

@@ -53,8 +53,57 @@ static bool steps_equal(const struct ipsp_step *a, const struct ipsp_step *b, ui
 {
 	for (uint32_t i = 0; i < n; i++) {
 		if (a[i].kind != b[i].kind || a[i].log != b[i].log ||
-		    a[i].may_decide != b[i].may_decide || a[i].end != b[i].end ||
+		    a[i].may_decide != b[i].may_decide || a[i].negotiated != b[i].negotiated || a[i].end != b[i].end ||
 		    a[i].action_id != b[i].action_id || a[i].sa_id != b[i].sa_id)
+			return false;
+	}
+	return true;
+}
+
+static bool template_equal(const struct ipsp_template *a, const struct ipsp_template *b)
+{
+	return a->proto == b->proto && a->mode == b->mode && a->level == b->level &&
+	       a->pfp == b->pfp && a->reqid == b->reqid &&
+	       ipsp_addr_cmp(&a->local, &b->local) == 0 &&
+	       ipsp_addr_cmp(&a->remote, &b->remote) == 0;
+}
+
+static bool templates_equal(const struct ipsp_spd_rule *r, const struct ipsp_spd_entry *e)
+{
+	if (r->n_templates != e->n_templates || r->clear_s != e->clear_s ||
+	    r->accept_clear != e->accept_clear)
+		return false;
+	for (uint32_t i = 0; i < e->n_templates; i++) {
+		if (!template_equal(&r->templates[i], &e->templates[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool family_valid(uint8_t family)
+{
+	return family == 0 || ipsp_addr_size(family) > 0;
+}
+
+bool ipsp_template_valid(const struct ipsp_template *t)
+{
+	return (t->proto == IPSP_PROTO_ESP || t->proto == IPSP_PROTO_AH ||
+		t->proto == IPSP_PROTO_IPCOMP) &&
+	       (t->mode == IPSP_MODE_TUNNEL || t->mode == IPSP_MODE_TRANSPORT) &&
+	       t->level <= IPSP_LEVEL_UNIQUE && t->pfp <= IPSP_PFP_ALL &&
+	       family_valid(t->local.family) && family_valid(t->remote.family) &&
+	       (t->local.family == 0 || t->remote.family == 0 ||
+		t->local.family == t->remote.family);
+}
+
+static bool templates_valid(const struct ipsp_spd_entry *e)
+{
+	if (e->n_templates == 0)
+		return e->clear_s == 0 && !e->accept_clear;
+	if (e->n_templates > IPSP_TEMPLATES_MAX || e->action == IPSP_BYPASS || e->sa_id != 0)
+		return false;
+	for (uint32_t i = 0; i < e->n_templates; i++) {
+		if (!ipsp_template_valid(&e->templates[i]))
 			return false;
 	}
 	return true;
@@ -62,6 +111,8 @@ static bool steps_equal(const struct ipsp_step *a, const struct ipsp_step *b, ui
 
 bool ipsp_spd_entry_valid(const struct ipsp_spd_entry *e)
 {
+	if (!templates_valid(e))
+		return false;
 	if (e->id == 0 || e->action > IPSP_PROTECT ||
 	    (e->predicate && !ipsp_predicate_valid(e->predicate)) ||
 	    (e->n_steps > 0 && !ipsp_steps_valid(e->steps, e->n_steps)))
@@ -82,12 +133,31 @@ static void item_free(struct ipsp_spd_db *db, struct ipsp_spd_item *item)
 	if (item->rule.hits)
 		ipsp_spd_hits_unref(db, item->rule.hits);
 	ipsp_spd_residual_free(p, (struct ipsp_spd_residual *)(uintptr_t)item->rule.residual);
+	if (item->rule.templates)
+		ipsp_free_array(p, (void *)(uintptr_t)item->rule.templates, item->rule.n_templates,
+				sizeof(*item->rule.templates));
 	if (item->rule.steps)
 		ipsp_free_array(p, (void *)(uintptr_t)item->rule.steps, item->rule.n_steps,
 				sizeof(*item->rule.steps));
 	if (item->boxes)
 		ipsp_free_array(p, item->boxes, item->n_boxes, sizeof(*item->boxes));
 	ipsp_free_array(p, item, 1, sizeof(*item));
+}
+
+static bool copy_templates(struct ipsp_spd_db *db, const struct ipsp_template *templates, uint32_t n,
+			   struct ipsp_spd_item *item)
+{
+	struct ipsp_template *to;
+
+	if (n == 0)
+		return true;
+	to = ipsp_alloc_array(db->platform, n, sizeof(*to));
+	if (!to)
+		return false;
+	memcpy(to, templates, n * sizeof(*to));
+	item->rule.n_templates = (uint8_t)n;
+	item->rule.templates = to;
+	return true;
 }
 
 /* Copies the arrays of the rule, which is there but for them. */
@@ -145,7 +215,10 @@ struct ipsp_spd_item *ipsp_spd_item_new(struct ipsp_spd_db *db, const struct ips
 	item->rule.sa_id = e->sa_id;
 	item->rule.action = e->action;
 	item->rule.log = e->log;
-	if (!copy_arrays(db, e->steps, e->n_steps, e, e->n_selectors, item)) {
+	item->rule.clear_s = e->clear_s;
+	item->rule.accept_clear = e->accept_clear;
+	if (!copy_templates(db, e->templates, e->n_templates, item) ||
+	    !copy_arrays(db, e->steps, e->n_steps, e, e->n_selectors, item)) {
 		item_free(db, item);
 		return NULL;
 	}
@@ -170,13 +243,16 @@ struct ipsp_spd_item *ipsp_spd_item_again(struct ipsp_spd_db *db, const struct i
 	item->rule.sa_id = r->sa_id;
 	item->rule.action = r->action;
 	item->rule.log = r->log;
+	item->rule.clear_s = r->clear_s;
+	item->rule.accept_clear = r->accept_clear;
 	if (r->residual) {
 		residual.from_s = r->residual->from_s;
 		residual.until_s = r->residual->until_s;
 		residual.predicate = r->residual->predicate.n_nodes > 0 ?
 				     &r->residual->predicate : NULL;
 	}
-	if (!copy_arrays(db, r->steps, r->n_steps, &residual, from->n_boxes, item)) {
+	if (!copy_templates(db, r->templates, r->n_templates, item) ||
+	    !copy_arrays(db, r->steps, r->n_steps, &residual, from->n_boxes, item)) {
 		item_free(db, item);
 		return NULL;
 	}
@@ -195,7 +271,8 @@ bool ipsp_spd_item_is(const struct ipsp_spd_item *item, const struct ipsp_spd_en
 	if (r->id != e->id || r->action != e->action || r->log != e->log ||
 	    r->sa_id != e->sa_id || r->action_id != e->action_id ||
 	    item->n_boxes != e->n_selectors || r->n_steps != e->n_steps ||
-	    !steps_equal(r->steps, e->steps, e->n_steps) || !ipsp_spd_residual_is(r->residual, e))
+	    !steps_equal(r->steps, e->steps, e->n_steps) || !templates_equal(r, e) ||
+	     !ipsp_spd_residual_is(r->residual, e))
 		return false;
 	for (uint32_t i = 0; i < e->n_selectors; i++) {
 		if (!ipsp_spd_box_is(&item->boxes[i], &e->selectors[i], item->order))

@@ -37,7 +37,9 @@ static bool step_valid(const struct ipsp_step *s)
 {
 	if (s->kind > IPSP_STEP_UNTIL_FAILURE)
 		return false;
-	if (s->kind != IPSP_STEP_PROTECT && (s->sa_id != 0 || s->may_decide))
+	if (s->kind != IPSP_STEP_PROTECT && (s->sa_id != 0 || s->may_decide || s->negotiated))
+		return false;
+	if (s->negotiated && s->sa_id != 0)
 		return false;
 	return is_compound(s->kind) ? !s->log : s->end == 0;
 }
@@ -91,7 +93,8 @@ static struct result run_action(const struct ipsp_step *s, uint32_t at,
 	case IPSP_STEP_BYPASS:
 		return (struct result){ true, RANK_BYPASS, at };
 	case IPSP_STEP_PROTECT:
-		return (struct result){ s->sa_id != 0 && usable(arg, s->sa_id), RANK_PROTECT, at };
+		return (struct result){ (s->sa_id != 0 || s->negotiated) && usable(arg, s->sa_id),
+					RANK_PROTECT, at };
 	default:
 		return (struct result){ false, RANK_FAILED, at };
 	}
@@ -139,13 +142,4 @@ void ipsp_steps_run(const struct ipsp_step *steps, bool (*usable)(void *arg, uin
 			at = frames[depth - 1].end;
 	} while (depth > 0);
 	conclude(steps, &part, out);
-}
-
-bool ipsp_steps_allow(const struct ipsp_step *steps, uint32_t n, uint64_t sa_id)
-{
-	for (uint32_t i = 0; i < n; i++) {
-		if (steps[i].may_decide && steps[i].sa_id == sa_id)
-			return true;
-	}
-	return false;
 }

@@ -36,11 +36,42 @@ enum ipsp_step_kind {
 	IPSP_STEP_UNTIL_FAILURE,		/* runs until one fails, and then has failed */
 };
 
+/** How much an SA of a template is asked for. RFC 4301 4.4.1; KAME's levels. */
+enum ipsp_level {
+	IPSP_LEVEL_REQUIRE = 0,	/* without it the packet waits or drops */
+	IPSP_LEVEL_USE = 1,	/* without it the packet goes on as it is */
+	IPSP_LEVEL_UNIQUE = 2,	/* as REQUIRE, by an SA of that very reqid alone */
+};
+
+/** Selectors of an SA that are the packet's it is made for, as packets leave: RFC 4301 4.4.1.2. */
+enum {
+	IPSP_PFP_SOURCE = 1 << 0,
+	IPSP_PFP_DESTINATION = 1 << 1,
+	IPSP_PFP_PROTOCOL = 1 << 2,
+	IPSP_PFP_SOURCE_PORT = 1 << 3,
+	IPSP_PFP_DESTINATION_PORT = 1 << 4,
+	IPSP_PFP_ALL = 31,
+};
+
+/** SAs that an entry may ask a key manager for, applied one around the other. */
+#define IPSP_TEMPLATES_MAX 4u
+
+/** An SA that a key manager is to make. */
+struct ipsp_template {
+	uint8_t proto;			/* enum ipsp_proto */
+	uint8_t mode;			/* enum ipsp_mode: TUNNEL, TRANSPORT */
+	uint8_t level;			/* enum ipsp_level */
+	uint8_t pfp;			/* IPSP_PFP_* */
+	uint32_t reqid;			/* that of its SAs */
+	struct ipsp_addr local, remote;	/* of the SA; family 0: by routing, the packet's own */
+};
+
 /** One action of an entry that runs several, or a compound action around them. */
 struct ipsp_step {
 	uint8_t kind;			/* enum ipsp_step_kind */
 	bool log;			/* an action: report packets for which it succeeded */
 	bool may_decide;		/* PROTECT: some packet may go through this SA */
+	bool negotiated;		/* PROTECT: by the entry's templates; sa_id is 0 */
 	uint16_t end;			/* compound: the step behind its last one; else 0 */
 	uint64_t action_id;		/* of the action's row, as in struct ipsp_spd_entry */
 	uint64_t sa_id;			/* PROTECT: the SA; 0: none in force */
@@ -59,7 +90,14 @@ struct ipsp_spd_entry {
 	uint8_t action;			/* enum ipsp_action */
 	bool log;			/* report its packets (rate-limited); steps: some of them say so */
 	uint64_t action_id;		/* stable: of the row of its action; 0: none did anything */
-	uint64_t sa_id;			/* PROTECT: the manual SA; 0: none in force, so drop */
+	uint64_t sa_id;			/* PROTECT: the manual SA; 0: by templates, or none: drop */
+	/* PROTECT by SAs that are negotiated, innermost first. While there are none, packets wait for
+	 * them; who has no key manager, or one that cannot, drops. */
+	uint32_t n_templates;
+	const struct ipsp_template *templates;
+	uint32_t clear_s;		/* after a failed negotiation it counts as failed for so long, and
+					 * without steps its packets pass in clear; 0: it drops them */
+	bool accept_clear;		/* inbound: clear packets pass where SAs are asked for */
 	uint32_t n_steps;		/* 0: one action, said above; first of them: the outer compound */
 	const struct ipsp_step *steps;
 	uint64_t from_s;		/* it stands in the list from then on; 0: it always did */
@@ -123,6 +161,10 @@ enum ipsp_integ {
 enum ipsp_sa_origin {
 	IPSP_ORIGIN_POLICY = 0,	/* a generation: ipsp_engine_apply */
 	IPSP_ORIGIN_PFKEY = 1,	/* a key manager: ipsp_engine_sa_add; generations leave it alone */
+	/* Nobody: a negotiation failed, and its entry lets packets pass in clear for some time. Such
+	 * an SA has proto 0, no keys and no SPI, and is there to be found and seen. */
+	IPSP_ORIGIN_CLEAR = 2,
+	IPSP_N_ORIGINS
 };
 
 #define IPSP_KEY_MAX 64	/* octets: AES-256 with a salt, HMAC-SHA2-512 */
@@ -138,25 +180,6 @@ struct ipsp_key {
 
 /** Overwrites it so that the compiler cannot leave it out. */
 void ipsp_key_wipe(struct ipsp_key *k);
-
-/** How ESP packets travel. The number is Linux's, in PF_KEY too. */
-enum ipsp_encap_type {
-	IPSP_ENCAP_NONE = 0,
-	IPSP_ENCAP_UDP = 2,		/* RFC 3948 */
-};
-
-/** ESP in UDP, for hosts with a NAT between them. Ports are those of the SA's own packets. */
-struct ipsp_encap {
-	uint8_t type;			/* enum ipsp_encap_type; 0: nothing below counts */
-	uint16_t sport, dport;		/* inbound: dport is not looked at, sport is where it was last */
-	uint16_t keepalive_s;		/* outbound: send RFC 3948 4 keepalives so often; 0: none */
-	/* Inbound: the outbound SA to the same peer, which then goes to where an authenticated packet
-	 * of this one came from (RFC 7296 2.23); 0: that is only told. */
-	uint64_t follow_id;
-	/* Inbound transport mode: what the addresses were when the peer summed up the packet, before a
-	 * NAT changed them (RFC 3948 3.1.2); family 0: not known, so checksums are made anew. */
-	struct ipsp_addr orig_src, orig_dst;
-};
 
 /** SAs that one packet may go through as one bundle: IPComp, ESP, AH. */
 #define IPSP_BUNDLE_MAX 3
@@ -201,7 +224,6 @@ struct ipsp_sa_config {
 	struct ipsp_selector sel;	/* what it may carry; family 0: whatever its entry says */
 	struct ipsp_addr local;		/* tunnel end or own address; family 0: by routing */
 	struct ipsp_addr remote;	/* peer; family 0: the packet's own */
-	struct ipsp_encap encap;	/* ESP only */
 	uint16_t encr;			/* enum ipsp_encr */
 	uint16_t encr_key_bits;		/* without salt */
 	uint16_t integ;			/* enum ipsp_integ */

@@ -36,7 +36,7 @@ struct ipsp_engine;
 struct ipsp_worker;
 
 /** Room before and behind a packet that any outbound processing fits into, but tfc_pad. */
-#define IPSP_HEADROOM 72	/* IPv6 header, UDP header, ESP header, IV */
+#define IPSP_HEADROOM 64	/* IPv6 header, ESP header, IV */
 #define IPSP_TAILROOM 64	/* padding, trailer, ICV */
 
 /** What becomes of a packet. */
@@ -45,6 +45,10 @@ enum ipsp_verdict {
 	IPSP_VERDICT_BYPASS,	/* send on, or deliver, as it is */
 	IPSP_VERDICT_ESP_OUT,	/* data is the outer packet: send it */
 	IPSP_VERDICT_DELIVER,	/* data is the packet that came under ESP: deliver or forward it */
+	/* Not to be sent: keep a copy if you like, for when the SA is there that acquire_id names
+	 * (events.acquire_over says so), and give it to ipsp_engine_outbound again then */
+	IPSP_VERDICT_HOLD,
+	IPSP_N_VERDICTS
 };
 
 enum {
@@ -77,10 +81,9 @@ struct ipsp_packet {
 	/* From data; IPSP_PKT_CSUM_PARTIAL. Checksums of segments are always finished. */
 	uint16_t csum_start, csum_offset;
 	/* Inbound: the headers that an ESP packet came under where they do not stand in front of it,
-	 * as ipsp_flow_parse says of them: UDP for ESP in UDP, RFC 3948. Then data is the ESP header,
-	 * which may stand anywhere; a packet in transport mode is put together in the room. Borrowed
-	 * for the call; many packets of one datagram that the kernel put together may name the same.
-	 * NULL: the headers stand at data; also on return when the packet is in its room. */
+	 * as ipsp_flow_parse says of them; then data is the ESP header. Borrowed for the call. Many
+	 * packets of one datagram that the kernel put together may name the same. NULL: they stand
+	 * at data. SAs in transport mode need them there (IPSP_REASON_NO_ROOM). */
 	const struct ipsp_flow *outer;
 
 	/* out */
@@ -91,6 +94,7 @@ struct ipsp_packet {
 	uint16_t pieces;
 	uint32_t piece_len;
 	uint64_t entry_id;	/* the SPD entry that decided; 0: none */
+	uint64_t acquire_id;	/* HOLD: of the struct ipsp_acquire it waits for */
 	const struct ipsp_sa *sa;	/* until the control thread's next call; NULL: none */
 };
 
@@ -139,15 +143,43 @@ struct ipsp_audit_event {
 	uint64_t suppressed;
 };
 
-/** An authenticated packet came from where the peer was not before, RFC 7296 2.23. Rate-limited. */
-struct ipsp_moved_event {
-	const struct ipsp_sa *sa;	/* it came under */
-	const struct ipsp_flow *outer;	/* the datagram it came in */
-	const struct ipsp_sa *follows;	/* the outbound SA that now goes there; NULL: none does */
+/** SAs that are needed and asked of a key manager. RFC 2367 3.1.6. */
+struct ipsp_acquire {
+	uint64_t id;		/* of the need: entry, and what of the packet its SAs depend on */
+	uint32_t seq;		/* sadb_msg_seq: not 0, another one for each that begins */
+	uint32_t attempts;	/* how often it was asked for; from 1 */
+	uint64_t entry_id;
+	uint64_t generation;	/* when the packet came */
+	uint32_t ifindex;	/* its egress */
+	uint8_t n_templates;
+	uint8_t missing;	/* templates without an SA: a bit each */
+	struct ipsp_template templates[IPSP_TEMPLATES_MAX];	/* remote always, local if known */
+	struct ipsp_selector sel;	/* what the SAs are to carry: the entry's, narrowed by pfp */
+	struct ipsp_flow flow;		/* of the packet that asked first */
+	uint32_t clear_s;		/* the entry's */
 };
 
+/** Why an acquire is over. */
+enum ipsp_acquire_end {
+	IPSP_ACQUIRE_DONE,		/* the SAs are there: packets may go */
+	IPSP_ACQUIRE_FAILED,		/* the key manager says so, or is silent */
+	IPSP_ACQUIRE_CLEAR,		/* as that, but the entry lets packets pass in clear now */
+	IPSP_ACQUIRE_NO_MANAGER,	/* nobody is there to ask */
+	IPSP_ACQUIRE_FULL,		/* too many are under way */
+};
+
+/** SAs asked for at one time, at most. */
+#define IPSP_ACQUIRES_MAX 1024u
+
+/** Who is silent is asked again, so often in all, a larval lifetime apart. */
+#define IPSP_ACQUIRE_ATTEMPTS 3u
+
+/** What failed is not asked for again at once: for so long at first, doubled each time up to the most. */
+#define IPSP_ACQUIRE_BACKOFF_S 4u
+#define IPSP_ACQUIRE_BACKOFF_MAX_S 256u
+
 /**
- * Called from packet calls (log, passed, audit, moved: must not wait), from calls that change SAs (sa_changed;
+ * Called from packet calls (log, passed, audit: must not wait), from calls that change SAs (sa_changed;
  * larval ones are no change yet) and from ipsp_engine_tick (sa_expired; of a key manager's SA that is
  * dead then sa_changed follows, as it is removed). Any may be NULL.
  */
@@ -156,9 +188,14 @@ struct ipsp_engine_events {
 	void (*log)(void *ctx, const struct ipsp_log_event *event);
 	void (*passed)(void *ctx, const struct ipsp_passed_event *event);
 	void (*audit)(void *ctx, const struct ipsp_audit_event *event);
-	void (*moved)(void *ctx, const struct ipsp_moved_event *event);
 	void (*sa_changed)(void *ctx, const struct ipsp_sa *sa, enum ipsp_sa_change change);
 	void (*sa_expired)(void *ctx, const struct ipsp_life_event *event);
+	/* From ipsp_engine_turn, _tick and calls that change SAs. acquire: ask the key manager;
+	 * once for each need, and again while it is silent. acquire_over: of one that was asked
+	 * for, or of what packets were told to wait for; packets are not to be sent from in it. */
+	void (*acquire)(void *ctx, const struct ipsp_acquire *acquire);
+	void (*acquire_over)(void *ctx, const struct ipsp_acquire *acquire,
+			     enum ipsp_acquire_end why);
 };
 
 struct ipsp_engine_config {
@@ -170,6 +207,7 @@ struct ipsp_engine_config {
 	/* Events of each kind that a worker may send; 0: 20. As many logs again, one of an entry, are
 	 * for entries that had none in that second. */
 	uint32_t events_per_s;
+	uint32_t acquire_s;	/* how long a key manager may be silent; 0: IPSP_LARVAL_S */
 };
 
 /** @return IPSP_OK; IPSP_ENOMEM; IPSP_EINVAL: no platform; those of ipsp_counters_attach */
@@ -235,6 +273,12 @@ IPSP_MUST_CHECK enum ipsp_err ipsp_engine_apply(struct ipsp_engine *engine,
 /** Generation in force; 0: none yet. */
 uint64_t ipsp_engine_generation(const struct ipsp_engine *engine);
 
+/**
+ * Takes up what packet calls asked for since: SAs that are needed. Call after packet calls, on the
+ * control thread; costs next to nothing when nothing was asked for.
+ */
+void ipsp_engine_turn(struct ipsp_engine *engine, uint64_t now_s);
+
 /** Expires SAs and frees what no worker can see any more. Call about once a second. */
 void ipsp_engine_tick(struct ipsp_engine *engine, uint64_t now_s);
 
@@ -285,20 +329,34 @@ uint32_t ipsp_engine_sa_flush(struct ipsp_engine *engine, uint8_t proto);
 const struct ipsp_sa *ipsp_engine_sa_get(const struct ipsp_engine *engine,
 					 const struct ipsp_sa_name *name);
 
+/* ---- acquires ---- */
+
+/**
+ * Is somebody there who makes SAs? Until told so, nobody is: then entries with templates cannot protect
+ * (IPSP_REASON_NO_KEY_MANAGER), and nothing is asked for.
+ */
+void ipsp_engine_set_key_manager(struct ipsp_engine *engine, bool present, uint64_t now_s);
+
+/** The acquire under way with that number, for SAs that come as its answer; NULL: none. */
+const struct ipsp_acquire *ipsp_engine_acquire(const struct ipsp_engine *engine, uint32_t seq);
+
+/**
+ * The key manager cannot: RFC 2367 3.1.6. Packets of that need are dropped for a while, or pass in clear
+ * where their entry says so.
+ * @return IPSP_OK; IPSP_ENOENT: no such acquire is under way
+ */
+IPSP_MUST_CHECK enum ipsp_err ipsp_engine_acquire_failed(struct ipsp_engine *engine, uint32_t seq,
+							 uint64_t now_s);
+
+/** Counts drops of outbound packets that were held for a need. Control thread. */
+void ipsp_engine_count_held(struct ipsp_engine *engine, enum ipsp_reason reason, uint64_t packets);
+
 /** Hit counters by entry id: for ipsp_spd_hits_each. */
 struct ipsp_spd_db *ipsp_engine_spd_db(const struct ipsp_engine *engine);
 
-/**
- * Calls send(arg, datagram) for each outbound SA whose NAT keepalive is due (RFC 3948 4): one octet,
- * 0xff, from its src and sport to its dst and dport. Control thread, about once a second.
- */
-void ipsp_engine_keepalives(struct ipsp_engine *engine, uint64_t now_s,
-			    void (*send)(void *arg, const struct ipsp_flow *datagram),
-			    void *arg);
-
 /** Totals over all workers. Control thread. */
 struct ipsp_engine_stats {
-	uint64_t verdicts[2][4];		/* [enum ipsp_dir - 1][enum ipsp_verdict] */
+	uint64_t verdicts[2][IPSP_N_VERDICTS];	/* [enum ipsp_dir - 1][enum ipsp_verdict] */
 	uint64_t reasons[2][IPSP_N_REASONS];	/* [enum ipsp_dir - 1][enum ipsp_reason] */
 };
 void ipsp_engine_stats(const struct ipsp_engine *engine, struct ipsp_engine_stats *out);

@@ -25,8 +25,11 @@
 struct ipsp_outcome {
 	uint8_t action;		/* enum ipsp_action */
 	bool failed;		/* DISCARD because an action that was wanted could not be done */
+	bool waits;		/* PROTECT: by SAs that are not there yet */
+	bool asks;		/* for SAs that would be used as well if they were there */
+	uint8_t reason;		/* of failed: enum ipsp_reason, if one is known better */
 	uint32_t step;		/* that decided, unless failed */
-	uint64_t sa_id;		/* PROTECT */
+	uint64_t sa_id;		/* PROTECT; 0: by the entry's templates */
 	uint64_t ran[IPSP_STEPS_MAX / 64];	/* a bit for each action that ran and succeeded */
 };
 
@@ -44,12 +47,10 @@ bool ipsp_steps_valid(const struct ipsp_step *steps, uint32_t n);
 
 /**
  * Runs a program that is valid.
- * @param usable  can a packet go through that SA now? Asked of each PROTECT step that is run
+ * @param usable  can a packet go through that SA now? Asked of each PROTECT step that is run; 0 is for
+ *		  one by templates
  */
 void ipsp_steps_run(const struct ipsp_step *steps, bool (*usable)(void *arg, uint64_t sa_id),
 		    void *arg, struct ipsp_outcome *out);
-
-/** May a packet go through that SA by this program? RFC 4301 5.2 asks it of inbound packets. */
-bool ipsp_steps_allow(const struct ipsp_step *steps, uint32_t n, uint64_t sa_id);
 
 #endif

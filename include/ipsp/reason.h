@@ -35,6 +35,14 @@ enum ipsp_reason_class {
 	X(POLICY_CLEAR, "policy-clear", POLICY, EPOLICY, "clear packet where policy says PROTECT") \
 	X(POLICY_MISMATCH, "policy-mismatch", POLICY, EPOLICY, \
 	  "not the SA that policy demands for this packet") \
+	X(NO_KEY_MANAGER, "no-key-manager", POLICY, ENOENT, \
+	  "SAs are to be negotiated, and no key manager is registered") \
+	X(ACQUIRE_FAILED, "acquire-failed", POLICY, EPOLICY, \
+	  "the negotiation of an SA failed a short time ago") \
+	X(ACQUIRE_FULL, "acquire-full", RESOURCE, ENOSPC, "too many SAs are being negotiated") \
+	X(HOLD_DISPLACED, "hold-displaced", RESOURCE, EAGAIN, \
+	  "held for an SA, and a newer packet took its place") \
+	X(HOLD_OVER, "hold-over", POLICY, EPOLICY, "held for an SA that did not come") \
 	X(ACTION_FAILED, "action-failed", POLICY, EPOLICY, \
 	  "what an SPD entry is to do could not be done") \
 	/* the packet's own headers */ \
@@ -49,6 +57,8 @@ enum ipsp_reason_class {
 	X(SA_NOT_FOUND, "sa-not-found", SA, ENOENT, "no SA with this SPI and destination") \
 	X(SA_NOT_USABLE, "sa-not-usable", SA, ENOENT, "SA is larval or dead") \
 	X(SA_EXPIRED, "sa-expired", SA, EEXPIRED, "hard lifetime of the SA is over") \
+	X(SA_SELECTOR, "sa-selector", POLICY, EPOLICY, \
+	  "not a packet that its SA was negotiated for") \
 	X(SEQ_EXHAUSTED, "seq-exhausted", SA, EOVERFLOW, "no sequence number left") \
 	X(SEQ_RESERVATION, "seq-reservation", SA, EAGAIN, \
 	  "next sequence numbers are not reserved yet") \
@@ -64,7 +74,6 @@ enum ipsp_reason_class {
 	  "next header does not fit the SA's mode") \
 	X(INNER, "inner", INTEGRITY, EMALFORMED, "inner packet does not fit its ESP packet") \
 	X(ECN, "ecn", PACKET, EPOLICY, "congestion was marked on a flow without ECN") \
-	X(ENCAP, "encap", SA, EPOLICY, "in UDP for an SA without that, or the other way round") \
 	X(DUMMY, "dummy", NONE, OK, "dummy packet, RFC 4303 2.6: not an error") \
 	/* encapsulation */ \
 	X(TRANSPORT_ADDRESS, "transport-address", SA, EPOLICY, \

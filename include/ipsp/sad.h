@@ -16,7 +16,7 @@
 #include "ipsp/config.h"
 #include "ipsp/counters.h"
 #include "ipsp/crypto.h"
-#include "ipsp/peer.h"
+#include "ipsp/flow.h"
 #include "ipsp/reason.h"
 
 struct ipsp_platform;
@@ -87,7 +87,6 @@ struct ipsp_sa {
 	uint64_t idle_s;
 	struct ipsp_addr local, remote;
 	struct ipsp_selector sel;
-	struct ipsp_encap encap;
 	struct ipsp_crypto_shape shape;
 
 	/* changes; atomics are read relaxed */
@@ -97,8 +96,6 @@ struct ipsp_sa {
 	_Atomic uint64_t seq_ceiling;	/* see ipsp_sad_raise_ceiling */
 	_Atomic uint64_t first_used_s;	/* 0: not since it was installed here */
 	_Atomic uint64_t last_used_s;	/* likewise */
-	struct ipsp_peer peer;		/* where the peer was seen last, if it moved */
-	uint64_t keepalive_s;		/* when the last one was due; the control thread's */
 	_Atomic uint64_t drops_icv, drops_replay, drops_other;
 	struct ipsp_counter *counter;	/* number, window, packets, bytes, birth */
 	struct ipsp_crypto_ctx *crypto;
@@ -160,6 +157,34 @@ IPSP_MUST_CHECK enum ipsp_err ipsp_sad_add_negotiated(struct ipsp_sad *sad,
 						      struct ipsp_sa *old, uint64_t now_s,
 						      struct ipsp_sa **out);
 
+/** What an outbound packet asks for, by a template. */
+struct ipsp_sa_query {
+	uint32_t reqid;
+	uint8_t proto;			/* enum ipsp_proto; 0: may it pass in clear? */
+	uint8_t mode;			/* enum ipsp_mode */
+	uint8_t pfp;			/* IPSP_PFP_*: selectors that must be this packet's alone */
+	struct ipsp_addr local;		/* family 0: any */
+	struct ipsp_addr remote;
+	const struct ipsp_flow *flow;
+};
+
+/**
+ * The outbound SA of a key manager that a packet goes through: the newest that is usable, has reqid,
+ * protocol, mode and ends, and whose sel the packet is in. Any thread.
+ */
+const struct ipsp_sa *ipsp_sad_find_traffic(const struct ipsp_sad *sad,
+					    const struct ipsp_sa_query *query, uint64_t now_s);
+
+/**
+ * Lets the packets of a reqid to and from a peer pass in clear for some seconds: an SA of
+ * IPSP_ORIGIN_CLEAR.
+ * @return IPSP_OK; IPSP_EINVAL: addresses, no seconds; IPSP_ENOMEM
+ */
+IPSP_MUST_CHECK enum ipsp_err ipsp_sad_add_clear(struct ipsp_sad *sad, uint32_t reqid,
+						 const struct ipsp_addr *local,
+						 const struct ipsp_addr *remote, uint64_t clear_s,
+						 uint64_t now_s, struct ipsp_sa **out);
+
 /** What a key manager wants an SPI for: RFC 2367 3.1.1. */
 struct ipsp_spi_request {
 	uint8_t proto;			/* enum ipsp_proto */
@@ -213,8 +238,8 @@ struct ipsp_sa *ipsp_sad_find_inbound(const struct ipsp_sad *sad, uint32_t spi, 
 struct ipsp_sa *ipsp_sad_find_name(const struct ipsp_sad *sad, const struct ipsp_sa_name *name);
 
 /**
- * Calls each(arg, sa) for every SA: policy's first, then those of key managers, each in order of
- * installation. Control thread; each may remove that very SA.
+ * Calls each(arg, sa) for every SA: policy's first, then those of key managers, then what may pass in
+ * clear, each in order of installation. Control thread; each may remove that very SA.
  */
 void ipsp_sad_each(const struct ipsp_sad *sad, void (*each)(void *arg, struct ipsp_sa *sa),
 		   void *arg);

@@ -56,7 +56,11 @@ struct ipsp_spd_rule {
 	uint8_t action;		/* enum ipsp_action */
 	bool log;
 	uint16_t n_steps;	/* 0: one action */
+	uint8_t n_templates;
+	bool accept_clear;
+	uint32_t clear_s;
 	const struct ipsp_step *steps;
+	const struct ipsp_template *templates;
 	struct ipsp_spd_hits *hits;
 	const struct ipsp_spd_residual *residual;	/* internal; NULL: nothing */
 };
@@ -168,6 +172,20 @@ bool ipsp_spd_has_policy(const struct ipsp_spd *spd, uint32_t ifindex, enum ipsp
 struct ipsp_spd_match ipsp_spd_lookup(const struct ipsp_spd *spd, uint32_t ifindex,
 				      enum ipsp_dir dir, const struct ipsp_flow *flow,
 				      const struct ipsp_spd_seen *seen);
+
+/** Is it one that an entry may have? */
+bool ipsp_template_valid(const struct ipsp_template *t);
+
+/**
+ * The first of an entry's boxes that a packet is in, as a selector.
+ * @param rule  of a snapshot
+ * @return false: it is in none, as far as it shows
+ */
+bool ipsp_spd_rule_selector(const struct ipsp_spd_rule *rule, const struct ipsp_flow *flow,
+			    struct ipsp_selector *out);
+
+/** Is a packet inside a selector, as far as it shows? What a fragment hides is not. */
+bool ipsp_selector_has(const struct ipsp_selector *s, const struct ipsp_flow *flow);
 
 /** Counts packets for a rule, or for the end of a list. */
 void ipsp_spd_hit(struct ipsp_spd_hits *hits, uint64_t packets, uint64_t bytes);

@@ -68,6 +68,10 @@ static void check(const struct wire_gen *g)
 				if (!ipsp_selector_valid(&e->selectors[k]))
 					abort();
 			}
+			for (uint32_t k = 0; k < e->n_templates; k++) {
+				if (!ipsp_template_valid(&e->templates[k]))
+					abort();
+			}
 		}
 	}
 }

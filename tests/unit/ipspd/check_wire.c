@@ -50,6 +50,12 @@ static const struct ipsp_predicate predicate = {
 	.octets = pred_octets, .ids = pred_ids, .selectors = &boxes[3],
 };
 static struct ipsp_spd_entry entries[3];
+static const struct ipsp_template templates[] = {
+	{ .proto = IPSP_PROTO_ESP, .mode = IPSP_MODE_TUNNEL, .level = IPSP_LEVEL_UNIQUE,
+	  .pfp = IPSP_PFP_ALL, .reqid = 0x01020304, .local = { 6, { 0x20, 1 } },
+	  .remote = { 6, { 0x20, 2 } } },
+	{ .proto = IPSP_PROTO_AH, .mode = IPSP_MODE_TRANSPORT },
+};
 /* Until success: the SA, then all of two accepts that are logged. */
 static const struct ipsp_step program[] = {
 	{ .kind = IPSP_STEP_UNTIL_SUCCESS, .end = 5, .action_id = 70 },
@@ -79,7 +85,9 @@ static void setup(void)
 	boxes[3] = sample_box("fd00::1", "fd00::2", "::", "::1");
 	entries[0] = (struct ipsp_spd_entry){ .id = 0x1122334455667788, .action = IPSP_PROTECT,
 					      .log = true, .action_id = 70, .n_steps = PROGRAM_STEPS,
-					      .steps = program, .n_selectors = 2,
+					      .steps = program, .n_templates = 2,
+					      .templates = templates, .clear_s = 1u << 30,
+					      .accept_clear = true, .n_selectors = 2,
 					      .selectors = &boxes[0] };
 	entries[1] = (struct ipsp_spd_entry){ .id = 2, .action = IPSP_PROTECT, .log = true,
 					      .action_id = 75, .sa_id = 99, .n_selectors = 1,
@@ -103,11 +111,6 @@ static void setup(void)
 		.integ = IPSP_INTEG_HMAC_SHA2_256_128,
 		.encr_key = { .len = 32, .octets = { 1, 2, 3 } },
 		.integ_key = { .len = IPSP_KEY_MAX, .octets = { 4, 5, 6 } },
-	};
-	sas[0].encap = (struct ipsp_encap) {
-		.type = IPSP_ENCAP_UDP, .sport = 4500, .dport = 4501, .keepalive_s = 20,
-		.follow_id = UINT64_C(3) << 40, .orig_src = sample_addr("10.0.0.1"),
-		.orig_dst = sample_addr("2001:db8::7"),
 	};
 	sas[0].local = sample_addr("2001:db8::1");
 	sas[0].remote = sample_addr("2001:db8::2");
@@ -189,6 +192,12 @@ START_TEST(test_a_generation_arrives_as_it_was)
 			ck_assert_uint_eq(a->n_steps, b->n_steps);
 			if (a->n_steps)
 				ck_assert_mem_eq(a->steps, b->steps, a->n_steps * sizeof(*a->steps));
+			ck_assert_uint_eq(a->clear_s, b->clear_s);
+			ck_assert_uint_eq(a->accept_clear, b->accept_clear);
+			ck_assert_uint_eq(a->n_templates, b->n_templates);
+			if (a->n_templates)
+				ck_assert_mem_eq(a->templates, b->templates,
+						 a->n_templates * sizeof(*a->templates));
 			ck_assert_uint_eq(a->from_s, b->from_s);
 			ck_assert_uint_eq(a->until_s, b->until_s);
 			ck_assert_uint_eq(a->n_selectors, b->n_selectors);
@@ -286,7 +295,16 @@ static const struct {
 	{ "program that begins with an action", MSG_GEN_ACTION, 0, 10, IPSP_STEP_BYPASS },
 	{ "program whose part ends behind it", MSG_GEN_ACTION, 0, 53, 6 },
 	{ "program with an SA that is not there", MSG_GEN_ACTION, 0, 49, 98 },
-	{ "step with flag 4", MSG_GEN_ACTION, 0, 31, 7 },
+	{ "step with flag 8", MSG_GEN_ACTION, 0, 31, 15 },
+	{ "negotiated step with an SA", MSG_GEN_ACTION, 0, 31, 7 },
+	{ "accepting twice", MSG_GEN_ACTION, 0, 114, 2 },
+	{ "five templates", MSG_GEN_ACTION, 0, 115, 5 },
+	{ "one template less than there is", MSG_GEN_ACTION, 0, 115, 1 },
+	{ "template of no protocol", MSG_GEN_ACTION, 0, 116, 17 },
+	{ "template of any mode", MSG_GEN_ACTION, 0, 117, 3 },
+	{ "template of no level", MSG_GEN_ACTION, 0, 118, 3 },
+	{ "template with an unknown selector", MSG_GEN_ACTION, 0, 119, 32 },
+	{ "template between two families", MSG_GEN_ACTION, 0, 124, 4 },
 	{ "program with fewer steps than it says", MSG_GEN_ACTION, 0, 9, 6 },
 	{ "program with more steps than there may be", MSG_GEN_ACTION, 0, 8, 0xff },
 	{ "more selectors than come", MSG_GEN_ENTRY, 0, 37, 3 },

@@ -128,18 +128,6 @@ START_TEST(test_a_program_comes_to_what_its_strategies_say)
 }
 END_TEST
 
-START_TEST(test_only_sas_that_may_decide_are_allowed)
-{
-	struct ipsp_step steps[IPSP_STEPS_MAX];
-	const uint32_t n = assemble("S(ab)", steps);
-
-	ck_assert(!ipsp_steps_allow(steps, n, 'a'));
-	steps[1].may_decide = true;
-	ck_assert(ipsp_steps_allow(steps, n, 'a'));
-	ck_assert(!ipsp_steps_allow(steps, n, 'b'));
-}
-END_TEST
-
 /* One field of S(aA(B)D) set to what makes it no program. */
 static const struct {
 	const char *name;
@@ -218,7 +206,6 @@ int main(void)
 
 	tcase_add_loop_test(tc, test_a_program_comes_to_what_its_strategies_say, 0,
 			    sizeof(cases) / sizeof(cases[0]));
-	tcase_add_test(tc, test_only_sas_that_may_decide_are_allowed);
 	tcase_add_loop_test(tc, test_what_is_no_program_is_refused, 0,
 			    sizeof(invalid) / sizeof(invalid[0]));
 	tcase_add_test(tc, test_a_part_that_overlaps_the_end_of_another_is_refused);

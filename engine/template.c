@@ -1,0 +1,93 @@
+/*
+ * engine/template.c - templates against SAs and packets: see template.h.
+ *
+ * Innermost first, what an SA is made of is the packet, until one in tunnel mode: what goes into the
+ * next is then from one end of that tunnel to the other.
+ */
+#include "engine/template.h"
+
+const struct ipsp_addr *ipsp_template_peer(const struct ipsp_template *t,
+					   const struct ipsp_flow *flow, enum ipsp_dir dir)
+{
+	if (t->remote.family)
+		return &t->remote;
+	return dir == IPSP_OUTBOUND ? &flow->dst : &flow->src;
+}
+
+/* What the SA before makes of a packet. */
+static void enter_tunnel(const struct ipsp_addr *local, const struct ipsp_addr *remote,
+			 struct ipsp_flow *flow)
+{
+	*flow = (struct ipsp_flow){ .family = remote->family, .src = *local, .dst = *remote };
+}
+
+void ipsp_templates_find(const struct ipsp_sad *sad, const struct ipsp_template *templates,
+			 uint32_t n, const struct ipsp_flow *flow, uint64_t now_s,
+			 struct ipsp_negotiated *out)
+{
+	struct ipsp_flow outer;
+
+	out->n = 0;
+	out->missing = 0;
+	out->waits = false;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct ipsp_template *t = &templates[i];
+		const struct ipsp_sa_query q = {
+			.reqid = t->reqid, .proto = t->proto, .mode = t->mode,
+			.pfp = flow == &outer ? 0 : t->pfp, .local = t->local,
+			.remote = *ipsp_template_peer(t, flow, IPSP_OUTBOUND), .flow = flow,
+		};
+		const struct ipsp_sa *sa = ipsp_sad_find_traffic(sad, &q, now_s);
+
+		if (!sa) {
+			out->missing |= (uint8_t)(1u << i);
+			out->waits |= t->level != IPSP_LEVEL_USE;
+		} else {
+			out->sas[out->n++] = sa;
+		}
+		if (t->mode == IPSP_MODE_TUNNEL && (sa || t->level != IPSP_LEVEL_USE)) {
+			const struct ipsp_addr peer = q.remote;
+
+			enter_tunnel(sa ? &sa->local : &t->local, &peer, &outer);
+			flow = &outer;
+		}
+	}
+}
+
+static bool fits(const struct ipsp_template *t, const struct ipsp_sa *sa)
+{
+	return t->reqid == sa->reqid && t->proto == sa->proto &&
+	       (sa->mode == t->mode || sa->mode == IPSP_MODE_ANY) &&
+	       (t->local.family == 0 || ipsp_addr_cmp(&t->local, &sa->local) == 0) &&
+	       (t->remote.family == 0 || ipsp_addr_cmp(&t->remote, &sa->remote) == 0);
+}
+
+bool ipsp_templates_fit(const struct ipsp_spd_rule *rule, const struct ipsp_sa *sa,
+			const struct ipsp_flow *flow)
+{
+	bool found = false;
+
+	(void)flow;
+	if (sa->origin != IPSP_ORIGIN_PFKEY)
+		return false;
+	for (uint32_t i = 0; i < rule->n_templates; i++) {
+		const struct ipsp_template *t = &rule->templates[i];
+
+		if (!found && fits(t, sa))
+			found = true;
+		else if (t->level != IPSP_LEVEL_USE)
+			return false;
+	}
+	return found;
+}
+
+bool ipsp_templates_clear(const struct ipsp_sad *sad, const struct ipsp_spd_rule *rule,
+			  enum ipsp_dir dir, const struct ipsp_flow *flow, uint64_t now_s)
+{
+	const struct ipsp_template *t = &rule->templates[0];
+	const struct ipsp_sa_query q = {
+		.reqid = t->reqid, .remote = *ipsp_template_peer(t, flow, dir), .flow = flow,
+	};
+
+	return rule->clear_s > 0 && ipsp_sad_find_traffic(sad, &q, now_s) != NULL;
+}

@@ -1,0 +1,38 @@
+/*
+ * engine/template.h - entries whose SAs are negotiated: which SAs there are for a packet, and whether a
+ * packet came out of the right ones. RFC 4301 4.4.1, 5.1, 5.2. Private to engine/.
+ */
+#ifndef ENGINE_TEMPLATE_H
+#define ENGINE_TEMPLATE_H
+
+#include "engine/internal.h"
+
+/** The SAs that an outbound packet goes through, innermost first. */
+struct ipsp_negotiated {
+	uint32_t n;
+	const struct ipsp_sa *sas[IPSP_TEMPLATES_MAX];
+	uint8_t missing;	/* templates without an SA: a bit each */
+	bool waits;		/* for one that it cannot do without */
+};
+
+/** Looks for them; out->n SAs are there. Any thread. */
+void ipsp_templates_find(const struct ipsp_sad *sad, const struct ipsp_template *templates,
+			 uint32_t n, const struct ipsp_flow *flow, uint64_t now_s,
+			 struct ipsp_negotiated *out);
+
+/** The peer that a template is about, for this packet. */
+const struct ipsp_addr *ipsp_template_peer(const struct ipsp_template *t,
+					   const struct ipsp_flow *flow, enum ipsp_dir dir);
+
+/**
+ * Is an inbound packet's SA one that the entry's templates ask for?
+ * @param flow  of what came out of it
+ */
+bool ipsp_templates_fit(const struct ipsp_spd_rule *rule, const struct ipsp_sa *sa,
+			const struct ipsp_flow *flow);
+
+/** May packets of the entry with this peer pass in clear now, as a negotiation failed? */
+bool ipsp_templates_clear(const struct ipsp_sad *sad, const struct ipsp_spd_rule *rule,
+			  enum ipsp_dir dir, const struct ipsp_flow *flow, uint64_t now_s);
+
+#endif

@@ -1,0 +1,151 @@
+/*
+ * sad/traffic.c - outbound SAs of key managers, found for the packets they are for. RFC 4301 4.4.1, 5.1.
+ *
+ * An SA is filed by who asked for it (reqid, protocol, mode, peer) and by those of its selectors that
+ * are one value each: its shape. A packet is looked for once in each shape there is, with its own
+ * values, so ten thousand SAs of one entry are no more work than one.
+ *
+ * What may pass in clear for a time (IPSP_ORIGIN_CLEAR) is found here too, by reqid and peer alone.
+ */
+#include <string.h>
+
+#include "ipsp/spd.h"
+#include "sad/sad.h"
+
+/* Bits of a shape are those of IPSP_PFP_*. */
+static unsigned shape_of(const struct ipsp_selector *s)
+{
+	unsigned shape = 0;
+
+	if (s->family == 0)
+		return 0;
+	if (ipsp_addr_cmp(&s->src_lo, &s->src_hi) == 0)
+		shape |= IPSP_PFP_SOURCE;
+	if (ipsp_addr_cmp(&s->dst_lo, &s->dst_hi) == 0)
+		shape |= IPSP_PFP_DESTINATION;
+	if (s->proto_lo == s->proto_hi)
+		shape |= IPSP_PFP_PROTOCOL;
+	if (s->sport_lo == s->sport_hi)
+		shape |= IPSP_PFP_SOURCE_PORT;
+	if (s->dport_lo == s->dport_hi)
+		shape |= IPSP_PFP_DESTINATION_PORT;
+	return shape;
+}
+
+static uint64_t hash_addr(uint64_t h, const struct ipsp_addr *a)
+{
+	uint64_t words[2];
+
+	memcpy(words, a->octets, sizeof(words));
+	return ipsp_sa_hash(ipsp_sa_hash(h, words[0]), words[1]);
+}
+
+static uint64_t hash_asker(const struct ipsp_sad *sad, uint32_t reqid, uint8_t proto, uint8_t mode,
+			   const struct ipsp_addr *remote)
+{
+	return hash_addr(ipsp_sa_hash(sad->seed, (uint64_t)reqid << 32 | (uint64_t)proto << 8 | mode),
+			 remote);
+}
+
+struct values {
+	const struct ipsp_addr *src, *dst;
+	uint8_t proto;
+	uint32_t sport, dport;
+};
+
+static uint64_t hash_shape(uint64_t h, unsigned shape, const struct values *v)
+{
+	h = ipsp_sa_hash(h, shape);
+	if (shape & IPSP_PFP_SOURCE)
+		h = hash_addr(h, v->src);
+	if (shape & IPSP_PFP_DESTINATION)
+		h = hash_addr(h, v->dst);
+	if (shape & IPSP_PFP_PROTOCOL)
+		h = ipsp_sa_hash(h, v->proto);
+	if (shape & IPSP_PFP_SOURCE_PORT)
+		h = ipsp_sa_hash(h, v->sport);
+	if (shape & IPSP_PFP_DESTINATION_PORT)
+		h = ipsp_sa_hash(h, v->dport);
+	return h;
+}
+
+static uint64_t hash_sa(const struct ipsp_sa *sa, unsigned shape)
+{
+	const struct values v = {
+		&sa->sel.src_lo, &sa->sel.dst_lo, sa->sel.proto_lo, sa->sel.sport_lo,
+		sa->sel.dport_lo,
+	};
+
+	return hash_shape(hash_asker(sa->sad, sa->reqid, sa->proto, sa->mode, &sa->remote), shape,
+			  &v);
+}
+
+/* Larval SAs are inbound ones. */
+static bool is_filed(const struct ipsp_sa *sa)
+{
+	return sa->origin != IPSP_ORIGIN_POLICY && sa->dir == IPSP_OUTBOUND;
+}
+
+void ipsp_sad_file_traffic(struct ipsp_sad *sad, struct ipsp_sa *sa)
+{
+	const unsigned shape = shape_of(&sa->sel);
+
+	if (!is_filed(sa))
+		return;
+	ipsp_sa_index_put(&sad->by_traffic, hash_sa(sa, shape), sa);
+	if (sad->n_shaped[shape]++ == 0)
+		atomic_fetch_or_explicit(&sad->shapes, 1u << shape, memory_order_release);
+}
+
+void ipsp_sad_unfile_traffic(struct ipsp_sad *sad, const struct ipsp_sa *sa)
+{
+	const unsigned shape = shape_of(&sa->sel);
+
+	if (!is_filed(sa))
+		return;
+	ipsp_sa_index_remove(&sad->by_traffic, hash_sa(sa, shape), sa);
+	if (--sad->n_shaped[shape] == 0)
+		atomic_fetch_and_explicit(&sad->shapes, ~(1u << shape), memory_order_release);
+}
+
+/* Values that the packet does not show cannot be looked for. */
+static unsigned shown(const struct ipsp_flow *f)
+{
+	return IPSP_PFP_SOURCE | IPSP_PFP_DESTINATION | (f->proto_known ? IPSP_PFP_PROTOCOL : 0) |
+	       (f->ports_known ? IPSP_PFP_SOURCE_PORT | IPSP_PFP_DESTINATION_PORT : 0);
+}
+
+static bool is_for(const struct ipsp_sa *sa, const struct ipsp_sa_query *q, uint64_t now_s)
+{
+	return sa->reqid == q->reqid && sa->proto == q->proto && sa->mode == q->mode &&
+	       ipsp_addr_cmp(&sa->remote, &q->remote) == 0 &&
+	       (q->local.family == 0 || ipsp_addr_cmp(&sa->local, &q->local) == 0) &&
+	       (sa->sel.family == 0 || ipsp_selector_has(&sa->sel, q->flow)) &&
+	       ipsp_sa_usable(sa, now_s) == IPSP_REASON_NONE;
+}
+
+const struct ipsp_sa *ipsp_sad_find_traffic(const struct ipsp_sad *sad,
+					    const struct ipsp_sa_query *q, uint64_t now_s)
+{
+	const struct ipsp_flow *f = q->flow;
+	const struct values v = { &f->src, &f->dst, f->proto, f->sport, f->dport };
+	const uint64_t h = hash_asker(sad, q->reqid, q->proto, q->mode, &q->remote);
+	const unsigned can = shown(f);
+	const struct ipsp_sa *best = NULL;
+	uint32_t shapes = atomic_load_explicit(&sad->shapes, memory_order_acquire);
+
+	for (unsigned shape = 0; shapes != 0; shape++, shapes >>= 1) {
+		struct ipsp_sa_walk w;
+		const struct ipsp_sa *sa;
+
+		if (!(shapes & 1) || (shape & ~can) || (q->pfp & ~shape))
+			continue;
+		w = ipsp_sa_index_walk(&sad->by_traffic, hash_shape(h, shape, &v));
+		while ((sa = ipsp_sa_walk_next(&w))) {
+			/* Ids rise: the newest is used, the older ones are there for what is under way. */
+			if ((!best || sa->id > best->id) && is_for(sa, q, now_s))
+				best = sa;
+		}
+	}
+	return best;
+}
