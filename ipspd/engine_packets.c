@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "engine/crypto/gcrypt.h"
+#include "engine/crypto/provider.h"
 #include "engine/crypto/hosted.h"
 #include "engine/io/pcap.h"
 #include "engine/io/tun.h"
@@ -76,9 +76,11 @@ static enum ipsp_err platform_local_addr(void *ctx, const struct ipsp_addr *remo
 
 int engine_platform_init(struct engine_role *role)
 {
-	if (ipsp_crypto_gcrypt_init(SECURE_MEMORY) != IPSP_OK)
+	const struct ipsp_crypto_options options = { .secmem_bytes = SECURE_MEMORY };
+
+	if (ipsp_crypto_init(&options) != IPSP_OK)
 		return -ENOTSUP;
-	ipsp_platform_hosted(&role->platform, ipsp_crypto_gcrypt());
+	ipsp_platform_hosted(&role->platform, ipsp_crypto_provider());
 	role->platform.ctx = role;
 	role->platform.random = platform_random;
 	role->platform.local_addr = platform_local_addr;

@@ -16,7 +16,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "engine/crypto/gcrypt.h"
 #include "ipspd/engine.h"
 #include "ipspd/local_addrs.h"
 #include "ipspd/log.h"

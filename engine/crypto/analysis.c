@@ -1,91 +1,70 @@
 /*
  * engine/crypto/analysis.c - weak algorithms, and ICVs that are not looked at: for captures only.
- * RFC 2405 (DES), 2451 (3DES, CAST-128, Blowfish), 2403 (HMAC-MD5-96).
  */
 #include "engine/crypto/analysis.h"
-#include "engine/crypto/gcrypt_ctx.h"
+#include "engine/crypto/backends.h"
 
-#define CBC GCRY_CIPHER_MODE_CBC
+/* One for each length; what is not said in them is 0. */
+static struct crypto_integ unchecked[IPSP_ICV_MAX + 1];
 
-static const struct gcrypt_encr weak_encr[] = {
-	{ ANALYSIS_ENCR_DES_CBC, 64, GCRY_CIPHER_DES, CBC, 0, 8, 8, 0 },
-	{ ANALYSIS_ENCR_3DES_CBC, 192, GCRY_CIPHER_3DES, CBC, 0, 8, 8, 0 },
-	{ ANALYSIS_ENCR_CAST_CBC, 128, GCRY_CIPHER_CAST5, CBC, 0, 8, 8, 0 },
-	{ ANALYSIS_ENCR_BLOWFISH_CBC, 128, GCRY_CIPHER_BLOWFISH, CBC, 0, 8, 8, 0 },
-};
-
-static const struct gcrypt_integ weak_integ = {
-	ANALYSIS_INTEG_HMAC_MD5_96, GCRY_MAC_HMAC_MD5, 16, 12,
-};
-
-/* A suite, and room for the row of an ICV that is not looked at. */
-struct analysis_suite {
-	struct gcrypt_suite suite;
-	struct gcrypt_integ unchecked;
-};
-
-static enum ipsp_err find_encr(uint8_t proto, uint16_t encr, uint16_t key_bits,
-			       const struct gcrypt_encr **out)
+static const struct crypto_integ *unchecked_find(uint16_t integ)
 {
-	for (size_t i = 0; i < sizeof(weak_encr) / sizeof(weak_encr[0]); i++) {
-		if (proto != IPSP_PROTO_ESP || weak_encr[i].encr != encr)
-			continue;
-		if (weak_encr[i].key_bits != key_bits)
-			return IPSP_EKEYLEN;
-		*out = &weak_encr[i];
-		return IPSP_OK;
-	}
-	return gcrypt_encr_find(proto, encr, key_bits, out);
+	const unsigned icv_len = integ - ANALYSIS_INTEG_UNCHECKED;
+
+	if (integ < ANALYSIS_INTEG_UNCHECKED || icv_len > IPSP_ICV_MAX)
+		return NULL;
+	unchecked[icv_len] = (struct crypto_integ){
+		.name = "unchecked", .integ = integ, .mac = CRYPTO_MAC_NONE,
+		.icv_len = (uint8_t)icv_len,
+	};
+	return &unchecked[icv_len];
 }
 
-static enum ipsp_err suite_find(uint8_t proto, uint16_t encr, uint16_t encr_key_bits,
-				uint16_t integ, struct analysis_suite *out)
+static enum ipsp_err find(uint8_t proto, uint16_t encr, uint16_t encr_key_bits, uint16_t integ,
+			  struct crypto_suite *out)
 {
-	struct gcrypt_suite *suite = &out->suite;
+	struct crypto_suite suite = { NULL, unchecked_find(integ) };
+	enum ipsp_err err;
 
-	if (integ >= ANALYSIS_INTEG_UNCHECKED &&
-	    integ <= ANALYSIS_INTEG_UNCHECKED + IPSP_ICV_MAX) {
-		out->unchecked = (struct gcrypt_integ){
-			.integ = integ, .icv_len = (uint8_t)(integ - ANALYSIS_INTEG_UNCHECKED),
-		};
-		suite->integ = &out->unchecked;
-	} else if (integ == weak_integ.integ) {
-		suite->integ = &weak_integ;
-	} else {
-		suite->integ = gcrypt_integ_find(integ);
-		if (!suite->integ && integ != IPSP_INTEG_NONE)
-			return IPSP_ENOTSUP;
-	}
-	return find_encr(proto, encr, encr_key_bits, &suite->encr);
+	if (!suite.integ || proto != IPSP_PROTO_ESP)
+		return crypto_suite_find(proto, encr, encr_key_bits, integ, out);
+	err = crypto_encr_find(encr, encr_key_bits, &suite.encr);
+	if (err == IPSP_OK && crypto_suite_combined(&suite))
+		err = IPSP_ENOTSUP;
+	if (err == IPSP_OK)
+		*out = suite;
+	return err;
 }
 
 static enum ipsp_err shape(uint8_t proto, uint16_t encr, uint16_t encr_key_bits, uint16_t integ,
 			   struct ipsp_crypto_shape *out)
 {
-	struct analysis_suite found;
-	enum ipsp_err err = suite_find(proto, encr, encr_key_bits, integ, &found);
+	struct crypto_suite suite;
+	enum ipsp_err err = find(proto, encr, encr_key_bits, integ, &suite);
 
-	return err == IPSP_OK ? gcrypt_suite_shape(&found.suite, out) : err;
+	if (err == IPSP_OK)
+		*out = crypto_suite_shape(&suite);
+	return err;
 }
 
 static enum ipsp_err ctx_new(const struct ipsp_sa_config *sa, unsigned n_threads,
 			     struct ipsp_crypto_ctx **out)
 {
-	struct analysis_suite found;
-	enum ipsp_err err = suite_find(sa->proto, sa->encr, sa->encr_key_bits, sa->integ, &found);
+	struct crypto_suite suite;
+	enum ipsp_err err = find(sa->proto, sa->encr, sa->encr_key_bits, sa->integ, &suite);
 
-	return err == IPSP_OK ? gcrypt_ctx_new(&found.suite, sa, n_threads, out) : err;
+	return err == IPSP_OK ? crypto_ctx_new(&crypto_gcrypt, &suite, sa, n_threads, out) : err;
 }
 
 static const struct ipsp_crypto provider = {
 	.name = "libgcrypt, for analysis",
 	.shape = shape,
 	.ctx_new = ctx_new,
-	.ctx_free = gcrypt_ctx_free,
-	.seal = gcrypt_ctx_seal,
-	.open = gcrypt_ctx_open,
-	.auth = gcrypt_ctx_auth,
-	.verify = gcrypt_ctx_verify,
+	.ctx_free = crypto_ctx_free,
+	.seal = crypto_ctx_seal,
+	.open = crypto_ctx_open,
+	.auth = crypto_ctx_auth,
+	.verify = crypto_ctx_verify,
 };
 
 const struct ipsp_crypto *ipsp_crypto_analysis(void)

@@ -135,26 +135,50 @@ enum ipsp_ecn {
 
 #define IPSP_TFC_PAD_MAX 9000	/* octets */
 
-/** Ciphers: the ESP transform numbers of the IPsec DOI (IANA "ESP transform identifiers"). */
+/**
+ * Ciphers: the ESP transform numbers of the IPsec DOI (IANA "ESP transform identifiers"). 249 is one
+ * of its numbers for private use.
+ */
 enum ipsp_encr {
-	IPSP_ENCR_NULL = 11,
-	IPSP_ENCR_AES_CBC = 12,
-	IPSP_ENCR_AES_CTR = 13,
-	IPSP_ENCR_AES_CCM_8 = 14,
+	IPSP_ENCR_DES_CBC = 2,		/* weak, as are the next three: RFC 2405 */
+	IPSP_ENCR_3DES_CBC = 3,		/* RFC 2451 */
+	IPSP_ENCR_CAST_CBC = 6,
+	IPSP_ENCR_BLOWFISH_CBC = 7,
+	IPSP_ENCR_NULL = 11,		/* RFC 2410 */
+	IPSP_ENCR_AES_CBC = 12,		/* RFC 3602 */
+	IPSP_ENCR_AES_CTR = 13,		/* RFC 3686 */
+	IPSP_ENCR_AES_CCM_8 = 14,	/* RFC 4309 */
 	IPSP_ENCR_AES_CCM_12 = 15,
 	IPSP_ENCR_AES_CCM_16 = 16,
-	IPSP_ENCR_AES_GCM_8 = 18,
+	IPSP_ENCR_AES_GCM_8 = 18,	/* RFC 4106 */
 	IPSP_ENCR_AES_GCM_12 = 19,
 	IPSP_ENCR_AES_GCM_16 = 20,
+	IPSP_ENCR_CAMELLIA_CBC = 22,	/* RFC 4312 */
+	IPSP_ENCR_NULL_AES_GMAC = 23,	/* clear text, RFC 4543 */
+	IPSP_ENCR_CHACHA20_POLY1305 = 249,	/* RFC 7634; ENCR 28 of IKEv2 */
 };
 
-/** Integrity: the authentication algorithm numbers of the IPsec DOI. */
+/**
+ * Integrity: the authentication algorithm numbers of the IPsec DOI. Those from 61440 on are for
+ * private use there: 61500 + n for number n of IKEv2 where the DOI has none, 61520 + n for the 96-bit
+ * form of number n, which RFC 4868 replaced and old peers still use.
+ */
 enum ipsp_integ {
 	IPSP_INTEG_NONE = 0,
-	IPSP_INTEG_HMAC_SHA1_96 = 2,
-	IPSP_INTEG_HMAC_SHA2_256_128 = 5,
+	IPSP_INTEG_HMAC_MD5_96 = 1,	/* weak: RFC 2403 */
+	IPSP_INTEG_HMAC_SHA1_96 = 2,	/* RFC 2404 */
+	IPSP_INTEG_HMAC_SHA2_256_128 = 5,	/* RFC 4868 */
 	IPSP_INTEG_HMAC_SHA2_384_192 = 6,
 	IPSP_INTEG_HMAC_SHA2_512_256 = 7,
+	IPSP_INTEG_HMAC_RIPEMD_160_96 = 8,	/* weak: RFC 2857 */
+	IPSP_INTEG_AES_XCBC_96 = 9,	/* RFC 3566 */
+	IPSP_INTEG_AES_128_GMAC = 11,	/* AH only: RFC 4543 */
+	IPSP_INTEG_AES_192_GMAC = 12,
+	IPSP_INTEG_AES_256_GMAC = 13,
+	IPSP_INTEG_AES_CMAC_96 = 61508,	/* RFC 4494 */
+	IPSP_INTEG_HMAC_SHA2_256_96 = 61525,
+	IPSP_INTEG_HMAC_SHA2_384_96 = 61526,
+	IPSP_INTEG_HMAC_SHA2_512_96 = 61527,
 };
 
 /** Who made an SA. */

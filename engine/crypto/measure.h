@@ -1,0 +1,18 @@
+/*
+ * engine/crypto/measure.h - how long a library takes. Private to engine/crypto/.
+ */
+#ifndef ENGINE_CRYPTO_MEASURE_H
+#define ENGINE_CRYPTO_MEASURE_H
+
+#include "engine/crypto/ctx.h"
+
+/**
+ * Seals some short and some long packets of a suite that the library has, a few times over.
+ * @return nanoseconds of processor time, of the best time; UINT64_MAX: it failed
+ */
+uint64_t crypto_measure(const struct crypto_backend *backend, const struct crypto_suite *suite);
+
+/** Processor time of this thread, in nanoseconds. */
+uint64_t crypto_now_ns(void);
+
+#endif
