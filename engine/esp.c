@@ -3,6 +3,7 @@
  * Outer headers and modes are engine/tunnel.c's.
  *
  *	tunnel     [outer IP][SPI Seq][IV][ inner IP ... payload ][pad, len, next][ICV]
+ *	in UDP     [outer IP][UDP][SPI Seq][IV] ...	either mode: engine/nat.h
  *	transport  [IP, ext.][SPI Seq][IV][ payload              ][pad, len, next][ICV]
  *
  * A packet stays where it is: its payload never moves, headers grow or shrink in front of it.
@@ -11,6 +12,7 @@
 
 #include "engine/esp.h"
 #include "engine/header.h"
+#include "engine/nat.h"
 #include "engine/tunnel.h"
 #include "spd/octets.h"
 
@@ -29,7 +31,7 @@ static enum ipsp_reason plan_transport(const struct ipsp_sa *sa, const uint8_t *
 		return reason;
 	plan->family = flow->family;
 	plan->headers_len = flow->esp_offset;
-	plan->grow = esp_front(sa);
+	plan->grow = ipsp_nat_len(sa) + esp_front(sa);
 	plan->next_header = headers[flow->esp_nh_offset];
 	return IPSP_REASON_NONE;
 }
@@ -41,9 +43,10 @@ static enum ipsp_reason plan_tunnel(const struct ipsp_platform *platform, const 
 
 	if (reason != IPSP_REASON_NONE)
 		return reason;
+	ipsp_nat_dst(sa, &plan->dst);
 	plan->family = plan->dst.family;
 	plan->headers_len = ipsp_outer_len(plan->family);
-	plan->grow = plan->headers_len + esp_front(sa);
+	plan->grow = plan->headers_len + ipsp_nat_len(sa) + esp_front(sa);
 	plan->next_header = ipsp_tunnel_next_header(flow->family);
 	return IPSP_REASON_NONE;
 }
@@ -61,7 +64,8 @@ void ipsp_esp_plan_resize(const struct ipsp_sa *sa, const struct ipsp_flow *flow
 		plan->payload_len = flow->total_len - flow->esp_offset;
 	}
 	plan->text_len = (plan->payload_len + IPSP_ESP_TRAILER + block - 1) / block * block;
-	plan->total_len = plan->headers_len + esp_front(sa) + plan->text_len + sa->shape.icv_len;
+	plan->total_len = plan->headers_len + ipsp_nat_len(sa) + esp_front(sa) + plan->text_len +
+			  sa->shape.icv_len;
 }
 
 enum ipsp_reason ipsp_esp_plan(const struct ipsp_platform *platform, const struct ipsp_sa *sa,
@@ -98,20 +102,22 @@ void ipsp_esp_layout(struct ipsp_engine *engine, const struct ipsp_sa *sa,
 	uint8_t *payload_end = packet->data + flow->total_len + plan->tfc_len;
 	uint32_t pad_len = plan->text_len - plan->payload_len - IPSP_ESP_TRAILER;
 	uint8_t *p = packet->data - plan->grow;
-	uint8_t *esp = p + plan->headers_len;
+	uint8_t *udp = p + plan->headers_len;
+	uint8_t *esp = udp + ipsp_nat_len(sa);
 
 	if (sa->mode == IPSP_MODE_TUNNEL) {
 		const struct ipsp_tunnel_outer outer = {
 			.src = &plan->src, .dst = &plan->dst, .total_len = plan->total_len,
-			.proto = IPSP_PROTO_ESP,
+			.proto = ipsp_nat_proto(sa),
 		};
 
 		ipsp_tunnel_write(engine, sa, flow, &outer, p);
 	} else {
 		memmove(p, packet->data, plan->headers_len);
-		ipsp_header_update(p, flow->family, flow->esp_nh_offset, IPSP_PROTO_ESP,
+		ipsp_header_update(p, flow->family, flow->esp_nh_offset, ipsp_nat_proto(sa),
 				   plan->total_len);
 	}
+	ipsp_nat_write(sa, udp, plan->total_len - (uint32_t)(esp - p));
 	put_be32(esp, sa->spi);
 	put_be32(esp + 4, (uint32_t)seq);
 	if (sa->shape.iv_is_counter)

@@ -189,6 +189,16 @@ void ipsp_audit(struct ipsp_worker *worker, const struct ipsp_packet *packet,
 	events->audit(events->ctx, &event);
 }
 
+void ipsp_moved(struct ipsp_worker *worker, const struct ipsp_sa *sa,
+		const struct ipsp_flow *outer, const struct ipsp_sa *follows, uint64_t now_s)
+{
+	const struct ipsp_engine_events *events = &worker->engine->config.events;
+	const struct ipsp_moved_event event = { .sa = sa, .outer = outer, .follows = follows };
+
+	if (events->moved && limiter_allows(worker->engine, &worker->moved, false, now_s))
+		events->moved(events->ctx, &event);
+}
+
 void ipsp_sa_count_drop(const struct ipsp_sa *sa, enum ipsp_reason reason)
 {
 	/* Counters are the part of an SA that packets do change. */

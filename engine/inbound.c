@@ -6,6 +6,7 @@
  * crypto provider together; two of one number in one batch are told apart by the window after it.
  */
 #include "engine/esp.h"
+#include "engine/nat.h"
 #include "spd/octets.h"
 
 struct job {
@@ -116,6 +117,7 @@ static void job_finish(struct batch *b, struct job *job, const struct ipsp_crypt
 		return;
 	}
 	ipsp_sa_count_use(b->sa, 1, op->text_len, b->now_s);
+	ipsp_nat_arrived(b->worker, b->sa, job->packet, b->now_s);
 	reason = ipsp_esp_unwrap(b->sa, &job->flow, op, job->packet, &inner);
 	if (reason == IPSP_REASON_NONE)
 		check_inner(b, job, &inner);
@@ -180,6 +182,8 @@ static void esp_in(struct batch *b, struct ipsp_packet *packet, const struct ips
 	struct job *job = &b->jobs[b->n];
 
 	reason = packet->segment_size > 0 ? IPSP_REASON_SEGMENTS : ipsp_sa_usable(sa, b->now_s);
+	if (reason == IPSP_REASON_NONE && ipsp_sa_in_udp(sa) != ipsp_nat_came_in_udp(packet))
+		reason = IPSP_REASON_ENCAP;
 	if (reason == IPSP_REASON_NONE)
 		reason = check_number(sa, low, &job->seq);
 	if (reason == IPSP_REASON_NONE &&
@@ -264,17 +268,14 @@ static void classify(struct batch *b, struct ipsp_packet *packet)
 		done(b->worker, packet, IPSP_VERDICT_DROP, IPSP_REASON_POLICY_DEFAULT);
 		return;
 	}
-	if (!ipsp_packet_valid(packet)) {
-		reason = IPSP_REASON_NO_ROOM;
-	} else if (packet->outer) {
+	if (packet->outer) {
 		flow = *packet->outer;
 		flow.l4_offset = 0;
 		flow.total_len = packet->len;
 		esp_in(b, packet, &flow);
 		return;
-	} else {
-		reason = ipsp_flow_parse(span, &flow);
 	}
+	reason = ipsp_packet_valid(packet) ? ipsp_flow_parse(span, &flow) : IPSP_REASON_NO_ROOM;
 	if (reason == IPSP_REASON_NONE) {
 		if (is_esp_for_us(b, packet, &flow))
 			esp_in(b, packet, &flow);

@@ -37,7 +37,7 @@ struct ipsp_worker {
 	/* Written by this worker only. */
 	_Atomic uint64_t verdicts[2][IPSP_N_VERDICTS];
 	_Atomic uint64_t reasons[2][IPSP_N_REASONS];
-	struct ipsp_limiter log, passed, audit;
+	struct ipsp_limiter log, passed, audit, moved;
 	struct ipsp_wants *wants;	/* SAs that its packets need, for the control thread */
 	struct ipsp_arena arena;
 	/* The clear form of one outbound packet that will be reported once it is sealed. */
@@ -150,6 +150,10 @@ void ipsp_passed(struct ipsp_worker *worker, const struct ipsp_packet *packet,
 /** Reports a refusal that RFC 4301 and 4303 call auditable. flow: the packet as received. */
 void ipsp_audit(struct ipsp_worker *worker, const struct ipsp_packet *packet,
 		const struct ipsp_flow *flow, uint32_t spi, uint32_t seq, uint64_t now_s);
+
+/** Reports that an SA's peer is elsewhere now. follows: see struct ipsp_moved_event */
+void ipsp_moved(struct ipsp_worker *worker, const struct ipsp_sa *sa,
+		const struct ipsp_flow *outer, const struct ipsp_sa *follows, uint64_t now_s);
 
 /** Counts a drop against its SA. */
 void ipsp_sa_count_drop(const struct ipsp_sa *sa, enum ipsp_reason reason);

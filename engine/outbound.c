@@ -10,6 +10,7 @@
 #include "engine/acquire.h"
 #include "engine/header.h"
 #include "engine/large.h"
+#include "engine/nat.h"
 
 struct job {
 	struct ipsp_packet *packet;
@@ -133,6 +134,7 @@ static void job_finish(struct batch *b, struct job *job)
 		packet->len = job->large.total_len;
 		packet->data = job->large.next - packet->len;
 	}
+	ipsp_nat_finish(b->sa, packet);
 	ipsp_sa_count_use(b->sa, job->pieces, job->text_len, b->now_s);
 	done(b->worker, packet, IPSP_VERDICT_ESP_OUT, IPSP_REASON_NONE);
 	ipsp_rule_hit(b->worker, IPSP_OUTBOUND, packet, job->rule, &job->outcome, &job->flow,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/header.h"
+#include "engine/nat.h"
 #include "engine/tunnel.h"
 
 #define DEFAULT_TTL 64u
@@ -120,8 +121,6 @@ enum ipsp_reason ipsp_transport_unwrap(const struct ipsp_sa *sa, const struct ip
 
 	if (sa->remote.family && ipsp_addr_cmp(&sa->remote, &outer->src) != 0)
 		return IPSP_REASON_TRANSPORT_ADDRESS;
-	if (packet->outer)
-		return IPSP_REASON_NO_ROOM;
 	memmove(p, packet->data, outer->l4_offset);
 	ipsp_header_update(p, outer->family, outer->l4_nh_offset, next_header, total_len);
 	if (ipsp_flow_parse(span, inner) != IPSP_REASON_NONE)
@@ -140,5 +139,7 @@ enum ipsp_reason ipsp_mode_unwrap(const struct ipsp_sa *sa, const struct ipsp_fl
 	     (next_header == IPSP_NH_IPV4 || next_header == IPSP_NH_IPV6)))
 		return ipsp_tunnel_unwrap(sa, outer, payload, payload_len, next_header, packet,
 					  inner);
+	if (packet->outer)
+		return ipsp_nat_transport(sa, payload, payload_len, next_header, packet, inner);
 	return ipsp_transport_unwrap(sa, outer, payload, payload_len, next_header, packet, inner);
 }

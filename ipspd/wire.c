@@ -251,6 +251,19 @@ static void put_key(struct chan_writer *w, const struct ipsp_key *k)
 	chan_put_octets(w, k->octets, k->len <= IPSP_KEY_MAX ? k->len : 0);
 }
 
+static void put_encap(struct chan_writer *w, const struct ipsp_encap *e)
+{
+	chan_put_u8(w, e->type);
+	chan_put_u16(w, e->sport);
+	chan_put_u16(w, e->dport);
+	chan_put_u16(w, e->keepalive_s);
+	chan_put_u64(w, e->follow_id);
+	chan_put_u8(w, e->orig_src.family);
+	put_addr(w, &e->orig_src);
+	chan_put_u8(w, e->orig_dst.family);
+	put_addr(w, &e->orig_dst);
+}
+
 /* A lifetime in each of its units. */
 static void put_life(struct chan_writer *w, uint64_t s, uint64_t use_s, uint64_t bytes,
 		     uint64_t packets)
@@ -297,6 +310,7 @@ static int put_sa(const struct ipsp_sa_config *sa, wire_emit emit, void *arg)
 	chan_put_u16(&w, sa->integ);
 	put_key(&w, &sa->encr_key);
 	put_key(&w, &sa->integ_key);
+	put_encap(&w, &sa->encap);
 	int rc = w.overflow ? -EMSGSIZE : emit(arg, MSG_GEN_SA, buf, w.len);
 	explicit_bzero(buf, sizeof(buf));
 	return rc;

@@ -655,6 +655,18 @@ static bool sa_is_valid(const struct ipsp_sa_config *sa)
 	       sa->local.family == sa->remote.family;
 }
 
+static bool get_encap(struct chan_reader *r, struct ipsp_encap *e)
+{
+	e->type = chan_get_u8(r);
+	e->sport = chan_get_u16(r);
+	e->dport = chan_get_u16(r);
+	e->keepalive_s = chan_get_u16(r);
+	e->follow_id = chan_get_u64(r);
+	bool good = get_family(r, &e->orig_src);
+	good = get_family(r, &e->orig_dst) && good;
+	return good && (e->type == IPSP_ENCAP_NONE || e->type == IPSP_ENCAP_UDP);
+}
+
 static void get_life(struct chan_reader *r, uint64_t *s, uint64_t *use_s, uint64_t *bytes,
 		     uint64_t *packets)
 {
@@ -698,6 +710,7 @@ static bool get_sa(struct chan_reader *r, struct ipsp_sa_config *sa)
 	sa->integ = chan_get_u16(r);
 	good = get_key(r, &sa->encr_key) && good;
 	good = get_key(r, &sa->integ_key) && good;
+	good = get_encap(r, &sa->encap) && good;
 	return good && is_bool(dscp_set) && is_bool(esn) && is_bool(replay) &&
 	       chan_reader_done(r);
 }

@@ -65,6 +65,17 @@ static bool mode_valid(const struct ipsp_sa_config *cfg)
 	       cfg->dscp <= IPSP_DSCP_MAX && cfg->tfc_pad <= IPSP_TFC_PAD_MAX;
 }
 
+/* No AH over a NAT: RFC 3948 1. */
+static bool encap_valid(const struct ipsp_sa_config *cfg)
+{
+	const struct ipsp_encap *e = &cfg->encap;
+
+	if (e->type == IPSP_ENCAP_NONE)
+		return true;
+	return e->type == IPSP_ENCAP_UDP && cfg->proto == IPSP_PROTO_ESP && e->sport && e->dport &&
+	       addr_valid(&e->orig_src) && addr_valid(&e->orig_dst);
+}
+
 enum ipsp_err ipsp_sa_config_check(const struct ipsp_platform *platform,
 				   const struct ipsp_sa_config *cfg,
 				   struct ipsp_crypto_shape *shape)
@@ -76,7 +87,8 @@ enum ipsp_err ipsp_sa_config_check(const struct ipsp_platform *platform,
 	if (!addr_valid(&cfg->local) || !addr_valid(&cfg->remote) ||
 	    (cfg->local.family && cfg->remote.family && cfg->local.family != cfg->remote.family))
 		return IPSP_EINVAL;
-	if (!mode_valid(cfg) || !numbers_valid(cfg) || cfg->origin >= IPSP_ORIGIN_CLEAR ||
+	if (!mode_valid(cfg) || !numbers_valid(cfg) || !encap_valid(cfg) ||
+	    cfg->origin >= IPSP_ORIGIN_CLEAR ||
 	    (cfg->sel.family && !ipsp_selector_valid(&cfg->sel)))
 		return IPSP_EINVAL;
 	if (cfg->proto != IPSP_PROTO_ESP)
@@ -139,6 +151,8 @@ enum ipsp_err ipsp_sa_init(struct ipsp_sad *sad, const struct ipsp_sa_config *cf
 	sa->integ = cfg->integ;
 	sa->replay_window_pkts = cfg->replay_window_pkts;
 	sa->seq_floor = cfg->seq_floor;
+	if (cfg->encap.type != IPSP_ENCAP_NONE)
+		sa->encap = cfg->encap;
 	ipsp_sa_set_terms(sa, cfg);
 	sa->shape = *shape;
 	atomic_init(&sa->state, IPSP_SA_MATURE);
@@ -174,6 +188,16 @@ static bool same_terms(const struct ipsp_sa *sa, const struct ipsp_sa_config *cf
 	       ipsp_addr_cmp(&sa->remote, &cfg->remote) == 0;
 }
 
+static bool encap_is(const struct ipsp_encap *a, const struct ipsp_encap *b)
+{
+	if (a->type == IPSP_ENCAP_NONE)
+		return b->type == IPSP_ENCAP_NONE;
+	return a->type == b->type && a->sport == b->sport && a->dport == b->dport &&
+	       a->keepalive_s == b->keepalive_s && a->follow_id == b->follow_id &&
+	       ipsp_addr_cmp(&a->orig_src, &b->orig_src) == 0 &&
+	       ipsp_addr_cmp(&a->orig_dst, &b->orig_dst) == 0;
+}
+
 bool ipsp_sa_is(const struct ipsp_sa *sa, const struct ipsp_sa_config *cfg)
 {
 	/* Floor and ceiling are left out: they only speak of numbers that are behind it. So is what
@@ -186,7 +210,8 @@ bool ipsp_sa_is(const struct ipsp_sa *sa, const struct ipsp_sa_config *cfg)
 	       sa->tfc_pad == cfg->tfc_pad && sa->esn == cfg->esn && sa->replay == cfg->replay &&
 	       sa->encr == cfg->encr && sa->encr_key_bits == cfg->encr_key_bits &&
 	       sa->integ == cfg->integ && sa->replay_window_pkts == cfg->replay_window_pkts &&
-	       sa->origin == cfg->origin && same_terms(sa, cfg);
+	       sa->origin == cfg->origin && same_terms(sa, cfg) &&
+	       encap_is(&sa->encap, &cfg->encap);
 }
 
 uint64_t ipsp_sa_seq_left(const struct ipsp_sa *sa)

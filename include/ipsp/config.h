@@ -205,6 +205,25 @@ struct ipsp_key {
 /** Overwrites it so that the compiler cannot leave it out. */
 void ipsp_key_wipe(struct ipsp_key *k);
 
+/** How ESP packets travel. The number is Linux's, in PF_KEY too. */
+enum ipsp_encap_type {
+	IPSP_ENCAP_NONE = 0,
+	IPSP_ENCAP_UDP = 2,		/* RFC 3948 */
+};
+
+/** ESP in UDP, for hosts with a NAT between them. Ports are those of the SA's own packets. */
+struct ipsp_encap {
+	uint8_t type;			/* enum ipsp_encap_type; 0: nothing below counts */
+	uint16_t sport, dport;		/* inbound: dport is not looked at, sport is where it was last */
+	uint16_t keepalive_s;		/* outbound: send RFC 3948 4 keepalives so often; 0: none */
+	/* Inbound: the outbound SA to the same peer, which then goes to where an authenticated packet
+	 * of this one came from (RFC 7296 2.23); 0: that is only told. */
+	uint64_t follow_id;
+	/* Inbound transport mode: what the addresses were when the peer summed up the packet, before a
+	 * NAT changed them (RFC 3948 3.1.2); family 0: not known, so checksums are made anew. */
+	struct ipsp_addr orig_src, orig_dst;
+};
+
 /** SAs that one packet may go through as one bundle: IPComp, ESP, AH. */
 #define IPSP_BUNDLE_MAX 3
 
@@ -248,6 +267,7 @@ struct ipsp_sa_config {
 	struct ipsp_selector sel;	/* what it may carry; family 0: whatever its entry says */
 	struct ipsp_addr local;		/* tunnel end or own address; family 0: by routing */
 	struct ipsp_addr remote;	/* peer; family 0: the packet's own */
+	struct ipsp_encap encap;	/* ESP only */
 	uint16_t encr;			/* enum ipsp_encr */
 	uint16_t encr_key_bits;		/* without salt */
 	uint16_t integ;			/* enum ipsp_integ */

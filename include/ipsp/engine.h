@@ -36,7 +36,7 @@ struct ipsp_engine;
 struct ipsp_worker;
 
 /** Room before and behind a packet that any outbound processing fits into, but tfc_pad. */
-#define IPSP_HEADROOM 64	/* IPv6 header, ESP header, IV */
+#define IPSP_HEADROOM 72	/* IPv6 header, UDP header, ESP header, IV */
 #define IPSP_TAILROOM 64	/* padding, trailer, ICV */
 
 /** What becomes of a packet. */
@@ -81,9 +81,10 @@ struct ipsp_packet {
 	/* From data; IPSP_PKT_CSUM_PARTIAL. Checksums of segments are always finished. */
 	uint16_t csum_start, csum_offset;
 	/* Inbound: the headers that an ESP packet came under where they do not stand in front of it,
-	 * as ipsp_flow_parse says of them; then data is the ESP header. Borrowed for the call. Many
-	 * packets of one datagram that the kernel put together may name the same. NULL: they stand
-	 * at data. SAs in transport mode need them there (IPSP_REASON_NO_ROOM). */
+	 * as ipsp_flow_parse says of them: UDP for ESP in UDP, RFC 3948. Then data is the ESP header,
+	 * which may stand anywhere; a packet in transport mode is put together in the room. Borrowed
+	 * for the call; many packets of one datagram that the kernel put together may name the same.
+	 * NULL: the headers stand at data; also on return when the packet is in its room. */
 	const struct ipsp_flow *outer;
 
 	/* out */
@@ -178,8 +179,15 @@ enum ipsp_acquire_end {
 #define IPSP_ACQUIRE_BACKOFF_S 4u
 #define IPSP_ACQUIRE_BACKOFF_MAX_S 256u
 
+/** An authenticated packet came from where the peer was not before, RFC 7296 2.23. Rate-limited. */
+struct ipsp_moved_event {
+	const struct ipsp_sa *sa;	/* it came under */
+	const struct ipsp_flow *outer;	/* the datagram it came in */
+	const struct ipsp_sa *follows;	/* the outbound SA that now goes there; NULL: none does */
+};
+
 /**
- * Called from packet calls (log, passed, audit: must not wait), from calls that change SAs (sa_changed;
+ * Called from packet calls (log, passed, audit, moved: must not wait), from calls that change SAs (sa_changed;
  * larval ones are no change yet) and from ipsp_engine_tick (sa_expired; of a key manager's SA that is
  * dead then sa_changed follows, as it is removed). Any may be NULL.
  */
@@ -188,6 +196,7 @@ struct ipsp_engine_events {
 	void (*log)(void *ctx, const struct ipsp_log_event *event);
 	void (*passed)(void *ctx, const struct ipsp_passed_event *event);
 	void (*audit)(void *ctx, const struct ipsp_audit_event *event);
+	void (*moved)(void *ctx, const struct ipsp_moved_event *event);
 	void (*sa_changed)(void *ctx, const struct ipsp_sa *sa, enum ipsp_sa_change change);
 	void (*sa_expired)(void *ctx, const struct ipsp_life_event *event);
 	/* From ipsp_engine_turn, _tick and calls that change SAs. acquire: ask the key manager;
@@ -353,6 +362,14 @@ void ipsp_engine_count_held(struct ipsp_engine *engine, enum ipsp_reason reason,
 
 /** Hit counters by entry id: for ipsp_spd_hits_each. */
 struct ipsp_spd_db *ipsp_engine_spd_db(const struct ipsp_engine *engine);
+
+/**
+ * Calls send(arg, datagram) for each outbound SA whose NAT keepalive is due (RFC 3948 4): one octet,
+ * 0xff, from its src and sport to its dst and dport. Control thread, about once a second.
+ */
+void ipsp_engine_keepalives(struct ipsp_engine *engine, uint64_t now_s,
+			    void (*send)(void *arg, const struct ipsp_flow *datagram),
+			    void *arg);
 
 /** Totals over all workers. Control thread. */
 struct ipsp_engine_stats {

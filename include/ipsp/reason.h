@@ -74,6 +74,7 @@ enum ipsp_reason_class {
 	  "next header does not fit the SA's mode") \
 	X(INNER, "inner", INTEGRITY, EMALFORMED, "inner packet does not fit its ESP packet") \
 	X(ECN, "ecn", PACKET, EPOLICY, "congestion was marked on a flow without ECN") \
+	X(ENCAP, "encap", SA, EPOLICY, "in UDP for an SA without that, or the other way round") \
 	X(DUMMY, "dummy", NONE, OK, "dummy packet, RFC 4303 2.6: not an error") \
 	/* encapsulation */ \
 	X(TRANSPORT_ADDRESS, "transport-address", SA, EPOLICY, \

@@ -17,6 +17,7 @@
 #include "ipsp/counters.h"
 #include "ipsp/crypto.h"
 #include "ipsp/flow.h"
+#include "ipsp/peer.h"
 #include "ipsp/reason.h"
 
 struct ipsp_platform;
@@ -87,6 +88,7 @@ struct ipsp_sa {
 	uint64_t idle_s;
 	struct ipsp_addr local, remote;
 	struct ipsp_selector sel;
+	struct ipsp_encap encap;
 	struct ipsp_crypto_shape shape;
 
 	/* changes; atomics are read relaxed */
@@ -96,6 +98,8 @@ struct ipsp_sa {
 	_Atomic uint64_t seq_ceiling;	/* see ipsp_sad_raise_ceiling */
 	_Atomic uint64_t first_used_s;	/* 0: not since it was installed here */
 	_Atomic uint64_t last_used_s;	/* likewise */
+	struct ipsp_peer peer;		/* where the peer was seen last, if it moved */
+	uint64_t keepalive_s;		/* when the last one was due; the control thread's */
 	_Atomic uint64_t drops_icv, drops_replay, drops_other;
 	struct ipsp_counter *counter;	/* number, window, packets, bytes, birth */
 	struct ipsp_crypto_ctx *crypto;

@@ -112,6 +112,11 @@ static void setup(void)
 		.encr_key = { .len = 32, .octets = { 1, 2, 3 } },
 		.integ_key = { .len = IPSP_KEY_MAX, .octets = { 4, 5, 6 } },
 	};
+	sas[0].encap = (struct ipsp_encap) {
+		.type = IPSP_ENCAP_UDP, .sport = 4500, .dport = 4501, .keepalive_s = 20,
+		.follow_id = UINT64_C(3) << 40, .orig_src = sample_addr("10.0.0.1"),
+		.orig_dst = sample_addr("2001:db8::7"),
+	};
 	sas[0].local = sample_addr("2001:db8::1");
 	sas[0].remote = sample_addr("2001:db8::2");
 	sas[1] = (struct ipsp_sa_config){
