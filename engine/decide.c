@@ -60,7 +60,10 @@ static void take_found(const struct question *q, struct ipsp_outcome *out)
 {
 	out->waits = q->found.waits;
 	out->asks = q->found.missing != 0 && !q->found.waits;
-	if (q->found.n > 0 && !q->found.waits)
+	if (q->found.n > 1) {
+		out->action = IPSP_DISCARD;
+		out->failed = true;	/* several around one packet are not offered */
+	} else if (q->found.n > 0 && !q->found.waits)
 		out->sa_id = q->found.sas[0]->id;
 	else if (q->dir == IPSP_OUTBOUND && !q->found.waits)
 		out->action = IPSP_BYPASS;	/* none is there, and none is required */

@@ -4,6 +4,7 @@
  *	engine_main.c     life: channels, start, end
  *	engine_policy.c   generations from the agent, put in force in one piece
  *	engine_packets.c  the attachment, and the turns of packets through the core
+ *	engine_hold.c     packets that wait for an SA
  *	engine_reserve.c  which sequence numbers may be used
  *	engine_report.c   counters and events to the agent
  *	engine_observe.c  packets that the guard decided in the kernel, for the log
@@ -20,6 +21,7 @@
 #include "ipsp/counters.h"
 #include "ipsp/engine.h"
 #include "ipsp/platform.h"
+#include "ipspd/engine_hold.h"
 #include "ipspd/engine_reserve.h"
 #include "ipspd/packet_log.h"
 #include "ipspd/report.h"
@@ -67,6 +69,7 @@ struct engine_role {
 	bool can_follow;		/* and this agent knows which: it may send what changes */
 
 	struct engine_reserve *reserve;
+	struct engine_hold *hold;
 
 	/* engine_observe.c */
 	struct packet_log observe;
@@ -94,8 +97,8 @@ int engine_platform_init(struct engine_role *role);
 int engine_attach(struct engine_role *role, struct engine_start *s);
 void engine_detach(struct engine_role *role);
 
-/** Looks after the reservations of the SAs that role->packets used; what none covers is not sent. */
-void engine_hold_unreserved(struct engine_role *role, size_t n);
+/** Looks after the reservations of the SAs that packets used; what none covers is not sent. */
+void engine_outbound_reserve(struct engine_role *role, struct ipsp_packet *packets, size_t n);
 
 /* ---- engine_policy.c ---- */
 

@@ -93,7 +93,7 @@ static void judge(struct engine_role *role, const struct handed *h, size_t n)
 			role->packets[i].verdict = IPSP_VERDICT_DELIVER;
 	}
 	if (h->dir == IPSP_OUTBOUND)
-		engine_hold_unreserved(role, n);
+		engine_outbound_reserve(role, role->packets, n);
 	role->io->ops->write(role->io, h->dir, role->packets, n);
 }
 

@@ -111,6 +111,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	ipsp_engine_tick(role->engine, engine_now_s());
+	engine_hold_tick(role, engine_now_s());
 	engine_reserve_ask_all(role);
 }
 
@@ -154,6 +155,8 @@ static int make_engine(struct engine_role *role)
 					   &role->counters);
 	if (!err)
 		err = ipsp_worker_new(role->engine, &role->worker);
+	if (!err && engine_hold_new(role) != 0)
+		err = IPSP_ENOMEM;
 	if (err)
 		ipspd_log(LOG_ERR, "engine", "cannot be made: %s", ipsp_err_text(err));
 	return err ? -EINVAL : 0;
@@ -269,6 +272,7 @@ static void fini(struct engine_role *role)
 	engine_handover_stop(role);
 	engine_pfkey_stop(role);
 	engine_detach(role);
+	engine_hold_free(role);
 	if (role->engine) {
 		ipsp_worker_free(role->worker);
 		ipsp_engine_free(role->engine);

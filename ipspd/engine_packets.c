@@ -102,18 +102,19 @@ static size_t source_of(const struct engine_role *role, evutil_socket_t fd,
 	return i;
 }
 
-void engine_hold_unreserved(struct engine_role *role, size_t n)
+void engine_outbound_reserve(struct engine_role *role, struct ipsp_packet *packets, size_t n)
 {
 	const struct ipsp_sa *last = NULL;
 
 	for (size_t i = 0; i < n; i++) {
-		struct ipsp_packet *const p = &role->packets[i];
+		struct ipsp_packet *const p = &packets[i];
 
 		if (!p->sa)
 			continue;
 		if (p->verdict == IPSP_VERDICT_ESP_OUT && engine_reserve_is_empty(p->sa)) {
 			p->verdict = IPSP_VERDICT_DROP;
-			role->io->stats.drops[IO_REASON_NOT_READY]++;
+			if (role->io)
+				role->io->stats.drops[IO_REASON_NOT_READY]++;
 		}
 		if (p->sa != last)
 			engine_reserve_ask(role, p->sa);
@@ -158,7 +159,9 @@ static size_t judge_outbound(struct engine_role *role, const struct io_source *s
 			role->packets[i].ifindex = ifindex;
 	}
 	ipsp_engine_outbound(role->worker, role->packets, n, now_s);
-	engine_hold_unreserved(role, n);
+	engine_outbound_reserve(role, role->packets, n);
+	engine_hold_take(role, n, now_s);
+	ipsp_engine_turn(role->engine, now_s);
 	return n;
 }
 

@@ -338,12 +338,49 @@ static void on_sa_expired(void *ctx, const struct ipsp_life_event *event)
 {
 	const struct ipsp_sa *const sa = event->sa;
 
-	ipspd_log(event->life == IPSP_LIFE_SOFT ? LOG_INFO : LOG_NOTICE, "sad",
-		  "SA %" PRIx64 " ESP SPI 0x%08x: %s lifetime over", sa->id, sa->spi,
+	if (sa->origin == IPSP_ORIGIN_CLEAR) {
+		char peer[IPSP_ADDR_TEXT];
+
+		ipspd_log(LOG_NOTICE, "sad", "packets with %s, reqid %u, pass in clear no more",
+			  ipsp_addr_print(&sa->remote, peer), sa->reqid);
+		return;
+	}
+	ipspd_log(event->life == IPSP_LIFE_SOFT || event->life == IPSP_LIFE_LARVAL ? LOG_INFO :
+										    LOG_NOTICE,
+		  "sad", "SA %" PRIx64 " ESP SPI 0x%08x: %s lifetime over", sa->id, sa->spi,
 		  ipsp_life_text((enum ipsp_life)event->life));
 	if (sa->origin == IPSP_ORIGIN_POLICY && event->life != IPSP_LIFE_SOFT)
 		tell_sa(ctx, sa, WIRE_SA_EXPIRED);
 	engine_pfkey_expired(ctx, event);
+}
+
+static void on_acquire(void *ctx, const struct ipsp_acquire *a)
+{
+	char peer[IPSP_ADDR_TEXT];
+
+	(void)ctx;
+	ipspd_log(LOG_INFO, "sad", "entry %" PRIx64 " wants SAs with %s, reqid %u: asked for the %s "
+		  "time", a->entry_id, ipsp_addr_print(&a->templates[0].remote, peer),
+		  a->templates[0].reqid, a->attempts == 1 ? "first" : "next");
+}
+
+static void on_acquire_over(void *ctx, const struct ipsp_acquire *a, enum ipsp_acquire_end why)
+{
+	static const char *const told[] = {
+		[IPSP_ACQUIRE_FAILED] = "no SA came: packets are dropped",
+		[IPSP_ACQUIRE_CLEAR] = "no SA came: packets pass in clear, as its entry says",
+		[IPSP_ACQUIRE_NO_MANAGER] = "no key manager is there any more",
+		[IPSP_ACQUIRE_FULL] = "too many are wanted at once",
+	};
+	char peer[IPSP_ADDR_TEXT];
+
+	engine_hold_over(ctx, a, why);
+	/* Of a flood of them a line each would be too many; the drops are counted. */
+	if (why != IPSP_ACQUIRE_DONE && why != IPSP_ACQUIRE_FULL)
+		ipspd_log(why == IPSP_ACQUIRE_CLEAR ? LOG_WARNING : LOG_NOTICE, "sad",
+			  "entry %" PRIx64 " SAs with %s, reqid %u: %s", a->entry_id,
+			  ipsp_addr_print(&a->templates[0].remote, peer), a->templates[0].reqid,
+			  told[why]);
 }
 
 struct ipsp_engine_events engine_events(struct engine_role *role)
@@ -355,5 +392,7 @@ struct ipsp_engine_events engine_events(struct engine_role *role)
 		.audit = on_audit,
 		.sa_changed = on_sa_changed,
 		.sa_expired = on_sa_expired,
+		.acquire = on_acquire,
+		.acquire_over = on_acquire_over,
 	};
 }

@@ -382,7 +382,7 @@ static bool templates_fit(const struct ipsp_spd_entry *e, const struct ipsp_step
 			  uint16_t n_steps)
 {
 	if (e->n_templates > 0)
-		return e->action != IPSP_BYPASS && e->sa_id == 0;
+		return (e->action != IPSP_BYPASS || n_steps > 0) && e->sa_id == 0;
 	for (uint16_t i = 0; i < n_steps; i++) {
 		if (steps[i].negotiated)
 			return false;

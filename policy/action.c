@@ -17,6 +17,10 @@
 
 enum { FALLBACK_CLEAR = 2 };
 
+#define CLEAR_S 300u	/* how long a negotiation counts as failed, where packets pass in clear then */
+
+#define IPSEC(column) MIB_COL(ipiaIpsecActionTable, column)
+
 #define PRE(column) MIB_COL(ipsaSaPreconfiguredActionTable, column)
 
 bool pol_action_sa(struct pol_build *b, const struct mib_row *r, struct pol_sa **out)
@@ -49,6 +53,9 @@ bool pol_action_sa(struct pol_build *b, const struct mib_row *r, struct pol_sa *
 struct act {
 	struct ipsp_step step;
 	bool may_fail;		/* by what happens, not by how it is written */
+	const struct mib_row *ipsec;	/* a negotiated one; NULL: it is not */
+	bool ike;		/* an IKE action */
+	struct pol_negotiated negotiated;
 	char reason[180];
 };
 
@@ -91,6 +98,28 @@ static bool protect(struct pol_build *b, const struct mib_row *r, enum ipsp_dir 
 	return true;
 }
 
+/* An IPsec action. */
+static bool negotiate(struct pol_build *b, const struct mib_row *r, struct act *out)
+{
+	const bool log = pol_row_truth(r, IPSEC(ipiaIpsecActDoActionLogging), false);
+	const struct pol_origin *origin = log ? pol_build_origin(b, r) : NULL;
+	char name[POL_ROW_TEXT], why[POL_NEGOTIATE_TEXT];
+
+	if ((log && !origin) || !pol_negotiate(pol_build_view(b), r, &out->negotiated, why))
+		return false;
+	if (why[0]) {
+		cannot(out, IPSP_STEP_FAIL, "uses %s, which %s: its packets are dropped",
+		       pol_row_name(r, name), why);
+		return true;
+	}
+	out->ipsec = r;
+	out->step = (struct ipsp_step){
+		.kind = IPSP_STEP_PROTECT, .negotiated = true, .log = log,
+		.action_id = origin ? origin->id : 0,
+	};
+	return true;
+}
+
 /* The action of one pointer that is no compound action. */
 static bool simple(struct pol_build *b, const struct pol_target *t, enum ipsp_dir dir,
 		   struct act *out)
@@ -124,9 +153,14 @@ static bool simple(struct pol_build *b, const struct pol_target *t, enum ipsp_di
 						.action_id = origin ? origin->id : 0 };
 		return true;
 	}
+	if (out->may_fail && t->table == &mib_t_ipiaIpsecActionTable && t->row &&
+	    mib_row_active(t->row))
+		return negotiate(b, t->row, out);
+	out->ike = t->table == &mib_t_ipiaIkeActionTable;
 	if (out->may_fail)
-		cannot(out, IPSP_STEP_FAIL,
-		       "needs IKE, which this version does not do yet: its packets are dropped");
+		cannot(out, IPSP_STEP_FAIL, out->ike ?
+		       "needs IKE for an IKE SA alone, which protects no packets: they are dropped" :
+		       "names an IPsec action that is not active: its packets are dropped");
 	else if (t->table == &mib_t_ipsaSaPreconfiguredActionTable && t->row)
 		return protect(b, t->row, dir, out);
 	else
@@ -142,6 +176,7 @@ struct level {
 	struct mib_oid prefix;
 	struct pol_walk walk;
 	uint32_t step;
+	uint32_t ike_step;		/* of its last IKE action that serves nothing yet; 0: none */
 };
 
 /* What makes a program of a compound action. */
@@ -153,6 +188,7 @@ struct assembly {
 	unsigned depth;
 	uint32_t actions;		/* steps that are no compound */
 	bool may_fail;			/* one of them */
+	const struct mib_row *ipsec;	/* of them, the one that is negotiated */
 	struct act last;		/* of them */
 	char reason[180];		/* of the first action that cannot be done */
 };
@@ -204,6 +240,7 @@ static bool enter(struct assembly *a, const struct mib_row *compound)
 		return false;
 	}
 	l->step = a->out->n_steps;
+	l->ike_step = 0;
 	if (!add_step(a->out, &step))
 		return false;
 	mib_row_index_copy(compound, &l->prefix);
@@ -214,6 +251,42 @@ static bool enter(struct assembly *a, const struct mib_row *compound)
 }
 
 enum step_result { STEP_OK, STEP_DISCARDS, STEP_NO_MEMORY };
+
+/* An IKE action that serves an IPsec action is no step. */
+static void forget_ike(struct assembly *a, struct level *l)
+{
+	struct ipsp_step *steps = a->out->steps;
+	const uint32_t at = l->ike_step;
+
+	if (at == 0)
+		return;
+	l->ike_step = 0;
+	a->actions--;
+	a->out->n_steps--;
+	memmove(&steps[at], &steps[at + 1], (a->out->n_steps - at) * sizeof(*steps));
+	for (uint32_t i = at; i < a->out->n_steps; i++)
+		if (steps[i].end > 0)
+			steps[i].end--;
+	a->reason[0] = '\0';
+	for (uint32_t i = 0; i < a->out->n_steps; i++)
+		if (steps[i].kind == IPSP_STEP_FAIL)
+			snprintf(a->reason, sizeof(a->reason), "has an action that cannot be done: "
+				 "its packets are dropped");
+}
+
+/* A rule's SAs are of one IPsec action. */
+static void take_negotiated(struct assembly *a, struct level *l)
+{
+	if (a->ipsec && a->ipsec != a->last.ipsec) {
+		cannot(&a->last, IPSP_STEP_FAIL,
+		       "uses more than one IPsec action: but for the first they fail");
+		return;
+	}
+	a->ipsec = a->last.ipsec;
+	a->out->negotiated = a->last.negotiated;
+	if (l)
+		forget_ike(a, l);
+}
 
 static enum step_result subaction(struct assembly *a, const struct mib_row *sub)
 {
@@ -232,6 +305,10 @@ static enum step_result subaction(struct assembly *a, const struct mib_row *sub)
 		return enter(a, t.row) ? STEP_OK : STEP_DISCARDS;
 	if (!simple(a->b, &t, a->dir, &a->last))
 		return STEP_NO_MEMORY;
+	if (a->last.ipsec)
+		take_negotiated(a, &a->levels[a->depth - 1]);
+	if (a->last.ike)
+		a->levels[a->depth - 1].ike_step = a->out->n_steps;
 	if (a->last.reason[0] != '\0' && a->reason[0] == '\0')
 		memcpy(a->reason, a->last.reason, sizeof(a->reason));
 	a->actions++;
@@ -266,6 +343,8 @@ static void decide(struct pol_decision *out, const struct act *a)
 	out->log = a->step.log;
 	out->action_id = a->step.log ? a->step.action_id : 0;
 	out->sa_id = a->step.sa_id;
+	if (!a->ipsec)
+		out->negotiated.n = 0;
 	memcpy(out->reason, a->reason, sizeof(out->reason));
 }
 
@@ -283,7 +362,7 @@ static bool decide_now(struct pol_decision *out)
 	unsigned n_logs = 0;
 
 	for (uint32_t i = 0; i < out->n_steps; i++)
-		if (out->steps[i].sa_id != 0)
+		if (out->steps[i].sa_id != 0 || out->steps[i].negotiated)
 			return false;
 	ipsp_steps_run(out->steps, usable, NULL, &o);
 	for (uint32_t i = 0; i < out->n_steps; i++)
@@ -338,6 +417,14 @@ static void explain(const struct assembly *a, bool fallback, const struct pol_pr
 		memcpy(out->reason, a->reason, sizeof(out->reason));
 }
 
+/* Compilation cannot know who is there. */
+static void explain_negotiated(struct pol_decision *out)
+{
+	if (out->negotiated.n > 0 && out->action == IPSP_PROTECT && out->reason[0] == '\0')
+		snprintf(out->reason, sizeof(out->reason), "has its SAs negotiated: while no key manager "
+			 "is registered by PF_KEY, its packets are dropped");
+}
+
 /* The program stands: what may it come to? r: whose action it is, for what the kernel reports. */
 static bool conclude(struct assembly *a, const struct mib_row *r, bool fallback)
 {
@@ -347,12 +434,17 @@ static bool conclude(struct assembly *a, const struct mib_row *r, bool fallback)
 	fallback &= a->may_fail;
 	if (fallback && !add_fallback(a))
 		return false;
+	if (fallback && out->negotiated.n > 0)
+		out->clear_s = CLEAR_S;
 	if (out->n_steps == 0)
 		return true;
 	pol_program_judge(out->steps, out->n_steps, &may);
 	explain(a, fallback, &may);
-	if (decide_now(out))
+	if (decide_now(out)) {
+		out->negotiated.n = 0;
+		out->clear_s = 0;
 		return true;
+	}
 	out->action = pol_prospects_action(&may);
 	for (uint32_t i = 0; i < out->n_steps; i++)
 		out->log |= out->steps[i].log;
@@ -363,6 +455,8 @@ static bool conclude(struct assembly *a, const struct mib_row *r, bool fallback)
 			return false;
 		out->action_id = origin->id;
 	}
+	if (!fallback)
+		explain_negotiated(out);
 	return true;
 }
 
@@ -387,11 +481,14 @@ bool pol_action_of(struct pol_build *b, const struct mib_row *rule, enum ipsp_di
 			return false;
 		a.actions = 1;
 		a.may_fail = a.last.may_fail;
+		if (a.last.ipsec)
+			take_negotiated(&a, NULL);
 		out->steps[out->n_steps++] = a.last.step;
 	}
 	/* One action, alone or in a compound of its own. */
 	if (a.actions == 1 && out->n_steps <= 2 && !(fallback && a.may_fail)) {
 		decide(out, &a.last);
+		explain_negotiated(out);
 		return true;
 	}
 	return conclude(&a, t.row ? t.row : rule, fallback);

@@ -8,12 +8,15 @@
 #define POLICY_ACTION_H
 
 #include "policy/build.h"
+#include "policy/negotiate.h"
 
 struct pol_decision {
 	enum ipsp_action action;	/* steps: what they may come to, as struct ipsp_spd_entry says */
 	bool log;
 	uint64_t action_id;	/* what is logged is of that row; 0: nothing is */
 	uint64_t sa_id;		/* PROTECT: 0 when the SA is not in force */
+	struct pol_negotiated negotiated;	/* SAs that a key manager makes; n 0: none */
+	uint32_t clear_s;	/* as in struct ipsp_spd_entry */
 	uint32_t n_steps;	/* 0: one action */
 	struct ipsp_step steps[IPSP_STEPS_MAX];
 	char reason[180];	/* "": done as configured */
@@ -31,8 +34,10 @@ bool pol_action_sa(struct pol_build *b, const struct mib_row *r, struct pol_sa *
  *
  * A compound action becomes a program (ipsp/program.h) of its active subactions and theirs, so that
  * it is decided for each packet which of them succeed: drops and accepts do, an SA while it is in
- * force and usable, an IKE or IPsec action not before there is IKE. One that comes to the same
- * whatever its SAs do is decided here. ipiaRejectIKEAction drops.
+ * force and usable, an IPsec action while its SAs are there or are being negotiated. An IKE action
+ * before an IPsec action says how, and is no action of its own; alone it fails. A rule has SAs of one
+ * IPsec action. One that comes to the same whatever its SAs do is decided here. ipiaRejectIKEAction
+ * drops.
  *
  * Where the reason is not empty the packets are dropped, or, of a compound, all of them.
  * @return false: no memory

@@ -152,6 +152,7 @@ static size_t room_of(const struct ipsp_spd_entry *e)
 {
 	const struct ipsp_predicate *p = e->predicate;
 	size_t room = ROUND_UP(e->n_steps * sizeof(*e->steps)) +
+		      ROUND_UP(e->n_templates * sizeof(*e->templates)) +
 		      ROUND_UP(e->n_selectors * sizeof(*e->selectors));
 
 	if (p)
@@ -186,6 +187,7 @@ struct pol_entry *pol_entry_new(const struct ipsp_spd_entry *spd, const uint16_t
 	memcpy(e->path, path, depth * sizeof(*path));
 	at = (uint8_t *)e + ROUND_UP(sizeof(*e));
 	e->spd.steps = carve(&at, spd->steps, spd->n_steps * sizeof(*spd->steps));
+	e->spd.templates = carve(&at, spd->templates, spd->n_templates * sizeof(*spd->templates));
 	e->spd.selectors = carve(&at, spd->selectors, spd->n_selectors * sizeof(*spd->selectors));
 	if (!from)
 		return e;
@@ -226,7 +228,8 @@ static bool selector_same(const struct ipsp_selector *a, const struct ipsp_selec
 static bool step_same(const struct ipsp_step *a, const struct ipsp_step *b)
 {
 	return a->kind == b->kind && a->log == b->log && a->may_decide == b->may_decide &&
-	       a->end == b->end && a->action_id == b->action_id && a->sa_id == b->sa_id;
+	       a->end == b->end && a->action_id == b->action_id && a->sa_id == b->sa_id &&
+	       a->negotiated == b->negotiated;
 }
 
 static bool selectors_same(const struct ipsp_selector *a, const struct ipsp_selector *b,
@@ -262,13 +265,25 @@ bool pol_predicate_same(const struct ipsp_predicate *a, const struct ipsp_predic
 	       selectors_same(a->selectors, b->selectors, a->n_selectors);
 }
 
+static bool template_same(const struct ipsp_template *a, const struct ipsp_template *b)
+{
+	return a->proto == b->proto && a->mode == b->mode && a->level == b->level &&
+	       a->pfp == b->pfp && a->reqid == b->reqid &&
+	       ipsp_addr_cmp(&a->local, &b->local) == 0 &&
+	       ipsp_addr_cmp(&a->remote, &b->remote) == 0;
+}
+
 bool pol_entry_same(const struct ipsp_spd_entry *a, const struct ipsp_spd_entry *b)
 {
 	if (a->id != b->id || a->action != b->action || a->log != b->log ||
 	    a->action_id != b->action_id || a->sa_id != b->sa_id || a->n_steps != b->n_steps ||
 	    a->from_s != b->from_s || a->until_s != b->until_s ||
-	    a->n_selectors != b->n_selectors)
+	    a->n_selectors != b->n_selectors || a->n_templates != b->n_templates ||
+	    a->clear_s != b->clear_s || a->accept_clear != b->accept_clear)
 		return false;
+	for (uint32_t i = 0; i < a->n_templates; i++)
+		if (!template_same(&a->templates[i], &b->templates[i]))
+			return false;
 	for (uint32_t i = 0; i < a->n_steps; i++)
 		if (!step_same(&a->steps[i], &b->steps[i]))
 			return false;

@@ -33,6 +33,7 @@ static void entry_fini(struct ipsp_spd_entry *e)
 	free((void *)(uintptr_t)e->predicate);
 	free((void *)(uintptr_t)e->selectors);
 	free((void *)(uintptr_t)e->steps);
+	free((void *)(uintptr_t)e->templates);
 }
 
 void pol_outcome_fini(struct pol_outcome *o)
@@ -90,6 +91,7 @@ static bool put_within(struct place_work *p, const struct pol_origin *origin,
 	struct ipsp_spd_entry e = {
 		.id = origin->id, .action = (uint8_t)d->action, .log = d->log,
 		.action_id = d->action_id, .sa_id = d->sa_id, .n_steps = d->n_steps,
+		.n_templates = d->negotiated.n, .clear_s = d->clear_s,
 		.from_s = (uint64_t)from_s, .until_s = (uint64_t)until_s,
 		.n_selectors = (uint32_t)m->may.n,
 	};
@@ -98,8 +100,9 @@ static bool put_within(struct place_work *p, const struct pol_origin *origin,
 		return true;
 	e.selectors = selectors = calloc(m->may.n, sizeof(*selectors));
 	e.steps = copy(d->steps, d->n_steps, sizeof(*d->steps));
+	e.templates = copy(d->negotiated.templates, d->negotiated.n, sizeof(*e.templates));
 	e.predicate = residual ? copy_predicate(&m->pred) : NULL;
-	if (!selectors || !e.steps || (residual && !e.predicate)) {
+	if (!selectors || !e.steps || !e.templates || (residual && !e.predicate)) {
 		entry_fini(&e);
 		return false;
 	}

@@ -103,7 +103,7 @@ static void judge_action(const struct ipsp_step *s, uint32_t at, struct set *suc
 		succeeded->low[LOW_BYPASS] = true;
 		break;
 	case IPSP_STEP_PROTECT:
-		succeeded->any_sa = succeeded->sa[at] = s->sa_id != 0;
+		succeeded->any_sa = succeeded->sa[at] = s->sa_id != 0 || s->negotiated;
 		failed->low[LOW_FAILED] = true;
 		break;
 	default:

@@ -321,8 +321,10 @@ static enum ipsp_err take_counter(struct ipsp_sad *sad, struct ipsp_sa *sa, uint
 		err = ipsp_counters_get(&sad->counters, sa->counter_id, &counter, &fresh);
 	if (err != IPSP_OK)
 		return err;
-	if (fresh) {
-		counter->born_s = now_s;
+	/* Also where a process was killed in between. */
+	if (fresh || counter->replay.ring_pkts == 0) {
+		if (fresh)
+			counter->born_s = now_s;
 		err = ipsp_replay_init(&counter->replay, IPSP_REPLAY_RING(IPSP_REPLAY_MAX), window,
 				       sa->seq_floor);
 	} else {

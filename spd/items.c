@@ -100,7 +100,8 @@ static bool templates_valid(const struct ipsp_spd_entry *e)
 {
 	if (e->n_templates == 0)
 		return e->clear_s == 0 && !e->accept_clear;
-	if (e->n_templates > IPSP_TEMPLATES_MAX || e->action == IPSP_BYPASS || e->sa_id != 0)
+	if (e->n_templates > IPSP_TEMPLATES_MAX || e->sa_id != 0 ||
+	    (e->action == IPSP_BYPASS && e->n_steps == 0))
 		return false;
 	for (uint32_t i = 0; i < e->n_templates; i++) {
 		if (!ipsp_template_valid(&e->templates[i]))

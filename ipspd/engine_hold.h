@@ -1,0 +1,41 @@
+/*
+ * ipspd/engine_hold.h - packets that wait for an SA: copies, until it is there or will not be.
+ *
+ * Of each need (struct ipsp_acquire) the newest few are kept; all together are bounded in octets, and none
+ * is kept for long. Nothing of the network waits for us meanwhile: a packet that is not kept was lost,
+ * as on any path. The secrets of clear packets: their octets are wiped.
+ */
+#ifndef IPSPD_ENGINE_HOLD_H
+#define IPSPD_ENGINE_HOLD_H
+
+#include "ipsp/engine.h"
+
+struct engine_role;
+struct engine_hold;
+
+#define HOLD_DEPTH 1u			/* packets of one need: the newest */
+#define HOLD_OCTETS_MAX (4u << 20)	/* of all */
+#define HOLD_S 60u			/* what waits longer is of no use to anybody */
+
+/** @return 0, -ENOMEM */
+int engine_hold_new(struct engine_role *role);
+/** Drops all. NULL in role is fine. */
+void engine_hold_free(struct engine_role *role);
+
+/** Takes copies of those of role->packets that are to be held. */
+void engine_hold_take(struct engine_role *role, size_t n, uint64_t now_s);
+
+/**
+ * What a need waited for is over. Packets that may go now do so at the next turn of the loop; the others
+ * are dropped and counted.
+ */
+void engine_hold_over(struct engine_role *role, const struct ipsp_acquire *a,
+		      enum ipsp_acquire_end why);
+
+/** Drops what waits too long. About once a second. */
+void engine_hold_tick(struct engine_role *role, uint64_t now_s);
+
+/** Packets that wait now. */
+size_t engine_hold_count(const struct engine_hold *h);
+
+#endif

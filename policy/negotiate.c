@@ -1,0 +1,154 @@
+/*
+ * policy/negotiate.c - IPsec actions as templates: see negotiate.h.
+ */
+#include "policy/negotiate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mibs/schema_gen.h"
+#include "policy/conn_parts.h"
+#include "policy/ids.h"
+
+#define IPSEC(column) MIB_COL(ipiaIpsecActionTable, column)
+#define PEER(column) MIB_COL(ipsaPeerIdentityTable, column)
+
+/* IPsec DOI: struct pol_child_transform. */
+enum { DOI_AH = 2, DOI_ESP = 3, DOI_IPCOMP = 4 };
+
+/* ipspdIpsecActFromPacket, from source(0) on, as the highest bits of its octet. */
+static uint8_t pfp_of_bits(uint8_t bits)
+{
+	static const uint8_t pfp[] = {
+		IPSP_PFP_SOURCE, IPSP_PFP_DESTINATION, IPSP_PFP_PROTOCOL, IPSP_PFP_SOURCE_PORT,
+		IPSP_PFP_DESTINATION_PORT,
+	};
+	uint8_t out = 0;
+
+	for (unsigned i = 0; i < sizeof(pfp); i++)
+		out |= bits & 0x80u >> i ? pfp[i] : 0;
+	return out;
+}
+
+static uint8_t pfp_of(const struct mib_row *r)
+{
+	static const uint8_t granularities[] = {
+		[1] = 0,
+		[2] = IPSP_PFP_SOURCE | IPSP_PFP_DESTINATION,
+		[3] = IPSP_PFP_SOURCE | IPSP_PFP_DESTINATION | IPSP_PFP_PROTOCOL,
+		[4] = IPSP_PFP_ALL,
+	};
+	const int64_t granularity = mib_row_number(r, IPSEC(ipiaIpsecActGranularity), 1);
+	const uint8_t *bits;
+
+	if (pol_row_octets(r, MIB_COL(ipspdIpsecActTable, ipspdIpsecActFromPacket), &bits) > 0 &&
+	    bits[0] & 0xf8)
+		return pfp_of_bits(bits[0]);
+	return granularity >= 1 && granularity <= 4 ? granularities[granularity] : 0;
+}
+
+/* The first peer of the list whose address is known. family 0: there is none. */
+static void first_address(const struct mib_view *v, const char *list, struct ipsp_addr *out)
+{
+	struct pol_walk walk = { .view = v, .table = &mib_t_ipsaPeerIdentityTable };
+	const struct mib_value part = mib_value_octets(list, strlen(list));
+	const struct mib_row *r;
+	struct mib_oid prefix;
+
+	*out = (struct ipsp_addr){ 0 };
+	if (!mib_index_encode(walk.table, &part, 1, &prefix))
+		return;
+	walk.prefix = &prefix;
+	while (out->family == 0 && (r = pol_walk_next(&walk))) {
+		const int64_t type = mib_row_number(r, PEER(ipsaPeerIdAddressType), 0);
+		const uint8_t family = type == 1 ? 4 : type == 2 ? 6 : 0;
+		const uint8_t *octets;
+
+		if (family && pol_row_octets(r, PEER(ipsaPeerIdAddress), &octets) ==
+				      ipsp_addr_size(family)) {
+			out->family = family;
+			memcpy(out->octets, octets, ipsp_addr_size(family));
+		}
+	}
+}
+
+/* The protocols of the proposal that is offered first. */
+static unsigned protocols_of(const struct mib_view *v, const struct mib_row *r,
+			     struct pol_connection *c)
+{
+	unsigned protocols = 0;
+
+	pol_conn_transforms(v, r, c);
+	for (size_t i = 0; i < c->n_transforms; i++) {
+		if (c->transforms[i].proposal == c->transforms[0].proposal)
+			protocols |= 1u << c->transforms[i].protocol;
+	}
+	return protocols;
+}
+
+static uint32_t reqid_of(const struct mib_row *r)
+{
+	size_t len;
+	const uint32_t *index = mib_row_index(r, &len);
+	const uint64_t id = pol_id_of_row(mib_row_table(r), index, len, 0);
+
+	/* Those below are for key managers that number their own. 0: no memory. */
+	return id ? (uint32_t)(id >> 32) | 0x80000000u : 0;
+}
+
+bool pol_negotiate(const struct mib_view *v, const struct mib_row *r, struct pol_negotiated *out,
+		   char why[POL_NEGOTIATE_TEXT])
+{
+	/* The peer lets IPComp out where it does not help: RFC 3173 2.2. */
+	static const struct {
+		unsigned doi;
+		uint8_t proto, level;
+	} order[] = {
+		{ DOI_IPCOMP, IPSP_PROTO_IPCOMP, IPSP_LEVEL_USE },
+		{ DOI_ESP, IPSP_PROTO_ESP, IPSP_LEVEL_UNIQUE },
+		{ DOI_AH, IPSP_PROTO_AH, IPSP_LEVEL_UNIQUE },
+	};
+	struct ipsp_template t = {
+		.mode = (uint8_t)mib_row_number(r, IPSEC(ipiaIpsecActMode), IPSP_MODE_TUNNEL),
+		.pfp = pfp_of(r), .reqid = reqid_of(r),
+	};
+	struct pol_connection *c = calloc(1, sizeof(*c));
+	char list[POL_CONN_NAME];
+	unsigned protocols;
+
+	*out = (struct pol_negotiated){ 0 };
+	why[0] = '\0';
+	if (!c || t.reqid == 0) {
+		free(c);
+		return false;
+	}
+	protocols = protocols_of(v, r, c);
+	pol_conn_name(r, IPSEC(ipiaIpsecActPeerGatewayIdName), list);
+	if (protocols == 0)
+		snprintf(why, POL_NEGOTIATE_TEXT, "%s", c->fault[0] ? c->fault :
+							    "has no proposal that can be made");
+	free(c);
+	if (why[0])
+		return true;
+	/* Transport mode goes to the packet's own destination, and so does a tunnel without a list. */
+	if (t.mode == IPSP_MODE_TUNNEL && list[0]) {
+		first_address(v, list, &t.remote);
+		if (t.remote.family == 0) {
+			snprintf(why, POL_NEGOTIATE_TEXT,
+				 "has a peer list \"%s\" without an address", list);
+			return true;
+		}
+	}
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		if (!(protocols >> order[i].doi & 1))
+			continue;
+		t.proto = order[i].proto;
+		t.level = t.mode == IPSP_MODE_TUNNEL ? IPSP_LEVEL_UNIQUE : order[i].level;
+		out->templates[out->n++] = t;
+		/* What stands around the first is from end to end of it. */
+		t.mode = IPSP_MODE_TRANSPORT;
+		t.pfp = 0;
+	}
+	return true;
+}
