@@ -9,10 +9,19 @@
 #include <string.h>
 
 #include "engine/acquire.h"
+#include "engine/frag.h"
 
 static void *engine_alloc(const struct ipsp_platform *p, size_t size)
 {
 	return p->alloc(p->ctx, size);
+}
+
+static void set_defaults(struct ipsp_engine *engine)
+{
+	struct ipsp_engine_settings s;
+
+	ipsp_engine_settings_default(&s);
+	(void)!ipsp_engine_set(engine, &s);
 }
 
 enum ipsp_err ipsp_engine_new(const struct ipsp_engine_config *config, struct ipsp_engine **out)
@@ -27,6 +36,7 @@ enum ipsp_err ipsp_engine_new(const struct ipsp_engine_config *config, struct ip
 	if (!engine)
 		return IPSP_ENOMEM;
 	engine->config = *config;
+	set_defaults(engine);
 	atomic_init(&engine->epoch, 1);
 	err = ipsp_spd_db_new(p, &engine->spd_db);
 	if (err == IPSP_OK)
@@ -284,6 +294,8 @@ static void add_worker(const struct ipsp_worker *w, struct ipsp_engine_stats *ou
 			out->reasons[dir][r] += atomic_load_explicit(&w->reasons[dir][r],
 								     memory_order_relaxed);
 	}
+	for (unsigned i = 0; i < IPSP_N_ICMP_COUNTS; i++)
+		out->icmp[i] += atomic_load_explicit(&w->icmp[i], memory_order_relaxed);
 }
 
 void ipsp_engine_stats(const struct ipsp_engine *engine, struct ipsp_engine_stats *out)
@@ -295,10 +307,37 @@ void ipsp_engine_stats(const struct ipsp_engine *engine, struct ipsp_engine_stat
 	}
 }
 
+/* What a worker knows of fragments: places that nobody outside can choose. */
+static enum ipsp_err make_tables(struct ipsp_worker *worker)
+{
+	const struct ipsp_engine *engine = worker->engine;
+	const struct ipsp_platform *p = engine->config.platform;
+
+	worker->frags = engine_alloc(p, sizeof(*worker->frags));
+	if (!worker->frags)
+		return IPSP_ENOMEM;
+	if (p->random(p->ctx, worker->frags->key, sizeof(worker->frags->key)) != IPSP_OK)
+		return IPSP_ECRYPTO;
+	if (engine->config.reassembly == 0)
+		return IPSP_OK;
+	return ipsp_reassembly_new(p, engine->config.reassembly,
+				   engine->settings.reassembly_timeout_s, &worker->reassembly);
+}
+
+static void free_worker(struct ipsp_worker *worker)
+{
+	const struct ipsp_platform *p = worker->engine->config.platform;
+
+	ipsp_reassembly_free(p, worker->reassembly);
+	p->free(p->ctx, worker->frags, sizeof(*worker->frags));
+	p->free(p->ctx, worker, sizeof(*worker));
+}
+
 enum ipsp_err ipsp_worker_new(struct ipsp_engine *engine, struct ipsp_worker **out)
 {
 	const unsigned n_threads = ipsp_platform_threads(engine->config.platform);
 	unsigned at = 0;
+	enum ipsp_err err;
 
 	while (at < IPSP_WORKERS_MAX && at < n_threads && engine->workers[at])
 		at++;
@@ -316,6 +355,12 @@ enum ipsp_err ipsp_worker_new(struct ipsp_engine *engine, struct ipsp_worker **o
 	}
 	worker->engine = engine;
 	worker->thread = at;
+	err = make_tables(worker);
+	if (err != IPSP_OK) {
+		ipsp_wants_free(engine, worker->wants);
+		free_worker(worker);
+		return err;
+	}
 	engine->workers[at] = worker;
 	*out = worker;
 	return IPSP_OK;
@@ -326,7 +371,6 @@ void ipsp_worker_free(struct ipsp_worker *worker)
 	if (!worker)
 		return;
 	struct ipsp_engine *engine = worker->engine;
-	const struct ipsp_platform *p = engine->config.platform;
 
 	add_worker(worker, &engine->gone);
 	for (size_t i = 0; i < IPSP_WORKERS_MAX; i++) {
@@ -334,7 +378,7 @@ void ipsp_worker_free(struct ipsp_worker *worker)
 			engine->workers[i] = NULL;
 	}
 	ipsp_wants_free(engine, worker->wants);
-	p->free(p->ctx, worker, sizeof(*worker));
+	free_worker(worker);
 }
 
 void ipsp_engine_free(struct ipsp_engine *engine)

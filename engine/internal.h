@@ -7,6 +7,7 @@
 #include "ipsp/engine.h"
 #include "ipsp/platform.h"
 #include "ipsp/program.h"
+#include "ipsp/reassemble.h"
 
 /** Packets of one SA that go to the crypto provider at once. */
 #define IPSP_BATCH 32u
@@ -27,17 +28,28 @@ struct ipsp_arena {
 
 struct ipsp_wants;
 struct ipsp_acquires;
+struct ipsp_frag_table;
+
+/** What the control thread may set while packets pass. */
+struct ipsp_settings {
+	_Atomic uint32_t frag_timeout_s, reassembly_timeout_s, pmtu_age_s, icmp_per_s;
+	_Atomic bool pmtu_listen, icmp_clear;
+	_Atomic uint8_t icmp_by_quote;	/* enum ipsp_icmp_by_quote */
+};
 
 struct ipsp_worker {
 	struct ipsp_engine *engine;
 	unsigned thread;	/* its number, below the platform's threads */
+	struct ipsp_frag_table *frags;
+	struct ipsp_reassembly *reassembly;	/* NULL: not wanted */
 	/* The epoch in which its packet call began; 0: not in one. */
 	_Atomic uint64_t seen;
 	uint64_t wall_s;	/* as its thread told it last */
 	/* Written by this worker only. */
 	_Atomic uint64_t verdicts[2][IPSP_N_VERDICTS];
 	_Atomic uint64_t reasons[2][IPSP_N_REASONS];
-	struct ipsp_limiter log, passed, audit, moved;
+	_Atomic uint64_t icmp[IPSP_N_ICMP_COUNTS];
+	struct ipsp_limiter log, passed, audit, moved, errors;
 	struct ipsp_wants *wants;	/* SAs that its packets need, for the control thread */
 	struct ipsp_arena arena;
 	/* The clear form of one outbound packet that will be reported once it is sealed. */
@@ -57,6 +69,7 @@ struct ipsp_engine {
 	_Atomic(struct ipsp_spd *) spd;		/* NULL: no generation yet */
 	struct ipsp_acquires *acquires;
 	_Atomic uint32_t ipv4_id;		/* of outer headers */
+	struct ipsp_settings settings;
 	uint64_t updates;			/* applied so far */
 
 	/* Control thread: workers, and what waits until none of them can see it. */

@@ -311,6 +311,7 @@ static int put_sa(const struct ipsp_sa_config *sa, wire_emit emit, void *arg)
 	put_key(&w, &sa->encr_key);
 	put_key(&w, &sa->integ_key);
 	put_encap(&w, &sa->encap);
+	chan_put_u8(&w, sa->frag_before);
 	int rc = w.overflow ? -EMSGSIZE : emit(arg, MSG_GEN_SA, buf, w.len);
 	explicit_bzero(buf, sizeof(buf));
 	return rc;

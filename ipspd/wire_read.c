@@ -711,7 +711,9 @@ static bool get_sa(struct chan_reader *r, struct ipsp_sa_config *sa)
 	good = get_key(r, &sa->encr_key) && good;
 	good = get_key(r, &sa->integ_key) && good;
 	good = get_encap(r, &sa->encap) && good;
-	return good && is_bool(dscp_set) && is_bool(esn) && is_bool(replay) &&
+	uint8_t frag_before = chan_get_u8(r);
+	sa->frag_before = frag_before == 1;
+	return good && is_bool(dscp_set) && is_bool(frag_before) && is_bool(esn) && is_bool(replay) &&
 	       chan_reader_done(r);
 }
 

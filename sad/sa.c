@@ -145,6 +145,7 @@ enum ipsp_err ipsp_sa_init(struct ipsp_sad *sad, const struct ipsp_sa_config *cf
 	sa->outer_ttl = cfg->outer_ttl;
 	sa->tfc_pad = cfg->tfc_pad;
 	sa->esn = cfg->esn;
+	sa->frag_before = cfg->frag_before;
 	sa->replay = cfg->replay;
 	sa->encr = cfg->encr;
 	sa->encr_key_bits = cfg->encr_key_bits;
@@ -207,7 +208,7 @@ bool ipsp_sa_is(const struct ipsp_sa *sa, const struct ipsp_sa_config *cfg)
 	       sa->dir == cfg->dir && sa->proto == cfg->proto && sa->mode == cfg->mode &&
 	       sa->df == cfg->df && sa->ecn == cfg->ecn && sa->dscp_set == cfg->dscp_set &&
 	       sa->dscp == cfg->dscp && sa->outer_ttl == cfg->outer_ttl &&
-	       sa->tfc_pad == cfg->tfc_pad && sa->esn == cfg->esn && sa->replay == cfg->replay &&
+	       sa->frag_before == cfg->frag_before && sa->tfc_pad == cfg->tfc_pad && sa->esn == cfg->esn && sa->replay == cfg->replay &&
 	       sa->encr == cfg->encr && sa->encr_key_bits == cfg->encr_key_bits &&
 	       sa->integ == cfg->integ && sa->replay_window_pkts == cfg->replay_window_pkts &&
 	       sa->origin == cfg->origin && same_terms(sa, cfg) &&

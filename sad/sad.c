@@ -186,7 +186,7 @@ struct ipsp_sa *ipsp_sad_find_inbound(const struct ipsp_sad *sad, uint32_t spi, 
 	return sa;
 }
 
-static struct ipsp_sa *find_outbound(const struct ipsp_sad *sad, uint32_t spi, uint8_t proto,
+struct ipsp_sa *ipsp_sad_find_outbound(const struct ipsp_sad *sad, uint32_t spi, uint8_t proto,
 				     const struct ipsp_addr *dst)
 {
 	struct ipsp_sa_walk w = ipsp_sa_index_walk(
@@ -204,7 +204,7 @@ struct ipsp_sa *ipsp_sad_find_name(const struct ipsp_sad *sad, const struct ipsp
 {
 	struct ipsp_sa *sa = ipsp_sad_find_inbound(sad, name->spi, name->proto, &name->dst);
 
-	return sa ? sa : find_outbound(sad, name->spi, name->proto, &name->dst);
+	return sa ? sa : ipsp_sad_find_outbound(sad, name->spi, name->proto, &name->dst);
 }
 
 /* Would packets of one be taken for packets of the other? */
@@ -232,7 +232,7 @@ bool ipsp_sad_name_taken(const struct ipsp_sad *sad, const struct ipsp_sa_config
 		return inbound_clash(sad, cfg, but);
 	if (cfg->origin == IPSP_ORIGIN_POLICY)
 		return false;
-	const struct ipsp_sa *sa = find_outbound(sad, cfg->spi, cfg->proto, &cfg->remote);
+	const struct ipsp_sa *sa = ipsp_sad_find_outbound(sad, cfg->spi, cfg->proto, &cfg->remote);
 
 	return sa && sa != but;
 }

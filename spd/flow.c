@@ -127,6 +127,12 @@ static enum ipsp_reason parse_v4(struct ipsp_span packet, struct ipsp_flow *f)
 	f->df = (frag & 0x4000) != 0;
 	f->frag = offset > 0 ? IPSP_FRAG_LATER :
 		  frag & 0x2000 ? IPSP_FRAG_FIRST : IPSP_FRAG_NONE;
+	if (f->frag != IPSP_FRAG_NONE) {
+		f->frag_id = get_be16(p + 4);
+		f->frag_offset = offset;
+		f->frag_at = header_len;
+		f->frag_more = (frag & 0x2000) != 0;
+	}
 	f->total_len = total_len;
 	f->l4_offset = header_len;
 	f->l4_nh_offset = 9;
@@ -168,6 +174,13 @@ static enum ipsp_reason parse_fragment(const uint8_t *p, struct ipsp_flow *f,
 		f->frag = IPSP_FRAG_LATER;
 	else if (frag & 1)
 		f->frag = IPSP_FRAG_FIRST;
+	if (f->frag != IPSP_FRAG_NONE) {
+		f->frag_id = get_be32(p + c->at + 4);
+		f->frag_offset = offset;
+		f->frag_at = c->at + 8;
+		f->frag_nh_offset = c->nh_at;
+		f->frag_more = (frag & 1) != 0;
+	}
 	return IPSP_REASON_NONE;
 }
 

@@ -249,6 +249,7 @@ struct ipsp_sa_config {
 	uint8_t dscp;			/* 0..63 */
 	uint8_t outer_ttl;		/* outbound tunnel: TTL or hop limit; 0: the engine's own */
 	uint16_t tfc_pad;		/* outbound tunnel: shorter packets become that long, RFC 4303 2.7 */
+	bool frag_before;		/* outbound tunnel: IPv4 that may be cut is, so that its ESP is not */
 	bool esn;			/* 64-bit sequence numbers on the wire's terms */
 	bool replay;			/* inbound: keep a window */
 	uint32_t spi;			/* host order */

@@ -48,6 +48,11 @@ enum ipsp_verdict {
 	/* Not to be sent: keep a copy if you like, for when the SA is there that acquire_id names
 	 * (events.acquire_over says so), and give it to ipsp_engine_outbound again then */
 	IPSP_VERDICT_HOLD,
+	IPSP_VERDICT_HELD,	/* a fragment; the engine has it and waits for the others */
+	/* The packet is dropped for reason, and data is the ICMP error that tells its sender: send it
+	 * back where the packet came from. Its source is an address of ours, or of the packet's
+	 * destination where the platform knows none. */
+	IPSP_VERDICT_ERROR,
 	IPSP_N_VERDICTS
 };
 
@@ -74,6 +79,7 @@ struct ipsp_packet {
 	uint32_t room_len;	/* octets at room: tail room is what is left behind the packet */
 	uint32_t ifindex;	/* outbound: egress; inbound: where the outer packet came in */
 	uint32_t mark;		/* the caller's; carried, not used */
+	uint32_t link_mtu;	/* outbound: what its interface takes; 0: not known */
 	uint32_t flags;		/* IPSP_PKT_* */
 	/* Outbound: payload octets of each segment; 0: one ordinary packet. A large segment that is
 	 * not protected stays one: who sends it on cuts it, or hands it on with its size. */
@@ -88,6 +94,7 @@ struct ipsp_packet {
 	const struct ipsp_flow *outer;
 
 	/* out */
+	uint32_t path_mtu;	/* outbound, sent on: longer than that, it is to be cut; 0: not known */
 	uint8_t verdict;	/* enum ipsp_verdict */
 	uint8_t reason;		/* enum ipsp_reason: why it was dropped */
 	/* ESP_OUT: packets at data. 1: one, of len octets, in place. More: those of a large segment,
@@ -213,6 +220,9 @@ struct ipsp_engine_config {
 	void *counters;			/* region for ipsp_counters_attach; borrowed likewise */
 	size_t counters_size;
 	uint8_t outer_ttl;		/* 0: 64 */
+	/* Datagrams whose fragments a worker puts together at a time before ESP is undone, about 66
+	 * kB each; 0: the caller gives whole packets, and fragments of ESP are dropped. */
+	uint32_t reassembly;
 	/* Events of each kind that a worker may send; 0: 20. As many logs again, one of an entry, are
 	 * for entries that had none in that second. */
 	uint32_t events_per_s;
@@ -371,12 +381,48 @@ void ipsp_engine_keepalives(struct ipsp_engine *engine, uint64_t now_s,
 			    void (*send)(void *arg, const struct ipsp_flow *datagram),
 			    void *arg);
 
+/** What is counted of ICMP errors, RFC 4301 6 and 8. */
+enum ipsp_icmp_count {
+	IPSP_ICMP_SENT_TOO_BIG,		/* made for a sender whose packet its path does not take */
+	IPSP_ICMP_SENT_TIME,		/* likewise, TTL or hop limit used up */
+	IPSP_ICMP_NOT_SENT,		/* not to be sent, or more than were allowed in this second */
+	IPSP_ICMP_LEARNED,		/* brought an SA's path MTU down */
+	IPSP_ICMP_IGNORED,		/* about an SA's packet, and nothing learned from it */
+	IPSP_ICMP_BY_QUOTE,		/* let through by the packet it is about */
+	IPSP_N_ICMP_COUNTS
+};
+
 /** Totals over all workers. Control thread. */
 struct ipsp_engine_stats {
 	uint64_t verdicts[2][IPSP_N_VERDICTS];	/* [enum ipsp_dir - 1][enum ipsp_verdict] */
 	uint64_t reasons[2][IPSP_N_REASONS];	/* [enum ipsp_dir - 1][enum ipsp_reason] */
+	uint64_t icmp[IPSP_N_ICMP_COUNTS];	/* [enum ipsp_icmp_count] */
 };
 void ipsp_engine_stats(const struct ipsp_engine *engine, struct ipsp_engine_stats *out);
+
+/** ICMP errors that no entry allows by their own headers: RFC 4301 6.2. */
+enum ipsp_icmp_by_quote {
+	IPSP_ICMP_QUOTE_NEVER,		/* drop */
+	IPSP_ICMP_QUOTE_UNMATCHED,	/* no entry matches: as what would answer the quoted packet */
+	IPSP_ICMP_QUOTE_DISCARDED,	/* so also if an entry says DISCARD */
+};
+
+struct ipsp_engine_settings {
+	uint32_t frag_timeout_s;	/* how long a first fragment stands for those that follow */
+	uint32_t reassembly_timeout_s;	/* how long ESP fragments may take */
+	uint32_t pmtu_age_s;		/* how long a path MTU that was learned is good; 0: always */
+	uint32_t icmp_per_s;		/* ICMP errors that a worker may make; 0: none */
+	bool pmtu_listen;		/* learn from ICMP errors in the clear */
+	bool icmp_clear;		/* let ICMP errors in the clear about protected traffic in */
+	uint8_t icmp_by_quote;		/* enum ipsp_icmp_by_quote */
+};
+
+/** What a new engine has: 30, 60, 600, 100, true, false, UNMATCHED. */
+void ipsp_engine_settings_default(struct ipsp_engine_settings *s);
+
+/** In force from the next packet on. Control thread. IPSP_EINVAL: a time of 0, an unknown value. */
+IPSP_MUST_CHECK enum ipsp_err ipsp_engine_set(struct ipsp_engine *engine,
+					      const struct ipsp_engine_settings *s);
 
 /**
  * Clear packets that are to leave on their ifindex: RFC 4301 5.1. Sets verdict (DROP, BYPASS,
@@ -407,5 +453,12 @@ void ipsp_engine_inbound(struct ipsp_worker *worker, struct ipsp_packet *packets
  */
 void ipsp_engine_own(struct ipsp_worker *worker, struct ipsp_packet *packets, size_t n,
 		     uint64_t now_s);
+
+/**
+ * ICMP packets that came to this device in the clear, and that the system has delivered itself: what
+ * they say of the paths of SAs is learned (RFC 4301 8.2). Sets no verdicts, changes no packet.
+ */
+void ipsp_engine_icmp(struct ipsp_worker *worker, const struct ipsp_packet *packets, size_t n,
+		      uint64_t now_s);
 
 #endif

@@ -43,6 +43,13 @@ struct ipsp_flow {
 	uint32_t l4_nh_offset;	/* the octet that names it */
 	uint32_t esp_offset;	/* where ESP goes in transport mode, RFC 4303 3.1.1 */
 	uint32_t esp_nh_offset;	/* the octet that names what stands at esp_offset */
+
+	/* Of a fragment (frag is not NONE); else 0. RFC 791 3.2, RFC 8200 4.5. */
+	uint32_t frag_id;
+	uint32_t frag_offset;	/* of its data in the datagram's, in octets */
+	uint32_t frag_at;	/* where its data begins in the packet */
+	uint32_t frag_nh_offset;	/* IPv6: the octet that names the fragment header */
+	bool frag_more;		/* it is not the datagram's end */
 };
 
 #define IPSP_FLOW_KEY 52u

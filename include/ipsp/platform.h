@@ -34,6 +34,13 @@ struct ipsp_platform {
 	enum ipsp_err (*local_addr)(void *ctx, const struct ipsp_addr *remote,
 				    struct ipsp_addr *local);
 
+	/**
+	 * The largest packet that leaves towards dst without being cut, as far as the system knows:
+	 * the link's MTU, or the route's. Asked in the packet path: must not wait. 0: not known. May
+	 * be NULL: nothing is.
+	 */
+	uint32_t (*path_mtu)(void *ctx, const struct ipsp_addr *dst);
+
 	const struct ipsp_crypto *crypto;
 
 	/** Threads that will have a worker each: crypto contexts are made for as many. 0: one. */

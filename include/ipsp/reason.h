@@ -53,6 +53,14 @@ enum ipsp_reason_class {
 	  "too many or misplaced IPv6 extension headers") \
 	X(JUMBO, "ip-jumbo", PACKET, ENOTSUP, "IPv6 jumbogram") \
 	X(TTL, "ip-ttl", PACKET, EPOLICY, "TTL or hop limit used up") \
+	X(FRAG_OVERLAP, "fragment-overlap", PACKET, EMALFORMED, \
+	  "fragment that contradicts another of its datagram") \
+	X(FRAG_LENGTH, "fragment-length", PACKET, EMALFORMED, \
+	  "fragment whose place in its datagram cannot be") \
+	X(PATH_MTU, "path-mtu", SIZE, ETOOBIG, \
+	  "bigger than the path to its peer takes, and not to be cut") \
+	X(ICMP_CLEAR, "icmp-clear", POLICY, EPOLICY, \
+	  "ICMP error in the clear about protected traffic") \
 	/* SA, RFC 4301 4.4.2 */ \
 	X(SA_NOT_FOUND, "sa-not-found", SA, ENOENT, "no SA with this SPI and destination") \
 	X(SA_NOT_USABLE, "sa-not-usable", SA, ENOENT, "SA is larval or dead") \

@@ -67,6 +67,14 @@ struct ipsp_sa_name {
 	struct ipsp_addr dst;
 };
 
+/** What is known of the path to an outbound SA's peer: see engine/pmtu.h. Read relaxed. */
+struct ipsp_path {
+	_Atomic uint32_t link_mtu;	/* of the way out; 0: not known */
+	_Atomic uint32_t learned_mtu;	/* by an ICMP error; 0: nothing */
+	_Atomic uint64_t link_s;	/* when it was asked for last, one more; 0: never */
+	_Atomic uint64_t learned_s;
+};
+
 /** An SA as it is in the SAD. For everyone but the SAD itself only to be read. */
 struct ipsp_sa {
 	/* fixed at installation; meanings as in struct ipsp_sa_config */
@@ -76,7 +84,7 @@ struct ipsp_sa {
 	uint32_t spi;
 	uint8_t dir, proto, mode, df, ecn;
 	uint8_t dscp, outer_ttl;
-	bool dscp_set, esn, replay;
+	bool dscp_set, esn, replay, frag_before;
 	uint8_t origin;
 	uint16_t tfc_pad;
 	uint16_t encr, encr_key_bits, integ;
@@ -101,6 +109,7 @@ struct ipsp_sa {
 	struct ipsp_peer peer;		/* where the peer was seen last, if it moved */
 	uint64_t keepalive_s;		/* when the last one was due; the control thread's */
 	_Atomic uint64_t drops_icv, drops_replay, drops_other;
+	struct ipsp_path path;
 	struct ipsp_counter *counter;	/* number, window, packets, bytes, birth */
 	struct ipsp_crypto_ctx *crypto;
 
@@ -237,6 +246,14 @@ struct ipsp_sa *ipsp_sad_find(const struct ipsp_sad *sad, uint64_t id);
  */
 struct ipsp_sa *ipsp_sad_find_inbound(const struct ipsp_sad *sad, uint32_t spi, uint8_t proto,
 				      const struct ipsp_addr *dst);
+
+/**
+ * The outbound SA whose packets to dst bear that SPI.
+ * @param dst  family 0: one whose packets go to no one peer alone
+ * @return NULL: none. Any thread.
+ */
+struct ipsp_sa *ipsp_sad_find_outbound(const struct ipsp_sad *sad, uint32_t spi, uint8_t proto,
+				       const struct ipsp_addr *dst);
 
 /** The SA of that name, inbound or outbound, in any state; NULL: none. Any thread. */
 struct ipsp_sa *ipsp_sad_find_name(const struct ipsp_sad *sad, const struct ipsp_sa_name *name);

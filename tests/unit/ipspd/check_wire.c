@@ -102,7 +102,8 @@ static void setup(void)
 	sas[0] = (struct ipsp_sa_config){
 		.id = 99, .counter_id = 1234, .dir = IPSP_OUTBOUND, .proto = IPSP_PROTO_ESP,
 		.mode = IPSP_MODE_TUNNEL, .df = IPSP_DF_CLEAR, .ecn = IPSP_ECN_COMPATIBILITY,
-		.dscp_set = true, .dscp = 46, .outer_ttl = 33, .tfc_pad = 1400, .esn = true, .replay = false,
+		.dscp_set = true, .dscp = 46, .outer_ttl = 33, .tfc_pad = 1400,
+		.frag_before = true, .esn = true, .replay = false,
 		.spi = 0xdeadbeef, .seq_floor = UINT64_C(1) << 40, .life_s = 3600,
 		.life_bytes = UINT64_MAX, .life_use_s = 1, .life_packets = 2, .soft_s = 3,
 		.soft_use_s = 4, .soft_bytes = 5, .soft_packets = 6, .idle_s = 7,

@@ -1,0 +1,162 @@
+/* engine/pmtu.c - the path of an SA: how large its packets can be. */
+#include "engine/esp.h"
+#include "engine/header.h"
+#include "engine/pmtu.h"
+#include "ipsp/udp_encap.h"
+#include "spd/octets.h"
+
+#define PROTO_UDP 17
+
+/* RFC 1191 7.1: what an error of an old router, which names no size, can mean. */
+static const uint16_t plateaus[] = { 32000, 17914, 8166, 4352, 2002, 1492, 1006, 508 };
+
+static uint32_t relaxed(const _Atomic uint32_t *value)
+{
+	return atomic_load_explicit(value, memory_order_relaxed);
+}
+
+/* The link's, asked for once a second at most; also when it is not known. */
+static uint32_t link_mtu(const struct ipsp_engine *engine, struct ipsp_path *path,
+			 const struct ipsp_addr *dst, uint64_t now_s)
+{
+	const struct ipsp_platform *p = engine->config.platform;
+	uint32_t mtu;
+
+	if (atomic_load_explicit(&path->link_s, memory_order_relaxed) == now_s + 1)
+		return relaxed(&path->link_mtu);
+	mtu = p->path_mtu ? p->path_mtu(p->ctx, dst) : 0;
+	atomic_store_explicit(&path->link_mtu, mtu, memory_order_relaxed);
+	atomic_store_explicit(&path->link_s, now_s + 1, memory_order_relaxed);
+	return mtu;
+}
+
+/* What was learned, while it is young. */
+static uint32_t learned_mtu(const struct ipsp_engine *engine, struct ipsp_path *path,
+			    uint64_t now_s)
+{
+	const uint32_t mtu = relaxed(&path->learned_mtu);
+	const uint64_t age_s = engine->settings.pmtu_age_s;
+
+	if (mtu == 0)
+		return 0;
+	if (age_s > 0 &&
+	    now_s - atomic_load_explicit(&path->learned_s, memory_order_relaxed) >= age_s) {
+		atomic_store_explicit(&path->learned_mtu, 0, memory_order_relaxed);
+		return 0;
+	}
+	return mtu;
+}
+
+uint32_t ipsp_path_mtu(const struct ipsp_engine *engine, const struct ipsp_sa *sa,
+		       const struct ipsp_addr *dst, uint64_t now_s)
+{
+	/* What is known of the path is a part of an SA that packets do change. */
+	struct ipsp_path *const path = (struct ipsp_path *)(uintptr_t)&sa->path;
+	const uint32_t link = link_mtu(engine, path, dst, now_s);
+	const uint32_t learned = learned_mtu(engine, path, now_s);
+
+	if (link == 0 || (learned != 0 && learned < link))
+		return learned ? learned : UINT32_MAX;
+	return link;
+}
+
+enum ipsp_path_fit ipsp_path_judge(const struct ipsp_sa *sa, const struct ipsp_flow *flow,
+				   uint32_t outer_len, bool df, uint32_t mtu)
+{
+	const bool is_tunnel = sa->mode == IPSP_MODE_TUNNEL;
+
+	if (outer_len <= mtu)
+		return IPSP_PATH_FITS;
+	/* RFC 2473 7.1: no link that IPv6 uses may be smaller for those inside. */
+	if (flow->family == 6 && flow->total_len <= IPSP_PATH_V6_MIN)
+		return IPSP_PATH_CUT;
+	if (is_tunnel && flow->family == 4 && !flow->df && (sa->frag_before || df))
+		return IPSP_PATH_CUT_INNER;
+	return df ? IPSP_PATH_TELL : IPSP_PATH_CUT;
+}
+
+uint32_t ipsp_path_inner(const struct ipsp_sa *sa, uint8_t family, uint32_t headers_len,
+			 uint32_t mtu)
+{
+	const bool is_tunnel = sa->mode == IPSP_MODE_TUNNEL;
+	const uint32_t before = is_tunnel ? ipsp_outer_len(family) : headers_len;
+	const uint32_t around = before + IPSP_ESP_HEADER + sa->shape.iv_len + sa->shape.icv_len;
+	uint32_t text;
+
+	if (mtu <= around)
+		return 0;
+	text = (mtu - around) / sa->shape.block_len * sa->shape.block_len;
+	if (text <= IPSP_ESP_TRAILER)
+		return 0;
+	return text - IPSP_ESP_TRAILER + (is_tunnel ? 0 : headers_len);
+}
+
+/* ---- what errors say ---- */
+
+/* SAs whose packets go to no one peer alone are named without one. */
+static struct ipsp_sa *outbound_sa(const struct ipsp_sad *sad, uint32_t spi,
+				   const struct ipsp_flow *f)
+{
+	static const struct ipsp_addr none;
+	struct ipsp_sa *sa = ipsp_sad_find_outbound(sad, spi, IPSP_PROTO_ESP, &f->dst);
+
+	if (!sa)
+		sa = ipsp_sad_find_outbound(sad, spi, IPSP_PROTO_ESP, &none);
+	return sa && (sa->local.family == 0 || ipsp_addr_cmp(&sa->local, &f->src) == 0) ? sa :
+											  NULL;
+}
+
+/* The SA whose packet is quoted, and the number that it bears. */
+static struct ipsp_sa *quoted_sa(const struct ipsp_engine *engine, const struct ipsp_icmp *icmp,
+				 uint32_t *seq)
+{
+	const struct ipsp_flow *f = &icmp->flow;
+	const bool in_udp = f->proto_known && f->proto == PROTO_UDP &&
+			    (f->sport == IPSP_UDP_PORT || f->dport == IPSP_UDP_PORT);
+	const uint32_t at = in_udp ? IPSP_UDP_HEADER : 0;
+
+	if (!f->proto_known || (f->proto != IPSP_PROTO_ESP && !in_udp) ||
+	    f->frag == IPSP_FRAG_LATER || icmp->l4_len < at + IPSP_ESP_HEADER)
+		return NULL;
+	*seq = get_be32(icmp->l4 + at + 4);
+	return outbound_sa(engine->sad, get_be32(icmp->l4 + at), f);
+}
+
+/* Only who saw a packet of late knows such a number. */
+static bool is_recent(const struct ipsp_sa *sa, uint32_t seq)
+{
+	return (uint32_t)ipsp_sa_seq_last(sa) - seq < IPSP_QUOTE_WINDOW;
+}
+
+/* 0: nothing to be learned from it. */
+static uint32_t said_mtu(const struct ipsp_icmp *icmp)
+{
+	const uint32_t least = icmp->flow.family == 4 ? IPSP_PATH_V4_MIN : IPSP_PATH_V6_MIN;
+	uint32_t mtu = icmp->mtu;
+
+	for (size_t i = 0; mtu == 0 && i < sizeof(plateaus) / sizeof(plateaus[0]); i++) {
+		if (plateaus[i] < icmp->quoted_len)
+			mtu = plateaus[i];
+	}
+	/* It was too long for what it came to: anything else is no answer to it. */
+	if (mtu >= icmp->quoted_len)
+		return 0;
+	return mtu < least ? least : mtu;
+}
+
+enum ipsp_path_heard ipsp_path_hear(struct ipsp_engine *engine, const struct ipsp_icmp *icmp,
+				    uint64_t now_s)
+{
+	uint32_t seq = 0, mtu;
+	struct ipsp_sa *const sa = quoted_sa(engine, icmp, &seq);
+
+	if (!sa)
+		return IPSP_PATH_NOT_OURS;
+	mtu = icmp->too_big ? said_mtu(icmp) : 0;
+	if (mtu == 0 || !engine->settings.pmtu_listen || !is_recent(sa, seq) ||
+	    mtu >= ipsp_path_mtu(engine, sa, &icmp->flow.dst, now_s))
+		return IPSP_PATH_IGNORED;
+	atomic_store_explicit(&sa->path.learned_s, now_s, memory_order_relaxed);
+	atomic_store_explicit(&sa->path.learned_mtu, mtu, memory_order_relaxed);
+	return IPSP_PATH_LEARNED;
+}
