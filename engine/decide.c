@@ -2,6 +2,7 @@
  * engine/decide.c - what an SPD entry does with a packet at this moment. RFC 4301 5.1, 5.2.
  */
 #include "engine/acquire.h"
+#include "engine/frag.h"
 #include "engine/template.h"
 
 /* About which packet, and when. */
@@ -156,4 +157,29 @@ enum ipsp_reason ipsp_rule_judge_sa(const struct ipsp_worker *worker,
 		return right;
 	return out->action == IPSP_DISCARD ? ipsp_outcome_reason(out) :
 					     IPSP_REASON_POLICY_MISMATCH;
+}
+
+struct ipsp_spd_match ipsp_fragment_match(struct ipsp_worker *worker, const struct ipsp_spd *spd,
+					  enum ipsp_dir dir, const struct ipsp_packet *packet,
+					  struct ipsp_flow *flow, uint64_t sa_id, uint64_t now_s,
+					  enum ipsp_reason *refused)
+{
+	const uint32_t timeout_s = worker->engine->settings.frag_timeout_s;
+	enum ipsp_frag_state state = IPSP_FRAG_UNKNOWN;
+	struct ipsp_flow shown = *flow;
+	struct ipsp_spd_match match;
+
+	if (flow->frag == IPSP_FRAG_LATER)
+		state = ipsp_frag_follow(worker->frags, &shown, dir, packet->ifindex, sa_id, now_s,
+					 timeout_s);
+	else if (!ipsp_frag_first(worker->frags, flow, dir, packet->ifindex, sa_id, now_s,
+				  timeout_s))
+		state = IPSP_FRAG_REFUSED;
+	*refused = state == IPSP_FRAG_REFUSED ? IPSP_REASON_FRAG_OVERLAP : IPSP_REASON_NONE;
+	match = ipsp_packet_match(worker, spd, dir, packet, flow, sa_id);
+	/* What entries say of such fragments themselves goes first: OPAQUE, or any port. */
+	if (match.result != IPSP_SPD_FRAGMENT || state != IPSP_FRAG_KNOWN)
+		return match;
+	*flow = shown;
+	return ipsp_packet_match(worker, spd, dir, packet, flow, sa_id);
 }

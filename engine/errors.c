@@ -81,6 +81,7 @@ struct ipsp_spd_match ipsp_match_by_quote(struct ipsp_worker *worker, const stru
 	match = ipsp_spd_lookup(spd, packet->ifindex, dir, &icmp.flow, NULL);
 	if (match.result != IPSP_SPD_RULE || match.rule->action != IPSP_PROTECT)
 		return *own;
+	ipsp_count(&worker->icmp[IPSP_ICMP_BY_QUOTE], 1);
 	return match;
 }
 

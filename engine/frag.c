@@ -78,7 +78,7 @@ bool ipsp_frag_first(struct ipsp_frag_table *t, const struct ipsp_flow *flow, en
 	e = take(set);
 	*e = (struct ipsp_frag_entry){
 		.key = key, .seen_s = now_s + 1, .sport = flow->sport, .dport = flow->dport,
-		.first_end = end, .proto = flow->proto,
+		.first_end = end, .have = end, .proto = flow->proto,
 	};
 	return true;
 }
@@ -96,6 +96,11 @@ enum ipsp_frag_state ipsp_frag_follow(struct ipsp_frag_table *t, struct ipsp_flo
 		e->refused = true;
 	if (e->refused)
 		return IPSP_FRAG_REFUSED;
+	e->have += flow->total_len - flow->frag_at;
+	if (!flow->frag_more)
+		e->data_len = flow->frag_offset + flow->total_len - flow->frag_at;
+	if (e->data_len > 0 && e->have >= e->data_len)
+		e->seen_s = 0;
 	flow->proto = e->proto;
 	flow->proto_known = true;
 	flow->sport = e->sport;

@@ -13,7 +13,8 @@
  *	- so are they when a second first fragment says something else;
  *	- a first fragment that does not show its ports is not kept.
  *
- * One table a worker, of a fixed size; the oldest of a set gives way. Entries end after a time.
+ * One table a worker, of a fixed size; the oldest of a set gives way. Entries end after a time, and
+ * when as much came as the datagram has, as its id may then be another's.
  */
 #ifndef ENGINE_FRAG_H
 #define ENGINE_FRAG_H
@@ -39,6 +40,8 @@ struct ipsp_frag_entry {
 	uint64_t seen_s;	/* the first fragment's time; in use: one more, 0: free */
 	uint32_t sport, dport;
 	uint32_t first_end;	/* octets of the datagram's data that the first fragment has */
+	uint32_t have;		/* that came */
+	uint32_t data_len;	/* of the datagram; 0: its last fragment did not come yet */
 	uint8_t proto;
 	bool refused;		/* its fragments contradict one another */
 };

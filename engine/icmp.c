@@ -22,12 +22,6 @@ enum { V6_TOO_BIG = 2, V6_TIME_EXCEEDED = 3, V6_FIRST_INFO = 128, V6_REDIRECT = 
 
 /* ---- reading ---- */
 
-static bool is_icmp(const struct ipsp_flow *f)
-{
-	return f->proto_known && f->frag == IPSP_FRAG_NONE &&
-	       f->proto == (f->family == 4 ? IPSP_PROTO_ICMP : IPSP_PROTO_ICMPV6);
-}
-
 static bool is_error_type(uint8_t family, uint8_t type)
 {
 	if (family == 6)
@@ -80,7 +74,7 @@ bool ipsp_icmp_read(const struct ipsp_packet *packet, const struct ipsp_flow *fl
 	const uint32_t len = flow->total_len - flow->l4_offset;
 	const uint8_t *const icmp = packet->data + flow->l4_offset;
 
-	if (!is_icmp(flow) || len < ICMP_HEADER || !is_error_type(flow->family, icmp[0]) ||
+	if (!ipsp_flow_is_icmp(flow) || len < ICMP_HEADER || !is_error_type(flow->family, icmp[0]) ||
 	    !checksum_good(icmp, len, flow))
 		return false;
 	*out = (struct ipsp_icmp){ 0 };

@@ -22,6 +22,13 @@ struct ipsp_icmp {
 	uint8_t l4[16];
 };
 
+/** ICMP or ICMPv6, whole? */
+static inline bool ipsp_flow_is_icmp(const struct ipsp_flow *f)
+{
+	return f->proto_known && f->frag == IPSP_FRAG_NONE &&
+	       f->proto == (f->family == 4 ? IPSP_PROTO_ICMP : IPSP_PROTO_ICMPV6);
+}
+
 /**
  * Reads the ICMP error in a packet, with its checksum.
  * @param flow  the packet's: ICMP or ICMPv6, no fragment

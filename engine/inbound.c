@@ -5,6 +5,7 @@
  * what was inside. Anything else: the policy as for any clear packet. Packets of one SA go to the
  * crypto provider together; two of one number in one batch are told apart by the window after it.
  */
+#include "engine/errors.h"
 #include "engine/esp.h"
 #include "engine/nat.h"
 #include "spd/octets.h"
@@ -65,14 +66,22 @@ static enum ipsp_reason judge_inner(const struct batch *b, const struct ipsp_spd
 	}
 }
 
-static void check_inner(struct batch *b, const struct job *job, const struct ipsp_flow *inner)
+static void check_inner(struct batch *b, const struct job *job, struct ipsp_flow *inner)
 {
 	struct ipsp_packet *packet = job->packet;
-	struct ipsp_spd_match match = ipsp_packet_match(b->worker, b->spd, IPSP_INBOUND, packet,
-							inner, b->sa->id);
 	struct ipsp_outcome outcome;
-	enum ipsp_reason reason = judge_inner(b, &match, inner, &outcome);
+	enum ipsp_reason reason, refused;
+	struct ipsp_spd_match match = ipsp_match(b->worker, b->spd, IPSP_INBOUND, packet, inner,
+						 b->sa->id, b->now_s, &refused);
 
+	reason = judge_inner(b, &match, inner, &outcome);
+	/* RFC 4301 6.2: an ICMP error also comes under the SA of what it is about. */
+	if (reason != IPSP_REASON_NONE && ipsp_flow_is_icmp(inner)) {
+		match = ipsp_match_by_quote(b->worker, b->spd, IPSP_INBOUND, packet, inner, &match);
+		reason = judge_inner(b, &match, inner, &outcome);
+	}
+	if (refused != IPSP_REASON_NONE)
+		reason = refused;
 	packet->entry_id = match.rule ? match.rule->id : 0;
 	if (reason == IPSP_REASON_NONE)
 		done(b->worker, packet, IPSP_VERDICT_DELIVER, IPSP_REASON_NONE);
@@ -153,17 +162,44 @@ static enum ipsp_reason check_number(const struct ipsp_sa *sa, uint32_t low, uin
 	}
 }
 
-static void esp_in(struct batch *b, struct ipsp_packet *packet, const struct ipsp_flow *flow)
+/*
+ * RFC 4303 3.4.1: fragments are put together before anything else.
+ * @return false: it is held, or dropped
+ */
+static bool is_whole(struct batch *b, struct ipsp_packet *packet, struct ipsp_flow *flow)
 {
-	const uint8_t *esp = packet->data + flow->l4_offset;
+	struct ipsp_reassembly *const r = b->worker->reassembly;
+	enum ipsp_reason reason = IPSP_REASON_ESP_FRAGMENT;
+	enum ipsp_reassembly_result result = IPSP_REASSEMBLY_DROP;
+
+	if (flow->frag == IPSP_FRAG_NONE)
+		return true;
+	if (r) {
+		ipsp_reassembly_set_timeout(r, b->worker->engine->settings.reassembly_timeout_s);
+		result = ipsp_reassemble(r, packet, flow, b->now_s, &reason);
+	}
+	if (result == IPSP_REASSEMBLY_HELD) {
+		done(b->worker, packet, IPSP_VERDICT_TAKEN, IPSP_REASON_NONE);
+		return false;
+	}
+	if (result == IPSP_REASSEMBLY_WHOLE)
+		reason = ipsp_flow_parse((struct ipsp_span){ packet->data, packet->len }, flow);
+	if (reason == IPSP_REASON_NONE)
+		return true;
+	esp_drop(b, packet, flow, 0, 0, reason);
+	return false;
+}
+
+static void esp_in(struct batch *b, struct ipsp_packet *packet, struct ipsp_flow *flow)
+{
+	const uint8_t *esp;
 	const struct ipsp_sa *sa;
 	enum ipsp_reason reason;
 	uint32_t spi, low;
 
-	if (flow->frag != IPSP_FRAG_NONE) {
-		esp_drop(b, packet, flow, 0, 0, IPSP_REASON_ESP_FRAGMENT);
+	if (!is_whole(b, packet, flow))
 		return;
-	}
+	esp = packet->data + flow->l4_offset;
 	if (flow->total_len - flow->l4_offset < IPSP_ESP_HEADER) {
 		esp_drop(b, packet, flow, 0, 0, IPSP_REASON_ESP_SHORT);
 		return;
@@ -224,22 +260,34 @@ static void clear_by_rule(struct batch *b, struct ipsp_packet *packet,
 		      flow->total_len, b->now_s);
 }
 
-static void clear_in(struct batch *b, struct ipsp_packet *packet, const struct ipsp_flow *flow)
+static void clear_in(struct batch *b, struct ipsp_packet *packet, struct ipsp_flow *flow)
 {
-	struct ipsp_spd_match match = ipsp_packet_match(b->worker, b->spd, IPSP_INBOUND, packet,
-							flow, 0);
+	enum ipsp_reason refused;
+	struct ipsp_spd_match match = ipsp_match(b->worker, b->spd, IPSP_INBOUND, packet, flow, 0,
+						 b->now_s, &refused);
 
-	if (match.result == IPSP_SPD_RULE)
+	if (refused == IPSP_REASON_NONE && ipsp_flow_is_icmp(flow))
+		refused = ipsp_judge_clear_error(b->worker, b->spd, packet, flow, b->now_s);
+	if (refused != IPSP_REASON_NONE)
+		done(b->worker, packet, IPSP_VERDICT_DROP, refused);
+	else if (match.result == IPSP_SPD_RULE)
 		clear_by_rule(b, packet, match.rule, flow);
 	else
 		ipsp_packet_unruled(b->worker, IPSP_INBOUND, packet, flow, &match);
 }
 
-/* ESP that no SA of ours is for is somebody else's, when the packet only passes. */
+/*
+ * ESP that no SA of ours is for is somebody else's, when the packet only passes. Of fragments the
+ * first one shows whose they are, and those that overtake it are taken for somebody else's.
+ */
 static bool has_sa(const struct batch *b, const struct ipsp_packet *packet,
 		   const struct ipsp_flow *flow)
 {
-	return flow->frag == IPSP_FRAG_NONE &&
+	const struct ipsp_reassembly *const r = b->worker->reassembly;
+
+	if (flow->frag == IPSP_FRAG_LATER)
+		return r && ipsp_reassembly_has(r, flow, b->now_s);
+	return (flow->frag == IPSP_FRAG_NONE || r) &&
 	       flow->total_len - flow->l4_offset >= IPSP_ESP_HEADER &&
 	       ipsp_sad_find_inbound(b->worker->engine->sad,
 				     get_be32(packet->data + flow->l4_offset), IPSP_PROTO_ESP,

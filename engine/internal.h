@@ -104,6 +104,29 @@ struct ipsp_spd_match ipsp_packet_match(const struct ipsp_worker *worker,
 					const struct ipsp_packet *packet,
 					const struct ipsp_flow *flow, uint64_t sa_id);
 
+/**
+ * The same for any packet: what a fragment hides is taken from its first fragment, where an entry asks
+ * for it (engine/frag.h).
+ * @param flow     changed if that was needed
+ * @param refused  out: IPSP_REASON_NONE; FRAG_OVERLAP: drop it, whatever the match says
+ */
+struct ipsp_spd_match ipsp_fragment_match(struct ipsp_worker *worker, const struct ipsp_spd *spd,
+					  enum ipsp_dir dir, const struct ipsp_packet *packet,
+					  struct ipsp_flow *flow, uint64_t sa_id, uint64_t now_s,
+					  enum ipsp_reason *refused);
+
+static inline struct ipsp_spd_match ipsp_match(struct ipsp_worker *worker,
+					       const struct ipsp_spd *spd, enum ipsp_dir dir,
+					       const struct ipsp_packet *packet,
+					       struct ipsp_flow *flow, uint64_t sa_id,
+					       uint64_t now_s, enum ipsp_reason *refused)
+{
+	*refused = IPSP_REASON_NONE;
+	return flow->frag == IPSP_FRAG_NONE ?
+		       ipsp_packet_match(worker, spd, dir, packet, flow, sa_id) :
+		       ipsp_fragment_match(worker, spd, dir, packet, flow, sa_id, now_s, refused);
+}
+
 /** Writes a packet's outcome and counts it, or its pieces. */
 void ipsp_packet_done(struct ipsp_worker *worker, enum ipsp_dir dir, struct ipsp_packet *packet,
 		      enum ipsp_verdict verdict, enum ipsp_reason reason);

@@ -1,6 +1,7 @@
 /*
  * engine/large.c - large segments: counted, planned, and cut into the arena. See large.h.
  */
+#include "engine/header.h"
 #include "engine/large.h"
 
 enum {
@@ -25,30 +26,51 @@ enum ipsp_reason ipsp_large_begin(const struct ipsp_packet *packet, const struct
 	    !ipsp_segment_begin(cut, kind_of(flow), packet->data, flow->total_len,
 				flow->l4_offset, packet->segment_size))
 		return IPSP_REASON_SEGMENTS;
+	large->is_frag = false;
+	large->headers_len = cut->payload;
+	large->data_len = cut->size;
+	large->clear_total = cut->len;
 	large->pieces = (cut->len - cut->payload + cut->size - 1) / cut->size;
 	return IPSP_REASON_NONE;
+}
+
+bool ipsp_large_fragment(const struct ipsp_packet *packet, const struct ipsp_flow *flow,
+			 uint32_t mtu, struct ipsp_large *large)
+{
+	/* Whole blocks, so that the last one is not the longest. */
+	const uint32_t block_mtu = mtu < IPSP_V4_HEADER ? 0 : mtu - (mtu - IPSP_V4_HEADER) % 8;
+
+	if (flow->l4_offset != IPSP_V4_HEADER ||
+	    !ipsp_cut_begin(&large->frag, packet->data, flow, block_mtu, 0))
+		return false;
+	large->is_frag = true;
+	large->headers_len = IPSP_V4_HEADER;
+	large->data_len = block_mtu - IPSP_V4_HEADER;
+	large->clear_total = flow->total_len;
+	large->pieces = (flow->total_len - IPSP_V4_HEADER + large->data_len - 1) /
+			large->data_len;
+	return large->pieces > 1;
 }
 
 enum ipsp_reason ipsp_large_plan(const struct ipsp_platform *platform, const struct ipsp_sa *sa,
 				 const struct ipsp_packet *packet, const struct ipsp_flow *flow,
 				 struct ipsp_large *large, struct ipsp_esp_plan *plan)
 {
-	const struct ipsp_segmenter *cut = &large->cut;
 	const uint32_t whole = large->pieces - 1;
 	struct ipsp_flow segment = *flow;
 	struct ipsp_esp_plan last;
 	enum ipsp_reason reason;
 
-	segment.total_len = cut->payload + cut->size;
+	segment.total_len = large->headers_len + large->data_len;
 	reason = ipsp_esp_plan(platform, sa, packet->data, &segment, plan);
 	if (reason != IPSP_REASON_NONE)
 		return reason;
 	last = *plan;
-	segment.total_len = cut->len - whole * cut->size;
+	segment.total_len = large->clear_total - whole * large->data_len;
 	ipsp_esp_plan_resize(sa, &segment, &last);
 	large->total_len = whole * plan->total_len + last.total_len;
 	large->text_len = whole * plan->text_len + last.text_len;
-	large->clear_len = flow->total_len + whole * cut->payload;
+	large->clear_len = flow->total_len + whole * large->headers_len;
 	return IPSP_REASON_NONE;
 }
 
@@ -61,8 +83,11 @@ void ipsp_large_layout(struct ipsp_engine *engine, const struct ipsp_sa *sa,
 	struct ipsp_esp_plan own = *plan;
 	struct ipsp_flow segment = *flow;
 
-	segment.total_len = ipsp_segment_next(&large->cut, piece.data,
-					      large->cut.payload + large->cut.size);
+	if (large->is_frag)
+		segment.total_len = ipsp_cut_next(&large->frag, piece.data);
+	else
+		segment.total_len = ipsp_segment_next(&large->cut, piece.data,
+						      large->headers_len + large->data_len);
 	ipsp_esp_plan_resize(sa, &segment, &own);
 	ipsp_esp_layout(engine, sa, &segment, &own, seq, iv, &piece, op);
 	large->next += own.total_len;

@@ -9,9 +9,15 @@
 
 #include "engine/esp.h"
 #include "engine/segment.h"
+#include "ipsp/fragment.h"
 
 struct ipsp_large {
 	struct ipsp_segmenter cut;
+	struct ipsp_cutter frag;
+	bool is_frag;		/* fragments, not segments */
+	uint32_t headers_len;	/* of each piece */
+	uint32_t data_len;	/* of each piece but the last */
+	uint32_t clear_total;	/* of the packet that is cut */
 	uint32_t pieces;
 	uint32_t total_len;	/* of all ESP packets */
 	uint32_t text_len;	/* that the cipher is applied to, in all */
@@ -25,6 +31,15 @@ struct ipsp_large {
  */
 enum ipsp_reason ipsp_large_begin(const struct ipsp_packet *packet, const struct ipsp_flow *flow,
 				  struct ipsp_large *large);
+
+/**
+ * Begins to cut a packet into fragments of mtu octets at most, each of which will be protected.
+ * @param flow  IPv4 that may be cut
+ * @return false: it has options, so that its fragments would not be of one length; or the mtu is
+ *	   too small
+ */
+bool ipsp_large_fragment(const struct ipsp_packet *packet, const struct ipsp_flow *flow,
+			 uint32_t mtu, struct ipsp_large *large);
 
 /**
  * How its segments go through an SA.

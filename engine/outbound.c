@@ -8,9 +8,12 @@
 #include <string.h>
 
 #include "engine/acquire.h"
+#include "engine/errors.h"
 #include "engine/header.h"
 #include "engine/large.h"
 #include "engine/nat.h"
+#include "engine/pmtu.h"
+#include "engine/tunnel.h"
 
 struct job {
 	struct ipsp_packet *packet;
@@ -20,6 +23,7 @@ struct job {
 	uint32_t pieces;		/* ESP packets it gives */
 	uint32_t text_len;		/* of all of them */
 	uint32_t clear_len;		/* likewise, before */
+	uint32_t tell_mtu;		/* PATH_MTU: what its sender is told would fit */
 	bool failed;			/* the crypto did */
 	struct ipsp_span sample;	/* of the worker's; data NULL: the packet is not reported */
 	struct ipsp_large large;	/* if there are several pieces */
@@ -51,7 +55,13 @@ static void done(struct ipsp_worker *worker, struct ipsp_packet *packet,
 
 static void job_drop(struct batch *b, const struct job *job, enum ipsp_reason reason)
 {
-	done(b->worker, job->packet, IPSP_VERDICT_DROP, reason);
+	if (reason == IPSP_REASON_PATH_MTU || reason == IPSP_REASON_TTL)
+		ipsp_drop_telling(b->worker, IPSP_OUTBOUND, job->packet, &job->flow, reason,
+				  reason == IPSP_REASON_TTL ? IPSP_ICMP_TIME_EXCEEDED :
+							      IPSP_ICMP_TOO_BIG,
+				  job->tell_mtu, b->now_s);
+	else
+		done(b->worker, job->packet, IPSP_VERDICT_DROP, reason);
 	ipsp_sa_count_drop(b->sa, reason);
 	ipsp_rule_hit(b->worker, IPSP_OUTBOUND, job->packet, job->rule, &job->outcome, &job->flow,
 		      job->flow.total_len, b->now_s);
@@ -185,6 +195,23 @@ static bool finish_checksum(const struct ipsp_packet *packet, const struct ipsp_
 				    packet->csum_offset);
 }
 
+/* How all of its pieces go through the SA, and whether the arena has room for them. */
+static enum ipsp_reason plan_pieces(struct batch *b, const struct ipsp_sa *sa, struct job *job)
+{
+	const struct ipsp_arena *arena = &b->worker->arena;
+	enum ipsp_reason reason;
+
+	reason = ipsp_large_plan(b->worker->engine->config.platform, sa, job->packet, &job->flow,
+				 &job->large, &job->plan);
+	if (reason != IPSP_REASON_NONE)
+		return reason;
+	job->pieces = job->large.pieces;
+	job->text_len = job->large.text_len;
+	job->clear_len = job->large.clear_len;
+	return job->large.total_len <= arena->size - arena->used ? IPSP_REASON_NONE :
+								   IPSP_REASON_NO_ROOM;
+}
+
 /*
  * How the packet, or each of its segments, goes through the SA.
  * @return NONE; those of ipsp_esp_plan; NO_ROOM: in the packet's buffer, or in the arena; SEGMENTS
@@ -192,7 +219,6 @@ static bool finish_checksum(const struct ipsp_packet *packet, const struct ipsp_
 static enum ipsp_reason plan(struct batch *b, const struct ipsp_sa *sa, struct job *job)
 {
 	const struct ipsp_platform *platform = b->worker->engine->config.platform;
-	const struct ipsp_arena *arena = &b->worker->arena;
 	struct ipsp_packet *packet = job->packet;
 	enum ipsp_reason reason = IPSP_REASON_NONE;
 
@@ -211,13 +237,39 @@ static enum ipsp_reason plan(struct batch *b, const struct ipsp_sa *sa, struct j
 		       ipsp_esp_fits(sa, packet, &job->flow, &job->plan) ?
 			       reason : IPSP_REASON_NO_ROOM;
 	}
-	reason = ipsp_large_plan(platform, sa, packet, &job->flow, &job->large, &job->plan);
-	if (reason != IPSP_REASON_NONE)
-		return reason;
-	job->text_len = job->large.text_len;
-	job->clear_len = job->large.clear_len;
-	return job->large.total_len <= arena->size - arena->used ? IPSP_REASON_NONE :
-								   IPSP_REASON_NO_ROOM;
+	return plan_pieces(b, sa, job);
+}
+
+/*
+ * What the path to the SA's peer asks of the packet, or of each of its segments: RFC 4301 8.
+ * @return NONE; PATH_MTU: its sender is to be told; those of plan_pieces
+ */
+static enum ipsp_reason fit_path(struct batch *b, const struct ipsp_sa *sa, struct job *job)
+{
+	const struct ipsp_addr *dst = sa->mode == IPSP_MODE_TUNNEL ? &job->plan.dst :
+								     &job->flow.dst;
+	const uint32_t mtu = ipsp_path_mtu(b->worker->engine, sa, dst, b->now_s);
+	struct ipsp_flow piece = job->flow;
+	uint32_t inner;
+
+	job->packet->path_mtu = mtu == UINT32_MAX ? 0 : mtu;
+	if (job->plan.total_len <= mtu)
+		return IPSP_REASON_NONE;
+	if (job->pieces > 1)
+		piece.total_len = job->large.headers_len + job->large.data_len;
+	inner = ipsp_path_inner(sa, dst->family, job->plan.headers_len, mtu);
+	job->tell_mtu = inner;
+	switch (ipsp_path_judge(sa, &piece, job->plan.total_len, mtu)) {
+	case IPSP_PATH_CUT_INNER:
+		if (job->pieces > 1 ||
+		    !ipsp_large_fragment(job->packet, &job->flow, inner, &job->large))
+			return IPSP_REASON_PATH_MTU;
+		return plan_pieces(b, sa, job);
+	case IPSP_PATH_TELL:
+		return IPSP_REASON_PATH_MTU;
+	default:
+		return IPSP_REASON_NONE;
+	}
 }
 
 /* Everything that may refuse the packet; then its clear form is final. */
@@ -229,10 +281,12 @@ static enum ipsp_reason prepare(struct batch *b, const struct ipsp_sa *sa, struc
 
 	if (reason == IPSP_REASON_NONE)
 		reason = plan(b, sa, job);
+	if (reason == IPSP_REASON_NONE)
+		reason = fit_path(b, sa, job);
 	if (reason != IPSP_REASON_NONE)
 		return reason;
 	/* Segments get theirs as they are cut. */
-	if (job->pieces == 1 && (packet->flags & IPSP_PKT_CSUM_PARTIAL) &&
+	if ((job->pieces == 1 || job->large.is_frag) && (packet->flags & IPSP_PKT_CSUM_PARTIAL) &&
 	    !finish_checksum(packet, &job->flow))
 		return IPSP_REASON_CHECKSUM;
 	if ((packet->flags & IPSP_PKT_DECREMENT_TTL) && sa->mode == IPSP_MODE_TUNNEL &&
@@ -265,6 +319,18 @@ static void take_sample(struct batch *b, struct job *job)
 static bool arena_is_full(const struct batch *b, const struct job *job, enum ipsp_reason reason)
 {
 	return reason == IPSP_REASON_NO_ROOM && job->pieces > 1 && b->worker->arena.used > 0;
+}
+
+/* In the clear, if its link takes it: RFC 1812 4.2.2.7, RFC 8200 5. */
+static void bypass(struct batch *b, struct ipsp_packet *packet, const struct ipsp_flow *flow)
+{
+	packet->path_mtu = packet->link_mtu;
+	if (packet->link_mtu == 0 || flow->total_len <= packet->link_mtu ||
+	    packet->segment_size > 0 || (flow->family == 4 && !flow->df))
+		done(b->worker, packet, IPSP_VERDICT_BYPASS, IPSP_REASON_NONE);
+	else
+		ipsp_drop_telling(b->worker, IPSP_OUTBOUND, packet, flow, IPSP_REASON_PATH_MTU,
+				  IPSP_ICMP_TOO_BIG, packet->link_mtu, b->now_s);
 }
 
 /* @return false: it must wait */
@@ -345,7 +411,7 @@ static bool by_rule(struct batch *b, struct ipsp_packet *packet, const struct ip
 	case IPSP_PROTECT:
 		return protect(b, packet, rule, &outcome, flow);
 	case IPSP_BYPASS:
-		done(b->worker, packet, IPSP_VERDICT_BYPASS, IPSP_REASON_NONE);
+		bypass(b, packet, flow);
 		break;
 	default:
 		done(b->worker, packet, IPSP_VERDICT_DROP, ipsp_outcome_reason(&outcome));
@@ -354,6 +420,17 @@ static bool by_rule(struct batch *b, struct ipsp_packet *packet, const struct ip
 	ipsp_rule_hit(b->worker, IPSP_OUTBOUND, packet, rule, &outcome, flow, flow->total_len,
 		      b->now_s);
 	return true;
+}
+
+/* RFC 4301 6.2: an error that nothing carries goes as what would answer the packet it is about. */
+static struct ipsp_spd_match by_quote(struct batch *b, const struct ipsp_spd *spd,
+				      const struct ipsp_packet *packet,
+				      const struct ipsp_flow *flow,
+				      const struct ipsp_spd_match *own)
+{
+	if (own->result == IPSP_SPD_RULE && own->rule->action != IPSP_DISCARD)
+		return *own;
+	return ipsp_match_by_quote(b->worker, spd, IPSP_OUTBOUND, packet, flow, own);
 }
 
 /* @return false: it must wait for the next call */
@@ -366,6 +443,7 @@ static bool classify(struct batch *b, const struct ipsp_spd *spd, struct ipsp_pa
 
 	packet->entry_id = 0;
 	packet->acquire_id = 0;
+	packet->path_mtu = 0;
 	packet->pieces = 1;
 	packet->sa = NULL;
 	if (!spd) {
@@ -381,7 +459,13 @@ static bool classify(struct batch *b, const struct ipsp_spd *spd, struct ipsp_pa
 		done(b->worker, packet, IPSP_VERDICT_DROP, reason);
 		return true;
 	}
-	match = ipsp_packet_match(b->worker, spd, IPSP_OUTBOUND, packet, &flow, 0);
+	match = ipsp_match(b->worker, spd, IPSP_OUTBOUND, packet, &flow, 0, b->now_s, &reason);
+	if (reason != IPSP_REASON_NONE) {
+		done(b->worker, packet, IPSP_VERDICT_DROP, reason);
+		return true;
+	}
+	if (match.result != IPSP_SPD_NO_POLICY && ipsp_flow_is_icmp(&flow))
+		match = by_quote(b, spd, packet, &flow, &match);
 	if (match.result == IPSP_SPD_RULE)
 		return by_rule(b, packet, match.rule, &flow);
 	ipsp_packet_unruled(b->worker, IPSP_OUTBOUND, packet, &flow, &match);

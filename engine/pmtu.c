@@ -1,7 +1,9 @@
 /* engine/pmtu.c - the path of an SA: how large its packets can be. */
 #include "engine/esp.h"
 #include "engine/header.h"
+#include "engine/nat.h"
 #include "engine/pmtu.h"
+#include "engine/tunnel.h"
 #include "ipsp/udp_encap.h"
 #include "spd/octets.h"
 
@@ -61,15 +63,17 @@ uint32_t ipsp_path_mtu(const struct ipsp_engine *engine, const struct ipsp_sa *s
 }
 
 enum ipsp_path_fit ipsp_path_judge(const struct ipsp_sa *sa, const struct ipsp_flow *flow,
-				   uint32_t outer_len, bool df, uint32_t mtu)
+				   uint32_t outer_len, uint32_t mtu)
 {
 	const bool is_tunnel = sa->mode == IPSP_MODE_TUNNEL;
+	bool df;
 
 	if (outer_len <= mtu)
 		return IPSP_PATH_FITS;
-	/* RFC 2473 7.1: no link that IPv6 uses may be smaller for those inside. */
-	if (flow->family == 6 && flow->total_len <= IPSP_PATH_V6_MIN)
-		return IPSP_PATH_CUT;
+	if (is_tunnel)
+		df = ipsp_tunnel_df(sa, flow);
+	else
+		df = flow->family == 6 ? flow->total_len > IPSP_V6_LINK_MIN : flow->df;
 	if (is_tunnel && flow->family == 4 && !flow->df && (sa->frag_before || df))
 		return IPSP_PATH_CUT_INNER;
 	return df ? IPSP_PATH_TELL : IPSP_PATH_CUT;
@@ -80,7 +84,8 @@ uint32_t ipsp_path_inner(const struct ipsp_sa *sa, uint8_t family, uint32_t head
 {
 	const bool is_tunnel = sa->mode == IPSP_MODE_TUNNEL;
 	const uint32_t before = is_tunnel ? ipsp_outer_len(family) : headers_len;
-	const uint32_t around = before + IPSP_ESP_HEADER + sa->shape.iv_len + sa->shape.icv_len;
+	const uint32_t around = before + ipsp_nat_len(sa) + IPSP_ESP_HEADER + sa->shape.iv_len +
+				sa->shape.icv_len;
 	uint32_t text;
 
 	if (mtu <= around)
@@ -119,7 +124,9 @@ static struct ipsp_sa *quoted_sa(const struct ipsp_engine *engine, const struct 
 	    f->frag == IPSP_FRAG_LATER || icmp->l4_len < at + IPSP_ESP_HEADER)
 		return NULL;
 	*seq = get_be32(icmp->l4 + at + 4);
-	return outbound_sa(engine->sad, get_be32(icmp->l4 + at), f);
+	struct ipsp_sa *const sa = outbound_sa(engine->sad, get_be32(icmp->l4 + at), f);
+
+	return sa && (ipsp_nat_len(sa) > 0) == in_udp ? sa : NULL;
 }
 
 /* Only who saw a packet of late knows such a number. */

@@ -17,7 +17,6 @@
 
 #define IPSP_PATH_V4_MIN 576u	/* what an error can bring a path down to: RFC 791 */
 #define IPSP_PATH_V6_MIN 1280u	/* RFC 8200 5 */
-#define IPSP_INNER_V4_MIN 68u
 
 /** What becomes of a packet. */
 enum ipsp_path_fit {
@@ -33,11 +32,10 @@ uint32_t ipsp_path_mtu(const struct ipsp_engine *engine, const struct ipsp_sa *s
 
 /**
  * @param flow       the clear packet's headers
- * @param outer_len  of what it would become, without what the path asks
- * @param df         that may not be cut on the way
+ * @param outer_len  of what it would become
  */
 enum ipsp_path_fit ipsp_path_judge(const struct ipsp_sa *sa, const struct ipsp_flow *flow,
-				   uint32_t outer_len, bool df, uint32_t mtu);
+				   uint32_t outer_len, uint32_t mtu);
 
 /**
  * The longest clear packet whose ESP packet is not longer than mtu, to the octet.

@@ -33,8 +33,11 @@ enum ipsp_reason ipsp_transport_takes(const struct ipsp_sa *sa, const struct ips
 	return flow->frag == IPSP_FRAG_NONE ? IPSP_REASON_NONE : IPSP_REASON_TRANSPORT_FRAGMENT;
 }
 
-/* RFC 4301 5.1.2.1 (4). IPv6 is never cut on the way, so its outer IPv4 is not either. */
-static bool outer_df(const struct ipsp_sa *sa, const struct ipsp_flow *flow)
+/*
+ * RFC 4301 5.1.2.1 (4). IPv6 is never cut on the way, so its outer IPv4 is not either; but what every
+ * link must take may be, where one does not (RFC 2473 7.1).
+ */
+bool ipsp_tunnel_df(const struct ipsp_sa *sa, const struct ipsp_flow *flow)
 {
 	switch (sa->df) {
 	case IPSP_DF_SET:
@@ -42,7 +45,7 @@ static bool outer_df(const struct ipsp_sa *sa, const struct ipsp_flow *flow)
 	case IPSP_DF_CLEAR:
 		return false;
 	default:
-		return flow->family == 6 || flow->df;
+		return flow->family == 6 ? flow->total_len > IPSP_V6_LINK_MIN : flow->df;
 	}
 }
 
@@ -75,7 +78,7 @@ void ipsp_tunnel_write(struct ipsp_engine *engine, const struct ipsp_sa *sa,
 								memory_order_relaxed),
 		.tos = outer_tos(sa, inner),
 		.ttl = outer_ttl(engine, sa),
-		.df = outer_df(sa, inner),
+		.df = ipsp_tunnel_df(sa, inner),
 	};
 
 	ipsp_outer_write(p, &header);

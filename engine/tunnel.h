@@ -31,6 +31,11 @@ enum ipsp_reason ipsp_tunnel_ends(const struct ipsp_platform *platform, const st
 				  const struct ipsp_flow *flow, struct ipsp_addr *src,
 				  struct ipsp_addr *dst);
 
+#define IPSP_V6_LINK_MIN 1280u	/* RFC 8200 5: every link takes as much */
+
+/** May the outer packet not be cut on its way? Of IPv6 only who sends it may do so. */
+bool ipsp_tunnel_df(const struct ipsp_sa *sa, const struct ipsp_flow *flow);
+
 /** Does an outbound packet fit transport mode? IPSP_REASON_NONE, TRANSPORT_ADDRESS or _FRAGMENT */
 enum ipsp_reason ipsp_transport_takes(const struct ipsp_sa *sa, const struct ipsp_flow *flow);
 

@@ -243,7 +243,7 @@ static void on_log(void *ctx, const struct ipsp_log_event *event)
 		[IPSP_VERDICT_BYPASS] = IPSP_BYPASS,
 		[IPSP_VERDICT_ESP_OUT] = IPSP_PROTECT,
 		[IPSP_VERDICT_DELIVER] = IPSP_PROTECT,
-		[IPSP_VERDICT_HELD] = IPSP_DISCARD,
+		[IPSP_VERDICT_TAKEN] = IPSP_DISCARD,
 		[IPSP_VERDICT_ERROR] = IPSP_DISCARD,
 	};
 	struct wire_event e = {

@@ -48,7 +48,7 @@ enum ipsp_verdict {
 	/* Not to be sent: keep a copy if you like, for when the SA is there that acquire_id names
 	 * (events.acquire_over says so), and give it to ipsp_engine_outbound again then */
 	IPSP_VERDICT_HOLD,
-	IPSP_VERDICT_HELD,	/* a fragment; the engine has it and waits for the others */
+	IPSP_VERDICT_TAKEN,	/* a fragment; the engine has it and waits for the others */
 	/* The packet is dropped for reason, and data is the ICMP error that tells its sender: send it
 	 * back where the packet came from. Its source is an address of ours, or of the packet's
 	 * destination where the platform knows none. */

@@ -161,6 +161,24 @@ START_TEST(test_a_second_first_fragment_must_say_the_same)
 }
 END_TEST
 
+/* Ids come again: 16 bits of them are used up in seconds. */
+START_TEST(test_a_datagram_that_came_whole_is_forgotten)
+{
+	const struct ipsp_flow first = fragment(4, 7, 0, 53), next = fragment(4, 7, 0, 22);
+	struct ipsp_flow middle = fragment(4, 7, 64, 9), last = fragment(4, 7, 128, 9);
+
+	last.frag_more = false;
+	ck_assert(first_at(&first, NOW));
+	ck_assert_int_eq(follow_at(&last, NOW), IPSP_FRAG_KNOWN);
+	ck_assert_int_eq(follow_at(&middle, NOW), IPSP_FRAG_KNOWN);
+	middle = fragment(4, 7, 64, 9);
+	ck_assert_int_eq(follow_at(&middle, NOW), IPSP_FRAG_UNKNOWN);
+	ck_assert(first_at(&next, NOW));
+	ck_assert_int_eq(follow_at(&middle, NOW), IPSP_FRAG_KNOWN);
+	ck_assert_uint_eq(middle.dport, 22);
+}
+END_TEST
+
 START_TEST(test_a_first_fragment_without_ports_shows_nothing)
 {
 	struct ipsp_flow first = fragment(4, 7, 0, 53), later = fragment(4, 7, 64, 9);
@@ -223,6 +241,7 @@ int main(void)
 	tcase_add_test(t, test_state_ends_after_its_time);
 	tcase_add_loop_test(t, test_a_fragment_over_the_first_ends_its_datagram, 0, 2);
 	tcase_add_loop_test(t, test_a_second_first_fragment_must_say_the_same, 0, 2);
+	tcase_add_test(t, test_a_datagram_that_came_whole_is_forgotten);
 	tcase_add_test(t, test_a_first_fragment_without_ports_shows_nothing);
 	tcase_add_test(t, test_the_oldest_gives_way);
 	tcase_add_test(t, test_siphash_is_the_published_one);
