@@ -59,6 +59,7 @@ struct engine_role {
 	struct event *changes_event;
 	struct ipsp_packet *packets;	/* IO_BATCH of them, their rooms behind one another */
 	uint8_t *rooms;
+	uint8_t *arena;			/* the worker's, for ESP packets of large segments */
 	uint8_t random_pool[ENGINE_RANDOM_POOL];
 	size_t random_left;		/* octets at the end of the pool that nobody has had */
 
@@ -99,6 +100,9 @@ void engine_detach(struct engine_role *role);
 
 /** Looks after the reservations of the SAs that packets used; what none covers is not sent. */
 void engine_outbound_reserve(struct engine_role *role, struct ipsp_packet *packets, size_t n);
+
+/** Sends a NAT keepalive; for ipsp_engine_keepalives, arg is the role. */
+void engine_keepalive(void *arg, const struct ipsp_flow *datagram);
 
 /* ---- engine_policy.c ---- */
 

@@ -108,11 +108,12 @@ static void keep(struct engine_role *role, const struct ipsp_packet *packet, uin
 	h->octets += size;
 }
 
-void engine_hold_take(struct engine_role *role, size_t n, uint64_t now_s)
+void engine_hold_take(struct engine_role *role, const struct ipsp_packet *packets, size_t n,
+		      uint64_t now_s)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (role->packets[i].verdict == IPSP_VERDICT_HOLD)
-			keep(role, &role->packets[i], now_s);
+		if (packets[i].verdict == IPSP_VERDICT_HOLD)
+			keep(role, &packets[i], now_s);
 	}
 }
 

@@ -23,7 +23,8 @@ int engine_hold_new(struct engine_role *role);
 void engine_hold_free(struct engine_role *role);
 
 /** Takes copies of those of role->packets that are to be held. */
-void engine_hold_take(struct engine_role *role, size_t n, uint64_t now_s);
+void engine_hold_take(struct engine_role *role, const struct ipsp_packet *packets, size_t n,
+		      uint64_t now_s);
 
 /**
  * What a need waited for is over. Packets that may go now do so at the next turn of the loop; the others

@@ -102,6 +102,14 @@ static size_t source_of(const struct engine_role *role, evutil_socket_t fd,
 	return i;
 }
 
+void engine_keepalive(void *arg, const struct ipsp_flow *datagram)
+{
+	struct engine_role *role = arg;
+
+	if (role->io && role->io->ops->keepalive)
+		role->io->ops->keepalive(role->io, datagram);
+}
+
 void engine_outbound_reserve(struct engine_role *role, struct ipsp_packet *packets, size_t n)
 {
 	const struct ipsp_sa *last = NULL;
@@ -140,10 +148,11 @@ static size_t keep_passed(struct engine_role *role, size_t n, uint8_t verdicts[I
 	return kept;
 }
 
-/** RFC 4301 5.1, behind what the list of the interface at the inside of a bump lets in. */
-static size_t judge_outbound(struct engine_role *role, const struct io_source *source, size_t n,
-			     uint64_t now_s)
+/** RFC 4301 5.1, and off it goes; behind what the list of the interface at the inside of a bump lets in. */
+static void outbound(struct engine_role *role, const struct io_source *source, size_t n,
+		     uint64_t now_s)
 {
+	struct ipsp_packet *packets = role->packets;
 	uint8_t verdicts[IO_BATCH];
 
 	if (source->inside_ifindex) {
@@ -158,11 +167,17 @@ static size_t judge_outbound(struct engine_role *role, const struct io_source *s
 		for (size_t i = 0; i < n; i++)
 			role->packets[i].ifindex = ifindex;
 	}
-	ipsp_engine_outbound(role->worker, role->packets, n, now_s);
-	engine_outbound_reserve(role, role->packets, n);
-	engine_hold_take(role, n, now_s);
+	/* What a full arena holds must be sent before the others are judged. */
+	while (n > 0) {
+		const size_t judged = ipsp_engine_outbound(role->worker, packets, n, now_s);
+
+		engine_outbound_reserve(role, packets, judged);
+		engine_hold_take(role, packets, judged, now_s);
+		role->io->ops->write(role->io, IPSP_OUTBOUND, packets, judged);
+		packets += judged;
+		n -= judged;
+	}
 	ipsp_engine_turn(role->engine, now_s);
-	return n;
 }
 
 /** RFC 4301 5.2, before what the list of the interface at the inside of a bump lets out. */
@@ -209,9 +224,12 @@ static void on_packets(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	ipsp_worker_set_wall_clock(role->worker, engine_wall_s());
-	n = source.dir == IPSP_INBOUND ? judge_inbound(role, &source, n, now_s) :
-					 judge_outbound(role, &source, n, now_s);
-	io->ops->write(io, source.dir, role->packets, n);
+	if (source.dir == IPSP_OUTBOUND) {
+		outbound(role, &source, n, now_s);
+		return;
+	}
+	n = judge_inbound(role, &source, n, now_s);
+	io->ops->write(io, IPSP_INBOUND, role->packets, n);
 }
 
 static void on_changes(evutil_socket_t fd, short what, void *arg)
@@ -247,8 +265,10 @@ static int make_rooms(struct engine_role *role)
 {
 	role->packets = calloc(IO_BATCH, sizeof(*role->packets));
 	role->rooms = calloc(IO_BATCH, IO_ROOM);
-	if (!role->packets || !role->rooms)
+	role->arena = malloc(IPSP_ARENA_MIN);
+	if (!role->packets || !role->rooms || !role->arena)
 		return -ENOMEM;
+	ipsp_worker_set_arena(role->worker, role->arena, IPSP_ARENA_MIN);
 	for (size_t i = 0; i < IO_BATCH; i++) {
 		role->packets[i].room = role->rooms + i * IO_ROOM;
 		role->packets[i].room_len = IO_ROOM;
@@ -261,6 +281,9 @@ static int attach_tun(struct engine_role *role, const struct engine_start *s)
 	const struct tun_config config = {
 		.tun_fd = s->fds[ENGINE_FD_TUN][0],
 		.tun_ifindex = s->tun_ifindex,
+		.offload = (s->offload & ENGINE_OFFLOAD_TUN) != 0,
+		.offload_udp = (s->offload & ENGINE_OFFLOAD_UDP) != 0,
+		.udp_fd = { s->fds[ENGINE_FD_UDP4][0], s->fds[ENGINE_FD_UDP6][0] },
 		.esp_in_fd = { s->fds[ENGINE_FD_ESP4_IN][0], s->fds[ENGINE_FD_ESP6_IN][0] },
 		.raw_out_fd = { s->fds[ENGINE_FD_RAW4_OUT][0], s->fds[ENGINE_FD_RAW6_OUT][0] },
 		.mark = IPSPD_MARK_BYPASS,
@@ -331,8 +354,12 @@ void engine_detach(struct engine_role *role)
 	role->io = NULL;
 	if (role->rooms)
 		explicit_bzero(role->rooms, (size_t)IO_BATCH * IO_ROOM);
+	if (role->arena)
+		explicit_bzero(role->arena, IPSP_ARENA_MIN);
+	free(role->arena);
 	free(role->rooms);
 	free(role->packets);
+	role->arena = NULL;
 	role->rooms = NULL;
 	role->packets = NULL;
 	explicit_bzero(role->random_pool, sizeof(role->random_pool));

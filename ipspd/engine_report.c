@@ -1,6 +1,7 @@
 /* ipspd/engine_report.c - what the engine tells the agent: counters when asked, and events. */
 #include "config.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -385,6 +386,19 @@ static void on_acquire_over(void *ctx, const struct ipsp_acquire *a, enum ipsp_a
 			  told[why]);
 }
 
+/* A NAT's mapping changed, or the peer's address. Its own text: agents have no use for it yet. */
+static void on_moved(void *ctx, const struct ipsp_moved_event *event)
+{
+	char text[INET6_ADDRSTRLEN] = "?";
+
+	(void)ctx;
+	inet_ntop(event->outer->family == 4 ? AF_INET : AF_INET6, event->outer->src.octets, text,
+		  sizeof(text));
+	ipspd_log(LOG_NOTICE, "sad", "SA %" PRIx64 " ESP SPI 0x%08x: its peer is at %s port %u now%s",
+		  event->sa->id, event->sa->spi, text, event->outer->sport,
+		  event->follows ? ", and packets go there" : "");
+}
+
 struct ipsp_engine_events engine_events(struct engine_role *role)
 {
 	return (struct ipsp_engine_events) {
@@ -392,6 +406,7 @@ struct ipsp_engine_events engine_events(struct engine_role *role)
 		.log = on_log,
 		.passed = on_passed,
 		.audit = on_audit,
+		.moved = on_moved,
 		.sa_changed = on_sa_changed,
 		.sa_expired = on_sa_expired,
 		.acquire = on_acquire,

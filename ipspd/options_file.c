@@ -46,7 +46,7 @@ void options_file_init(struct options_file *f)
 	snprintf(f->master, sizeof(f->master), "unix:/var/agentx/master");
 	f->options.log_level = LOG_INFO;
 	f->options.n_workers = 1;
-	f->options.offload = false;
+	f->options.offload = true;
 	f->options.n_attach = 1;
 	snprintf(f->options.attach[0], sizeof(f->options.attach[0]), "tun");
 }
@@ -141,7 +141,7 @@ bool options_file_read(int fd, const char *name, struct options_file *out, char 
 		CFG_STR("import-directory", NULL, CFGF_NONE),
 		CFG_STR_LIST("attach", NULL, CFGF_NONE),
 		CFG_INT("workers", 1, CFGF_NONE),
-		CFG_BOOL("offload", cfg_false, CFGF_NONE),
+		CFG_BOOL("offload", cfg_true, CFGF_NONE),
 		CFG_END(),
 	};
 	struct options_file parsed;

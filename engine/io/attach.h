@@ -13,7 +13,7 @@
 #define IO_BATCH 64		/* packets a turn: the event loop gets its turn after so many */
 #define IO_PACKET_MAX 65535u	/* the longest packet that is not a jumbogram */
 #define IO_ROOM (IPSP_HEADROOM + IO_PACKET_MAX + IPSP_TAILROOM)
-#define IO_SOURCES_MAX 4
+#define IO_SOURCES_MAX 8
 
 /*
  * Why an attachment dropped a packet. The columns are those of the core's IPSP_REASONS; on the way to
@@ -36,6 +36,9 @@
 	  "an unfinished checksum or large segment of an unknown kind") \
 	X(HANDOVER_LOST, "handover-lost", RESOURCE, EAGAIN, \
 	  "lost on its way from the guard, which could not judge it") \
+	X(KEEPALIVE, "keepalive", NONE, OK, "a NAT keepalive, RFC 3948: not an error") \
+	X(NO_IKE, "no-ike", PACKET, ENOTSUP, \
+	  "an IKE message at the port of ESP in UDP, and nobody who speaks IKE") \
 	X(INSIDE_PROTECT, "inside-protect", POLICY, EPOLICY, \
 	  "PROTECT towards the inside of a bump in the wire")
 
@@ -86,6 +89,9 @@ struct io_attachment_ops {
 	 */
 	size_t (*read)(struct io_attachment *a, size_t source, struct ipsp_packet *packets,
 		       size_t n);
+
+	/** Sends a NAT keepalive (ipsp_engine_keepalives). NULL: has no such socket */
+	void (*keepalive)(struct io_attachment *a, const struct ipsp_flow *datagram);
 
 	/** Sends on or delivers those whose verdict says so. Data may be changed. */
 	void (*write)(struct io_attachment *a, enum ipsp_dir dir, struct ipsp_packet *packets,

@@ -1,5 +1,6 @@
 /*
- * engine/io/tun.c - the attachment `tun`: the inside by a TUN, the outside by raw sockets.
+ * engine/io/tun.c - the attachment `tun`: the inside by a TUN, the outside by raw sockets
+ * and UDP.
  *
  * It must not decide what may pass: verdicts are the engine's, and a packet without one is dropped.
  */
@@ -8,22 +9,41 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/header.h"
 #include "engine/io/egress.h"
+#include "engine/io/merge.h"
 #include "engine/io/outer.h"
+#include "engine/io/udp.h"
+#include "engine/io/vnet.h"
+#include "engine/segment.h"
+
+/* Octets of a turn: more would be cold in the cache when their turn comes. */
+#define TURN_OCTETS (192u << 10)
+#define SEGMENT_ROOM 16384u	/* a packet cut from a large segment that is bypassed */
+
+enum source_kind { SOURCE_TUN, SOURCE_RAW, SOURCE_UDP };
 
 struct tun {
 	struct io_attachment base;	/* first: they are one address */
 	struct tun_config config;
 	struct egress *egress;
+	struct udp_socket *udp[2];	/* by family; NULL: none */
+	struct merger merger;
 	size_t n_sources;
 	struct {
 		int fd;
-		int family;		/* enum outer_family; -1: the TUN */
+		enum source_kind kind;
+		enum outer_family family;
 	} source[IO_SOURCES_MAX];
+	/* what write_outside has for the raw sockets, by family */
+	struct outer_send send[2][IO_BATCH];
+	size_t n_send[2];
+	uint8_t segment[SEGMENT_ROOM];
 };
 
 static struct tun *tun_of(struct io_attachment *a)
@@ -37,7 +57,7 @@ static size_t tun_sources(const struct io_attachment *a, struct io_source out[IO
 
 	for (size_t i = 0; i < t->n_sources; i++) {
 		out[i].fd = t->source[i].fd;
-		out[i].dir = t->source[i].family < 0 ? IPSP_OUTBOUND : IPSP_INBOUND;
+		out[i].dir = t->source[i].kind == SOURCE_TUN ? IPSP_OUTBOUND : IPSP_INBOUND;
 	}
 	return t->n_sources;
 }
@@ -82,25 +102,45 @@ static bool place(struct tun *t, struct ipsp_packet *p)
 	return true;
 }
 
+/** One packet with what the kernel says of it. @return false: there is none; len 0: not a good one */
+static bool read_one(struct tun *t, struct ipsp_packet *p)
+{
+	uint8_t *const data = p->room + IPSP_HEADROOM;
+	struct virtio_net_hdr vnet = { .gso_type = VIRTIO_NET_HDR_GSO_NONE };
+	const struct iovec iov[] = { { &vnet, sizeof(vnet) }, { data, IO_PACKET_MAX } };
+	const ssize_t before = t->config.offload ? (ssize_t)sizeof(vnet) : 0;
+	const ssize_t got = before ? readv(t->config.tun_fd, iov, 2) :
+				     read(t->config.tun_fd, data, IO_PACKET_MAX);
+
+	if (got <= 0)
+		return false;
+	t->base.stats.packets_in[IPSP_OUTBOUND - 1]++;
+	*p = (struct ipsp_packet) {
+		.room = p->room, .room_len = p->room_len,
+		.data = data, .len = got > before ? (uint32_t)(got - before) : 0,
+	};
+	if (p->len == 0) {
+		t->base.stats.drops[IO_REASON_READ_CUT]++;
+	} else if (!vnet_read(&vnet, p)) {
+		t->base.stats.drops[IO_REASON_OFFLOAD]++;
+		p->len = 0;
+	}
+	return true;
+}
+
 static size_t read_inside(struct tun *t, struct ipsp_packet *packets, size_t n)
 {
-	size_t good = 0;
+	size_t good = 0, octets = 0;
 
 	/* Judged by the routing of now, not of the last turn. */
 	egress_refresh(t->egress);
-	for (size_t turn = 0; turn < n; turn++) {
+	for (size_t turn = 0; turn < n && octets < TURN_OCTETS; turn++) {
 		struct ipsp_packet *const p = &packets[good];
-		uint8_t *const data = p->room + IPSP_HEADROOM;
-		const ssize_t got = read(t->config.tun_fd, data, IO_PACKET_MAX);
 
-		if (got <= 0)
+		if (!read_one(t, p))
 			break;
-		*p = (struct ipsp_packet) {
-			.room = p->room, .room_len = p->room_len,
-			.data = data, .len = (uint32_t)got,
-		};
-		t->base.stats.packets_in[IPSP_OUTBOUND - 1]++;
-		if (place(t, p))
+		octets += p->len;
+		if (p->len && place(t, p))
 			good++;
 	}
 	return good;
@@ -111,61 +151,138 @@ static size_t tun_read(struct io_attachment *a, size_t source, struct ipsp_packe
 {
 	struct tun *t = tun_of(a);
 
-	if (t->source[source].family < 0)
+	switch (t->source[source].kind) {
+	case SOURCE_TUN:
 		return read_inside(t, packets, n);
-	return outer_read(t->source[source].fd, (enum outer_family)t->source[source].family,
-			  packets, n, &a->stats);
+	case SOURCE_UDP:
+		return udp_read(t->udp[t->source[source].family], packets, n, &a->stats);
+	default:
+		return outer_read(t->source[source].fd, t->source[source].family, packets, n,
+				  &a->stats);
+	}
+}
+
+static void flush_raw(struct tun *t, enum outer_family family)
+{
+	if (t->n_send[family] == 0)
+		return;
+	t->base.stats.packets_out[IPSP_OUTBOUND - 1] +=
+		outer_write(t->config.raw_out_fd[family], family, t->send[family],
+			    t->n_send[family], &t->base.stats);
+	t->n_send[family] = 0;
+}
+
+/** ifindex 0: by any interface */
+static void send_raw(struct tun *t, uint8_t *data, uint32_t len, uint32_t ifindex)
+{
+	const int family = outer_family_of(data, len);
+
+	if (family < 0 || t->config.raw_out_fd[family] < 0) {
+		t->base.stats.drops[IO_REASON_SEND]++;
+		return;
+	}
+	t->send[family][t->n_send[family]++] = (struct outer_send) {
+		.data = data, .len = len, .ifindex = ifindex,
+	};
+	if (t->n_send[family] == IO_BATCH)
+		flush_raw(t, (enum outer_family)family);
+}
+
+/** ESP packets may go to their peer by any interface. */
+static void send_esp(struct tun *t, const struct ipsp_packet *p)
+{
+	for (uint32_t at = 0; at < p->len;) {
+		const uint32_t left = p->len - at;
+		const uint32_t len = p->pieces > 1 && p->piece_len < left ? p->piece_len : left;
+		const int family = outer_family_of(p->data + at, len);
+
+		if (family < 0 || !t->udp[family] ||
+		    !udp_add(t->udp[family], p->data + at, len, &t->base.stats))
+			send_raw(t, p->data + at, len, 0);
+		at += len;
+	}
+}
+
+/** A large segment in clear: cut here, one packet after the other. */
+static void send_segments(struct tun *t, const struct ipsp_packet *p)
+{
+	struct ipsp_segmenter s;
+	struct ipsp_flow flow;
+	uint32_t len;
+
+	if (ipsp_flow_parse((struct ipsp_span){ p->data, p->len }, &flow) != IPSP_REASON_NONE ||
+	    !ipsp_segment_begin(&s, flow.proto == IPPROTO_TCP ? IPSP_SEGMENT_TCP : IPSP_SEGMENT_UDP,
+				p->data, flow.total_len, flow.l4_offset, p->segment_size)) {
+		t->base.stats.drops[IO_REASON_OFFLOAD]++;
+		return;
+	}
+	while ((len = ipsp_segment_next(&s, t->segment, sizeof(t->segment))) > 0) {
+		send_raw(t, t->segment, len, p->ifindex);
+		flush_raw(t, OUTER_IPV4);
+		flush_raw(t, OUTER_IPV6);
+	}
+}
+
+/** A clear packet leaves by the interface whose policy let it pass, or not at all. */
+static void send_clear(struct tun *t, const struct ipsp_packet *p)
+{
+	if (p->segment_size > 0)
+		send_segments(t, p);
+	else if ((p->flags & IPSP_PKT_CSUM_PARTIAL) &&
+		 !ipsp_checksum_finish(p->data, p->len, p->csum_start, p->csum_offset))
+		t->base.stats.drops[IO_REASON_OFFLOAD]++;
+	else
+		send_raw(t, p->data, p->len, p->ifindex);
 }
 
 static void write_outside(struct tun *t, const struct ipsp_packet *packets, size_t n)
 {
-	struct outer_send send[2][IO_BATCH];
-	size_t count[2] = { 0, 0 };
-
-	for (size_t i = 0; i < n && i < IO_BATCH; i++) {
-		const struct ipsp_packet *const p = &packets[i];
-
-		if (p->verdict != IPSP_VERDICT_BYPASS && p->verdict != IPSP_VERDICT_ESP_OUT)
-			continue;
-		const int family = outer_family_of(p->data, p->len);
-
-		if (family < 0 || t->config.raw_out_fd[family] < 0) {
-			t->base.stats.drops[IO_REASON_SEND]++;
-			continue;
-		}
-		/* A clear packet leaves by the interface whose policy let it pass, or not at all;
-		 * an ESP packet may go to its peer by any. */
-		send[family][count[family]++] = (struct outer_send) {
-			.data = p->data, .len = p->len,
-			.ifindex = p->verdict == IPSP_VERDICT_BYPASS ? p->ifindex : 0,
-		};
+	for (size_t i = 0; i < n; i++) {
+		if (packets[i].verdict == IPSP_VERDICT_ESP_OUT)
+			send_esp(t, &packets[i]);
+		else if (packets[i].verdict == IPSP_VERDICT_BYPASS)
+			send_clear(t, &packets[i]);
 	}
 	for (int family = OUTER_IPV4; family <= OUTER_IPV6; family++) {
-		if (count[family])
+		flush_raw(t, (enum outer_family)family);
+		if (t->udp[family])
 			t->base.stats.packets_out[IPSP_OUTBOUND - 1] +=
-				outer_write(t->config.raw_out_fd[family],
-					    (enum outer_family)family, send[family], count[family],
-					    &t->base.stats);
+				udp_flush(t->udp[family], &t->base.stats);
 	}
+}
+
+/** Into the TUN: iov[0] is the header of virtio, which a TUN without offload does not have. */
+static void write_tun(void *ctx, const struct iovec *iov, size_t n, size_t packets)
+{
+	struct tun *const t = ctx;
+	const size_t skip = t->config.offload ? 0 : 1;
+	ssize_t done;
+
+	do
+		done = writev(t->config.tun_fd, iov + skip, (int)(n - skip));
+	while (done < 0 && errno == EINTR);
+	if (done >= 0)
+		t->base.stats.packets_out[IPSP_INBOUND - 1] += packets;
+	else
+		t->base.stats.drops[IO_REASON_TUN] += packets;
 }
 
 static void write_inside(struct tun *t, const struct ipsp_packet *packets, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct ipsp_packet *const p = &packets[i];
-		ssize_t done;
+		struct virtio_net_hdr plain = { .gso_type = VIRTIO_NET_HDR_GSO_NONE };
+		const struct iovec one[] = { { &plain, sizeof(plain) }, { p->data, p->len } };
 
 		/* A clear packet for BYPASS has reached its receiver by the kernel already. */
 		if (p->verdict != IPSP_VERDICT_DELIVER)
 			continue;
-		do
-			done = write(t->config.tun_fd, p->data, p->len);
-		while (done < 0 && errno == EINTR);
-		if (done == (ssize_t)p->len)
-			t->base.stats.packets_out[IPSP_INBOUND - 1]++;
+		if (t->config.offload)
+			merge_add(&t->merger, p->data, p->len);
 		else
-			t->base.stats.drops[IO_REASON_TUN]++;
+			write_tun(t, one, 2, 1);
 	}
+	merge_flush(&t->merger);
 }
 
 static void tun_write(struct io_attachment *a, enum ipsp_dir dir, struct ipsp_packet *packets,
@@ -187,6 +304,14 @@ static enum ipsp_err tun_local_addr(struct io_attachment *a, const struct ipsp_a
 		return IPSP_ENOENT;
 	*local = route.source;
 	return IPSP_OK;
+}
+
+static void tun_keepalive(struct io_attachment *a, const struct ipsp_flow *datagram)
+{
+	const int fd = tun_of(a)->config.udp_fd[datagram->dst.family == 4 ? OUTER_IPV4 : OUTER_IPV6];
+
+	if (fd >= 0)
+		udp_keepalive(fd, datagram);
 }
 
 static int tun_changes_fd(const struct io_attachment *a)
@@ -214,6 +339,8 @@ static void tun_free(struct io_attachment *a)
 	for (int family = OUTER_IPV4; family <= OUTER_IPV6; family++) {
 		close_fd(t->config.esp_in_fd[family]);
 		close_fd(t->config.raw_out_fd[family]);
+		close_fd(t->config.udp_fd[family]);
+		udp_socket_free(t->udp[family]);
 	}
 	egress_free(t->egress);
 	free(t);
@@ -223,6 +350,7 @@ static const struct io_attachment_ops tun_ops = {
 	.name = "tun",
 	.sources = tun_sources,
 	.read = tun_read,
+	.keepalive = tun_keepalive,
 	.write = tun_write,
 	.local_addr = tun_local_addr,
 	.changes_fd = tun_changes_fd,
@@ -237,34 +365,54 @@ static int set_nonblocking(int fd)
 	return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
 }
 
+static void add_source(struct tun *t, int fd, enum source_kind kind, enum outer_family family)
+{
+	t->source[t->n_sources].fd = fd;
+	t->source[t->n_sources].kind = kind;
+	t->source[t->n_sources++].family = family;
+}
+
+/** What is there of one family outside. */
+static int attach_outside(struct tun *t, const struct tun_config *c, enum outer_family family)
+{
+	int err = 0;
+
+	if (c->raw_out_fd[family] >= 0)
+		err = outer_out_init(c->raw_out_fd[family], family);
+	if (!err && c->esp_in_fd[family] >= 0) {
+		add_source(t, c->esp_in_fd[family], SOURCE_RAW, family);
+		err = outer_in_init(c->esp_in_fd[family], family);
+	}
+	if (!err && c->udp_fd[family] >= 0) {
+		add_source(t, c->udp_fd[family], SOURCE_UDP, family);
+		err = udp_socket_new(c->udp_fd[family], c->raw_out_fd[family], family,
+				     &t->udp[family]);
+	}
+	return err;
+}
+
 int tun_attach(const struct tun_config *config, struct io_attachment **out)
 {
 	struct tun *t = calloc(1, sizeof(*t));
-	int err = -ENOMEM;
+	int err;
 
 	if (!t)
 		return -ENOMEM;
 	t->base.ops = &tun_ops;
-	t->source[t->n_sources].fd = config->tun_fd;
-	t->source[t->n_sources++].family = -1;
+	t->config = *config;
+	merge_init(&t->merger, config->offload_udp, write_tun, t);
+	add_source(t, config->tun_fd, SOURCE_TUN, OUTER_IPV4);
 	err = set_nonblocking(config->tun_fd);
-	for (int family = OUTER_IPV4; family <= OUTER_IPV6 && !err; family++) {
-		if (config->raw_out_fd[family] >= 0)
-			err = outer_out_init(config->raw_out_fd[family],
-					     (enum outer_family)family);
-		if (err || config->esp_in_fd[family] < 0)
-			continue;
-		t->source[t->n_sources].fd = config->esp_in_fd[family];
-		t->source[t->n_sources++].family = family;
-		err = outer_in_init(config->esp_in_fd[family], (enum outer_family)family);
-	}
+	for (int family = OUTER_IPV4; family <= OUTER_IPV6 && !err; family++)
+		err = attach_outside(t, config, (enum outer_family)family);
 	if (!err)
 		err = egress_new(config->mark, config->tun_ifindex, &t->egress);
 	if (err) {
+		udp_socket_free(t->udp[OUTER_IPV4]);
+		udp_socket_free(t->udp[OUTER_IPV6]);
 		free(t);
 		return err;
 	}
-	t->config = *config;
 	*out = &t->base;
 	return 0;
 }

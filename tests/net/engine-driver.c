@@ -1,14 +1,15 @@
 /*
  * tests/net/engine-driver.c - plays parent and agent for one engine process, in a namespace.
  *
- *	engine-driver TUN
+ *	engine-driver TUN [plain]
  *
- * Opens the TUN and the raw sockets, starts engine_main() as an unprivileged child in its sandbox,
+ * Opens the TUN (plain: without offload) and the sockets as the parent does, starts engine_main() as an unprivileged child in its sandbox,
  * starts it again whenever it ends, and gives it what stands in the commands on stdin. What comes back stands on
  * stdout, one event a line. Commands, one a line (prefixes: ADDRESS/LENGTH; keys: hex):
  *
  *	begin NUMBER
- *	sa ID in|out tunnel|transport SPI LOCAL|any REMOTE|any AES-KEY SHA1-KEY
+ *	sa ID in|out tunnel|transport SPI LOCAL|any REMOTE|any AES-KEY SHA1-KEY|SHA256-KEY|gcm
+ *	encap SPORT DPORT KEEPALIVE	the last SA is in UDP
  *	list IFNAME in|out
  *	entry ID discard|bypass|protect SA-ID log|quiet SOURCE DESTINATION
  *	commit			sends it, and to each engine that starts from then on
@@ -24,14 +25,12 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <inttypes.h>
-#include <linux/if.h>
-#include <linux/if_tun.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -42,8 +41,8 @@
 #include "engine/io/attach.h"
 #include "ipsp/config.h"
 #include "ipspd/log.h"
-#include "ipspd/marks.h"
 #include "ipspd/messages.h"
+#include "ipspd/parent.h"
 #include "ipspd/report.h"
 #include "ipspd/roles.h"
 #include "ipspd/sandbox.h"
@@ -51,10 +50,8 @@
 #include "ipspd/wire.h"
 
 #define NOBODY 65534
-#define HDRINCL_IPV6 36	/* IPV6_HDRINCL of <linux/in6.h>, which <netinet/in.h> excludes */
 #define ITEMS_MAX 64
 
-unsigned int if_nametoindex(const char *name);	/* of <net/if.h>, which <linux/if.h> excludes */
 
 static struct event_base *base;
 static struct chan *parent, *agent;
@@ -83,48 +80,18 @@ static void die(const char *what)
 
 /* ---- descriptors, as the parent opens them ---- */
 
-static int open_tun(const char *name)
+static void open_all(const char *tun, bool offload)
 {
-	struct ifreq ifr = { .ifr_flags = IFF_TUN | IFF_NO_PI };
-	const int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	const char *why = tun;
 
-	if (fd < 0 || strlen(name) >= sizeof(ifr.ifr_name))
-		die("/dev/net/tun");
-	memcpy(ifr.ifr_name, name, strlen(name) + 1);
-	if (ioctl(fd, TUNSETIFF, &ifr) < 0)
-		die(name);
-	return fd;
-}
-
-static int open_raw(int family, int proto)
-{
-	const uint32_t mark = IPSPD_MARK_BYPASS;
-	const int on = 1;
-	const int fd = socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, proto);
-
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) < 0)
-		die("raw socket");
-	if (family == AF_INET6 && proto == IPPROTO_RAW &&
-	    setsockopt(fd, IPPROTO_IPV6, HDRINCL_IPV6, &on, sizeof(on)) < 0)
-		die("IPV6_HDRINCL");
-	return fd;
-}
-
-static void open_all(const char *tun)
-{
 	engine_start_init(&start);
 	start.log_level = LOG_DEBUG;
-	start.fds[ENGINE_FD_TUN][0] = open_tun(tun);
-	start.fds[ENGINE_FD_ESP4_IN][0] = open_raw(AF_INET, IPPROTO_ESP);
-	start.fds[ENGINE_FD_ESP6_IN][0] = open_raw(AF_INET6, IPPROTO_ESP);
-	start.fds[ENGINE_FD_RAW4_OUT][0] = open_raw(AF_INET, IPPROTO_RAW);
-	start.fds[ENGINE_FD_RAW6_OUT][0] = open_raw(AF_INET6, IPPROTO_RAW);
+	start.offload = offload ? ENGINE_OFFLOAD_TUN : 0;
 	start.fds[ENGINE_FD_COUNTERS][0] = memfd_create("counters", MFD_CLOEXEC);
 	if (start.fds[ENGINE_FD_COUNTERS][0] < 0)
 		die("memfd");
-	start.tun_ifindex = if_nametoindex(tun);
-	start.tun_mtu = 1400;
-	memcpy(start.tun_name, tun, strlen(tun) + 1);
+	if (open_sockets(&start, &why) < 0 || open_tun(tun, &start, &why) < 0)
+		die(why);
 }
 
 /* ---- from the engine ---- */
@@ -446,8 +413,27 @@ static void do_sa(char *const *w)
 	};
 	s->counter_id = s->id + 1000;
 	parse_key(w[7], &s->encr_key);
-	parse_key(w[8], &s->integ_key);
 	s->encr_key_bits = (uint16_t)(s->encr_key.len * 8);
+	if (strcmp(w[8], "gcm") == 0) {
+		s->encr = IPSP_ENCR_AES_GCM_16;
+		s->encr_key_bits -= 32;	/* the salt */
+		s->integ = IPSP_INTEG_NONE;
+		return;
+	}
+	parse_key(w[8], &s->integ_key);
+	if (s->integ_key.len == 32)
+		s->integ = IPSP_INTEG_HMAC_SHA2_256_128;
+}
+
+static void do_encap(char *const *w)
+{
+	sas[n_sas - 1].encap = (struct ipsp_encap) {
+		.type = IPSP_ENCAP_UDP,
+		.sport = (uint16_t)strtoul(w[1], NULL, 0),
+		.dport = (uint16_t)strtoul(w[2], NULL, 0),
+		.keepalive_s = (uint16_t)strtoul(w[3], NULL, 0),
+		.follow_id = sas[n_sas - 1].dir == IPSP_INBOUND ? sas[n_sas - 1].id - 1 : 0,
+	};
 }
 
 static void do_list(char *const *w)
@@ -530,7 +516,8 @@ static const struct {
 	size_t words;
 	void (*call)(char *const *w);
 } commands[] = {
-	{ "begin", 2, do_begin }, { "sa", 9, do_sa }, { "list", 3, do_list },
+	{ "begin", 2, do_begin }, { "sa", 9, do_sa }, { "encap", 4, do_encap },
+	{ "list", 3, do_list },
 	{ "entry", 7, do_entry }, { "commit", 1, do_commit }, { "stats", 1, do_stats },
 	{ "grant", 2, do_grant }, { "agent", 2, do_agent }, { "quit", 1, do_quit },
 };
@@ -580,13 +567,13 @@ static void on_stdin(evutil_socket_t fd, short what, void *arg)
 
 int main(int argc, char **argv)
 {
-	if (argc != 2) {
-		fprintf(stderr, "usage: engine-driver TUN\n");
+	if (argc != 2 && (argc != 3 || strcmp(argv[2], "plain") != 0)) {
+		fprintf(stderr, "usage: engine-driver TUN [plain]\n");
 		return EXIT_FAILURE;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	base = event_base_new();
-	open_all(argv[1]);
+	open_all(argv[1], argc == 2);
 	struct event *in = event_new(base, STDIN_FILENO, EV_READ | EV_PERSIST, on_stdin, NULL);
 	struct event *child = evsignal_new(base, SIGCHLD, on_child, NULL);
 

@@ -96,7 +96,7 @@ static void turn(uint8_t tag, uint8_t port)
 	p->data[25] = LEN - 20;
 	p->data[LEN - 1] = tag;
 	ipsp_engine_outbound(role.worker, p, 1, 0);
-	engine_hold_take(&role, 1, 0);
+	engine_hold_take(&role, role.packets, 1, 0);
 	ipsp_engine_turn(role.engine, 0);
 }
 

@@ -114,7 +114,7 @@ START_TEST(test_options_file_says_what_it_says)
 				   "master = \"tcp:192.0.2.1:705\"\n"
 				   "log-level = \"debug\"\n"
 				   "workers = 3\n"
-				   "offload = on\n"
+				   "offload = off\n"
 				   "attach = { \"tun:blue0\" }\n";
 	struct options_file f;
 	char why[256];
@@ -127,7 +127,7 @@ START_TEST(test_options_file_says_what_it_says)
 	ck_assert_uint_eq(f.options.n_attach, 1);
 	ck_assert_str_eq(f.options.attach[0], "tun:blue0");
 	ck_assert_uint_eq(f.options.n_workers, 3);
-	ck_assert(f.options.offload);
+	ck_assert(!f.options.offload);
 }
 END_TEST
 
