@@ -4,7 +4,19 @@
 #include <string.h>
 
 #include "ipsp/program.h"
+#include "spd/octets.h"
 #include "spd/residual.h"
+
+void ipsp_spd_words(const struct ipsp_addr *a, uint64_t out[2])
+{
+	if (a->family == 4) {
+		out[0] = (uint64_t)get_be32(a->octets) << 32;
+		out[1] = 0;
+		return;
+	}
+	out[0] = get_be64(a->octets);
+	out[1] = get_be64(a->octets + 8);
+}
 
 void ipsp_spd_box_set(struct ipsp_spd_box *box, const struct ipsp_selector *s, uint64_t order)
 {

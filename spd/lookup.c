@@ -4,93 +4,19 @@
  * Takes no lock, allocates nothing, changes nothing but the caller's iterator.
  */
 #include "spd/residual.h"
-
-static enum ipsp_fit fit_box(const struct ipsp_spd_iter *it, const struct ipsp_spd_box *box)
-{
-	return ipsp_fit_box(it->flow, it->src, it->dst, box);
-}
-
-/*
- * Moves a cursor to its first box that fits and is not behind next_order. An entry fits surely if
- * any of its boxes does, so boxes of the same order behind it are asked too.
- */
-static enum ipsp_fit cursor_settle(struct ipsp_spd_iter *it, uint32_t cursor)
-{
-	const struct ipsp_spd_box *const **at = &it->cursor[cursor].at;
-	const struct ipsp_spd_box *const *end = it->cursor[cursor].end;
-	enum ipsp_fit fit = IPSP_FIT_NOT;
-
-	for (; *at < end; (*at)++) {
-		if ((**at)->order < it->next_order)
-			continue;
-		fit = fit_box(it, **at);
-		if (fit != IPSP_FIT_NOT)
-			break;
-	}
-	if (fit != IPSP_FIT_MAYBE)
-		return fit;
-	for (const struct ipsp_spd_box *const *b = *at + 1; b < end && (*b)->order == (**at)->order;
-	     b++) {
-		if (fit_box(it, *b) == IPSP_FIT_SURE)
-			return IPSP_FIT_SURE;
-	}
-	return IPSP_FIT_MAYBE;
-}
-
-static void cursor_open(struct ipsp_spd_iter *it, const struct ipsp_spd_index *index,
-			uint32_t tuple)
-{
-	const struct ipsp_spd_group *g = NULL;
-
-	/* With its protocol hidden, one_proto stands for all of these. */
-	if (it->flow->proto_known || !index->tuples[tuple].one_proto)
-		g = ipsp_spd_group_find(it->table, index, &index->tuples[tuple], it->src, it->dst,
-					it->flow->proto);
-	it->cursor[tuple].at = g ? g->boxes : NULL;
-	it->cursor[tuple].end = g ? g->boxes + g->n : NULL;
-}
-
-/* The lowest candidate so far. */
-struct best {
-	const struct ipsp_spd_item *item;
-	uint64_t order;		/* IPSP_SPD_NO_ORDER: none */
-	bool sure;
-};
-
-static void best_take(struct best *best, const struct ipsp_spd_item *item, uint64_t order,
-		      bool sure)
-{
-	if (order < best->order) {
-		best->item = item;
-		best->order = order;
-		best->sure = sure;
-	} else if (order == best->order && sure) {
-		best->sure = true;
-	}
-}
+#include "spd/search.h"
 
 /* The next entry with a box that fits, or may fit. */
-static struct best next_by_boxes(struct ipsp_spd_iter *it, const struct ipsp_spd_index *index)
+static struct ipsp_spd_found next_by_boxes(const struct ipsp_spd_iter *it,
+					   const struct ipsp_spd_index *index)
 {
-	struct best best = { NULL, IPSP_SPD_NO_ORDER, false };
+	struct ipsp_spd_found best = { .order = IPSP_SPD_NO_ORDER, .fit = IPSP_FIT_SURE };
 
 	if (!it->flow->proto_known && index->one_proto && index->one_proto->order >= it->next_order)
-		best_take(&best, index->one_proto, index->one_proto->order, false);
-	for (uint32_t i = 0; i < index->n_tuples; i++) {
-		enum ipsp_fit fit;
-
-		if (i >= it->n_open) {
-			/* Tuples stand by their lowest order: nothing further on can be lower. */
-			if (index->tuples[i].min_order > best.order)
-				break;
-			cursor_open(it, index, i);
-			it->n_open = i + 1;
-		}
-		fit = cursor_settle(it, i);
-		if (fit != IPSP_FIT_NOT)
-			best_take(&best, (*it->cursor[i].at)->item, (*it->cursor[i].at)->order,
-				  fit == IPSP_FIT_SURE);
-	}
+		best = (struct ipsp_spd_found){ index->one_proto->order, index->one_proto,
+						IPSP_FIT_MAYBE,
+						index->one_proto->rule.residual != NULL };
+	ipsp_spd_search(&index->root, it->words, it->flow, it->next_order, &best);
 	return best;
 }
 
@@ -109,7 +35,8 @@ static enum ipsp_fit ask_residual(const struct ipsp_spd_iter *it, const struct i
 	uint64_t sa_id = it->table->key.dir == IPSP_OUTBOUND ? own_sa(rule) :
 			 it->seen ? it->seen->sa_id : 0;
 
-	return ipsp_spd_residual_ask(rule->residual, it->flow, it->src, it->dst, it->seen, sa_id);
+	return ipsp_spd_residual_ask(rule->residual, it->flow, it->words + IPSP_WORD_SRC,
+				     it->words + IPSP_WORD_DST, it->seen, sa_id);
 }
 
 const struct ipsp_spd_rule *ipsp_spd_iter_next(struct ipsp_spd_iter *it, bool *sure)
@@ -117,7 +44,7 @@ const struct ipsp_spd_rule *ipsp_spd_iter_next(struct ipsp_spd_iter *it, bool *s
 	const struct ipsp_spd_index *index = ipsp_spd_index_of(it->table, it->flow->family);
 
 	for (;;) {
-		struct best best = next_by_boxes(it, index);
+		const struct ipsp_spd_found best = next_by_boxes(it, index);
 		const struct ipsp_spd_rule *rule;
 		enum ipsp_fit fit;
 
@@ -125,15 +52,15 @@ const struct ipsp_spd_rule *ipsp_spd_iter_next(struct ipsp_spd_iter *it, bool *s
 			return NULL;
 		it->next_order = best.order + 1;
 		rule = &best.item->rule;
-		fit = best.sure ? IPSP_FIT_SURE : IPSP_FIT_MAYBE;
+		fit = best.fit;
 		/* This one stands for all that follow for one protocol: it cannot be passed over. */
 		bool stands_for_others = !it->flow->proto_known && best.item == index->one_proto;
-		it->asked |= rule->residual != NULL;
-		if (rule->residual && !stands_for_others) {
+		it->asked |= best.residual;
+		if (best.residual && !stands_for_others) {
 			enum ipsp_fit residual = ask_residual(it, rule);
 
 			fit = residual < fit ? residual : fit;
-		} else if (rule->residual) {
+		} else if (best.residual) {
 			fit = IPSP_FIT_MAYBE;
 		}
 		if (fit != IPSP_FIT_NOT) {
@@ -154,10 +81,8 @@ bool ipsp_spd_iter_init(struct ipsp_spd_iter *it, const struct ipsp_spd *spd, ui
 	it->table = table;
 	it->flow = flow;
 	it->seen = seen;
-	ipsp_spd_words(&flow->src, it->src);
-	ipsp_spd_words(&flow->dst, it->dst);
+	ipsp_spd_words_of(flow, it->words);
 	it->next_order = 0;
-	it->n_open = 0;
 	it->asked = false;
 	return true;
 }
@@ -178,4 +103,67 @@ struct ipsp_spd_match ipsp_spd_lookup(const struct ipsp_spd *spd, uint32_t ifind
 		match.end = it.table->end;
 	match.fixed = !it.asked;
 	return match;
+}
+
+/* Packets of a list that one search is enough for. */
+struct batch {
+	uint32_t n;
+	struct ipsp_spd_query *queries[IPSP_SPD_SEARCH_MAX];
+	const struct ipsp_spd_table *tables[IPSP_SPD_SEARCH_MAX];
+	struct ipsp_spd_search_one ones[IPSP_SPD_SEARCH_MAX];
+};
+
+static void lookup_one(const struct ipsp_spd *spd, struct ipsp_spd_query *q)
+{
+	q->match = ipsp_spd_lookup(spd, q->ifindex, q->dir, q->flow, q->seen);
+}
+
+static void batch_flush(const struct ipsp_spd *spd, struct batch *b)
+{
+	ipsp_spd_search_n(b->ones, b->n);
+	for (uint32_t i = 0; i < b->n; i++) {
+		const struct ipsp_spd_found *found = &b->ones[i].found;
+		struct ipsp_spd_query *q = b->queries[i];
+
+		if (found->item && found->residual) {
+			lookup_one(spd, q);
+			continue;
+		}
+		q->match = (struct ipsp_spd_match){ .result = IPSP_SPD_DEFAULT, .fixed = true };
+		if (found->item) {
+			__builtin_prefetch(&found->item->rule);
+			q->match.result = IPSP_SPD_RULE;
+			q->match.rule = &found->item->rule;
+		} else {
+			q->match.end = b->tables[i]->end;
+		}
+	}
+	b->n = 0;
+}
+
+void ipsp_spd_lookup_n(const struct ipsp_spd *spd, struct ipsp_spd_query *queries, size_t n)
+{
+	struct batch b;
+
+	b.n = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct ipsp_spd_query *q = &queries[i];
+		const struct ipsp_spd_table *table = ipsp_spd_table_for(spd, q->ifindex, q->dir);
+		struct ipsp_spd_search_one *one = &b.ones[b.n];
+
+		if (!table || !q->flow->ports_known) {
+			lookup_one(spd, q);
+			continue;
+		}
+		one->root = &ipsp_spd_index_of(table, q->flow->family)->root;
+		one->flow = q->flow;
+		one->found = (struct ipsp_spd_found){ .order = IPSP_SPD_NO_ORDER,
+						      .fit = IPSP_FIT_SURE };
+		ipsp_spd_words_of(q->flow, one->words);
+		b.tables[b.n] = table;
+		b.queries[b.n++] = q;
+		if (b.n == IPSP_SPD_SEARCH_MAX)
+			batch_flush(spd, &b);
+	}
+	batch_flush(spd, &b);
 }

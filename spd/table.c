@@ -1,7 +1,7 @@
 /*
  * spd/table.c - lists as tables: made from nothing, or from the one before by edits.
  */
-#include "spd/table.h"
+#include "spd/tree.h"
 
 /* Room between two entries: so many more can come, one between the last two each time. */
 #define GAP (UINT64_C(1) << 40)
@@ -9,7 +9,7 @@
 static void table_free(struct ipsp_spd_db *db, struct ipsp_spd_table *t)
 {
 	for (unsigned f = 0; f < 2; f++)
-		ipsp_spd_index_free(db->platform, &t->family[f]);
+		ipsp_spd_tree_unref(db->platform, f ? 6 : 4, &t->family[f].root);
 	ipsp_spd_items_free(db, t);
 	if (t->end)
 		ipsp_spd_hits_unref(db, t->end);
@@ -50,7 +50,7 @@ static bool entries_valid(const struct ipsp_spd_entry *entries, uint32_t n, uint
 			return false;
 		*n_boxes += entries[i].n_selectors;
 	}
-	return *n_boxes < UINT32_MAX / 4;
+	return *n_boxes <= IPSP_SPD_BOXES_MAX;
 }
 
 static enum ipsp_err table_alloc(struct ipsp_spd_db *db, const struct ipsp_spd_key *key,
@@ -78,50 +78,80 @@ static struct ipsp_spd_index *index_for(struct ipsp_spd_table *t, const struct i
 	return &t->family[box->family == 6];
 }
 
-static enum ipsp_spd_filed file_item(const struct ipsp_platform *p, struct ipsp_spd_table *t,
-				     const struct ipsp_spd_item *item)
+/* A box that asks for one protocol: the first such entry stands for all with the protocol hidden. */
+static void note_one_proto(struct ipsp_spd_index *index, const struct ipsp_spd_box *box)
 {
-	enum ipsp_spd_filed rc = IPSP_SPD_FILED;
+	if (box->proto_lo == box->proto_hi &&
+	    (!index->one_proto || box->order < index->one_proto->order))
+		index->one_proto = box->item;
+}
 
-	for (uint32_t i = 0; rc == IPSP_SPD_FILED && i < item->n_boxes; i++)
-		rc = ipsp_spd_index_add(p, t->seed, index_for(t, &item->boxes[i]),
-					&item->boxes[i]);
-	return rc;
+static bool file_item(const struct ipsp_platform *p, struct ipsp_spd_table *t,
+		      const struct ipsp_spd_item *item)
+{
+	for (uint32_t i = 0; i < item->n_boxes; i++) {
+		struct ipsp_spd_index *index = index_for(t, &item->boxes[i]);
+
+		if (!ipsp_spd_tree_add(p, &index->root, &item->boxes[i]))
+			return false;
+		note_one_proto(index, &item->boxes[i]);
+	}
+	return true;
 }
 
 static bool unfile_item(const struct ipsp_platform *p, struct ipsp_spd_table *t,
 			const struct ipsp_spd_item *item)
 {
 	for (uint32_t i = 0; i < item->n_boxes; i++) {
-		if (!ipsp_spd_index_remove(p, t->seed, index_for(t, &item->boxes[i]),
-					   &item->boxes[i]))
+		struct ipsp_spd_index *index = index_for(t, &item->boxes[i]);
+
+		if (!ipsp_spd_tree_remove(p, &index->root, &item->boxes[i]))
 			return false;
+		if (index->one_proto == item) {
+			index->one_proto = NULL;
+			index->look_again = true;
+		}
 	}
 	return true;
 }
 
-/* Files all items from nothing, with the smallest quantum that gives room for their tuples. */
+/* The boxes of one family of all items, in order; sets *n. NULL: no memory. */
+static const struct ipsp_spd_box **list_boxes(const struct ipsp_platform *p,
+					      struct ipsp_spd_table *t, unsigned f, uint32_t *n)
+{
+	const struct ipsp_spd_box **boxes = ipsp_alloc_array(p, t->n_boxes,
+							     sizeof(struct ipsp_spd_box *));
+
+	*n = 0;
+	for (uint32_t b = 0; boxes && b < t->n_blocks; b++) {
+		for (uint32_t i = 0; i < t->blocks[b]->n; i++) {
+			const struct ipsp_spd_item *item = t->blocks[b]->items[i];
+
+			for (uint32_t j = 0; j < item->n_boxes; j++) {
+				if (index_for(t, &item->boxes[j]) != &t->family[f])
+					continue;
+				boxes[(*n)++] = &item->boxes[j];
+				note_one_proto(&t->family[f], &item->boxes[j]);
+			}
+		}
+	}
+	return boxes;
+}
+
+/* Files all items of a table that has none filed. */
 static enum ipsp_err file_all(const struct ipsp_platform *p, struct ipsp_spd_table *t)
 {
-	unsigned quantum = 1;
-	enum ipsp_spd_filed rc;
+	for (unsigned f = 0; f < 2; f++) {
+		uint32_t n;
+		const struct ipsp_spd_box **boxes = list_boxes(p, t, f, &n);
+		bool good = boxes && ipsp_spd_tree_build(p, f ? 6 : 4, &t->family[f].root, boxes, n);
 
-	/* 32 always fits: at most 5 x 5 x 2 tuples. */
-	do {
-		rc = IPSP_SPD_FILED;
-		for (unsigned f = 0; f < 2; f++) {
-			ipsp_spd_index_free(p, &t->family[f]);
-			ipsp_spd_index_init(&t->family[f], quantum);
-		}
-		for (uint32_t b = 0; rc == IPSP_SPD_FILED && b < t->n_blocks; b++) {
-			const struct ipsp_spd_block *block = t->blocks[b];
-
-			for (uint32_t i = 0; rc == IPSP_SPD_FILED && i < block->n; i++)
-				rc = file_item(p, t, block->items[i]);
-		}
-		quantum *= 2;
-	} while (rc == IPSP_SPD_CROWDED);
-	return rc == IPSP_SPD_FILED ? IPSP_OK : IPSP_ENOMEM;
+		if (boxes)
+			ipsp_free_array(p, boxes, t->n_boxes, sizeof(struct ipsp_spd_box *));
+		if (!good)
+			return IPSP_ENOMEM;
+	}
+	return IPSP_OK;
 }
 
 static bool has_one_proto(const struct ipsp_spd_item *item, uint8_t family)
@@ -183,7 +213,6 @@ enum ipsp_err ipsp_spd_table_new(struct ipsp_spd_db *db, const struct ipsp_spd_l
 	err = table_alloc(db, &key, &t);
 	if (err != IPSP_OK)
 		return err;
-	err = p->random(p->ctx, (uint8_t *)&t->seed, sizeof(t->seed));
 	for (uint32_t i = 0; err == IPSP_OK && i < list->n_entries; i++)
 		err = append(db, t, &list->entries[i]) ? IPSP_OK : IPSP_ENOMEM;
 	if (err == IPSP_OK)
@@ -240,14 +269,13 @@ static enum edited put_entries(struct ipsp_spd_db *db, struct ipsp_spd_table *t,
 		return EDIT_ANEW;
 	for (uint32_t i = 0; i < run->n_entries; i++, order += step) {
 		struct ipsp_spd_item *item = ipsp_spd_item_new(db, &t->key, &run->entries[i], order);
-		enum ipsp_spd_filed rc = IPSP_SPD_NO_MEMORY;
+		bool good = item && ipsp_spd_items_insert(db, t, at + i, item) &&
+			    file_item(db->platform, t, item);
 
-		if (item && ipsp_spd_items_insert(db, t, at + i, item))
-			rc = file_item(db->platform, t, item);
 		if (item)
 			ipsp_spd_item_unref(db, item);
-		if (rc != IPSP_SPD_FILED)
-			return rc == IPSP_SPD_CROWDED ? EDIT_ANEW : EDIT_NO_MEMORY;
+		if (!good)
+			return EDIT_NO_MEMORY;
 	}
 	return EDITED;
 }
@@ -283,7 +311,6 @@ static enum ipsp_err edit_anew(struct ipsp_spd_db *db, const struct ipsp_spd_tab
 	uint32_t from = 0;
 	bool good = true;
 
-	t->seed = prev->seed;
 	for (uint32_t i = 0; good && i <= edit->n_runs; i++) {
 		const struct ipsp_spd_run *run = i < edit->n_runs ? &edit->runs[i] : NULL;
 		uint32_t keep = run ? run->keep : prev->n_rules - from;
@@ -317,12 +344,11 @@ enum ipsp_err ipsp_spd_table_edit(struct ipsp_spd_db *db, const struct ipsp_spd_
 	err = table_alloc(db, &prev->key, &t);
 	if (err != IPSP_OK)
 		return err;
-	t->seed = prev->seed;
 	if (!ipsp_spd_items_share(p, t, prev))
 		rc = EDIT_NO_MEMORY;
-	for (unsigned f = 0; rc == EDITED && f < 2; f++) {
-		if (!ipsp_spd_index_share(p, &t->family[f], &prev->family[f]))
-			rc = EDIT_NO_MEMORY;
+	for (unsigned f = 0; f < 2; f++) {
+		t->family[f] = prev->family[f];
+		ipsp_spd_tree_ref(&t->family[f].root);
 	}
 	if (rc == EDITED)
 		rc = make_edits(db, t, edit);

@@ -1,15 +1,11 @@
 /*
  * spd/table.h - one ordered list made ready for lookup: private to spd/.
  *
- * Each selector is a box. A box is filed under a tuple: how many leading bits its source and its
- * destination intervals have in common, and whether it is for one protocol. Boxes of one tuple
- * with the same leading bits (and protocol) form a group, found by hash; inside a group they stand
- * in list order. So a packet meets at most one group a tuple.
+ * Each selector is a box; the boxes of a family are cut into a tree (spd/tree.h).
  *
- *	tuples[], by first order       pages[hash(key)] -> groups -> boxes[] -> box, in its item
- *	blocks[] -> items, in list order
+ *	blocks[] -> items, in list order	index.root -> nodes -> leaves -> box, in its item
  *
- * A table that follows another by a few edits shares with it all blocks, pages and groups in which
+ * A table that follows another by a few edits shares with it all blocks, nodes and leaves in which
  * nothing changed. They are counted, and what more than one table has is never changed. Items have
  * orders with room between them, so that one can come between two others without a number for all
  * that stand behind.
@@ -55,48 +51,32 @@ struct ipsp_spd_block {
 	struct ipsp_spd_item *items[IPSP_SPD_BLOCK_ITEMS];
 };
 
-struct ipsp_spd_tuple {
-	uint64_t min_order;		/* no box in it has a lower one */
-	uint32_t n_boxes;
-	uint8_t id;
-	uint8_t src_len, dst_len;	/* bits */
-	bool one_proto;
+/** What a node leads to: see spd/tree.h. */
+enum ipsp_spd_slot_kind { IPSP_SLOT_EMPTY = 0, IPSP_SLOT_LEAF, IPSP_SLOT_NODE };
+
+/** Bits of one word of a packet. */
+struct ipsp_spd_cut {
+	uint8_t word, shift, bits;
 };
 
-/** What a group is known by. */
-struct ipsp_spd_group_key {
-	uint64_t src[2], dst[2];	/* masked to the tuple's lengths */
-	uint8_t tuple;			/* id */
-	uint8_t proto;			/* 0 unless the tuple is for one protocol */
+struct ipsp_spd_slot {
+	void *to;		/* struct ipsp_spd_node or ipsp_spd_leaf */
+	uint32_t first;		/* no box under it has an order whose upper half is below that */
+	uint8_t kind;
+	union {
+		struct ipsp_spd_cut cut;	/* of a node */
+		uint8_t n[3];			/* boxes of a leaf, lowest octet first */
+	};
 };
 
-struct ipsp_spd_group {
-	struct ipsp_spd_group_key key;
-	uint32_t refs;
-	uint32_t n, room;
-	const struct ipsp_spd_box *boxes[];	/* by order */
-};
-
-#define IPSP_SPD_PAGE_SLOTS 64u
-
-/** Groups of hashes with common high bits, in open addressing. */
-struct ipsp_spd_page {
-	uint32_t refs;
-	uint32_t n;
-	uint32_t tags[IPSP_SPD_PAGE_SLOTS];	/* of hashes; 0: an empty slot */
-	struct ipsp_spd_group *groups[IPSP_SPD_PAGE_SLOTS];
-};
+/** Boxes that a list may have: a slot counts no further. */
+#define IPSP_SPD_BOXES_MAX ((1u << 24) - 1)
 
 /** One family's part of a table. */
 struct ipsp_spd_index {
-	uint32_t n_tuples;
-	uint32_t n_groups;
-	uint32_t n_pages;		/* a power of two; 0: there are no groups */
-	unsigned quantum;		/* prefix lengths are multiples of it */
+	struct ipsp_spd_slot root;
 	const struct ipsp_spd_item *one_proto;	/* first with a box for one protocol; NULL: none */
 	bool look_again;		/* while edited: one_proto has gone */
-	struct ipsp_spd_tuple tuples[IPSP_SPD_TUPLES_MAX];
-	struct ipsp_spd_page **pages;
 };
 
 struct ipsp_spd_table {
@@ -107,7 +87,6 @@ struct ipsp_spd_table {
 	uint32_t n_blocks, room_blocks;
 	struct ipsp_spd_block **blocks;	/* none is empty */
 	struct ipsp_spd_hits *end;	/* of packets that no rule matches */
-	uint64_t seed;			/* of the hash */
 	struct ipsp_spd_index family[2];	/* IPv4, IPv6 */
 };
 
@@ -177,38 +156,6 @@ bool ipsp_spd_items_insert(struct ipsp_spd_db *db, struct ipsp_spd_table *t, uin
 
 /** Takes out the one there. @return false: no memory */
 bool ipsp_spd_items_remove(struct ipsp_spd_db *db, struct ipsp_spd_table *t, uint32_t at);
-
-/* ---- index.c: their boxes in groups ---- */
-
-/** What filing a box came to. */
-enum ipsp_spd_filed {
-	IPSP_SPD_FILED,
-	IPSP_SPD_NO_MEMORY,
-	IPSP_SPD_CROWDED,	/* too many tuples: all must be filed anew, with a larger quantum */
-};
-
-/** An index with nothing in it. What it had is not freed. */
-void ipsp_spd_index_init(struct ipsp_spd_index *index, unsigned quantum);
-
-/** Shares the groups of another. @return false: no memory */
-bool ipsp_spd_index_share(const struct ipsp_platform *p, struct ipsp_spd_index *index,
-			  const struct ipsp_spd_index *from);
-/** Lets go of its groups; it must be initialised before it is used again. */
-void ipsp_spd_index_free(const struct ipsp_platform *p, struct ipsp_spd_index *index);
-
-enum ipsp_spd_filed ipsp_spd_index_add(const struct ipsp_platform *p, uint64_t seed,
-				       struct ipsp_spd_index *index,
-				       const struct ipsp_spd_box *box);
-/** Takes out a box that was added. @return false: no memory */
-bool ipsp_spd_index_remove(const struct ipsp_platform *p, uint64_t seed,
-			   struct ipsp_spd_index *index, const struct ipsp_spd_box *box);
-
-/** The group a packet meets in a tuple, or NULL. src and dst need not be masked. */
-const struct ipsp_spd_group *ipsp_spd_group_find(const struct ipsp_spd_table *table,
-						 const struct ipsp_spd_index *index,
-						 const struct ipsp_spd_tuple *tuple,
-						 const uint64_t src[2], const uint64_t dst[2],
-						 uint8_t proto);
 
 static inline const struct ipsp_spd_index *ipsp_spd_index_of(const struct ipsp_spd_table *table,
 							      uint8_t family)

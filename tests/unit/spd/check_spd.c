@@ -259,10 +259,6 @@ START_TEST(test_every_allocation_that_fails_leaves_all_as_it_was)
 	ck_assert_int_gt(n, 10);
 	ck_assert_int_eq(decides(spd, 2, IPSP_OUTBOUND), 3);
 	memory.fail_at = -1;
-	memory.random_fails = true;
-	one_init(&o[0], 1, IPSP_OUTBOUND, 4);
-	lists[0] = o[0].list;
-	ck_assert_int_eq(ipsp_spd_build(db, prev, &update, &spd), IPSP_ECRYPTO);
 	ipsp_spd_free(spd);
 	ipsp_spd_free(prev);
 }
