@@ -19,6 +19,7 @@
 #include "ipspd/agent_int.h"
 #include "ipspd/log.h"
 #include "ipspd/messages.h"
+#include "mibs/schema_gen.h"
 
 #define RETRY_S 2
 #define LIFETIME_OVER "has reached the end of its lifetime: packets that it would carry are dropped"
@@ -347,10 +348,25 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 	happen((struct agent *)arg, EV_RETRY);
 }
 
+/* Whoever may choose a source port passes such a level. */
+static void warn_of_exemptions(const struct mib_change *changes, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct mib_row *r = changes[i].after;
+		const int64_t level = r && mib_row_table(r) == &mib_t_ipspdExempt ?
+			mib_row_number(r, MIB_COL(ipspdExempt, ipspdExemptLevel), 3) : 3;
+
+		if (level == 0 || level == 2)
+			ipspd_log(LOG_WARNING, "policy", "ipspdExemptLevel.0 is %d: whoever chooses "
+				  "source port 88 passes all rules", (int)level);
+	}
+}
+
 void apply_commit(struct agent *a, const struct mib_change *changes, size_t n)
 {
 	const struct timeval now = { 0, 0 };
 
+	warn_of_exemptions(changes, n);
 	if (a->apply.compiler)
 		pol_compiler_changed(a->apply.compiler, changes, n);
 	if (!evtimer_pending(a->apply.compile, NULL))

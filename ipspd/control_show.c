@@ -100,6 +100,8 @@ static struct json_object *entry_item(const struct pol_generation *g,
 	add_text(item, "action", actions[e->action]);
 	add_text(item, "rule", origin_name(g, e->id));
 	control_json_add(item, "log", json_object_new_boolean(e->log));
+	if (e->accept_clear)
+		control_json_add(item, "accept_clear", json_object_new_boolean(true));
 	if (e->action == IPSP_PROTECT && e->sa_id)
 		add_text(item, "sa", origin_name(g, e->sa_id));
 	if (e->n_steps > 0)

@@ -22,6 +22,13 @@ size_t guard_boxes_count(const struct ipsp_spd_list *l)
 	return n;
 }
 
+/* Does a packet in the clear pass? */
+static bool passes(const struct ipsp_spd_list *l, const struct ipsp_spd_entry *e)
+{
+	return e->action == IPSP_BYPASS ||
+	       (e->action == IPSP_PROTECT && e->accept_clear && l->dir == IPSP_INBOUND);
+}
+
 static bool flatten(const struct ipsp_spd_list *l, struct guard_boxes *out)
 {
 	size_t n = guard_boxes_count(l);
@@ -37,7 +44,7 @@ static bool flatten(const struct ipsp_spd_list *l, struct guard_boxes *out)
 
 		for (uint32_t j = 0; j < e->n_selectors; j++)
 			out->items[out->n++] = (struct guard_box){
-				.pass = e->action == IPSP_BYPASS && !e->predicate,
+				.pass = passes(l, e) && !e->predicate,
 				.ask = e->predicate != NULL,
 				.discard = e->action == IPSP_DISCARD,
 				.id = e->id, .log = e->log, .from_s = e->from_s,

@@ -76,7 +76,7 @@ enum ipspd_message {
 				 * without: it cannot be started */
 	MSG_GEN_ACTION,		/* to engine, behind an entry that logs, does several things or has
 				 * templates: u64 action id, u16 how many, so many struct ipsp_step,
-				 * u32 clear_s, u8 accept_clear, u8 how many, so many templates */
+				 * u32 clear_s, u8 how many, so many templates */
 	/* agent to engine: a generation as what it changes of the one in force. GEN_FOLLOW, new SAs,
 	 * gone ones, whole lists, gone ones, edits with their runs, GEN_COMMIT */
 	MSG_GEN_FOLLOW,		/* u64 generation, u64 generation in force, by this same agent */

@@ -210,7 +210,13 @@ static struct mib_value pointer_to(struct watch *w, uint64_t id)
 	const struct mib_table *t = o ? o->table : NULL;
 	size_t n = 0, first = 0;
 
+	struct mib_oid scalar;
+
 	memset(w->oid, 0, 2 * sizeof(w->oid[0]));
+	if (o && o->scalar && pol_scalar_pointer(o->scalar, &scalar)) {
+		memcpy(w->oid, scalar.ids, scalar.len * sizeof(w->oid[0]));
+		return mib_value_oid(w->oid, scalar.len);
+	}
 	if (!t || t->entry_oid_len + 1 + o->index.len > MIB_OID_MAX)
 		return mib_value_oid(w->oid, 2);
 	while (first + 1 < t->n_columns && t->columns[first].access < MIB_ACC_READ)
@@ -306,6 +312,9 @@ static enum mib_err read_entry(void *arg, const struct mib_column *col, const ui
 		return MIB_OK;
 	case MIB_C_ipspdSpdRuleName:
 		*out = watch_text(w, name_of(w, e->id));
+		return MIB_OK;
+	case MIB_C_ipspdSpdAcceptClear:
+		*out = watch_truth(e->accept_clear);
 		return MIB_OK;
 	case MIB_C_ipspdSpdGroup:
 		*out = group_of(w, l);

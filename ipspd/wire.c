@@ -94,7 +94,6 @@ static int put_action(const struct ipsp_spd_entry *e, wire_emit emit, void *arg)
 	for (uint32_t i = 0; i < e->n_steps; i++)
 		put_step(&w, &e->steps[i]);
 	chan_put_u32(&w, e->clear_s);
-	chan_put_u8(&w, e->accept_clear);
 	chan_put_u8(&w, (uint8_t)e->n_templates);
 	for (uint32_t i = 0; i < e->n_templates; i++)
 		put_template(&w, &e->templates[i]);
@@ -171,7 +170,8 @@ static int put_entry(const struct ipsp_spd_entry *e, bool whole, wire_emit emit,
 	chan_put_u64(&w, e->id);
 	chan_put_u8(&w, e->action);
 	chan_put_u8(&w, (uint8_t)((e->log ? WIRE_ENTRY_LOG : 0) |
-				  (action ? WIRE_ENTRY_ACTION : 0)));
+				  (action ? WIRE_ENTRY_ACTION : 0) |
+				  (e->accept_clear ? WIRE_ENTRY_ACCEPT_CLEAR : 0)));
 	chan_put_u64(&w, e->sa_id);
 	chan_put_u64(&w, e->from_s);
 	chan_put_u64(&w, e->until_s);

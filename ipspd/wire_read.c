@@ -387,7 +387,7 @@ static bool templates_fit(const struct ipsp_spd_entry *e, const struct ipsp_step
 		if (steps[i].negotiated)
 			return false;
 	}
-	return e->clear_s == 0 && !e->accept_clear;
+	return e->clear_s == 0;
 }
 
 /* What the entry before it does in full. */
@@ -402,9 +402,8 @@ static int add_action(struct wire_builder *b, struct chan_reader *r)
 	for (uint16_t i = 0; good && i < n; i++)
 		good = get_step(r, &steps[i]);
 	a.clear_s = chan_get_u32(r);
-	const uint8_t accept_clear = chan_get_u8(r);
 	a.n_templates = chan_get_u8(r);
-	good = good && a.n_templates <= IPSP_TEMPLATES_MAX && is_bool(accept_clear);
+	good = good && a.n_templates <= IPSP_TEMPLATES_MAX;
 	for (uint32_t i = 0; good && i < a.n_templates; i++)
 		good = get_template(r, &templates[i]);
 	if (!good || !chan_reader_done(r))
@@ -418,7 +417,6 @@ static int add_action(struct wire_builder *b, struct chan_reader *r)
 	e->n_steps = n;
 	e->n_templates = a.n_templates;
 	e->clear_s = a.clear_s;
-	e->accept_clear = accept_clear;
 	if (!templates_fit(e, steps, n))
 		return refuse(b, "templates that do not fit the entry's actions");
 	b->wants_action = false;
@@ -457,6 +455,7 @@ static int add_entry(struct wire_builder *b, struct chan_reader *r)
 	int rc;
 
 	e.log = flags & WIRE_ENTRY_LOG;
+	e.accept_clear = flags & WIRE_ENTRY_ACCEPT_CLEAR;
 	e.sa_id = chan_get_u64(r);
 	e.from_s = chan_get_u64(r);
 	e.until_s = chan_get_u64(r);
@@ -465,7 +464,8 @@ static int add_entry(struct wire_builder *b, struct chan_reader *r)
 	p.n_octets = chan_get_u32(r);
 	p.n_ids = chan_get_u32(r);
 	p.n_selectors = chan_get_u32(r);
-	if (!chan_reader_done(r) || flags > (WIRE_ENTRY_LOG | WIRE_ENTRY_ACTION))
+	if (!chan_reader_done(r) || flags > (WIRE_ENTRY_LOG | WIRE_ENTRY_ACTION |
+						 WIRE_ENTRY_ACCEPT_CLEAR))
 		return refuse(b, "entry of the wrong form");
 	if (!entries_of_last(b))
 		return refuse(b, "entry outside any list");
@@ -477,6 +477,8 @@ static int add_entry(struct wire_builder *b, struct chan_reader *r)
 		return refuse(b, "entry with no such action");
 	if (e.sa_id != 0 && e.action != IPSP_PROTECT)
 		return refuse(b, "SA named by an entry that does not protect");
+	if (e.accept_clear && e.action == IPSP_BYPASS)
+		return refuse(b, "clear packets accepted by an entry that does not protect");
 	if (e.until_s != 0 && e.until_s <= e.from_s)
 		return refuse(b, "entry whose time is over before it begins");
 	rc = begin_predicate(b, &p);

@@ -8,6 +8,7 @@
  *     row or scalar                                   list
  *     active spdEndpointToGroupTable[dir, if]         (if, dir) with its group
  *     ... lost at start                               (if, dir) without entries
+ *     ipspdExempt                                     entries in every list that has a group
  *     ipspdClosureTable[dir, if], no active endpoint  (if, dir) without entries: all is discarded
  *     spdIngress/EgressPolicyGroupName not empty      (0, dir) with that group
  *     ... empty, but ipspdClosureTable[dir, 0] or
@@ -26,6 +27,7 @@
 
 #include "mibs/schema_gen.h"
 #include "policy/action.h"
+#include "policy/exempt.h"
 #include "policy/group.h"
 
 enum { WITHOUT_POLICY_DROP = 2 };
@@ -64,6 +66,7 @@ struct pol_compiler {
 	struct pol_said bindings_said;
 	struct binding *bindings;	/* by ifindex and direction */
 	size_t n_bindings, cap_bindings;
+	struct pol_exempt exempt;
 	struct pol_trees trees;
 	struct pol_said *cut;		/* of rules that were cut off, one each */
 	size_t n_cut, cap_cut;
@@ -337,7 +340,7 @@ static bool make_bindings(struct pol_compiler *c)
 	c->n_bindings = 0;
 	pol_deps_begin(c->deps);
 	pol_build_begin(b);
-	if (!endpoints(c) || !system_wide(c) || !closures(c) ||
+	if (!endpoints(c) || !system_wide(c) || !closures(c) || !pol_exempt_make(b, &c->exempt) ||
 	    !pol_build_end(b, &c->bindings_said) || !pol_deps_end(c->deps, &c->bindings_cell))
 		return false;
 	if (c->n_bindings > 0)
@@ -470,6 +473,7 @@ static void reset(struct pol_compiler *c)
 	free(c->bindings_said.items);
 	c->bindings_said = (struct pol_said){ 0 };
 	c->n_bindings = 0;
+	pol_exempt_fini(&c->exempt);
 	pol_map_fini(&c->sa_set);
 	pol_map_fini(&c->board.origins);
 	pol_map_fini(&c->board.problems);
@@ -510,10 +514,15 @@ static struct pol_generation *publish(const struct pol_compiler *c, uint64_t num
 	for (size_t i = 0; i < c->n_bindings; i++) {
 		const struct binding *b = &c->bindings[i];
 
-		g->lists[g->n_lists++] = (struct pol_list){
-			.ifindex = b->ifindex, .dir = (uint8_t)b->dir,
-			.entries = pol_map_share(&b->tree->entries),
-		};
+		struct pol_list *l = &g->lists[g->n_lists++];
+
+		*l = (struct pol_list){ .ifindex = b->ifindex, .dir = (uint8_t)b->dir,
+					.entries = pol_map_share(&b->tree->entries) };
+		/* What is closed stays closed. */
+		if (b->group[0] != '\0' && !pol_exempt_put(&c->exempt, b->dir, &l->entries)) {
+			pol_generation_free(g);
+			return NULL;
+		}
 	}
 	g->sas = pol_map_share(&c->sa_set);
 	g->origins = pol_map_share(&c->board.origins);

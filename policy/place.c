@@ -92,6 +92,7 @@ static bool put_within(struct place_work *p, const struct pol_origin *origin,
 		.id = origin->id, .action = (uint8_t)d->action, .log = d->log,
 		.action_id = d->action_id, .sa_id = d->sa_id, .n_steps = d->n_steps,
 		.n_templates = d->negotiated.n, .clear_s = d->clear_s,
+		.accept_clear = d->accept_clear,
 		.from_s = (uint64_t)from_s, .until_s = (uint64_t)until_s,
 		.n_selectors = (uint32_t)m->may.n,
 	};
@@ -213,6 +214,10 @@ static bool rule_entry(struct place_work *p, const struct mib_row *rule,
 	}
 	if (d.action == IPSP_PROTECT && d.n_steps == 0 && !now->unsure)
 		origin->sa_id = d.sa_id;
+	/* The guard cannot run a program, so it could not tell which of its packets may pass. */
+	d.accept_clear = d.action == IPSP_PROTECT && d.n_steps == 0 && p->dir == IPSP_INBOUND &&
+			 pol_row_truth(rule, MIB_COL(ipspdRuleOptTable, ipspdRuleOptAcceptClear),
+				       false);
 	return put(p, origin, &d, m);
 }
 

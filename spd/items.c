@@ -111,7 +111,7 @@ bool ipsp_template_valid(const struct ipsp_template *t)
 static bool templates_valid(const struct ipsp_spd_entry *e)
 {
 	if (e->n_templates == 0)
-		return e->clear_s == 0 && !e->accept_clear;
+		return e->clear_s == 0 && (!e->accept_clear || e->action == IPSP_PROTECT);
 	if (e->n_templates > IPSP_TEMPLATES_MAX || e->sa_id != 0 ||
 	    (e->action == IPSP_BYPASS && e->n_steps == 0))
 		return false;

@@ -31,6 +31,7 @@ PACKETS = {
     "IKE_SA_INIT": (500, [], ike(34)),
     "CREATE_CHILD_SA": (500, [], ike(36)),
     "timed": (5008, [], Raw(b"TIME")),
+    "kerberos": (88, [], Raw(b"KRB5")),
     "last": (5999, [], Raw(b"PASS")),
 }
 

@@ -7,7 +7,7 @@
  *   guard-driver STATEDIR remove
  *   guard-driver STATEDIR hold                                  keeps it locked until killed
  *
- * Layers are lines: "layer", "list IFNAME|any in|out", "entry bypass|protect|discard [log]",
+ * Layers are lines: "layer", "list IFNAME|any in|out", "entry bypass|protect|discard [log|clear]",
  * "box 4|6 [src=LO-HI] [dst=LO-HI] [proto=N-N] [sport=N-N] [dport=N-N] [dscp=N-N] [flow=N-N]
  * [hides=only|never]";
  * "change KEEP SERIAL" makes a change of the layers before it.
@@ -135,10 +135,11 @@ static void take_box(void)
 
 static void take_entry(void)
 {
-	const char *action = strtok(NULL, " \n"), *log = strtok(NULL, " \n");
+	const char *action = strtok(NULL, " \n"), *how = strtok(NULL, " \n");
 
 	entries[n_entries] = (struct ipsp_spd_entry){
-		.id = n_entries + 1, .log = log != NULL, .selectors = &boxes[n_boxes],
+		.id = n_entries + 1, .log = how && strcmp(how, "log") == 0,
+		.accept_clear = how && strcmp(how, "clear") == 0, .selectors = &boxes[n_boxes],
 		.action = strcmp(action, "bypass") == 0 ? IPSP_BYPASS :
 			  strcmp(action, "protect") == 0 ? IPSP_PROTECT : IPSP_DISCARD,
 	};

@@ -117,6 +117,35 @@ kill -CONT "$(tb_process router-a agent)"
 claim "... not before" test "$(tshark -r "$TB_DIR/host-a/time.pcap" -Y 'udp.dstport == 5008' -T fields -e frame.time_epoch 2>/dev/null | head -n 1 | cut -d. -f1)" -ge $begin
 claim "the agent compiles anew" tb_until 20 grep -q 'a time filter changes' "$TB_DIR/router-a/ipspd.log"
 
+# A message of ICMP: the request goes out, nothing says that its answer may come in.
+messages()
+{
+	tb_set router-a diffServMultiFieldClfrAddrType.9 i ipv4 diffServMultiFieldClfrProtocol.9 u 1 \
+		ipspdClfrMessageFirst.9 u 2048 ipspdClfrMessageLast.9 u 2048 diffServMultiFieldClfrStatus.9 i createAndGo
+	rule echo diffServMultiFieldClfrAddrType.9 mixed 5
+	tb_ctl router-a wait
+}
+claim "a rule for one message of ICMP is SET" messages
+claim "it is shown as such" eval 'tb_ctl router-a show spd | grep -q "proto 1 type 8/0"'
+sniff host-b lan echo
+claim "the answer does not come in" not tb_in host-a ping -q -c 1 -W 1 10.2.0.2
+claim "... to the request that went out" eval "tb_until 20 came host-b echo 'icmp.type == 0'"
+unsniff host-b echo
+
+# Exemptions: in force at once, before all rules, and shown.
+exempt() { tb_set router-a ipspdExemptLevel.0 i $1 && tb_ctl router-a wait && in_by kerberos; }
+kerberos() { came host-a exempt 'udp.dstport == 88'; }
+sniff host-a lan exempt
+claim "at level 3 Kerberos is a protocol like any other" exempt 3
+claim "... and is dropped" not kerberos
+claim "at level 0 it is exempt" exempt 0
+claim "... and passes" tb_until 20 kerberos
+claim "... by an entry that says so" eval 'tb_ctl router-a show spd | grep -q ipspdExemptLevel.0'
+claim "... with a warning in the log" grep -q 'source port 88' "$TB_DIR/router-a/ipspd.log"
+claim "the level is kept" equal 0 "$(tb_snmp snmpget router-a -Oqv ipspdExemptLevel.0)"
+tb_set router-a ipspdExemptLevel.0 i 3
+unsniff host-a exempt
+
 # Without an engine what only it can judge is dropped.
 unsniff host-a time
 sniff host-a lan dead

@@ -366,6 +366,12 @@ def test_lists(wire):
     claim("outbound as well", through(wire, both, SENTINEL) == [False] * 2)
     change(guard_of([("red", "out", ""), ("blue", "in", "")]))
     claim("an interface and direction without list is untouched", through(wire, both, SENTINEL) == [True] * 2)
+    clear = "entry protect clear\nbox 4 dst=10.3.0.0-10.3.0.255\nentry discard\nbox 4\nbox 6\n"
+    change(guard_of([("red", "in", clear)]))
+    claim("an entry that protects may let clear packets in", through(wire, [v4() / udp(), v6() / udp()], SENTINEL) == [
+        True, False])
+    change(guard_of([("blue", "out", clear)]))
+    claim("... and none out", through(wire, [v4() / udp(), v6() / udp()], SENTINEL) == [False, False])
     one = guard_of([("red", "in", "entry discard\nbox 4 dst=10.3.0.0-10.3.0.255\n" + BYPASS_ALL)])
     two = guard_of([("red", "in", "entry discard\nbox 6 dst=fd00:3::-fd00:3::ff\n" + BYPASS_ALL)])
     change(one + "change 0xffffffff 1001\n" + two, keep=1001)

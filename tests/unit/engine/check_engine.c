@@ -51,6 +51,34 @@ START_TEST(test_before_the_first_generation_everything_is_dropped)
 }
 END_TEST
 
+/* RFC 4301 5.2 has it dropped, but the entry may let it in; it sends nothing in the clear. */
+START_TEST(test_an_entry_may_accept_clear_packets_that_come_in)
+{
+	struct ipsp_selector any;
+	struct ipsp_spd_entry entry = { .id = 31, .action = IPSP_PROTECT, .accept_clear = true,
+					.n_selectors = 1, .selectors = &any };
+	const struct ipsp_spd_list lists[2] = {
+		{ .ifindex = WORLD_IF, .dir = IPSP_INBOUND, .n_entries = 1, .entries = &entry },
+		{ .ifindex = WORLD_IF, .dir = IPSP_OUTBOUND, .n_entries = 1, .entries = &entry },
+	};
+	const struct ipsp_update update = {
+		.spd = { .generation = 1, .full = true, .n_lists = 2, .lists = lists },
+	};
+
+	ipsp_selector_any(4, &any);
+	ck_assert_int_eq(ipsp_engine_apply(w.engine, &update, 1000, NULL), IPSP_OK);
+	ck_assert_int_eq(pass_udp(IPSP_INBOUND, 80, IPSP_VERDICT_BYPASS), IPSP_REASON_NONE);
+	ck_assert_int_eq(pass_udp(IPSP_OUTBOUND, 80, IPSP_VERDICT_DROP),
+			 IPSP_REASON_POLICY_NO_SA);
+	entry.accept_clear = false;
+	ck_assert_int_eq(ipsp_engine_apply(w.engine, &update, 1000, NULL), IPSP_OK);
+	ck_assert_int_eq(pass_udp(IPSP_INBOUND, 80, IPSP_VERDICT_DROP), IPSP_REASON_POLICY_CLEAR);
+	entry.accept_clear = true;
+	entry.action = IPSP_BYPASS;
+	ck_assert_int_eq(ipsp_engine_apply(w.engine, &update, 1000, NULL), IPSP_EINVAL);
+}
+END_TEST
+
 static const struct world_rule mixed[] = {
 	{ 11, IPSP_DISCARD, 0, 1, false },
 	{ 12, IPSP_BYPASS, 0, 2, false },
@@ -784,6 +812,7 @@ int main(void)
 	tcase_add_test(tc, test_nothing_is_freed_while_a_packet_call_can_see_it);
 	tcase_add_test(tc, test_workers_are_limited_and_their_counts_stay);
 	tcase_add_test(tc, test_every_reason_has_its_own_key);
+	tcase_add_test(tc, test_an_entry_may_accept_clear_packets_that_come_in);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

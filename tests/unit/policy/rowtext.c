@@ -56,6 +56,7 @@ static const struct {
 	{ "autostart", "ipiaAutostartIkeTable" },
 	{ "closure", "ipspdClosureTable" },
 	{ "system", "ipspdSystem" },
+	{ "exempt", "ipspdExempt" },
 };
 
 static uint64_t clock_cs(void)
