@@ -397,13 +397,56 @@ void ipsp_engine_free(struct ipsp_engine *engine)
 
 const struct ipsp_spd *ipsp_worker_enter(struct ipsp_worker *worker)
 {
-	atomic_store(&worker->seen, atomic_load(&worker->engine->epoch));
-	return atomic_load(&worker->engine->spd);
+	struct ipsp_engine *engine = worker->engine;
+
+	atomic_store(&worker->seen, atomic_load(&engine->epoch));
+	/*
+	 * Again, now that ours is seen: what was remembered in this epoch was found before it was
+	 * unlinked, if it was, and is freed in a later one. Before the SPD is looked at: what a new
+	 * one says is remembered for the old epoch at the most.
+	 */
+	worker->epoch = atomic_load(&engine->epoch);
+	return atomic_load(&engine->spd);
 }
 
 void ipsp_worker_leave(struct ipsp_worker *worker)
 {
-	atomic_store(&worker->seen, 0);
+	for (unsigned i = 0; worker->pending >> i; i++) {
+		struct ipsp_pending_hits *p = &worker->hits[i];
+
+		if (worker->pending >> i & 1)
+			ipsp_spd_hit(p->hits, p->packets, p->bytes);
+		p->hits = NULL;
+	}
+	worker->pending = 0;
+	atomic_store_explicit(&worker->seen, 0, memory_order_release);
+}
+
+void ipsp_hit(struct ipsp_worker *worker, struct ipsp_spd_hits *hits, uint64_t packets,
+	      uint64_t bytes)
+{
+	const unsigned at = (unsigned)((uintptr_t)hits >> 6) % IPSP_PENDING_HITS;
+	struct ipsp_pending_hits *p = &worker->hits[at];
+
+	if (p->hits != hits) {
+		if (p->hits)
+			ipsp_spd_hit(p->hits, p->packets, p->bytes);
+		*p = (struct ipsp_pending_hits){ .hits = hits };
+		worker->pending |= 1u << at;
+	}
+	p->packets += packets;
+	p->bytes += bytes;
+}
+
+uint16_t ipsp_next_ipv4_id(struct ipsp_worker *worker)
+{
+	if (worker->ipv4_ids == 0) {
+		worker->ipv4_id = atomic_fetch_add_explicit(&worker->engine->ipv4_id,
+							    IPSP_IPV4_IDS, memory_order_relaxed);
+		worker->ipv4_ids = IPSP_IPV4_IDS;
+	}
+	worker->ipv4_ids--;
+	return (uint16_t)worker->ipv4_id++;
 }
 
 void ipsp_worker_set_arena(struct ipsp_worker *worker, uint8_t *octets, size_t size)
@@ -416,16 +459,29 @@ void ipsp_worker_set_wall_clock(struct ipsp_worker *worker, uint64_t wall_s)
 	worker->wall_s = wall_s;
 }
 
-struct ipsp_spd_match ipsp_packet_match(const struct ipsp_worker *worker,
-					const struct ipsp_spd *spd, enum ipsp_dir dir,
-					const struct ipsp_packet *packet,
+struct ipsp_spd_match ipsp_packet_match(struct ipsp_worker *worker, const struct ipsp_spd *spd,
+					enum ipsp_dir dir, const struct ipsp_packet *packet,
 					const struct ipsp_flow *flow, uint64_t sa_id)
 {
+	struct ipsp_cache *cache = &worker->caches[dir - 1];
 	const struct ipsp_spd_seen seen = {
 		.packet = { packet->data, packet->len }, .wall_s = worker->wall_s, .sa_id = sa_id,
 	};
 
-	return ipsp_spd_lookup(spd, packet->ifindex, dir, flow, &seen);
+	uint64_t key[IPSP_CACHE_WORDS];
+
+	ipsp_cache_key(flow, packet->ifindex, key);
+	const uint32_t set = ipsp_cache_set(key);
+	const struct ipsp_spd_match *kept = ipsp_cache_find(cache, set, worker->epoch, key);
+
+	if (kept)
+		return *kept;
+	const struct ipsp_spd_match match = ipsp_spd_lookup(spd, packet->ifindex, dir, flow,
+							    &seen);
+
+	if (match.fixed)
+		ipsp_cache_put(cache, set, worker->epoch, key, &match);
+	return match;
 }
 
 bool ipsp_packet_valid(const struct ipsp_packet *packet)

@@ -95,7 +95,24 @@ bool ipsp_esp_fits(const struct ipsp_sa *sa, const struct ipsp_packet *packet,
 					     sa->shape.icv_len <= tail;
 }
 
-void ipsp_esp_layout(struct ipsp_engine *engine, const struct ipsp_sa *sa,
+/* In place: see ipsp_crypto_op_at. */
+static void write_op(const struct ipsp_sa *sa, uint8_t *esp, uint32_t text_len, uint64_t seq,
+		     struct ipsp_crypto_op *op)
+{
+	uint8_t *const text = esp + esp_front(sa);
+
+	op->src = text;
+	op->dst = text;
+	op->text_len = text_len;
+	op->esn = sa->esn;
+	op->seq_hi = (uint32_t)(seq >> 32);
+	op->aad = esp;
+	op->iv = esp + IPSP_ESP_HEADER;
+	op->icv = text + text_len;
+	op->err = IPSP_ECRYPTO;
+}
+
+void ipsp_esp_layout(struct ipsp_worker *worker, const struct ipsp_sa *sa,
 		     const struct ipsp_flow *flow, const struct ipsp_esp_plan *plan, uint64_t seq,
 		     const uint8_t *iv, struct ipsp_packet *packet, struct ipsp_crypto_op *op)
 {
@@ -111,7 +128,7 @@ void ipsp_esp_layout(struct ipsp_engine *engine, const struct ipsp_sa *sa,
 			.proto = ipsp_nat_proto(sa),
 		};
 
-		ipsp_tunnel_write(engine, sa, flow, &outer, p);
+		ipsp_tunnel_write(worker, sa, flow, &outer, p);
 	} else {
 		memmove(p, packet->data, plan->headers_len);
 		ipsp_header_update(p, flow->family, flow->esp_nh_offset, ipsp_nat_proto(sa),
@@ -132,9 +149,7 @@ void ipsp_esp_layout(struct ipsp_engine *engine, const struct ipsp_sa *sa,
 
 	packet->data = p;
 	packet->len = plan->total_len;
-	*op = ipsp_crypto_op_at(esp, &sa->shape, plan->text_len);
-	op->esn = sa->esn;
-	op->seq_hi = (uint32_t)(seq >> 32);
+	write_op(sa, esp, plan->text_len, seq, op);
 }
 
 bool ipsp_esp_locate(const struct ipsp_sa *sa, const struct ipsp_flow *flow, uint64_t seq,
@@ -149,9 +164,7 @@ bool ipsp_esp_locate(const struct ipsp_sa *sa, const struct ipsp_flow *flow, uin
 	text_len = esp_len - around;
 	if (text_len % sa->shape.block_len != 0)
 		return false;
-	*op = ipsp_crypto_op_at(packet->data + flow->l4_offset, &sa->shape, text_len);
-	op->esn = sa->esn;
-	op->seq_hi = (uint32_t)(seq >> 32);
+	write_op(sa, packet->data + flow->l4_offset, text_len, seq, op);
 	return true;
 }
 

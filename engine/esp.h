@@ -48,7 +48,7 @@ bool ipsp_esp_fits(const struct ipsp_sa *sa, const struct ipsp_packet *packet,
  * @param iv   shape.iv_len random octets; not read if the IV is the number
  * @param op   out: ready to be sealed
  */
-void ipsp_esp_layout(struct ipsp_engine *engine, const struct ipsp_sa *sa,
+void ipsp_esp_layout(struct ipsp_worker *worker, const struct ipsp_sa *sa,
 		     const struct ipsp_flow *flow, const struct ipsp_esp_plan *plan, uint64_t seq,
 		     const uint8_t *iv, struct ipsp_packet *packet, struct ipsp_crypto_op *op);
 

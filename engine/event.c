@@ -35,9 +35,9 @@ void ipsp_packet_done(struct ipsp_worker *worker, enum ipsp_dir dir, struct ipsp
 {
 	packet->verdict = (uint8_t)verdict;
 	packet->reason = (uint8_t)reason;
-	ipsp_count(&worker->verdicts[dir - 1][verdict], packet->pieces);
+	ipsp_count_own(&worker->verdicts[dir - 1][verdict], packet->pieces);
 	if (reason != IPSP_REASON_NONE)
-		ipsp_count(&worker->reasons[dir - 1][reason], 1);
+		ipsp_count_own(&worker->reasons[dir - 1][reason], 1);
 }
 
 /* Whole, so that nothing else is hidden behind it; a router never forwards it. */
@@ -69,7 +69,7 @@ void ipsp_packet_unruled(struct ipsp_worker *worker, enum ipsp_dir dir, struct i
 		}
 		ipsp_packet_done(worker, dir, packet, IPSP_VERDICT_DROP,
 				 IPSP_REASON_POLICY_DEFAULT);
-		ipsp_spd_hit(match->end, 1, flow->total_len);
+		ipsp_hit(worker, match->end, 1, flow->total_len);
 		break;
 	}
 }
@@ -108,7 +108,7 @@ void ipsp_rule_hit(struct ipsp_worker *worker, enum ipsp_dir dir, const struct i
 		   const struct ipsp_spd_rule *rule, const struct ipsp_outcome *outcome,
 		   const struct ipsp_flow *flow, uint32_t clear_len, uint64_t now_s)
 {
-	ipsp_spd_hit(rule->hits, packet->pieces, clear_len);
+	ipsp_hit(worker, rule->hits, packet->pieces, clear_len);
 	if (!rule->log)
 		return;
 	if (rule->n_steps == 0)
@@ -220,12 +220,13 @@ void ipsp_sa_count_drop(const struct ipsp_sa *sa, enum ipsp_reason reason)
 	}
 }
 
-void ipsp_sa_count_use(const struct ipsp_sa *sa, uint32_t packets, uint32_t bytes, uint64_t now_s)
+void ipsp_sa_count_use(const struct ipsp_sa *sa, uint64_t packets, uint64_t bytes, uint64_t now_s)
 {
 	struct ipsp_sa *s = (struct ipsp_sa *)(uintptr_t)sa;
 
 	ipsp_count(&s->counter->packets, packets);
 	ipsp_count(&s->counter->bytes, bytes);
-	atomic_store_explicit(&s->last_used_s, now_s, memory_order_relaxed);
+	if (atomic_load_explicit(&s->last_used_s, memory_order_relaxed) != now_s)
+		atomic_store_explicit(&s->last_used_s, now_s, memory_order_relaxed);
 	ipsp_sa_note_use(s, now_s);
 }

@@ -12,7 +12,7 @@
 
 struct job {
 	struct ipsp_packet *packet;
-	struct ipsp_flow flow;	/* as received */
+	const struct ipsp_flow *flow;	/* as received; one of the batch's */
 	uint64_t seq;
 };
 
@@ -23,6 +23,9 @@ struct batch {
 	const struct ipsp_sa *sa;
 	uint32_t n;
 	uint64_t text_len;	/* of all jobs */
+	uint64_t used, used_len;	/* what the SA carried of it */
+	struct ipsp_flow flows[IPSP_BATCH];	/* of the packets that are looked at together */
+	enum ipsp_reason reasons[IPSP_BATCH];	/* why one has none; NONE: it has */
 	struct job jobs[IPSP_BATCH];
 	struct ipsp_crypto_op ops[IPSP_BATCH];
 };
@@ -46,7 +49,7 @@ static void esp_drop(struct batch *b, struct ipsp_packet *packet, const struct i
 
 static void job_drop(struct batch *b, const struct job *job, enum ipsp_reason reason)
 {
-	esp_drop(b, job->packet, &job->flow, b->sa->spi, (uint32_t)job->seq, reason);
+	esp_drop(b, job->packet, job->flow, b->sa->spi, (uint32_t)job->seq, reason);
 }
 
 /* RFC 4301 5.2 step 4: the entry that stands for the inner packet must ask for this very SA. */
@@ -94,7 +97,7 @@ static void check_inner(struct batch *b, const struct job *job, struct ipsp_flow
 		ipsp_rule_hit(b->worker, IPSP_INBOUND, packet, match.rule, &outcome, inner,
 			      inner->total_len, b->now_s);
 	else if (match.result == IPSP_SPD_DEFAULT)
-		ipsp_spd_hit(match.end, 1, inner->total_len);
+		ipsp_hit(b->worker, match.end, 1, inner->total_len);
 }
 
 static enum ipsp_reason accept_number(const struct ipsp_sa *sa, uint64_t seq)
@@ -125,13 +128,22 @@ static void job_finish(struct batch *b, struct job *job, const struct ipsp_crypt
 		job_drop(b, job, reason);
 		return;
 	}
-	ipsp_sa_count_use(b->sa, 1, op->text_len, b->now_s);
+	b->used++;
+	b->used_len += op->text_len;
 	ipsp_nat_arrived(b->worker, b->sa, job->packet, b->now_s);
-	reason = ipsp_esp_unwrap(b->sa, &job->flow, op, job->packet, &inner);
+	reason = ipsp_esp_unwrap(b->sa, job->flow, op, job->packet, &inner);
 	if (reason == IPSP_REASON_NONE)
 		check_inner(b, job, &inner);
 	else
 		job_drop(b, job, reason);
+}
+
+static void batch_empty(struct batch *b)
+{
+	b->n = 0;
+	b->text_len = 0;
+	b->used = 0;
+	b->used_len = 0;
 }
 
 static void batch_flush(struct batch *b)
@@ -142,8 +154,9 @@ static void batch_flush(struct batch *b)
 							 b->n);
 	for (uint32_t i = 0; i < b->n; i++)
 		job_finish(b, &b->jobs[i], &b->ops[i]);
-	b->n = 0;
-	b->text_len = 0;
+	if (b->used > 0)
+		ipsp_sa_count_use(b->sa, b->used, b->used_len, b->now_s);
+	batch_empty(b);
 }
 
 static enum ipsp_reason check_number(const struct ipsp_sa *sa, uint32_t low, uint64_t *seq)
@@ -230,7 +243,7 @@ static void esp_in(struct batch *b, struct ipsp_packet *packet, struct ipsp_flow
 		return;
 	}
 	job->packet = packet;
-	job->flow = *flow;
+	job->flow = flow;
 	b->text_len += b->ops[b->n++].text_len;
 	if (ipsp_sa_near_end(sa, b->n, b->text_len))
 		batch_flush(b);
@@ -303,32 +316,45 @@ static bool is_esp_for_us(const struct batch *b, const struct ipsp_packet *packe
 	return !(packet->flags & IPSP_PKT_PASSING) || has_sa(b, packet, flow);
 }
 
-static void classify(struct batch *b, struct ipsp_packet *packet)
+/* The packet's own headers, or those it came under. */
+static enum ipsp_reason read_header(const struct ipsp_packet *packet, struct ipsp_flow *flow)
 {
 	const struct ipsp_span span = { packet->data, packet->len };
-	struct ipsp_flow flow;
-	enum ipsp_reason reason;
 
+	if (!packet->outer)
+		return ipsp_packet_valid(packet) ? ipsp_flow_parse(span, flow) :
+						   IPSP_REASON_NO_ROOM;
+	*flow = *packet->outer;
+	flow->l4_offset = 0;
+	flow->total_len = packet->len;
+	return IPSP_REASON_NONE;
+}
+
+/* Reads the headers of packets that are looked at together. */
+static void read_headers(struct batch *b, const struct ipsp_packet *packets, uint32_t n)
+{
+	for (uint32_t i = 0; i < n && i < IPSP_AHEAD; i++)
+		ipsp_prefetch(packets[i].data);
+	for (uint32_t i = 0; i < n; i++) {
+		if (i + IPSP_AHEAD < n)
+			ipsp_prefetch(packets[i + IPSP_AHEAD].data);
+		b->reasons[i] = read_header(&packets[i], &b->flows[i]);
+	}
+}
+
+static void classify(struct batch *b, struct ipsp_packet *packet, struct ipsp_flow *flow,
+		     enum ipsp_reason reason)
+{
 	packet->entry_id = 0;
 	packet->pieces = 1;
 	packet->sa = NULL;
 	if (!b->spd) {
 		done(b->worker, packet, IPSP_VERDICT_DROP, IPSP_REASON_POLICY_DEFAULT);
-		return;
-	}
-	if (packet->outer) {
-		flow = *packet->outer;
-		flow.l4_offset = 0;
-		flow.total_len = packet->len;
-		esp_in(b, packet, &flow);
-		return;
-	}
-	reason = ipsp_packet_valid(packet) ? ipsp_flow_parse(span, &flow) : IPSP_REASON_NO_ROOM;
-	if (reason == IPSP_REASON_NONE) {
-		if (is_esp_for_us(b, packet, &flow))
-			esp_in(b, packet, &flow);
+	} else if (reason == IPSP_REASON_NONE) {
+		if (packet->outer || is_esp_for_us(b, packet, flow))
+			esp_in(b, packet, flow);
 		else
-			clear_in(b, packet, &flow);
+			clear_in(b, packet, flow);
 	} else if (ipsp_spd_has_policy(b->spd, packet->ifindex, IPSP_INBOUND)) {
 		done(b->worker, packet, IPSP_VERDICT_DROP, reason);
 	} else {
@@ -345,11 +371,15 @@ void ipsp_engine_inbound(struct ipsp_worker *worker, struct ipsp_packet *packets
 	b.spd = ipsp_worker_enter(worker);
 	b.now_s = now_s;
 	b.sa = NULL;
-	b.n = 0;
-	b.text_len = 0;
-	for (size_t i = 0; i < n; i++)
-		classify(&b, &packets[i]);
-	batch_flush(&b);
+	batch_empty(&b);
+	for (size_t at = 0; at < n; at += IPSP_BATCH) {
+		const uint32_t some = n - at < IPSP_BATCH ? (uint32_t)(n - at) : IPSP_BATCH;
+
+		read_headers(&b, packets + at, some);
+		for (uint32_t i = 0; i < some; i++)
+			classify(&b, &packets[at + i], &b.flows[i], b.reasons[i]);
+		batch_flush(&b);
+	}
 	ipsp_worker_leave(worker);
 }
 

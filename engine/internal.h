@@ -4,6 +4,7 @@
 #ifndef ENGINE_INTERNAL_H
 #define ENGINE_INTERNAL_H
 
+#include "engine/cache.h"
 #include "ipsp/engine.h"
 #include "ipsp/platform.h"
 #include "ipsp/program.h"
@@ -37,6 +38,17 @@ struct ipsp_settings {
 	_Atomic uint8_t icmp_by_quote;	/* enum ipsp_icmp_by_quote */
 };
 
+/** Hits of entries that a packet call has counted and not yet added up; by their addresses. */
+#define IPSP_PENDING_HITS 16u
+
+struct ipsp_pending_hits {
+	struct ipsp_spd_hits *hits;	/* NULL: none */
+	uint64_t packets, bytes;
+};
+
+/** Identifications of outer headers that a worker takes at once. */
+#define IPSP_IPV4_IDS 256u
+
 struct ipsp_worker {
 	struct ipsp_engine *engine;
 	unsigned thread;	/* its number, below the platform's threads */
@@ -44,7 +56,12 @@ struct ipsp_worker {
 	struct ipsp_reassembly *reassembly;	/* NULL: not wanted */
 	/* The epoch in which its packet call began; 0: not in one. */
 	_Atomic uint64_t seen;
+	uint64_t epoch;		/* what its caches are good for in this packet call */
 	uint64_t wall_s;	/* as its thread told it last */
+	uint32_t ipv4_id;	/* the next one */
+	uint32_t ipv4_ids;	/* how many it has */
+	uint32_t pending;	/* a bit for each of the hits that is in use */
+	struct ipsp_pending_hits hits[IPSP_PENDING_HITS];
 	/* Written by this worker only. */
 	_Atomic uint64_t verdicts[2][IPSP_N_VERDICTS];
 	_Atomic uint64_t reasons[2][IPSP_N_REASONS];
@@ -52,6 +69,7 @@ struct ipsp_worker {
 	struct ipsp_limiter log, passed, audit, moved, errors;
 	struct ipsp_wants *wants;	/* SAs that its packets need, for the control thread */
 	struct ipsp_arena arena;
+	struct ipsp_cache caches[2];	/* [enum ipsp_dir - 1] */
 	/* The clear form of one outbound packet that will be reported once it is sealed. */
 	uint8_t sample[IPSP_PASSED_OCTETS_MAX];
 };
@@ -98,8 +116,11 @@ void ipsp_engine_tell_changed(const struct ipsp_engine *engine, const struct ips
 const struct ipsp_spd *ipsp_worker_enter(struct ipsp_worker *worker);
 void ipsp_worker_leave(struct ipsp_worker *worker);
 
-/** The rule that stands for a packet, by its own octets and the worker's wall clock. */
-struct ipsp_spd_match ipsp_packet_match(const struct ipsp_worker *worker,
+/**
+ * The rule that stands for a packet, by its own octets and the worker's wall clock; what the worker
+ * remembers of its flow if it can.
+ */
+struct ipsp_spd_match ipsp_packet_match(struct ipsp_worker *worker,
 					const struct ipsp_spd *spd, enum ipsp_dir dir,
 					const struct ipsp_packet *packet,
 					const struct ipsp_flow *flow, uint64_t sa_id);
@@ -126,6 +147,13 @@ static inline struct ipsp_spd_match ipsp_match(struct ipsp_worker *worker,
 		       ipsp_packet_match(worker, spd, dir, packet, flow, sa_id) :
 		       ipsp_fragment_match(worker, spd, dir, packet, flow, sa_id, now_s, refused);
 }
+
+/** The identification of the next outer header. */
+uint16_t ipsp_next_ipv4_id(struct ipsp_worker *worker);
+
+/** Counts hits of an entry, or of a list's end: at the latest when the packet call ends. */
+void ipsp_hit(struct ipsp_worker *worker, struct ipsp_spd_hits *hits, uint64_t packets,
+	      uint64_t bytes);
 
 /** Writes a packet's outcome and counts it, or its pieces. */
 void ipsp_packet_done(struct ipsp_worker *worker, enum ipsp_dir dir, struct ipsp_packet *packet,
@@ -194,8 +222,8 @@ void ipsp_moved(struct ipsp_worker *worker, const struct ipsp_sa *sa,
 /** Counts a drop against its SA. */
 void ipsp_sa_count_drop(const struct ipsp_sa *sa, enum ipsp_reason reason);
 
-/** Counts packets that an SA carried. */
-void ipsp_sa_count_use(const struct ipsp_sa *sa, uint32_t packets, uint32_t bytes,
+/** Counts packets that an SA carried: a batch at once. */
+void ipsp_sa_count_use(const struct ipsp_sa *sa, uint64_t packets, uint64_t bytes,
 		       uint64_t now_s);
 
 /** Is data .. data + len inside the packet's room? */
@@ -215,6 +243,21 @@ static inline bool ipsp_sa_near_end(const struct ipsp_sa *sa, uint32_t packets, 
 	       (sa->life_packets &&
 		atomic_load_explicit(&sa->counter->packets, memory_order_relaxed) + packets >=
 			sa->life_packets);
+}
+
+/** Headers are fetched so many packets ahead. */
+#define IPSP_AHEAD 4u
+
+static inline void ipsp_prefetch(const void *p)
+{
+	__builtin_prefetch(p);
+}
+
+/** Counts what one worker alone writes, and others read. */
+static inline void ipsp_count_own(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+			      memory_order_relaxed);
 }
 
 static inline void ipsp_count(_Atomic uint64_t *counter, uint64_t n)

@@ -74,7 +74,7 @@ enum ipsp_reason ipsp_large_plan(const struct ipsp_platform *platform, const str
 	return IPSP_REASON_NONE;
 }
 
-void ipsp_large_layout(struct ipsp_engine *engine, const struct ipsp_sa *sa,
+void ipsp_large_layout(struct ipsp_worker *worker, const struct ipsp_sa *sa,
 		       const struct ipsp_flow *flow, const struct ipsp_esp_plan *plan,
 		       struct ipsp_large *large, uint64_t seq, const uint8_t *iv,
 		       struct ipsp_crypto_op *op)
@@ -89,6 +89,6 @@ void ipsp_large_layout(struct ipsp_engine *engine, const struct ipsp_sa *sa,
 		segment.total_len = ipsp_segment_next(&large->cut, piece.data,
 						      large->headers_len + large->data_len);
 	ipsp_esp_plan_resize(sa, &segment, &own);
-	ipsp_esp_layout(engine, sa, &segment, &own, seq, iv, &piece, op);
+	ipsp_esp_layout(worker, sa, &segment, &own, seq, iv, &piece, op);
 	large->next += own.total_len;
 }

@@ -51,7 +51,7 @@ enum ipsp_reason ipsp_large_plan(const struct ipsp_platform *platform, const str
 				 struct ipsp_large *large, struct ipsp_esp_plan *plan);
 
 /** Cuts and lays out the next one; parameters as those of ipsp_esp_layout. At most pieces times. */
-void ipsp_large_layout(struct ipsp_engine *engine, const struct ipsp_sa *sa,
+void ipsp_large_layout(struct ipsp_worker *worker, const struct ipsp_sa *sa,
 		       const struct ipsp_flow *flow, const struct ipsp_esp_plan *plan,
 		       struct ipsp_large *large, uint64_t seq, const uint8_t *iv,
 		       struct ipsp_crypto_op *op);

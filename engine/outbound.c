@@ -18,7 +18,7 @@
 struct job {
 	struct ipsp_packet *packet;
 	const struct ipsp_spd_rule *rule;
-	struct ipsp_flow flow;
+	const struct ipsp_flow *flow;	/* one of the batch's */
 	struct ipsp_esp_plan plan;	/* of the packet, or of each segment but the last */
 	uint32_t pieces;		/* ESP packets it gives */
 	uint32_t text_len;		/* of all of them */
@@ -37,7 +37,10 @@ struct batch {
 	uint32_t n;
 	uint32_t pieces;	/* of all jobs */
 	uint64_t text_len;	/* likewise */
+	uint64_t used_pieces, used_len;	/* what the SA carried of it */
 	bool has_sample;	/* one of the jobs has */
+	struct ipsp_flow flows[IPSP_BATCH];	/* of the packets that are looked at together */
+	enum ipsp_reason reasons[IPSP_BATCH];	/* why one has none; NONE: it has */
 	struct job jobs[IPSP_BATCH];
 	/* What goes to the provider at once. More pieces go one batch after the other. */
 	uint32_t n_ops;
@@ -56,17 +59,17 @@ static void done(struct ipsp_worker *worker, struct ipsp_packet *packet,
 static void job_drop(struct batch *b, const struct job *job, enum ipsp_reason reason)
 {
 	if (reason == IPSP_REASON_PATH_MTU || reason == IPSP_REASON_TTL)
-		ipsp_drop_telling(b->worker, IPSP_OUTBOUND, job->packet, &job->flow, reason,
+		ipsp_drop_telling(b->worker, IPSP_OUTBOUND, job->packet, job->flow, reason,
 				  reason == IPSP_REASON_TTL ? IPSP_ICMP_TIME_EXCEEDED :
 							      IPSP_ICMP_TOO_BIG,
 				  job->tell_mtu, b->now_s);
 	else
 		done(b->worker, job->packet, IPSP_VERDICT_DROP, reason);
 	ipsp_sa_count_drop(b->sa, reason);
-	ipsp_rule_hit(b->worker, IPSP_OUTBOUND, job->packet, job->rule, &job->outcome, &job->flow,
-		      job->flow.total_len, b->now_s);
+	ipsp_rule_hit(b->worker, IPSP_OUTBOUND, job->packet, job->rule, &job->outcome, job->flow,
+		      job->flow->total_len, b->now_s);
 	if (reason == IPSP_REASON_SEQ_EXHAUSTED)
-		ipsp_audit(b->worker, job->packet, &job->flow, b->sa->spi, 0, b->now_s);
+		ipsp_audit(b->worker, job->packet, job->flow, b->sa->spi, 0, b->now_s);
 }
 
 /* Numbers for as many jobs as there are; the others are dropped. @return how many have theirs */
@@ -110,8 +113,6 @@ static void seal(struct batch *b)
 /* Lays out the packets of a job, numbered from seq, and seals whenever there are enough. */
 static void job_layout(struct batch *b, struct job *job, uint64_t seq)
 {
-	struct ipsp_engine *engine = b->worker->engine;
-
 	for (uint32_t i = 0; i < job->pieces; i++) {
 		const uint32_t at = b->n_ops;
 
@@ -120,10 +121,10 @@ static void job_layout(struct batch *b, struct job *job, uint64_t seq)
 		job->failed |= !b->has_ivs;
 		b->job_of[at] = job;
 		if (job->pieces == 1)
-			ipsp_esp_layout(engine, b->sa, &job->flow, &job->plan, seq, b->ivs[at],
+			ipsp_esp_layout(b->worker, b->sa, job->flow, &job->plan, seq, b->ivs[at],
 					job->packet, &b->ops[at]);
 		else
-			ipsp_large_layout(engine, b->sa, &job->flow, &job->plan, &job->large,
+			ipsp_large_layout(b->worker, b->sa, job->flow, &job->plan, &job->large,
 					  seq + i, b->ivs[at], &b->ops[at]);
 		if (++b->n_ops == IPSP_BATCH)
 			seal(b);
@@ -145,12 +146,13 @@ static void job_finish(struct batch *b, struct job *job)
 		packet->data = job->large.next - packet->len;
 	}
 	ipsp_nat_finish(b->sa, packet);
-	ipsp_sa_count_use(b->sa, job->pieces, job->text_len, b->now_s);
+	b->used_pieces += job->pieces;
+	b->used_len += job->text_len;
 	done(b->worker, packet, IPSP_VERDICT_ESP_OUT, IPSP_REASON_NONE);
-	ipsp_rule_hit(b->worker, IPSP_OUTBOUND, packet, job->rule, &job->outcome, &job->flow,
+	ipsp_rule_hit(b->worker, IPSP_OUTBOUND, packet, job->rule, &job->outcome, job->flow,
 		      job->clear_len, b->now_s);
 	if (job->sample.data)
-		ipsp_passed(b->worker, packet, &job->flow, job->sample);
+		ipsp_passed(b->worker, packet, job->flow, job->sample);
 }
 
 static void batch_empty(struct batch *b)
@@ -158,6 +160,8 @@ static void batch_empty(struct batch *b)
 	b->n = 0;
 	b->pieces = 0;
 	b->text_len = 0;
+	b->used_pieces = 0;
+	b->used_len = 0;
 	b->has_sample = false;
 }
 
@@ -181,6 +185,8 @@ static void batch_flush(struct batch *b)
 		seal(b);
 	for (uint32_t i = 0; i < n; i++)
 		job_finish(b, &b->jobs[i]);
+	if (b->used_pieces > 0)
+		ipsp_sa_count_use(b->sa, b->used_pieces, b->used_len, b->now_s);
 	batch_empty(b);
 }
 
@@ -201,7 +207,7 @@ static enum ipsp_reason plan_pieces(struct batch *b, const struct ipsp_sa *sa, s
 	const struct ipsp_arena *arena = &b->worker->arena;
 	enum ipsp_reason reason;
 
-	reason = ipsp_large_plan(b->worker->engine->config.platform, sa, job->packet, &job->flow,
+	reason = ipsp_large_plan(b->worker->engine->config.platform, sa, job->packet, job->flow,
 				 &job->large, &job->plan);
 	if (reason != IPSP_REASON_NONE)
 		return reason;
@@ -224,17 +230,17 @@ static enum ipsp_reason plan(struct batch *b, const struct ipsp_sa *sa, struct j
 
 	job->pieces = 1;
 	if (packet->segment_size > 0) {
-		reason = ipsp_large_begin(packet, &job->flow, &job->large);
+		reason = ipsp_large_begin(packet, job->flow, &job->large);
 		job->pieces = job->large.pieces;
 	}
 	if (reason != IPSP_REASON_NONE)
 		return reason;
 	if (job->pieces == 1) {
-		reason = ipsp_esp_plan(platform, sa, packet->data, &job->flow, &job->plan);
+		reason = ipsp_esp_plan(platform, sa, packet->data, job->flow, &job->plan);
 		job->text_len = job->plan.text_len;
-		job->clear_len = job->flow.total_len;
+		job->clear_len = job->flow->total_len;
 		return reason != IPSP_REASON_NONE ||
-		       ipsp_esp_fits(sa, packet, &job->flow, &job->plan) ?
+		       ipsp_esp_fits(sa, packet, job->flow, &job->plan) ?
 			       reason : IPSP_REASON_NO_ROOM;
 	}
 	return plan_pieces(b, sa, job);
@@ -247,9 +253,9 @@ static enum ipsp_reason plan(struct batch *b, const struct ipsp_sa *sa, struct j
 static enum ipsp_reason fit_path(struct batch *b, const struct ipsp_sa *sa, struct job *job)
 {
 	const struct ipsp_addr *dst = sa->mode == IPSP_MODE_TUNNEL ? &job->plan.dst :
-								     &job->flow.dst;
+								     &job->flow->dst;
 	const uint32_t mtu = ipsp_path_mtu(b->worker->engine, sa, dst, b->now_s);
-	struct ipsp_flow piece = job->flow;
+	struct ipsp_flow piece = *job->flow;
 	uint32_t inner;
 
 	job->packet->path_mtu = mtu == UINT32_MAX ? 0 : mtu;
@@ -262,7 +268,7 @@ static enum ipsp_reason fit_path(struct batch *b, const struct ipsp_sa *sa, stru
 	switch (ipsp_path_judge(sa, &piece, job->plan.total_len, mtu)) {
 	case IPSP_PATH_CUT_INNER:
 		if (job->pieces > 1 ||
-		    !ipsp_large_fragment(job->packet, &job->flow, inner, &job->large))
+		    !ipsp_large_fragment(job->packet, job->flow, inner, &job->large))
 			return IPSP_REASON_PATH_MTU;
 		return plan_pieces(b, sa, job);
 	case IPSP_PATH_TELL:
@@ -287,10 +293,10 @@ static enum ipsp_reason prepare(struct batch *b, const struct ipsp_sa *sa, struc
 		return reason;
 	/* Segments get theirs as they are cut. */
 	if ((job->pieces == 1 || job->large.is_frag) && (packet->flags & IPSP_PKT_CSUM_PARTIAL) &&
-	    !finish_checksum(packet, &job->flow))
+	    !finish_checksum(packet, job->flow))
 		return IPSP_REASON_CHECKSUM;
 	if ((packet->flags & IPSP_PKT_DECREMENT_TTL) && sa->mode == IPSP_MODE_TUNNEL &&
-	    !ipsp_ttl_decrement(packet->data, job->flow.family))
+	    !ipsp_ttl_decrement(packet->data, job->flow->family))
 		return IPSP_REASON_TTL;
 	if (job->pieces > 1) {
 		job->large.next = arena->octets + arena->used;
@@ -308,7 +314,7 @@ static void take_sample(struct batch *b, struct job *job)
 	job->sample = (struct ipsp_span) { NULL, 0 };
 	if (!ipsp_passed_wanted(b->worker, b->sa, b->now_s) || b->has_sample)
 		return;
-	const struct ipsp_span clear = ipsp_passed_octets(b->sa, job->packet->data, &job->flow);
+	const struct ipsp_span clear = ipsp_passed_octets(b->sa, job->packet->data, job->flow);
 
 	memcpy(b->worker->sample, clear.data, clear.len);
 	job->sample = (struct ipsp_span) { b->worker->sample, clear.len };
@@ -337,7 +343,9 @@ static void bypass(struct batch *b, struct ipsp_packet *packet, const struct ips
 static bool protect(struct batch *b, struct ipsp_packet *packet, const struct ipsp_spd_rule *rule,
 		    const struct ipsp_outcome *outcome, const struct ipsp_flow *flow)
 {
-	const struct ipsp_sa *sa = ipsp_sad_find(b->worker->engine->sad, outcome->sa_id);
+	/* Packets come in runs. */
+	const struct ipsp_sa *sa = b->sa && b->sa->id == outcome->sa_id ? b->sa :
+				   ipsp_sad_find(b->worker->engine->sad, outcome->sa_id);
 	enum ipsp_reason reason;
 
 	if (!sa || sa->dir != IPSP_OUTBOUND) {
@@ -354,7 +362,7 @@ static bool protect(struct batch *b, struct ipsp_packet *packet, const struct ip
 
 	job->packet = packet;
 	job->rule = rule;
-	job->flow = *flow;
+	job->flow = flow;
 	job->failed = false;
 	if (rule->n_steps > 0)
 		job->outcome = *outcome;
@@ -433,13 +441,26 @@ static struct ipsp_spd_match by_quote(struct batch *b, const struct ipsp_spd *sp
 	return ipsp_match_by_quote(b->worker, spd, IPSP_OUTBOUND, packet, flow, own);
 }
 
-/* @return false: it must wait for the next call */
-static bool classify(struct batch *b, const struct ipsp_spd *spd, struct ipsp_packet *packet)
+/* Reads the headers of packets that are looked at together. */
+static void read_headers(struct batch *b, const struct ipsp_packet *packets, uint32_t n)
 {
-	const struct ipsp_span span = { packet->data, packet->len };
+	for (uint32_t i = 0; i < n && i < IPSP_AHEAD; i++)
+		ipsp_prefetch(packets[i].data);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct ipsp_span span = { packets[i].data, packets[i].len };
+
+		if (i + IPSP_AHEAD < n)
+			ipsp_prefetch(packets[i + IPSP_AHEAD].data);
+		b->reasons[i] = ipsp_packet_valid(&packets[i]) ?
+					ipsp_flow_parse(span, &b->flows[i]) : IPSP_REASON_NO_ROOM;
+	}
+}
+
+/* @return false: it must wait for the next call */
+static bool classify(struct batch *b, const struct ipsp_spd *spd, struct ipsp_packet *packet,
+		     struct ipsp_flow *flow, enum ipsp_reason reason)
+{
 	struct ipsp_spd_match match;
-	struct ipsp_flow flow;
-	enum ipsp_reason reason;
 
 	packet->entry_id = 0;
 	packet->acquire_id = 0;
@@ -450,25 +471,25 @@ static bool classify(struct batch *b, const struct ipsp_spd *spd, struct ipsp_pa
 		done(b->worker, packet, IPSP_VERDICT_DROP, IPSP_REASON_POLICY_DEFAULT);
 		return true;
 	}
-	if (!ipsp_spd_has_policy(spd, packet->ifindex, IPSP_OUTBOUND)) {
+	if ((reason != IPSP_REASON_NONE || flow->frag != IPSP_FRAG_NONE) &&
+	    !ipsp_spd_has_policy(spd, packet->ifindex, IPSP_OUTBOUND)) {
 		done(b->worker, packet, IPSP_VERDICT_BYPASS, IPSP_REASON_NONE);
 		return true;
 	}
-	reason = ipsp_packet_valid(packet) ? ipsp_flow_parse(span, &flow) : IPSP_REASON_NO_ROOM;
 	if (reason != IPSP_REASON_NONE) {
 		done(b->worker, packet, IPSP_VERDICT_DROP, reason);
 		return true;
 	}
-	match = ipsp_match(b->worker, spd, IPSP_OUTBOUND, packet, &flow, 0, b->now_s, &reason);
+	match = ipsp_match(b->worker, spd, IPSP_OUTBOUND, packet, flow, 0, b->now_s, &reason);
 	if (reason != IPSP_REASON_NONE) {
 		done(b->worker, packet, IPSP_VERDICT_DROP, reason);
 		return true;
 	}
-	if (match.result != IPSP_SPD_NO_POLICY && ipsp_flow_is_icmp(&flow))
-		match = by_quote(b, spd, packet, &flow, &match);
+	if (match.result != IPSP_SPD_NO_POLICY && ipsp_flow_is_icmp(flow))
+		match = by_quote(b, spd, packet, flow, &match);
 	if (match.result == IPSP_SPD_RULE)
-		return by_rule(b, packet, match.rule, &flow);
-	ipsp_packet_unruled(b->worker, IPSP_OUTBOUND, packet, &flow, &match);
+		return by_rule(b, packet, match.rule, flow);
+	ipsp_packet_unruled(b->worker, IPSP_OUTBOUND, packet, flow, &match);
 	return true;
 }
 
@@ -478,6 +499,7 @@ size_t ipsp_engine_outbound(struct ipsp_worker *worker, struct ipsp_packet *pack
 	const struct ipsp_spd *spd = ipsp_worker_enter(worker);
 	struct batch b;
 	size_t at = 0;
+	uint32_t i, some;
 
 	worker->arena.used = 0;
 	b.worker = worker;
@@ -485,9 +507,16 @@ size_t ipsp_engine_outbound(struct ipsp_worker *worker, struct ipsp_packet *pack
 	b.sa = NULL;
 	b.n_ops = 0;
 	batch_empty(&b);
-	while (at < n && classify(&b, spd, &packets[at]))
-		at++;
-	batch_flush(&b);
+	do {
+		some = n - at < IPSP_BATCH ? (uint32_t)(n - at) : IPSP_BATCH;
+		read_headers(&b, packets + at, some);
+		for (i = 0; i < some; i++) {
+			if (!classify(&b, spd, &packets[at + i], &b.flows[i], b.reasons[i]))
+				break;
+		}
+		batch_flush(&b);
+		at += i;
+	} while (i == some && at < n);
 	ipsp_worker_leave(worker);
 	return at;
 }

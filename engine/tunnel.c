@@ -65,7 +65,7 @@ static uint8_t outer_ttl(const struct ipsp_engine *engine, const struct ipsp_sa 
 	return engine->config.outer_ttl ? engine->config.outer_ttl : DEFAULT_TTL;
 }
 
-void ipsp_tunnel_write(struct ipsp_engine *engine, const struct ipsp_sa *sa,
+void ipsp_tunnel_write(struct ipsp_worker *worker, const struct ipsp_sa *sa,
 		       const struct ipsp_flow *inner, const struct ipsp_tunnel_outer *outer,
 		       uint8_t *p)
 {
@@ -74,10 +74,9 @@ void ipsp_tunnel_write(struct ipsp_engine *engine, const struct ipsp_sa *sa,
 		.dst = *outer->dst,
 		.total_len = outer->total_len,
 		.proto = outer->proto,
-		.ipv4_id = (uint16_t)atomic_fetch_add_explicit(&engine->ipv4_id, 1,
-								memory_order_relaxed),
+		.ipv4_id = ipsp_next_ipv4_id(worker),
 		.tos = outer_tos(sa, inner),
-		.ttl = outer_ttl(engine, sa),
+		.ttl = outer_ttl(worker->engine, sa),
 		.df = ipsp_tunnel_df(sa, inner),
 	};
 

@@ -47,7 +47,7 @@ struct ipsp_tunnel_outer {
 };
 
 /** Writes the outer header of a tunnel at p. */
-void ipsp_tunnel_write(struct ipsp_engine *engine, const struct ipsp_sa *sa,
+void ipsp_tunnel_write(struct ipsp_worker *worker, const struct ipsp_sa *sa,
 		       const struct ipsp_flow *inner, const struct ipsp_tunnel_outer *outer,
 		       uint8_t *p);
 

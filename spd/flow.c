@@ -269,22 +269,16 @@ static enum ipsp_reason parse_v6(struct ipsp_span packet, struct ipsp_flow *f)
 
 enum ipsp_reason ipsp_flow_parse(struct ipsp_span packet, struct ipsp_flow *out)
 {
-	struct ipsp_flow f = { 0 };
-	enum ipsp_reason reason;
-
 	if (packet.len < 1)
 		return IPSP_REASON_TRUNCATED;
+	/* In place: a copy of what was just written octet by octet would wait for all of it. */
+	memset(out, 0, sizeof(*out));
 	switch (packet.data[0] >> 4) {
 	case 4:
-		reason = parse_v4(packet, &f);
-		break;
+		return parse_v4(packet, out);
 	case 6:
-		reason = parse_v6(packet, &f);
-		break;
+		return parse_v6(packet, out);
 	default:
 		return IPSP_REASON_VERSION;
 	}
-	if (reason == IPSP_REASON_NONE)
-		*out = f;
-	return reason;
 }

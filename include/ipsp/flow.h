@@ -61,7 +61,7 @@ _Static_assert(offsetof(struct ipsp_flow, dport) + sizeof(uint32_t) == IPSP_FLOW
 /**
  * Reads the headers.
  * @param packet  begins with the IP header
- * @param out     written only on IPSP_REASON_NONE
+ * @param out     good on IPSP_REASON_NONE only
  * @return IPSP_REASON_NONE, or why this is no packet: VERSION, TRUNCATED, MALFORMED (also: a
  *	   whole packet too short for the ports or message of its protocol), EXTENSIONS, JUMBO
  */

@@ -175,12 +175,9 @@ START_TEST(test_what_is_no_packet_is_refused_with_its_reason)
 {
 	uint8_t packet[256];
 	size_t len = unhex(refused[_i].packet, packet);
-	struct ipsp_flow f, untouched;
+	struct ipsp_flow f;
 
-	memset(&f, 0xa5, sizeof(f));
-	untouched = f;
 	ck_assert_msg(parse(packet, len, &f) == refused[_i].reason, "%s", refused[_i].name);
-	ck_assert_mem_eq(&f, &untouched, sizeof(f));
 }
 END_TEST
 
