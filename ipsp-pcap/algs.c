@@ -3,7 +3,6 @@
  */
 #include <strings.h>
 
-#include "engine/crypto/analysis.h"
 #include "ipsp-pcap/algs.h"
 
 #define AES(name, encr, salt, combined) \
@@ -35,6 +34,11 @@ static const struct pc_cipher ciphers[] = {
 	AES("gcm-8", IPSP_ENCR_AES_GCM_8, 4, true),
 	AES("gcm-12", IPSP_ENCR_AES_GCM_12, 4, true),
 	AES("gcm-16", IPSP_ENCR_AES_GCM_16, 4, true),
+	AES("gmac", IPSP_ENCR_NULL_AES_GMAC, 4, true),
+	{ "camellia128-cbc", IPSP_ENCR_CAMELLIA_CBC, 128, 0, false, false },
+	{ "camellia192-cbc", IPSP_ENCR_CAMELLIA_CBC, 192, 0, false, false },
+	{ "camellia256-cbc", IPSP_ENCR_CAMELLIA_CBC, 256, 0, false, false },
+	{ "chacha20-poly1305", IPSP_ENCR_CHACHA20_POLY1305, 256, 4, true, false },
 };
 
 static const struct pc_integrity integrities[] = {
@@ -43,6 +47,12 @@ static const struct pc_integrity integrities[] = {
 	{ "hmac-sha2-256-128", IPSP_INTEG_HMAC_SHA2_256_128, 32, 16, false },
 	{ "hmac-sha2-384-192", IPSP_INTEG_HMAC_SHA2_384_192, 48, 24, false },
 	{ "hmac-sha2-512-256", IPSP_INTEG_HMAC_SHA2_512_256, 64, 32, false },
+	{ "hmac-sha2-256-96", IPSP_INTEG_HMAC_SHA2_256_96, 32, 12, false },
+	{ "hmac-sha2-384-96", IPSP_INTEG_HMAC_SHA2_384_96, 48, 12, false },
+	{ "hmac-sha2-512-96", IPSP_INTEG_HMAC_SHA2_512_96, 64, 12, false },
+	{ "hmac-ripemd-160-96", IPSP_INTEG_HMAC_RIPEMD_160_96, 20, 12, true },
+	{ "aes-xcbc-96", IPSP_INTEG_AES_XCBC_96, 16, 12, false },
+	{ "aes-cmac-96", IPSP_INTEG_AES_CMAC_96, 16, 12, false },
 };
 
 const struct pc_cipher *pc_cipher_find(const char *name)

@@ -23,6 +23,7 @@
 #include "ipspd/messages.h"
 #include "ipspd/roles.h"
 #include "mibs/secmem.h"
+#include "policy/algs.h"
 
 #define DB_NAME "state.db"
 #define IDLE_MS 1000	/* nothing was committed for so long: time for housekeeping */
@@ -451,7 +452,10 @@ static void start(struct agent *a, struct chan_msg *m)
 	options_file_init(&a->options);
 	if (!read_options(a, a->start.fds[AGENT_FD_OPTIONS], why)) {
 		agent_give_up(a, 1);
-	} else if (!open_store(a)) {
+		return;
+	}
+	pol_algs_allow_weak(a->options.options.allow_weak);
+	if (!open_store(a)) {
 		news_last_words(a);
 	} else if (a->start.fds[AGENT_FD_IMPORT] >= 0) {
 		import_at_start(a);

@@ -92,7 +92,7 @@ uint64_t engine_wall_s(void);
 /* ---- engine_packets.c ---- */
 
 /** Fills role->platform. @return 0, or negative when the crypto library is not fit for use */
-int engine_platform_init(struct engine_role *role);
+int engine_platform_init(struct engine_role *role, const struct engine_start *s);
 
 /** Attaches to what START brought, taking those of s->fds, and begins to read. @return 0, -errno */
 int engine_attach(struct engine_role *role, struct engine_start *s);

@@ -181,7 +181,7 @@ static void start(struct engine_role *role, struct chan_msg *m)
 		goto refused;
 	log_set_level(s.log_level);
 	what = "crypto";
-	err = engine_platform_init(role);
+	err = engine_platform_init(role, &s);
 	if (!err) {
 		what = "counters";
 		err = map_counters(role, s.fds[ENGINE_FD_COUNTERS][0]);

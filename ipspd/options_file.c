@@ -6,6 +6,8 @@
  *   log-level = "info"
  *   workers   = 2
  *   offload   = true
+ *   crypto-provider = "auto"
+ *   allow-weak = false
  *   import-directory = "/var/lib/ipspd/import"
  *
  * What a file says is checked whole before any of it counts.
@@ -21,9 +23,11 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "engine/crypto/provider.h"
 #include "ipspd/log.h"
 
 #define FILE_MAX (64 * 1024)
+#define N_OF(a) (sizeof(a) / sizeof((a)[0]))
 
 /* libconfuse reports through a callback without an argument of ours. */
 static struct {
@@ -47,6 +51,7 @@ void options_file_init(struct options_file *f)
 	f->options.log_level = LOG_INFO;
 	f->options.n_workers = 1;
 	f->options.offload = true;
+	f->options.crypto = IPSP_CRYPTO_AUTO;
 	f->options.n_attach = 1;
 	snprintf(f->options.attach[0], sizeof(f->options.attach[0]), "tun");
 }
@@ -87,6 +92,27 @@ static bool take_workers(cfg_t *cfg, struct agent_options *o)
 	return true;
 }
 
+static bool take_crypto(cfg_t *cfg, struct agent_options *o)
+{
+	static const char *const words[] = {
+		[IPSP_CRYPTO_AUTO] = "auto",
+		[IPSP_CRYPTO_GCRYPT] = "gcrypt",
+		[IPSP_CRYPTO_IPSEC_MB] = "ipsec-mb",
+	};
+	const char *word = cfg_getstr(cfg, "crypto-provider");
+	size_t choice = IPSP_CRYPTO_AUTO;
+
+	while (word && choice < N_OF(words) && strcmp(words[choice], word) != 0)
+		choice++;
+	if (choice == N_OF(words))
+		return wrong("crypto-provider", "use auto, gcrypt or ipsec-mb");
+	if (choice == IPSP_CRYPTO_IPSEC_MB && !IPSPD_IPSEC_MB)
+		return wrong("crypto-provider", "ipsec-mb is not built in");
+	o->crypto = (uint8_t)choice;
+	o->allow_weak = cfg_getbool(cfg, "allow-weak") == cfg_true;
+	return true;
+}
+
 static bool take(cfg_t *cfg, struct options_file *to)
 {
 	const char *master = cfg_getstr(cfg, "master");
@@ -111,7 +137,8 @@ static bool take(cfg_t *cfg, struct options_file *to)
 				     "info or debug");
 		to->options.log_level = (uint8_t)n;
 	}
-	return take_workers(cfg, &to->options) && take_attach(cfg, &to->options);
+	return take_workers(cfg, &to->options) && take_crypto(cfg, &to->options) &&
+	       take_attach(cfg, &to->options);
 }
 
 /* The whole text, so that what is parsed cannot grow meanwhile. @return length, or -1 */
@@ -142,6 +169,8 @@ bool options_file_read(int fd, const char *name, struct options_file *out, char 
 		CFG_STR_LIST("attach", NULL, CFGF_NONE),
 		CFG_INT("workers", 1, CFGF_NONE),
 		CFG_BOOL("offload", cfg_true, CFGF_NONE),
+		CFG_STR("crypto-provider", NULL, CFGF_NONE),
+		CFG_BOOL("allow-weak", cfg_false, CFGF_NONE),
 		CFG_END(),
 	};
 	struct options_file parsed;

@@ -101,6 +101,8 @@ static bool attach(struct parent *p, const struct agent_options *o)
 	}
 	p->engine_start.n_workers = count_workers(o);
 	p->engine_start.offload = o->offload ? ENGINE_OFFLOAD_TUN : 0;
+	p->engine_start.crypto = o->crypto;
+	p->engine_start.allow_weak = o->allow_weak;
 	int rc = open_attachment(&a, &p->engine_start, &why);
 	if (rc < 0) {
 		ipspd_log(LOG_ERR, "parent", "attachment \"%s\": %s: %s", text, why,

@@ -8,6 +8,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "engine/crypto/provider.h"
 #include "ipspd/messages.h"
 
 #define FDS_MAX 16	/* each of the agent's has a bit in the number that says which are there */
@@ -130,6 +131,8 @@ int engine_start_send(struct chan *c, const struct engine_start *s)
 	chan_put_u8(&w, s->log_level);
 	chan_put_u8(&w, s->n_workers);
 	chan_put_u8(&w, s->offload);
+	chan_put_u8(&w, s->crypto);
+	chan_put_u8(&w, s->allow_weak);
 	chan_put_u32(&w, s->tun_ifindex);
 	chan_put_u32(&w, s->tun_mtu);
 	chan_put_u32(&w, s->red_ifindex);
@@ -166,6 +169,8 @@ bool engine_start_read(struct chan_msg *m, struct engine_start *s)
 	s->log_level = chan_get_u8(&r);
 	s->n_workers = chan_get_u8(&r);
 	s->offload = chan_get_u8(&r);
+	s->crypto = chan_get_u8(&r);
+	s->allow_weak = chan_get_u8(&r) != 0;
 	s->tun_ifindex = chan_get_u32(&r);
 	s->tun_mtu = chan_get_u32(&r);
 	s->red_ifindex = chan_get_u32(&r);
@@ -175,7 +180,8 @@ bool engine_start_read(struct chan_msg *m, struct engine_start *s)
 	const uint8_t *const places = chan_get_octets(&r, &len);
 
 	if (!chan_reader_done(&r) || s->log_level > LOG_DEBUG || s->n_workers == 0 ||
-	    s->n_workers > ENGINE_WORKERS_MAX || !places_valid(places, len, m, s->n_workers))
+	    s->n_workers > ENGINE_WORKERS_MAX || s->crypto > IPSP_CRYPTO_IPSEC_MB ||
+	    !places_valid(places, len, m, s->n_workers))
 		return false;
 	for (size_t i = 0; i < m->n_fds; i++) {
 		s->fds[places[2 * i]][places[2 * i + 1]] = m->fds[i];
@@ -186,12 +192,14 @@ bool engine_start_read(struct chan_msg *m, struct engine_start *s)
 
 int agent_options_send(struct chan *c, const struct agent_options *o)
 {
-	uint8_t buf[START_ATTACH_MAX * (START_ATTACH_NAME_MAX + 4) + 8];
+	uint8_t buf[START_ATTACH_MAX * (START_ATTACH_NAME_MAX + 4) + 16];
 	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
 
 	chan_put_u8(&w, o->log_level);
 	chan_put_u8(&w, o->n_workers);
 	chan_put_u8(&w, o->offload);
+	chan_put_u8(&w, o->crypto);
+	chan_put_u8(&w, o->allow_weak);
 	chan_put_u8(&w, (uint8_t)o->n_attach);
 	for (size_t i = 0; i < o->n_attach; i++)
 		chan_put_text(&w, o->attach[i]);
@@ -206,8 +214,11 @@ bool agent_options_read(const struct chan_msg *m, struct agent_options *o)
 	o->log_level = chan_get_u8(&r);
 	o->n_workers = chan_get_u8(&r);
 	o->offload = chan_get_u8(&r) != 0;
+	o->crypto = chan_get_u8(&r);
+	o->allow_weak = chan_get_u8(&r) != 0;
 	o->n_attach = chan_get_u8(&r);
 	if (o->log_level > LOG_DEBUG || o->n_workers > ENGINE_WORKERS_MAX ||
+	    o->crypto > IPSP_CRYPTO_IPSEC_MB ||
 	    o->n_attach > START_ATTACH_MAX)
 		return false;
 	for (size_t i = 0; i < o->n_attach; i++) {

@@ -65,6 +65,8 @@ struct engine_start {
 	uint8_t log_level;
 	uint8_t n_workers;	/* 1 .. ENGINE_WORKERS_MAX */
 	uint8_t offload;	/* enum engine_offload bits */
+	uint8_t crypto;		/* enum ipsp_crypto_choice */
+	bool allow_weak;	/* algorithms that RFC 8221 advises against */
 	uint32_t tun_ifindex;	/* 0 without a TUN */
 	uint32_t tun_mtu;
 	char tun_name[16];
@@ -85,6 +87,8 @@ struct agent_options {
 	uint8_t log_level;	/* of <syslog.h>, LOG_EMERG .. LOG_DEBUG */
 	uint8_t n_workers;	/* 1 .. ENGINE_WORKERS_MAX; 0: one for each processor */
 	bool offload;		/* of the TUN */
+	uint8_t crypto;		/* enum ipsp_crypto_choice */
+	bool allow_weak;
 	size_t n_attach;
 	char attach[START_ATTACH_MAX][START_ATTACH_NAME_MAX];	/* as attach_parse takes them */
 };

@@ -13,54 +13,65 @@
 /* RFC 2407 4.4.4, RFC 3602, RFC 3686, RFC 4309, RFC 4106, RFC 4312, RFC 4543 */
 static const struct pol_alg esp_algs[] = {
 	{ .number = 1, .name = "DES-IV64", .kind = POL_ALG_WEAK },
-	{ .number = 2, .name = "DES", .kind = POL_ALG_WEAK },
-	{ .number = 3, .name = "3DES", .kind = POL_ALG_WEAK },
+	{ .number = 2, .name = "DES", .kind = POL_ALG_WEAK, .key_octets = 8,
+	  .on_request = true },
+	{ .number = 3, .name = "3DES", .kind = POL_ALG_WEAK, .key_octets = 24,
+	  .on_request = true },
 	{ .number = 4, .name = "RC5", .kind = POL_ALG_WEAK },
 	{ .number = 5, .name = "IDEA", .kind = POL_ALG_WEAK },
-	{ .number = 6, .name = "CAST", .kind = POL_ALG_WEAK },
-	{ .number = 7, .name = "Blowfish", .kind = POL_ALG_WEAK },
+	{ .number = 6, .name = "CAST", .kind = POL_ALG_WEAK, .key_octets = 16,
+	  .on_request = true },
+	{ .number = 7, .name = "Blowfish", .kind = POL_ALG_WEAK, .key_octets = 16,
+	  .on_request = true },
 	{ .number = 8, .name = "3IDEA", .kind = POL_ALG_WEAK },
 	{ .number = 9, .name = "DES-IV32", .kind = POL_ALG_WEAK },
 	{ .number = 10, .name = "RC4", .kind = POL_ALG_WEAK },
 	{ .number = 11, .name = "NULL", .kind = POL_ALG_OFFERED },
 	{ .number = 12, .name = "AES-CBC", .kind = POL_ALG_OFFERED, .variable_key = true,
 	  AES_ROUNDS },
-	{ .number = 13, .name = "AES-CTR", .kind = POL_ALG_NOT_YET, .variable_key = true,
+	{ .number = 13, .name = "AES-CTR", .kind = POL_ALG_OFFERED, .variable_key = true,
 	  .never_manual = true, AES_ROUNDS },
-	{ .number = 14, .name = "AES-CCM-8", .kind = POL_ALG_NOT_YET, .variable_key = true,
+	{ .number = 14, .name = "AES-CCM-8", .kind = POL_ALG_OFFERED, .variable_key = true,
 	  .never_manual = true, .combined = true, AES_ROUNDS },
-	{ .number = 15, .name = "AES-CCM-12", .kind = POL_ALG_NOT_YET, .variable_key = true,
+	{ .number = 15, .name = "AES-CCM-12", .kind = POL_ALG_OFFERED, .variable_key = true,
 	  .never_manual = true, .combined = true, AES_ROUNDS },
-	{ .number = 16, .name = "AES-CCM-16", .kind = POL_ALG_NOT_YET, .variable_key = true,
+	{ .number = 16, .name = "AES-CCM-16", .kind = POL_ALG_OFFERED, .variable_key = true,
 	  .never_manual = true, .combined = true, AES_ROUNDS },
-	{ .number = 18, .name = "AES-GCM-8", .kind = POL_ALG_NOT_YET, .variable_key = true,
+	{ .number = 18, .name = "AES-GCM-8", .kind = POL_ALG_OFFERED, .variable_key = true,
 	  .never_manual = true, .combined = true, AES_ROUNDS },
-	{ .number = 19, .name = "AES-GCM-12", .kind = POL_ALG_NOT_YET, .variable_key = true,
+	{ .number = 19, .name = "AES-GCM-12", .kind = POL_ALG_OFFERED, .variable_key = true,
 	  .never_manual = true, .combined = true, AES_ROUNDS },
 	{ .number = 20, .name = "AES-GCM-16", .kind = POL_ALG_OFFERED, .variable_key = true,
 	  .never_manual = true, .combined = true, AES_ROUNDS },
-	{ .number = 22, .name = "Camellia-CBC", .kind = POL_ALG_NOT_YET, .variable_key = true,
+	{ .number = 22, .name = "Camellia-CBC", .kind = POL_ALG_OFFERED, .variable_key = true,
 	  CAMELLIA_ROUNDS },
-	{ .number = 23, .name = "NULL with AES-GMAC", .kind = POL_ALG_NOT_YET,
+	{ .number = 23, .name = "NULL with AES-GMAC", .kind = POL_ALG_OFFERED,
 	  .variable_key = true, .never_manual = true, .combined = true, AES_ROUNDS },
-	{ .number = 249, .name = "ChaCha20-Poly1305", .kind = POL_ALG_NOT_YET, .key_octets = 32,
+	{ .number = 249, .name = "ChaCha20-Poly1305", .kind = POL_ALG_OFFERED, .key_octets = 32,
 	  .never_manual = true, .combined = true, CHACHA_ROUNDS },
 };
 
-/* RFC 2407 4.5, RFC 2404, RFC 4868, RFC 3566, RFC 4543 */
+/* RFC 2407 4.5, RFC 2404, RFC 4868, RFC 3566, RFC 4543, RFC 4494 */
 static const struct pol_alg auth_algs[] = {
-	{ .number = 1, .name = "HMAC-MD5", .kind = POL_ALG_WEAK, .key_octets = 16 },
+	{ .number = 1, .name = "HMAC-MD5", .kind = POL_ALG_WEAK, .key_octets = 16,
+	  .on_request = true },
 	{ .number = 2, .name = "HMAC-SHA1-96", .kind = POL_ALG_OFFERED, .key_octets = 20 },
 	{ .number = 3, .name = "DES-MAC", .kind = POL_ALG_WEAK, .key_octets = 8 },
 	{ .number = 4, .name = "KPDK", .kind = POL_ALG_WEAK },
 	{ .number = 5, .name = "HMAC-SHA2-256-128", .kind = POL_ALG_OFFERED, .key_octets = 32 },
-	{ .number = 6, .name = "HMAC-SHA2-384-192", .kind = POL_ALG_NOT_YET, .key_octets = 48 },
-	{ .number = 7, .name = "HMAC-SHA2-512-256", .kind = POL_ALG_NOT_YET, .key_octets = 64 },
-	{ .number = 8, .name = "HMAC-RIPEMD", .kind = POL_ALG_WEAK, .key_octets = 20 },
-	{ .number = 9, .name = "AES-XCBC-MAC-96", .kind = POL_ALG_NOT_YET, .key_octets = 16 },
-	{ .number = 11, .name = "AES-GMAC-128", .kind = POL_ALG_NOT_YET, .never_manual = true },
-	{ .number = 12, .name = "AES-GMAC-192", .kind = POL_ALG_NOT_YET, .never_manual = true },
-	{ .number = 13, .name = "AES-GMAC-256", .kind = POL_ALG_NOT_YET, .never_manual = true },
+	{ .number = 6, .name = "HMAC-SHA2-384-192", .kind = POL_ALG_OFFERED, .key_octets = 48 },
+	{ .number = 7, .name = "HMAC-SHA2-512-256", .kind = POL_ALG_OFFERED, .key_octets = 64 },
+	{ .number = 8, .name = "HMAC-RIPEMD", .kind = POL_ALG_WEAK, .key_octets = 20,
+	  .on_request = true },
+	{ .number = 9, .name = "AES-XCBC-MAC-96", .kind = POL_ALG_OFFERED, .key_octets = 16 },
+	{ .number = 11, .name = "AES-GMAC-128", .kind = POL_ALG_OFFERED, .never_manual = true },
+	{ .number = 12, .name = "AES-GMAC-192", .kind = POL_ALG_OFFERED, .never_manual = true },
+	{ .number = 13, .name = "AES-GMAC-256", .kind = POL_ALG_OFFERED, .never_manual = true },
+	/* private: AES-CMAC has no number, and the forms before RFC 4868 never had one */
+	{ .number = 61508, .name = "AES-CMAC-96", .kind = POL_ALG_OFFERED, .key_octets = 16 },
+	{ .number = 61525, .name = "HMAC-SHA2-256-96", .kind = POL_ALG_OFFERED, .key_octets = 32 },
+	{ .number = 61526, .name = "HMAC-SHA2-384-96", .kind = POL_ALG_OFFERED, .key_octets = 48 },
+	{ .number = 61527, .name = "HMAC-SHA2-512-96", .kind = POL_ALG_OFFERED, .key_octets = 64 },
 };
 
 /* RFC 2409 appendix A, RFC 3602, RFC 4312; 65100 + n: ENCR number n of RFC 7296 3.3.2 */
@@ -163,15 +174,32 @@ const struct pol_alg *pol_alg_ike_method(uint32_t number)
 	return find(ike_methods, COUNT(ike_methods), number);
 }
 
+static bool weak_allowed;
+
+void pol_algs_allow_weak(bool allow)
+{
+	weak_allowed = allow;
+}
+
+static bool refused_as_weak(const struct pol_alg *a)
+{
+	return a->kind == POL_ALG_WEAK && !(a->on_request && weak_allowed);
+}
+
+static void weak_text(const char *what, const struct pol_alg *a, char why[POL_ALG_TEXT])
+{
+	snprintf(why, POL_ALG_TEXT, "%s %s is too weak (RFC 8221)%s", what, a->name,
+		 a->on_request ? ": ipspd offers it with the option allow-weak only" : "");
+}
+
 static bool auth_judge(uint32_t integ, char why[POL_ALG_TEXT])
 {
 	const struct pol_alg *a = pol_alg_auth(integ);
 
 	if (!a)
 		snprintf(why, POL_ALG_TEXT, "integrity algorithm %u is unknown", (unsigned)integ);
-	else if (a->kind == POL_ALG_WEAK)
-		snprintf(why, POL_ALG_TEXT, "integrity algorithm %s is too weak (RFC 8221)",
-			 a->name);
+	else if (refused_as_weak(a))
+		weak_text("integrity algorithm", a, why);
 	else
 		return true;
 	return false;
@@ -219,8 +247,8 @@ bool pol_esp_judge(uint32_t cipher, uint32_t key_bits, uint32_t integ, char why[
 		snprintf(why, POL_ALG_TEXT, "cipher %u is unknown", (unsigned)cipher);
 		return false;
 	}
-	if (c->kind == POL_ALG_WEAK) {
-		snprintf(why, POL_ALG_TEXT, "cipher %s is too weak (RFC 8221)", c->name);
+	if (refused_as_weak(c)) {
+		weak_text("cipher", c, why);
 		return false;
 	}
 	if (!key_bits_judge(c, key_bits, why))

@@ -2,8 +2,8 @@
  * policy/algs.h - which algorithm numbers we know, and what we think of them.
  *
  * IPsec DOI numbers (IANA "isakmp-registry", RFC 2407 and later), IKE numbers (RFC 2409 appendix A
- * and later); our private ones: ESP 249 for ChaCha20-Poly1305, IKE 65100 + n for the IKEv2 cipher
- * n. Judgements follow RFC 8221 and RFC 8247. Constant tables.
+ * and later); our private ones: ESP 249 for ChaCha20-Poly1305, integrity from 61500 on as in
+ * ipsp/config.h, IKE 65100 + n for the IKEv2 cipher n. Judgements follow RFC 8221 and RFC 8247. Constant tables.
  */
 #ifndef POLICY_ALGS_H
 #define POLICY_ALGS_H
@@ -23,6 +23,7 @@ struct pol_alg {
 	const char *name;
 	enum pol_alg_kind kind;
 	uint16_t key_octets;	/* integrity: exact size; ciphers: see variable_key */
+	bool on_request;	/* weak, but offered with the option allow-weak */
 	bool variable_key;	/* ciphers: 128, 192 or 256 bits, to be said */
 	bool never_manual;	/* a counter that must not repeat under one key */
 	bool combined;		/* has integrity of its own */
@@ -37,6 +38,9 @@ const struct pol_alg *pol_alg_ike_cipher(uint32_t number);
 const struct pol_alg *pol_alg_ike_hash(uint32_t number);
 const struct pol_alg *pol_alg_ike_group(uint32_t number);
 const struct pol_alg *pol_alg_ike_method(uint32_t number);
+
+/** Whether weak algorithms that the engine has are judged sound. Once, before rows are. */
+void pol_algs_allow_weak(bool allow);
 
 /** Room for what pol_esp_judge says. */
 #define POL_ALG_TEXT 160

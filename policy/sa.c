@@ -168,10 +168,8 @@ static void make_esp(struct judge *j, const struct mib_row *t, struct ipsp_sa_co
 		judge(j, POL_SA_WRONG, "has an ESP transform that cannot be used: %s", why);
 		return;
 	}
-	if (c->kind == POL_ALG_NOT_YET || a->kind == POL_ALG_NOT_YET)
-		judge(j, POL_SA_NOT_IN_FORCE, "uses %s, which this version does not offer yet",
-		      c->kind == POL_ALG_NOT_YET ? c->name : a->name);
-	if (c->variable_key)
+	bits = c->variable_key ? bits : c->key_octets * 8u;
+	if (bits > 0)
 		read_key(j, PRE(ipsaSaPreActESPEncSecretName), bits / 8, c->name, &sa->encr_key);
 	else
 		no_key(j, PRE(ipsaSaPreActESPEncSecretName), c->name);
@@ -179,7 +177,7 @@ static void make_esp(struct judge *j, const struct mib_row *t, struct ipsp_sa_co
 	sa->proto = IPSP_PROTO_ESP;
 	sa->spi = (uint32_t)mib_row_number(j->row, PRE(ipsaSaPreActESPSPI), 0);
 	sa->encr = (uint16_t)cipher;
-	sa->encr_key_bits = (uint16_t)(c->variable_key ? bits : 0);
+	sa->encr_key_bits = (uint16_t)bits;
 	sa->integ = (uint16_t)integ;
 	/* An unset column must not weaken the SA: replay protection is on unless it is refused. */
 	sa->replay = sa->dir == IPSP_INBOUND &&

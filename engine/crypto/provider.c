@@ -5,8 +5,6 @@
  * Of two, the faster one has it. Measurements stop when they have taken long enough; ipsec-mb, which
  * is made for this, has what is left.
  */
-#include <string.h>
-
 #include "engine/crypto/backends.h"
 #include "engine/crypto/measure.h"
 #include "engine/crypto/provider.h"
@@ -288,21 +286,4 @@ bool ipsp_crypto_suite(unsigned number, struct ipsp_crypto_suite *out)
 bool ipsp_crypto_has_ipsec_mb(void)
 {
 	return crypto_ipsec_mb() != NULL;
-}
-
-bool ipsp_crypto_choice_parse(const char *word, enum ipsp_crypto_choice *out)
-{
-	static const char *const words[] = {
-		[IPSP_CRYPTO_AUTO] = "auto",
-		[IPSP_CRYPTO_GCRYPT] = "gcrypt",
-		[IPSP_CRYPTO_IPSEC_MB] = "ipsec-mb",
-	};
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (!strcmp(words[i], word)) {
-			*out = (enum ipsp_crypto_choice)i;
-			return true;
-		}
-	}
-	return false;
 }

@@ -61,7 +61,4 @@ bool ipsp_crypto_suite(unsigned number, struct ipsp_crypto_suite *out);
 /** Is that ipsec-mb built in? */
 bool ipsp_crypto_has_ipsec_mb(void);
 
-/** The choice of the words "auto", "gcrypt" and "ipsec-mb". @return false: another word */
-bool ipsp_crypto_choice_parse(const char *word, enum ipsp_crypto_choice *out);
-
 #endif

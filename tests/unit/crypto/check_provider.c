@@ -192,15 +192,9 @@ START_TEST(test_a_library_that_is_not_there_cannot_be_chosen)
 	const struct ipsp_crypto_options options = {
 		.secmem_bytes = 65536, .choice = IPSP_CRYPTO_IPSEC_MB,
 	};
-	enum ipsp_crypto_choice choice;
 
 	ck_assert_int_eq(ipsp_crypto_init(&options),
 			 ipsp_crypto_has_ipsec_mb() ? IPSP_OK : IPSP_ENOTSUP);
-	ck_assert(ipsp_crypto_choice_parse("auto", &choice));
-	ck_assert_int_eq(choice, IPSP_CRYPTO_AUTO);
-	ck_assert(ipsp_crypto_choice_parse("ipsec-mb", &choice));
-	ck_assert_int_eq(choice, IPSP_CRYPTO_IPSEC_MB);
-	ck_assert(!ipsp_crypto_choice_parse("openssl", &choice));
 }
 END_TEST
 

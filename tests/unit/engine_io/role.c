@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/crypto/provider.h"
 #include "ipspd/log.h"
 #include "ipspd/messages.h"
 #include "ipspd/wire.h"
@@ -47,6 +48,7 @@ static void on_closed(void *arg, int why)
 void role_setup(struct engine_role *role)
 {
 	const struct chan_handler handler = { .message = on_message, .closed = on_closed };
+	const struct engine_start start = { .crypto = IPSP_CRYPTO_GCRYPT };
 	int fds[2];
 
 	memset(role, 0, sizeof(*role));
@@ -55,7 +57,7 @@ void role_setup(struct engine_role *role)
 	role->base = event_base_new();
 	role->reserve = engine_reserve_new();
 	ck_assert(role->base && role->reserve);
-	ck_assert_int_eq(engine_platform_init(role), 0);
+	ck_assert_int_eq(engine_platform_init(role, &start), 0);
 	role->counters_size = ipsp_counters_size(SLOTS);
 	role->counters_region = aligned_alloc(64, role->counters_size);
 	ck_assert(role->counters_region != NULL);

@@ -12,6 +12,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "engine/crypto/provider.h"
 #include "ipspd/messages.h"
 #include "ipspd/options.h"
 #include "ipspd/start.h"
@@ -115,6 +116,8 @@ START_TEST(test_options_file_says_what_it_says)
 				   "log-level = \"debug\"\n"
 				   "workers = 3\n"
 				   "offload = off\n"
+				   "crypto-provider = \"gcrypt\"\n"
+				   "allow-weak = true\n"
 				   "attach = { \"tun:blue0\" }\n";
 	struct options_file f;
 	char why[256];
@@ -128,6 +131,8 @@ START_TEST(test_options_file_says_what_it_says)
 	ck_assert_str_eq(f.options.attach[0], "tun:blue0");
 	ck_assert_uint_eq(f.options.n_workers, 3);
 	ck_assert(!f.options.offload);
+	ck_assert_uint_eq(f.options.crypto, IPSP_CRYPTO_GCRYPT);
+	ck_assert(f.options.allow_weak);
 }
 END_TEST
 
@@ -140,6 +145,8 @@ START_TEST(test_empty_options_file_leaves_the_defaults)
 	ck_assert(options_file_read(file_of("", 0), "f", &f, why, sizeof(why)));
 	ck_assert_str_eq(f.master, "unix:/var/agentx/master");
 	ck_assert_uint_eq(f.options.log_level, LOG_INFO);
+	ck_assert_uint_eq(f.options.crypto, IPSP_CRYPTO_AUTO);
+	ck_assert(!f.options.allow_weak);
 }
 END_TEST
 
@@ -156,6 +163,8 @@ static const struct {
 	{ "workers = 17\n", "workers" },
 	{ "workers = -1\n", "workers" },
 	{ "offload = perhaps\n", "offload" },
+	{ "crypto-provider = \"fast\"\n", "crypto-provider" },
+	{ "allow-weak = 3des\n", "allow-weak" },
 	{ "master \"x\"\n", "line 1" },
 };
 
@@ -274,6 +283,8 @@ START_TEST(test_engines_start_arrives)
 	s.log_level = LOG_INFO;
 	s.n_workers = 3;
 	s.offload = ENGINE_OFFLOAD_UDP;
+	s.crypto = IPSP_CRYPTO_IPSEC_MB;
+	s.allow_weak = true;
 	s.tun_ifindex = 9;
 	s.tun_mtu = 1400;
 	snprintf(s.tun_name, sizeof(s.tun_name), "ipspd0");
@@ -291,6 +302,8 @@ START_TEST(test_engines_start_arrives)
 	ck_assert_uint_eq(got_engine.black_ifindex, 4);
 	ck_assert_uint_eq(got_engine.n_workers, 3);
 	ck_assert_uint_eq(got_engine.offload, ENGINE_OFFLOAD_UDP);
+	ck_assert_uint_eq(got_engine.crypto, IPSP_CRYPTO_IPSEC_MB);
+	ck_assert(got_engine.allow_weak);
 	ck_assert_int_eq(got_engine.fds[ENGINE_FD_TUN][0], -1);
 	ck_assert_int_eq(got_engine.fds[ENGINE_FD_TUN][1], -1);
 	ck_assert_int_ge(got_engine.fds[ENGINE_FD_TUN][2], 0);
@@ -328,7 +341,8 @@ START_TEST(test_descriptors_without_a_place_of_their_own_are_refused)
 		connect_pair();
 		chan_put_u8(&w, LOG_INFO);
 		chan_put_u8(&w, cases[i].n_workers);
-		chan_put_u8(&w, 0);
+		for (size_t j = 0; j < 3; j++)
+			chan_put_u8(&w, 0);
 		for (size_t j = 0; j < 4; j++)
 			chan_put_u32(&w, 0);
 		chan_put_text(&w, "ipspd0");

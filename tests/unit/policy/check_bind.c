@@ -122,7 +122,7 @@ static const struct {
 
 	/* transforms */
 	{ "DES", ESP("CipherTransformId=2 IntegrityAlgorithmId=5"), MIB_INCONSISTENT_VALUE,
-	  "DES is too weak" },
+	  "DES is too weak (RFC 8221): ipspd offers it with the option allow-weak only" },
 	{ "3DES", ESP("CipherTransformId=3 IntegrityAlgorithmId=5"), MIB_INCONSISTENT_VALUE,
 	  "too weak" },
 	{ "an unknown cipher", ESP("CipherTransformId=99 IntegrityAlgorithmId=5"),

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/algs.h"
 #include "rowtext.h"
 
 /* ifIndex 2 is the WAN; 10.1.0.0/16 behind us, 10.2.0.0/16 behind 198.51.100.1. */
@@ -231,12 +232,62 @@ static const struct {
 	  "+ ipcomp deflate Algorithm=2\n"
 	  "= pre tun-b,2 IPCompSPI=5 IPCompTransformName=deflate",
 	  "IPComp, which this version does not do yet" },
-	{ "an algorithm of later",
-	  "+ cred k Type=sharedSecret Credential=0x01*64 AdminStatus=enabled\n"
-	  "+ esp sha512 CipherTransformId=12 CipherKeyLength=256 IntegrityAlgorithmId=7\n"
-	  "= pre tun-b,2 ESPTransformName=sha512 ESPAuthSecretName=k",
-	  "HMAC-SHA2-512-256, which this version does not offer yet" },
 };
+
+/* What a manual SA may use: every algorithm whose counter does not have to be fresh. */
+static const struct {
+	uint16_t encr, column_bits, encr_bits, integ, integ_octets;
+	bool weak;
+} algorithms[] = {
+	{ IPSP_ENCR_NULL, 0, 0, IPSP_INTEG_HMAC_SHA1_96, 20, false },
+	{ IPSP_ENCR_AES_CBC, 192, 192, IPSP_INTEG_HMAC_SHA2_384_192, 48, false },
+	{ IPSP_ENCR_AES_CBC, 256, 256, IPSP_INTEG_HMAC_SHA2_512_256, 64, false },
+	{ IPSP_ENCR_AES_CBC, 128, 128, IPSP_INTEG_AES_XCBC_96, 16, false },
+	{ IPSP_ENCR_CAMELLIA_CBC, 128, 128, IPSP_INTEG_AES_CMAC_96, 16, false },
+	{ IPSP_ENCR_CAMELLIA_CBC, 256, 256, IPSP_INTEG_HMAC_SHA2_256_96, 32, false },
+	{ IPSP_ENCR_AES_CBC, 128, 128, IPSP_INTEG_HMAC_SHA2_384_96, 48, false },
+	{ IPSP_ENCR_AES_CBC, 128, 128, IPSP_INTEG_HMAC_SHA2_512_96, 64, false },
+	{ IPSP_ENCR_DES_CBC, 0, 64, IPSP_INTEG_HMAC_MD5_96, 16, true },
+	{ IPSP_ENCR_3DES_CBC, 192, 192, IPSP_INTEG_HMAC_RIPEMD_160_96, 20, true },
+	{ IPSP_ENCR_CAST_CBC, 128, 128, IPSP_INTEG_HMAC_SHA1_96, 20, true },
+	{ IPSP_ENCR_BLOWFISH_CBC, 128, 128, IPSP_INTEG_HMAC_SHA1_96, 20, true },
+};
+
+START_TEST(test_manual_sas_may_use_what_needs_no_fresh_counter)
+{
+	struct mib_store *s = tunnel_new();
+	const struct ipsp_sa_config *out;
+	struct pol_generation *g;
+	char rows[512];
+
+	pol_algs_allow_weak(algorithms[_i].weak);
+	snprintf(rows, sizeof(rows),
+		 "+ cred a Type=sharedSecret Credential=0x01*%u AdminStatus=enabled\n"
+		 "+ esp e CipherTransformId=%u CipherKeyLength=%u IntegrityAlgorithmId=%u\n"
+		 "= pre tun-b,2 ESPTransformName=e ESPAuthSecretName=a ESPEncSecretName=%s\n",
+		 algorithms[_i].integ_octets, algorithms[_i].encr, algorithms[_i].column_bits,
+		 algorithms[_i].integ, algorithms[_i].encr_bits ? "e" : "");
+	if (algorithms[_i].encr_bits) {
+		char key[128];
+
+		snprintf(key, sizeof(key), "+ cred e Type=sharedSecret Credential=0x02*%u "
+			 "AdminStatus=enabled", algorithms[_i].encr_bits / 8u);
+		rows_put(s, key);
+	}
+	rows_put(s, rows);
+	g = compile(s);
+	out = sa_of(g, IPSP_OUTBOUND);
+	ck_assert_msg(out != NULL, "%s", problem_of(s, g, "pre", "tun-b,2"));
+	ck_assert_uint_eq(out->encr, algorithms[_i].encr);
+	ck_assert_uint_eq(out->encr_key_bits, algorithms[_i].encr_bits);
+	ck_assert_uint_eq(out->integ, algorithms[_i].integ);
+	check_key(&out->encr_key, 0x02, algorithms[_i].encr_bits / 8u);
+	check_key(&out->integ_key, 0x01, algorithms[_i].integ_octets);
+	pol_generation_free(g);
+	mib_store_free(s);
+	pol_algs_allow_weak(false);
+}
+END_TEST
 
 START_TEST(test_an_sa_that_is_not_in_force_drops_its_packets)
 {
@@ -445,6 +496,8 @@ int main(void)
 			    sizeof(life_cases) / sizeof(life_cases[0]));
 	tcase_add_loop_test(c, test_an_sa_that_is_not_in_force_drops_its_packets, 0,
 			    sizeof(idle_cases) / sizeof(idle_cases[0]));
+	tcase_add_loop_test(c, test_manual_sas_may_use_what_needs_no_fresh_counter, 0,
+			    sizeof(algorithms) / sizeof(algorithms[0]));
 	tcase_add_test(c, test_a_rule_with_the_sa_of_the_other_direction_drops);
 	tcase_add_test(c, test_an_sa_inside_a_compound_action_protects);
 	tcase_add_test(c, test_options_of_ipspd_mib_reach_the_sa);
