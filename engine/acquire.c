@@ -223,6 +223,16 @@ static bool is_wanted(const struct ipsp_wants *w, uint64_t need, uint32_t tail, 
 	return false;
 }
 
+/* A multicast or broadcast address: nobody is there with whom an SA could be negotiated. */
+static bool is_group(const struct ipsp_addr *a)
+{
+	static const uint8_t broadcast[4] = { 255, 255, 255, 255 };
+
+	if (a->family == 6)
+		return a->octets[0] == 0xff;
+	return a->octets[0] >> 4 == 14 || memcmp(a->octets, broadcast, sizeof(broadcast)) == 0;
+}
+
 enum ipsp_reason ipsp_need_ask(struct ipsp_worker *worker, const struct ipsp_spd_rule *rule,
 			       const struct ipsp_packet *packet, const struct ipsp_flow *flow,
 			       uint64_t now_s, uint64_t *need)
@@ -235,6 +245,8 @@ enum ipsp_reason ipsp_need_ask(struct ipsp_worker *worker, const struct ipsp_spd
 	struct ipsp_negotiated found;
 	uint8_t state;
 
+	if (is_group(&flow->dst))
+		return IPSP_REASON_POLICY_NO_SA;
 	if (!ipsp_has_key_manager(engine))
 		return IPSP_REASON_NO_KEY_MANAGER;
 	*need = ipsp_need_of(engine, rule, flow);

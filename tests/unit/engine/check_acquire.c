@@ -345,6 +345,25 @@ START_TEST(test_an_sa_beats_what_may_pass_in_clear)
 }
 END_TEST
 
+static const uint8_t groups[][4] = { { 224, 0, 0, 1 }, { 239, 255, 255, 255 },
+				     { 255, 255, 255, 255 } };
+
+START_TEST(test_nobody_is_asked_for_the_sa_of_a_group)
+{
+	struct ipsp_packet p;
+
+	apply((struct ipsp_spd_entry){ .id = 0 }, template(0));
+	manager(true);
+	world_udp(&p, IPSP_OUTBOUND, 80, 10);
+	memcpy(p.data + 16, groups[_i], 4);
+	ck_assert_int_eq(world_pass(&w, IPSP_OUTBOUND, &p), IPSP_REASON_POLICY_NO_SA);
+	ck_assert_int_eq(p.verdict, IPSP_VERDICT_DROP);
+	ipsp_engine_turn(w.engine, 1000);
+	ck_assert_uint_eq(n_asked, 0);
+	world_packet_free(&p);
+}
+END_TEST
+
 START_TEST(test_clear_packets_are_accepted_where_the_entry_says_so)
 {
 	struct ipsp_packet in;
@@ -541,6 +560,8 @@ int main(void)
 	tcase_add_test(tc, test_a_key_manager_may_say_that_it_cannot);
 	tcase_add_test(tc, test_where_the_entry_says_so_packets_pass_in_clear_after_a_failure_for_a_time);
 	tcase_add_test(tc, test_an_sa_beats_what_may_pass_in_clear);
+	tcase_add_loop_test(tc, test_nobody_is_asked_for_the_sa_of_a_group, 0,
+			    sizeof(groups) / sizeof(groups[0]));
 	tcase_add_test(tc, test_clear_packets_are_accepted_where_the_entry_says_so);
 	tcase_add_test(tc, test_an_sa_that_is_only_wanted_is_asked_for_and_not_waited_for);
 	tcase_add_test(tc, test_the_next_action_is_not_run_while_the_negotiation_goes_on);

@@ -168,6 +168,49 @@ START_TEST(test_a_change_of_level_is_compiled_into_what_is_there)
 }
 END_TEST
 
+/* Associations of both directions. */
+static const char sas[] =
+	"+ cred k Type=sharedSecret Credential=0xa1*32 AdminStatus=enabled\n"
+	"+ esp e CipherTransformId=12 CipherKeyLength=256 IntegrityAlgorithmId=5\n"
+	"+ peer gw,0 Type=1 Value=198.51.100.1 AddressType=ipv4 Address=198.51.100.1\n"
+	"+ pre a,2 ESPSPI=4096 ESPTransformName=e ESPEncSecretName=k ESPAuthSecretName=k "
+	"PeerGatewayIdName=gw DoActionLogging=true\n"
+	"+ pre b,2 ESPSPI=4097 ESPTransformName=e ESPEncSecretName=k ESPAuthSecretName=k "
+	"PeerGatewayIdName=gw\n"
+	"+ pre c,1 ESPSPI=4098 ESPTransformName=e ESPEncSecretName=k ESPAuthSecretName=k "
+	"PeerGatewayIdName=gw";
+
+static const struct {
+	const char *name, *rows;
+	bool accepts;
+} clear_cases[] = {
+	{ "a rule that does not say so", "", false },
+	{ "a rule that does", "= ruleopt r AcceptClear=true", true },
+	{ "one that may pass in clear when its SA is over",
+	  "= ruleopt r AcceptClear=true Fallback=clear", false },
+	{ "one that drops", "= ruleopt r AcceptClear=true\n= rule r Action=spdDropAction.0", false },
+};
+
+START_TEST(test_a_rule_that_protects_may_accept_clear_packets_that_come_in)
+{
+	struct mib_store *s = store_new();
+	struct pol_generation *g;
+
+	rows_put(s, sas);
+	rows_put(s, "+ rule r Filter=spdTrueFilter.0 "
+		    "Action=ipsaSaPreActActionDescription.\"c\",1\n"
+		    "+ contents g,1 ComponentName=r\n+ endpoint 1,2 Name=g\n+ endpoint 2,2 Name=g");
+	if (clear_cases[_i].rows[0])
+		rows_put(s, clear_cases[_i].rows);
+	g = compile(s);
+	ck_assert_msg(list_of(g, 2, IPSP_INBOUND)->entries[0].accept_clear ==
+			      clear_cases[_i].accepts, "%s", clear_cases[_i].name);
+	ck_assert(!list_of(g, 2, IPSP_OUTBOUND)->entries[0].accept_clear);
+	pol_generation_free(g);
+	mib_store_free(s);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("exempt");
@@ -183,6 +226,8 @@ int main(void)
 	tcase_add_test(c, test_what_is_closed_stays_closed);
 	tcase_add_test(c, test_an_exemption_says_where_it_comes_from);
 	tcase_add_test(c, test_a_change_of_level_is_compiled_into_what_is_there);
+	tcase_add_loop_test(c, test_a_rule_that_protects_may_accept_clear_packets_that_come_in, 0,
+			    sizeof(clear_cases) / sizeof(clear_cases[0]));
 	suite_add_tcase(suite, c);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

@@ -63,6 +63,8 @@ static const struct {
 	  "        <spdRuleDefRowStatus>active</spdRuleDefRowStatus>\n"
 	  "        <ipspdRuleOptFallback xmlns=\"urn:ietf:params:xml:ns:yang:smiv2:IPSPD-MIB\">drop"
 	  "</ipspdRuleOptFallback>\n"
+	  "        <ipspdRuleOptAcceptClear xmlns=\"urn:ietf:params:xml:ns:yang:smiv2:IPSPD-MIB\">false"
+	  "</ipspdRuleOptAcceptClear>\n"
 	  "      </spdRuleDefinitionEntry>\n"
 	  "    </spdRuleDefinitionTable>\n" },
 	{ "addresses are base64 with a readable comment",
