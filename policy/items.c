@@ -296,12 +296,21 @@ static bool key_same(const struct ipsp_key *a, const struct ipsp_key *b)
 	return a->len == b->len && memcmp(a->octets, b->octets, a->len) == 0;
 }
 
+static bool same_encap(const struct ipsp_encap *a, const struct ipsp_encap *b)
+{
+	return a->type == b->type && a->sport == b->sport && a->dport == b->dport &&
+	       a->keepalive_s == b->keepalive_s && a->follow_id == b->follow_id &&
+	       ipsp_addr_cmp(&a->orig_src, &b->orig_src) == 0 &&
+	       ipsp_addr_cmp(&a->orig_dst, &b->orig_dst) == 0;
+}
+
 bool pol_sa_same(const struct ipsp_sa_config *a, const struct ipsp_sa_config *b)
 {
 	return a->id == b->id && a->counter_id == b->counter_id && a->dir == b->dir &&
 	       a->proto == b->proto && a->mode == b->mode && a->df == b->df && a->ecn == b->ecn &&
 	       a->dscp_set == b->dscp_set && a->dscp == b->dscp &&
 	       a->outer_ttl == b->outer_ttl && a->tfc_pad == b->tfc_pad && a->esn == b->esn &&
+	       same_encap(&a->encap, &b->encap) &&
 	       a->replay == b->replay && a->spi == b->spi &&
 	       a->replay_window_pkts == b->replay_window_pkts && a->seq_floor == b->seq_floor &&
 	       a->seq_ceiling == b->seq_ceiling && a->life_s == b->life_s &&

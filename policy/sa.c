@@ -10,9 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ipsp/udp_encap.h"
 #include "mibs/schema_gen.h"
 #include "policy/algs.h"
 #include "policy/credential.h"
+#include "policy/ids.h"
 
 #define PRE(column) MIB_COL(ipsaSaPreconfiguredActionTable, column)
 #define OPT(column) MIB_COL(ipspdPreActOptTable, column)
@@ -244,6 +246,38 @@ static void make_options(struct judge *j, struct ipsp_sa_config *sa)
 		      "replay protection (RFC 4303 3.4.3)");
 }
 
+/* The id of the outbound SA of an inbound one's name, there or not. */
+static uint64_t id_of_outbound(const struct mib_row *r)
+{
+	size_t len;
+	const uint32_t *const index = mib_row_index(r, &len);
+	uint32_t other[MIB_OID_MAX];
+
+	memcpy(other, index, len * sizeof(index[0]));
+	other[len - 1] = IPSP_OUTBOUND;
+	return pol_id_of_row(&mib_t_ipsaSaPreconfiguredActionTable, other, len, 0);
+}
+
+/* ESP in UDP, RFC 3948. Ports are those of the SA's own packets. */
+static void make_encap(const struct mib_row *r, struct ipsp_sa_config *sa)
+{
+	const uint16_t peers = (uint16_t)mib_row_number(r, OPT(ipspdPreActOptUdpPort), 0);
+	const bool in = sa->dir == IPSP_INBOUND;
+
+	if (peers == 0)
+		return;
+	sa->encap = (struct ipsp_encap){
+		.type = IPSP_ENCAP_UDP,
+		.sport = in ? peers : IPSP_UDP_PORT,
+		.dport = in ? IPSP_UDP_PORT : peers,
+	};
+	if (!in)
+		sa->encap.keepalive_s =
+			(uint16_t)mib_row_number(r, OPT(ipspdPreActOptUdpKeepalive), 0);
+	else if (pol_row_truth(r, OPT(ipspdPreActOptUdpFollow), false))
+		sa->encap.follow_id = id_of_outbound(r);
+}
+
 enum pol_sa_state pol_sa_make(const struct mib_view *v, const struct mib_row *r,
 			      struct ipsp_sa_config *out, char why[POL_SA_TEXT])
 {
@@ -271,6 +305,7 @@ enum pol_sa_state pol_sa_make(const struct mib_view *v, const struct mib_row *r,
 	if (esp) {
 		make_esp(&j, esp, out);
 		make_options(&j, out);
+		make_encap(r, out);
 	}
 	if (ah)
 		judge_ah(&j, ah);

@@ -616,6 +616,7 @@ static const struct {
 	{ "ipspdPreActOptEcn", MIB_DEF_NUMBER, 1, NULL, 0 },
 	{ "ipspdPreActOptDscp", MIB_DEF_NUMBER, -1, NULL, 0 },
 	{ "ipspdPreActOptEsn", MIB_DEF_NUMBER, 2, NULL, 0 },
+	{ "ipspdPreActOptUdpPort", MIB_DEF_NUMBER, 0, NULL, 0 },
 	{ "ipspdRuleOptFallback", MIB_DEF_NUMBER, 1, NULL, 0 },
 	{ "ipspdIpsecActEsn", MIB_DEF_NUMBER, 3, NULL, 0 },
 	{ "ipspdIkePropAddKe", MIB_DEF_OCTETS, 0, "", 0 },

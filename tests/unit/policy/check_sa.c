@@ -367,6 +367,38 @@ START_TEST(test_options_of_ipspd_mib_reach_the_sa)
 }
 END_TEST
 
+START_TEST(test_a_udp_port_puts_the_sa_into_udp)
+{
+	struct mib_store *s = tunnel_new();
+	struct pol_generation *g = compile(s);
+	const struct ipsp_sa_config *out, *in;
+
+	ck_assert_int_eq(sa_of(g, IPSP_OUTBOUND)->encap.type, IPSP_ENCAP_NONE);
+	pol_generation_free(g);
+	rows_put(s, "= preopt tun-b,2 UdpPort=4501 UdpKeepalive=20 UdpFollow=true");
+	rows_put(s, "= preopt tun-b,1 UdpPort=4501 UdpKeepalive=20");
+	g = compile(s);
+	out = sa_of(g, IPSP_OUTBOUND);
+	in = sa_of(g, IPSP_INBOUND);
+	ck_assert_int_eq(out->encap.type, IPSP_ENCAP_UDP);
+	ck_assert_uint_eq(out->encap.sport, 4500);
+	ck_assert_uint_eq(out->encap.dport, 4501);
+	ck_assert_uint_eq(out->encap.keepalive_s, 20);
+	ck_assert_uint_eq(out->encap.follow_id, 0);
+	ck_assert_int_eq(in->encap.type, IPSP_ENCAP_UDP);
+	ck_assert_uint_eq(in->encap.sport, 4501);
+	ck_assert_uint_eq(in->encap.dport, 4500);
+	ck_assert_uint_eq(in->encap.keepalive_s, 0);
+	ck_assert_uint_eq(in->encap.follow_id, 0);
+	pol_generation_free(g);
+	rows_put(s, "= preopt tun-b,1 UdpFollow=true");
+	g = compile(s);
+	ck_assert_uint_eq(sa_of(g, IPSP_INBOUND)->encap.follow_id, sa_of(g, IPSP_OUTBOUND)->id);
+	pol_generation_free(g);
+	mib_store_free(s);
+}
+END_TEST
+
 START_TEST(test_the_peer_with_the_lowest_priority_number_counts)
 {
 	struct mib_store *s = tunnel_new();
@@ -501,6 +533,7 @@ int main(void)
 	tcase_add_test(c, test_a_rule_with_the_sa_of_the_other_direction_drops);
 	tcase_add_test(c, test_an_sa_inside_a_compound_action_protects);
 	tcase_add_test(c, test_options_of_ipspd_mib_reach_the_sa);
+	tcase_add_test(c, test_a_udp_port_puts_the_sa_into_udp);
 	tcase_add_test(c, test_the_peer_with_the_lowest_priority_number_counts);
 	tcase_add_test(c, test_without_a_peer_name_the_packet_gives_the_tunnel_end);
 	tcase_add_test(c, test_transport_mode_ignores_the_peer);
