@@ -473,7 +473,10 @@ static bool classify(struct batch *b, const struct ipsp_spd *spd, struct ipsp_pa
 	}
 	if ((reason != IPSP_REASON_NONE || flow->frag != IPSP_FRAG_NONE) &&
 	    !ipsp_spd_has_policy(spd, packet->ifindex, IPSP_OUTBOUND)) {
-		done(b->worker, packet, IPSP_VERDICT_BYPASS, IPSP_REASON_NONE);
+		if (reason == IPSP_REASON_NONE)
+			bypass(b, packet, flow);
+		else
+			done(b->worker, packet, IPSP_VERDICT_BYPASS, IPSP_REASON_NONE);
 		return true;
 	}
 	if (reason != IPSP_REASON_NONE) {
@@ -489,7 +492,10 @@ static bool classify(struct batch *b, const struct ipsp_spd *spd, struct ipsp_pa
 		match = by_quote(b, spd, packet, flow, &match);
 	if (match.result == IPSP_SPD_RULE)
 		return by_rule(b, packet, match.rule, flow);
-	ipsp_packet_unruled(b->worker, IPSP_OUTBOUND, packet, flow, &match);
+	if (match.result == IPSP_SPD_NO_POLICY)
+		bypass(b, packet, flow);
+	else
+		ipsp_packet_unruled(b->worker, IPSP_OUTBOUND, packet, flow, &match);
 	return true;
 }
 

@@ -8,6 +8,7 @@
  *	engine_reserve.c  which sequence numbers may be used
  *	engine_report.c   counters and events to the agent
  *	engine_observe.c  packets that the guard decided in the kernel, for the log
+ *	engine_icmp.c     what ICMP errors say of the paths of SAs
  *	engine_handover.c packets that the guard cannot judge
  *	engine_pfkey.c    sockets of key managers
  *
@@ -72,6 +73,9 @@ struct engine_role {
 	struct engine_reserve *reserve;
 	struct engine_hold *hold;
 
+	/* engine_icmp.c: IPv4, IPv6 */
+	struct event *icmp_event[2];
+
 	/* engine_observe.c */
 	struct packet_log observe;
 
@@ -130,6 +134,12 @@ void engine_stats_message(struct engine_role *role, const struct chan_msg *m);
 /** Tells the agent of a logged packet; fills e->packet from its headers. flow NULL: not known. */
 void engine_report_packet(struct engine_role *role, struct wire_event *e,
 			  const struct ipsp_flow *flow);
+
+/* ---- engine_icmp.c ---- */
+
+/** Hears ICMP errors from now on; takes fd on success. @return 0, -errno */
+int engine_icmp_start(struct engine_role *role, int fd, bool is_v6);
+void engine_icmp_stop(struct engine_role *role);
 
 /* ---- engine_observe.c ---- */
 

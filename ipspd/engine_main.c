@@ -212,6 +212,14 @@ static void start(struct engine_role *role, struct chan_msg *m)
 		if (!err)
 			s.fds[ENGINE_FD_PFKEY][0] = -1;
 	}
+	for (int i = 0; i < 2 && !err && role->io; i++) {
+		int *const fd = &s.fds[i ? ENGINE_FD_ICMP6 : ENGINE_FD_ICMP4][0];
+
+		what = "ICMP";
+		err = *fd >= 0 ? engine_icmp_start(role, *fd, i == 1) : 0;
+		if (!err)
+			*fd = -1;
+	}
 	if (!err)
 		err = make_tick(role);
 	engine_start_close_all(&s);
@@ -271,6 +279,7 @@ static void fini(struct engine_role *role)
 	engine_policy_forget(role);
 	engine_observe_stop(role);
 	engine_handover_stop(role);
+	engine_icmp_stop(role);
 	engine_pfkey_stop(role);
 	engine_detach(role);
 	engine_hold_free(role);

@@ -74,6 +74,13 @@ static enum ipsp_err platform_local_addr(void *ctx, const struct ipsp_addr *remo
 	return role->io ? role->io->ops->local_addr(role->io, remote, local) : IPSP_ENOENT;
 }
 
+static uint32_t platform_path_mtu(void *ctx, const struct ipsp_addr *dst)
+{
+	const struct engine_role *role = ctx;
+
+	return role->io && role->io->ops->path_mtu ? role->io->ops->path_mtu(role->io, dst) : 0;
+}
+
 /** Says what computes, and what does not for want of a right answer. */
 static void tell_crypto(bool allow_weak)
 {
@@ -113,6 +120,7 @@ int engine_platform_init(struct engine_role *role, const struct engine_start *s)
 	role->platform.ctx = role;
 	role->platform.random = platform_random;
 	role->platform.local_addr = platform_local_addr;
+	role->platform.path_mtu = platform_path_mtu;
 	return 0;
 }
 
@@ -340,7 +348,8 @@ static void take_fds(struct engine_start *s)
 	for (int i = 0; i < ENGINE_FDS; i++) {
 		for (size_t worker = 0; worker < ENGINE_WORKERS_MAX; worker++) {
 			if (i != ENGINE_FD_COUNTERS && i != ENGINE_FD_PACKET_LOG &&
-			    i != ENGINE_FD_HANDOVER && i != ENGINE_FD_PFKEY)
+			    i != ENGINE_FD_HANDOVER && i != ENGINE_FD_PFKEY &&
+			    i != ENGINE_FD_ICMP4 && i != ENGINE_FD_ICMP6)
 				s->fds[i][worker] = -1;
 		}
 	}

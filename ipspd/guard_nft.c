@@ -442,6 +442,18 @@ static void put_own_ask(FILE *f, const struct guard_box *b)
 }
 
 /*
+ * What routers say of the path of our own ESP and AH is for the engine to judge (RFC 4301 6.1.1, 8.2): it
+ * quotes such a packet, in its IPv4 or IPv6 header's protocol, and is for this device.
+ */
+static void put_path_errors(FILE *f)
+{
+	fputs("\t\ticmp type destination-unreachable icmp code frag-needed @th,136,8 { 17, 50, 51 } "
+	      "fib daddr type local return\n"
+	      "\t\ticmpv6 type packet-too-big @th,112,8 { 17, 50, 51 } fib daddr type local return\n",
+	      f);
+}
+
+/*
  * ESP, AH and IKE addressed to ourselves are judged by SAs, not by selectors, unless an entry that
  * names them says otherwise.
  */
@@ -460,6 +472,7 @@ static void put_own_protocols(FILE *f, const struct guard_boxes *boxes, const st
 	fputs("\t\tmeta l4proto { 50, 51 } fib daddr type local return\n"
 	      "\t\tip6 nexthdr 51 fib daddr type local return\n"
 	      "\t\tudp dport { 500, 4500 } fib daddr type local return\n", f);
+	put_path_errors(f);
 }
 
 /* IPv6 headers may hide the protocol from nft: sorts those packets out before any box is asked. */

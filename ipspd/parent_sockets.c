@@ -14,6 +14,8 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/in6.h>
+#include <linux/icmp.h>
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -101,6 +103,23 @@ static int include_header(int fd, int family)
 	return rc < 0 ? -errno : 0;
 }
 
+/* Of ICMP those that speak of paths alone. */
+static int keep_errors(int fd, int family)
+{
+	const uint32_t not_unreachable = ~(1u << ICMP_DEST_UNREACH);
+	struct icmp6_filter too_big;
+
+	ICMP6_FILTER_SETBLOCKALL(&too_big);
+	ICMP6_FILTER_SETPASS(ICMP6_PACKET_TOO_BIG, &too_big);
+	const int rc = family == AF_INET ?
+			       setsockopt(fd, SOL_RAW, ICMP_FILTER, &not_unreachable,
+					  sizeof(not_unreachable)) :
+			       setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &too_big,
+					  sizeof(too_big));
+
+	return rc < 0 ? -errno : 0;
+}
+
 static const struct raw_socket {
 	enum engine_fd which;
 	int family;
@@ -109,6 +128,8 @@ static const struct raw_socket {
 } raw_sockets[] = {
 	{ ENGINE_FD_ESP4_IN, AF_INET, IPPROTO_ESP, 0 },
 	{ ENGINE_FD_ESP6_IN, AF_INET6, IPPROTO_ESP, 0 },
+	{ ENGINE_FD_ICMP4, AF_INET, IPPROTO_ICMP, NO_SPI },
+	{ ENGINE_FD_ICMP6, AF_INET6, IPPROTO_ICMPV6, NO_SPI },
 	{ ENGINE_FD_RAW4_OUT, AF_INET, IPPROTO_RAW, NO_SPI },
 	{ ENGINE_FD_RAW6_OUT, AF_INET6, IPPROTO_RAW, NO_SPI },
 };
@@ -120,7 +141,8 @@ static int open_raw(const struct raw_socket *r, uint32_t worker, uint32_t n_work
 
 	if (fd < 0)
 		return fd;
-	int rc = r->protocol == IPPROTO_RAW ? include_header(fd, r->family) : 0;
+	int rc = r->protocol == IPPROTO_RAW ? include_header(fd, r->family) :
+		 r->protocol == IPPROTO_ESP ? 0 : keep_errors(fd, r->family);
 	if (rc == 0 && n_workers > 1 && r->spi_at != NO_SPI)
 		rc = keep_spis(fd, r->family, r->spi_at, worker, n_workers);
 	if (rc < 0) {

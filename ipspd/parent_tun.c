@@ -17,7 +17,12 @@
 
 #include "ipspd/log.h"
 
-#define TUN_MTU 1400
+/*
+ * Whatever the routes need: how long a packet may be depends on its SA and the path of that, which the
+ * engine alone knows. It answers what is too long (RFC 4301 8); a fixed MTU here would let the kernel cut
+ * clear packets before, or refuse what fits.
+ */
+#define TUN_MTU 65535
 
 /* TUN_F_USO4 and TUN_F_USO6 of <linux/if_tun.h>, since Linux 6.2. */
 #define OFFLOAD_USO4 0x20ul

@@ -46,6 +46,8 @@ enum engine_fd {
 	ENGINE_FD_PACKET_LOG,	/* netlink, bound to IPSPD_LOG_GROUP; -1: the kernel has no such log */
 	ENGINE_FD_HANDOVER,	/* likewise, to IPSPD_HANDOVER_GROUP; -1: what the guard cannot judge drops */
 	ENGINE_FD_PFKEY,	/* listens for PF_KEY clients: AF_UNIX, SOCK_SEQPACKET; -1: nobody does */
+	ENGINE_FD_ICMP4,	/* raw sockets that hear of packets too big for a path; reads whole IPv4 */
+	ENGINE_FD_ICMP6,	/* packets; from the ICMPv6 header on */
 	ENGINE_FDS
 };
 

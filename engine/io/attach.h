@@ -101,6 +101,9 @@ struct io_attachment_ops {
 	enum ipsp_err (*local_addr)(struct io_attachment *a, const struct ipsp_addr *remote,
 				    struct ipsp_addr *local);
 
+	/** What leaves towards dst without being cut; see ipsp_platform.path_mtu. */
+	uint32_t (*path_mtu)(struct io_attachment *a, const struct ipsp_addr *dst);
+
 	/** What is readable when interfaces or routes have changed; see changed. */
 	int (*changes_fd)(const struct io_attachment *a);
 

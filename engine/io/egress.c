@@ -202,6 +202,17 @@ static void take_addr(struct nlattr *attr, uint8_t family, struct ipsp_addr *out
 	memcpy(out->octets, nla_data(attr), ipsp_addr_size(family));
 }
 
+/** What the route itself says, as it was set or as the kernel has learned it. 0: nothing */
+static uint32_t route_mtu(struct nlattr *metrics)
+{
+	struct nlattr *attrs[RTAX_MAX + 1];
+
+	if (!metrics || nla_parse_nested(attrs, RTAX_MAX, metrics, NULL) < 0 || !attrs[RTAX_MTU] ||
+	    nla_len(attrs[RTAX_MTU]) != 4)
+		return 0;
+	return nla_get_u32(attrs[RTAX_MTU]);
+}
+
 /** Reads one RTM_NEWROUTE. A route out of the host by an interface other than the TUN, or not. */
 static int parse_route(const struct egress *e, struct nlmsghdr *h, uint8_t family,
 		       struct egress_route *out)
@@ -220,8 +231,58 @@ static int parse_route(const struct egress *e, struct nlmsghdr *h, uint8_t famil
 	    !ifindex || ifindex == e->tun_ifindex)
 		return -ENETUNREACH;
 	out->ifindex = ifindex;
+	out->mtu = route_mtu(attrs[RTA_METRICS]);
 	take_addr(attrs[RTA_PREFSRC], family, &out->source);
 	return 0;
+}
+
+/** The answer to the question seq; answers to earlier ones that went wrong half way are passed over. */
+static struct nlmsghdr *answer_to(struct egress *e, uint32_t seq, unsigned char **data, int *len)
+{
+	for (;;) {
+		struct sockaddr_nl from;
+
+		*data = NULL;
+		*len = nl_recv(e->ask, &from, data, NULL);
+		if (*len <= 0)
+			return NULL;
+		struct nlmsghdr *const h = (struct nlmsghdr *)*data;
+
+		if (nlmsg_ok(h, *len) && h->nlmsg_seq == seq && from.nl_pid == 0)
+			return h;
+		free(*data);
+	}
+}
+
+/** Of an interface; 0: not known. A change of it is one of links, which empties the cache. */
+static uint32_t link_mtu(struct egress *e, uint32_t ifindex)
+{
+	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC, .ifi_index = (int)ifindex };
+	struct nl_msg *m = nlmsg_alloc_simple(RTM_GETLINK, NLM_F_REQUEST);
+	struct nlattr *attrs[IFLA_MAX + 1];
+	unsigned char *data;
+	uint32_t mtu = 0;
+	int len;
+
+	if (!m)
+		return 0;
+	bool sent = nlmsg_append(m, &ifi, sizeof(ifi), NLMSG_ALIGNTO) == 0;
+
+	nl_complete_msg(e->ask, m);
+	const uint32_t seq = nlmsg_hdr(m)->nlmsg_seq;
+
+	sent = sent && nl_send(e->ask, m) >= 0;
+	nlmsg_free(m);
+	struct nlmsghdr *const h = sent ? answer_to(e, seq, &data, &len) : NULL;
+
+	if (!h)
+		return 0;
+	if (h->nlmsg_type == RTM_NEWLINK &&
+	    nlmsg_parse(h, sizeof(struct ifinfomsg), attrs, IFLA_MAX, NULL) >= 0 &&
+	    attrs[IFLA_MTU] && nla_len(attrs[IFLA_MTU]) == 4)
+		mtu = nla_get_u32(attrs[IFLA_MTU]);
+	free(data);
+	return mtu;
 }
 
 /** The kernel's negative answers that are about the route, not about the question. */
@@ -240,34 +301,23 @@ static int query(struct egress *e, const struct ipsp_addr *src, const struct ips
 
 	if (sent)
 		return sent;
-	/* An answer to an earlier question that went wrong half way may lie before ours. */
-	for (;;) {
-		struct sockaddr_nl from;
-		unsigned char *data = NULL;
-		const int len = nl_recv(e->ask, &from, &data, NULL);
+	unsigned char *data;
+	int len, err;
+	struct nlmsghdr *const h = answer_to(e, seq, &data, &len);
 
-		if (len <= 0)
-			return -EIO;
-		struct nlmsghdr *h = (struct nlmsghdr *)data;
-		int err;
+	if (!h)
+		return -EIO;
+	if (h->nlmsg_type == NLMSG_ERROR) {
+		const struct nlmsgerr *no = nlmsg_data(h);
 
-		if (!nlmsg_ok(h, len) || h->nlmsg_seq != seq || from.nl_pid != 0) {
-			free(data);
-			continue;
-		}
-		if (h->nlmsg_type == NLMSG_ERROR) {
-			const struct nlmsgerr *no = nlmsg_data(h);
-
-			err = nlmsg_datalen(h) >= (int)sizeof(*no) && no->error < 0 ? no->error :
-			      -EIO;
-			if (is_unreachable(err))
-				err = -ENETUNREACH;
-		} else {
-			err = parse_route(e, h, dst->family, out);
-		}
-		free(data);
-		return err;
+		err = nlmsg_datalen(h) >= (int)sizeof(*no) && no->error < 0 ? no->error : -EIO;
+		if (is_unreachable(err))
+			err = -ENETUNREACH;
+	} else {
+		err = parse_route(e, h, dst->family, out);
 	}
+	free(data);
+	return err;
 }
 
 /**
@@ -314,6 +364,8 @@ int egress_lookup(struct egress *e, const struct ipsp_addr *src, const struct ip
 
 	if (err && err != -ENETUNREACH)
 		return err;
+	if (!err && route.mtu == 0)
+		route.mtu = link_mtu(e, route.ifindex);
 	set->way[set->next] = (struct cache_entry) {
 		.epoch = e->epoch, .src = *src, .dst = *dst, .err = err, .route = route,
 	};

@@ -18,6 +18,7 @@ struct egress;
 struct egress_route {
 	uint32_t ifindex;		/* the interface; never the TUN, never 0 */
 	struct ipsp_addr source;	/* preferred source address; family 0: none */
+	uint32_t mtu;			/* of the route, or of its link; 0: not known */
 };
 
 struct egress_stats {

@@ -14,26 +14,22 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "engine/header.h"
+#include "engine/io/cut.h"
 #include "engine/io/egress.h"
 #include "engine/io/frame.h"
 #include "engine/io/outer.h"
 #include "engine/segment.h"
-#include "engine/io/toobig.h"
 
 #define ARP_LEN 28u
 #define SCTP_CHECKSUM_OFFSET 8u
-#define ERRORS_PER_S 100	/* ICMP errors: RFC 4443 2.4 (f) */
 #define ETHERNET_MTU 1500u	/* until the interface says otherwise */
 
 /** How a packet came, until it is written; its mark is its place in the table, from 1. */
 struct passage {
 	uint8_t head[FRAME_HEADER];
-	uint32_t len;			/* of the clear packet; the first octets: */
-	uint8_t quote[TOOBIG_QUOTE_MAX];
 };
 
 struct side {
@@ -50,9 +46,7 @@ struct wire {
 	struct egress *egress;
 	struct side side[2];
 	struct passage passages[IO_BATCH];
-	uint8_t pieces[IO_BATCH][ETHERNET_MTU];	/* fragments */
-	time_t errors_at;		/* the second that errors were last sent in, */
-	unsigned errors;		/* and how many */
+	uint8_t fragment[IO_PACKET_MAX];
 	size_t n_sources;
 	struct {
 		int fd;
@@ -112,10 +106,9 @@ static void describe(struct wire *w, enum pcap_side from, const uint8_t *head, u
 		.ifindex = w->config.ifindex[PCAP_BLACK], .mark = (uint32_t)i + 1,
 		.flags = IPSP_PKT_PASSING,
 	};
-	memcpy(way->head, head, FRAME_HEADER);
-	way->len = len;
 	if (from == PCAP_RED)
-		memcpy(way->quote, data, len < TOOBIG_QUOTE_MAX ? len : TOOBIG_QUOTE_MAX);
+		p->link_mtu = w->side[PCAP_BLACK].mtu;
+	memcpy(way->head, head, FRAME_HEADER);
 }
 
 static bool next_segment(struct wire *w, enum pcap_side from, size_t i, struct ipsp_packet *p)
@@ -256,62 +249,42 @@ static void put(struct outbox *o, struct passage *way, uint8_t *data, uint32_t l
 	o->frames[o->n_frames++] = (struct frame_send) { way->head, data, len };
 }
 
-static bool may_send_error(struct wire *w)
+/** An error about a packet, in a frame that goes back as the packet came. */
+static void put_error(struct wire *w, const struct passage *way, const struct ipsp_packet *p)
 {
-	struct timespec now;
+	uint8_t head[FRAME_HEADER];
+	const struct frame_send back = { head, p->data, p->len };
 
-	if (clock_gettime(CLOCK_MONOTONIC, &now) < 0)
-		return false;
-	if (now.tv_sec != w->errors_at) {
-		w->errors_at = now.tv_sec;
-		w->errors = 0;
-	}
-	return w->errors++ < ERRORS_PER_S;
-}
-
-/** Tells the sender, in a frame that goes back as the packet came. */
-static void tell_sender(struct wire *w, const struct passage *way, uint32_t mtu)
-{
-	uint8_t error[TOOBIG_ERROR_MAX], head[FRAME_HEADER];
-	const uint32_t quoted = way->len < TOOBIG_QUOTE_MAX ? way->len : TOOBIG_QUOTE_MAX;
-	const uint32_t len = may_send_error(w) ? toobig_error(way->quote, quoted, mtu, error) : 0;
-
-	if (len == 0)
-		return;
 	memcpy(head, way->head + 6, 6);
 	memcpy(head + 6, way->head, 6);
-	/* As the clear packet's, whatever it has become. */
-	head[12] = way->quote[0] >> 4 == 4 ? FRAME_IPV4 >> 8 : FRAME_IPV6 >> 8;
-	head[13] = way->quote[0] >> 4 == 4 ? FRAME_IPV4 & 0xff : FRAME_IPV6 & 0xff;
-	const struct frame_send back = { head, error, len };
-
+	memcpy(head + 12, way->head + 12, 2);
 	(void)frame_write(w->config.frames_fd[PCAP_RED], &back, 1, &w->base.stats);
 }
 
-/** Packets that BLACK does not take: cut where that is allowed, else their sender learns of it. */
-static void put_too_big(struct outbox *o, struct passage *way, struct passage *frame,
-			const struct ipsp_packet *p)
+/** How the fragments of a packet leave. */
+struct cutting {
+	struct outbox *box;
+	struct passage *frame;
+};
+
+static void put_fragment(void *arg, uint8_t *fragment, uint32_t len)
+{
+	const struct cutting *c = arg;
+
+	put(c->box, c->frame, fragment, len);
+	flush(c->box);
+}
+
+/** What is longer than its path the engine has judged: it may be cut. */
+static void put_cut(struct outbox *o, struct passage *frame, const struct ipsp_packet *p)
 {
 	struct wire *const w = o->wire;
-	const uint32_t mtu = w->side[PCAP_BLACK].mtu;
-	const uint32_t size = mtu < ETHERNET_MTU ? mtu : ETHERNET_MTU;
-	uint32_t at = 0, len;
-	size_t n = 0;
+	struct cutting cutting = { o, frame };
 
-	if (!toobig_may_cut(p->data, p->len)) {
-		tell_sender(w, way, toobig_inside_mtu(way->len, p->len, mtu));
-		w->base.stats.drops[IO_REASON_PATH_TOO_BIG]++;
-		return;
-	}
 	flush(o);
-	while (n < IO_BATCH && (len = toobig_cut(p->data, p->len, size, &at, w->pieces[n])) > 0)
-		put(o, frame, w->pieces[n++], len);
-	if (at < p->len - IPSP_V4_HEADER) {
-		/* None of them, rather than some. */
-		o->n_frames = o->n_raw[OUTER_IPV4] = 0;
+	if (!io_cut(p->data, p->len, p->path_mtu, w->fragment, sizeof(w->fragment), put_fragment,
+		    &cutting))
 		w->base.stats.drops[IO_REASON_PATH_TOO_BIG]++;
-	}
-	flush(o);
 }
 
 static void write_one(struct outbox *o, const struct ipsp_packet *p)
@@ -322,8 +295,8 @@ static void write_one(struct outbox *o, const struct ipsp_packet *p)
 			       p->sa->mode == IPSP_MODE_TUNNEL;
 	struct passage *const frame = is_tunnel ? NULL : way;
 
-	if (o->to == PCAP_BLACK && p->len > w->side[PCAP_BLACK].mtu)
-		put_too_big(o, way, frame, p);
+	if (o->to == PCAP_BLACK && p->path_mtu > 0 && p->len > p->path_mtu)
+		put_cut(o, frame, p);
 	else
 		put(o, frame, p->data, p->len);
 }
@@ -341,6 +314,8 @@ static void wire_write(struct io_attachment *a, enum ipsp_dir dir, struct ipsp_p
 		const struct ipsp_packet *const p = &packets[i];
 
 		/* A clear packet to ourselves that raw sockets have read is the kernel's matter. */
+		if (p->verdict == IPSP_VERDICT_ERROR && p->mark)
+			put_error(o.wire, &o.wire->passages[p->mark - 1], p);
 		if (p->verdict == protect || (p->verdict == IPSP_VERDICT_BYPASS && p->mark))
 			write_one(&o, p);
 	}
@@ -359,6 +334,13 @@ static enum ipsp_err wire_local_addr(struct io_attachment *a, const struct ipsp_
 		return IPSP_ENOENT;
 	*local = route.source;
 	return IPSP_OK;
+}
+
+/* Nothing leaves by another interface. */
+static uint32_t wire_path_mtu(struct io_attachment *a, const struct ipsp_addr *dst)
+{
+	(void)dst;
+	return wire_of(a)->side[PCAP_BLACK].mtu;
 }
 
 static int wire_changes_fd(const struct io_attachment *a)
@@ -433,6 +415,7 @@ static const struct io_attachment_ops wire_ops = {
 	.read = wire_read,
 	.write = wire_write,
 	.local_addr = wire_local_addr,
+	.path_mtu = wire_path_mtu,
 	.changes_fd = wire_changes_fd,
 	.changed = wire_changed,
 	.free = wire_free,

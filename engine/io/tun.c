@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "engine/header.h"
+#include "engine/io/cut.h"
 #include "engine/io/egress.h"
 #include "engine/io/merge.h"
 #include "engine/io/outer.h"
@@ -99,6 +100,7 @@ static bool place(struct tun *t, struct ipsp_packet *p)
 		return false;
 	}
 	p->ifindex = route.ifindex;
+	p->link_mtu = route.mtu;
 	return true;
 }
 
@@ -188,6 +190,34 @@ static void send_raw(struct tun *t, uint8_t *data, uint32_t len, uint32_t ifinde
 		flush_raw(t, (enum outer_family)family);
 }
 
+/** One that is cut: the fragments go one after the other, as there is room for one. */
+struct cutting {
+	struct tun *tun;
+	uint32_t ifindex;
+};
+
+static void send_fragment(void *arg, uint8_t *fragment, uint32_t len)
+{
+	const struct cutting *c = arg;
+
+	send_raw(c->tun, fragment, len, c->ifindex);
+	flush_raw(c->tun, OUTER_IPV4);
+	flush_raw(c->tun, OUTER_IPV6);
+}
+
+/** As it is, or cut if its path wants that. ifindex 0: by any interface */
+static void send_fitting(struct tun *t, uint8_t *data, uint32_t len, uint32_t path_mtu,
+			 uint32_t ifindex)
+{
+	struct cutting cutting = { t, ifindex };
+
+	if (path_mtu == 0 || len <= path_mtu)
+		send_raw(t, data, len, ifindex);
+	else if (!io_cut(data, len, path_mtu, t->segment, sizeof(t->segment), send_fragment,
+			 &cutting))
+		t->base.stats.drops[IO_REASON_PATH_TOO_BIG]++;
+}
+
 /** ESP packets may go to their peer by any interface. */
 static void send_esp(struct tun *t, const struct ipsp_packet *p)
 {
@@ -196,9 +226,9 @@ static void send_esp(struct tun *t, const struct ipsp_packet *p)
 		const uint32_t len = p->pieces > 1 && p->piece_len < left ? p->piece_len : left;
 		const int family = outer_family_of(p->data + at, len);
 
-		if (family < 0 || !t->udp[family] ||
+		if (family < 0 || !t->udp[family] || (p->path_mtu > 0 && len > p->path_mtu) ||
 		    !udp_add(t->udp[family], p->data + at, len, &t->base.stats))
-			send_raw(t, p->data + at, len, 0);
+			send_fitting(t, p->data + at, len, p->path_mtu, 0);
 		at += len;
 	}
 }
@@ -232,23 +262,7 @@ static void send_clear(struct tun *t, const struct ipsp_packet *p)
 		 !ipsp_checksum_finish(p->data, p->len, p->csum_start, p->csum_offset))
 		t->base.stats.drops[IO_REASON_OFFLOAD]++;
 	else
-		send_raw(t, p->data, p->len, p->ifindex);
-}
-
-static void write_outside(struct tun *t, const struct ipsp_packet *packets, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (packets[i].verdict == IPSP_VERDICT_ESP_OUT)
-			send_esp(t, &packets[i]);
-		else if (packets[i].verdict == IPSP_VERDICT_BYPASS)
-			send_clear(t, &packets[i]);
-	}
-	for (int family = OUTER_IPV4; family <= OUTER_IPV6; family++) {
-		flush_raw(t, (enum outer_family)family);
-		if (t->udp[family])
-			t->base.stats.packets_out[IPSP_OUTBOUND - 1] +=
-				udp_flush(t->udp[family], &t->base.stats);
-	}
+		send_fitting(t, p->data, p->len, p->path_mtu, p->ifindex);
 }
 
 /** Into the TUN: iov[0] is the header of virtio, which a TUN without offload does not have. */
@@ -267,12 +281,37 @@ static void write_tun(void *ctx, const struct iovec *iov, size_t n, size_t packe
 		t->base.stats.drops[IO_REASON_TUN] += packets;
 }
 
+/** One packet, as it is. */
+static void write_one(struct tun *t, const struct ipsp_packet *p)
+{
+	struct virtio_net_hdr plain = { .gso_type = VIRTIO_NET_HDR_GSO_NONE };
+	const struct iovec one[] = { { &plain, sizeof(plain) }, { p->data, p->len } };
+
+	write_tun(t, one, 2, 1);
+}
+
+static void write_outside(struct tun *t, const struct ipsp_packet *packets, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (packets[i].verdict == IPSP_VERDICT_ESP_OUT)
+			send_esp(t, &packets[i]);
+		else if (packets[i].verdict == IPSP_VERDICT_BYPASS)
+			send_clear(t, &packets[i]);
+		else if (packets[i].verdict == IPSP_VERDICT_ERROR)
+			write_one(t, &packets[i]);	/* back where the packet came from */
+	}
+	for (int family = OUTER_IPV4; family <= OUTER_IPV6; family++) {
+		flush_raw(t, (enum outer_family)family);
+		if (t->udp[family])
+			t->base.stats.packets_out[IPSP_OUTBOUND - 1] +=
+				udp_flush(t->udp[family], &t->base.stats);
+	}
+}
+
 static void write_inside(struct tun *t, const struct ipsp_packet *packets, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct ipsp_packet *const p = &packets[i];
-		struct virtio_net_hdr plain = { .gso_type = VIRTIO_NET_HDR_GSO_NONE };
-		const struct iovec one[] = { { &plain, sizeof(plain) }, { p->data, p->len } };
 
 		/* A clear packet for BYPASS has reached its receiver by the kernel already. */
 		if (p->verdict != IPSP_VERDICT_DELIVER)
@@ -280,7 +319,7 @@ static void write_inside(struct tun *t, const struct ipsp_packet *packets, size_
 		if (t->config.offload)
 			merge_add(&t->merger, p->data, p->len);
 		else
-			write_tun(t, one, 2, 1);
+			write_one(t, p);
 	}
 	merge_flush(&t->merger);
 }
@@ -312,6 +351,14 @@ static void tun_keepalive(struct io_attachment *a, const struct ipsp_flow *datag
 
 	if (fd >= 0)
 		udp_keepalive(fd, datagram);
+}
+
+static uint32_t tun_path_mtu(struct io_attachment *a, const struct ipsp_addr *dst)
+{
+	static const struct ipsp_addr none;
+	struct egress_route route;
+
+	return egress_lookup(tun_of(a)->egress, &none, dst, &route) == 0 ? route.mtu : 0;
 }
 
 static int tun_changes_fd(const struct io_attachment *a)
@@ -353,6 +400,7 @@ static const struct io_attachment_ops tun_ops = {
 	.keepalive = tun_keepalive,
 	.write = tun_write,
 	.local_addr = tun_local_addr,
+	.path_mtu = tun_path_mtu,
 	.changes_fd = tun_changes_fd,
 	.changed = tun_changed,
 	.free = tun_free,

@@ -342,21 +342,26 @@ START_TEST(test_a_packet_too_big_for_black_is_told_its_sender)
 		ck_assert_int_eq(poll(&wait, 1, WAIT_MS), 1);
 		n = a->ops->read(a, PCAP_RED, packets, 1);
 	}
-	pass(PCAP_RED, &packets[0], IPSP_VERDICT_BYPASS);
-	/* Type 3, code 4, the next hop's MTU. */
+	ck_assert_uint_eq(packets[0].link_mtu, 1300);
+	ck_assert_uint_eq(a->ops->path_mtu(a, NULL), 1300);
+	/* What the engine makes of it goes back where it came from. */
+	pass(PCAP_RED, &packets[0], IPSP_VERDICT_ERROR);
 	hear(PCAP_RED, "never", frame);
 	ck_assert_mem_eq(frame, host_mac, 6);
 	ck_assert_mem_eq(frame + 6, router_mac, 6);
-	ck_assert_uint_eq(frame[HEAD + 20] << 8 | frame[HEAD + 21], 3 << 8 | 4);
-	ck_assert_uint_eq(frame[HEAD + 26] << 8 | frame[HEAD + 27], 1300);
-	ck_assert_uint_eq(a->stats.drops[IO_REASON_PATH_TOO_BIG], 1);
 
-	/* Without DF it is cut. */
+	/* What must not be cut is not, whatever the engine said; without DF it is. */
+	packets[0].path_mtu = 1300;
+	pass(PCAP_RED, &packets[0], IPSP_VERDICT_BYPASS);
+	ck_assert_uint_eq(a->stats.drops[IO_REASON_PATH_TOO_BIG], 1);
 	p[6] = 0;
 	memcpy(p + 28, "front", 5);
 	memcpy(p + 1390, "back", 4);
 	put_frame(PCAP_RED, NULL, 0x0800, p, sizeof(p));
-	pass(PCAP_RED, read_text(PCAP_RED, "front"), IPSP_VERDICT_BYPASS);
+	struct ipsp_packet *const long_one = read_text(PCAP_RED, "front");
+
+	long_one->path_mtu = 1300;
+	pass(PCAP_RED, long_one, IPSP_VERDICT_BYPASS);
 	ck_assert_uint_eq(hear(PCAP_BLACK, "front", frame), HEAD + 20 + 1280);
 	ck_assert_uint_eq(frame[HEAD + 6], 0x20);
 	ck_assert_uint_eq(hear(PCAP_BLACK, "back", frame), HEAD + 20 + 100);

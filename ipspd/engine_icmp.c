@@ -1,0 +1,73 @@
+/*
+ * ipspd/engine_icmp.c - ICMP errors that came to this device: what they say of the paths of SAs.
+ *
+ * The kernel has delivered them, and has a use of its own for them; the engine looks at copies. Which
+ * of them come here at all is the guard's matter, and the filters' that the parent has set.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "engine/io/outer.h"
+#include "ipspd/engine.h"
+
+#define MESSAGES_A_TURN 16
+#define NH_ICMPV6 58
+#define NEXT_HEADER 6u		/* its place in the IPv6 header */
+
+static void hear(struct engine_role *role, int fd, enum outer_family family)
+{
+	/* Between turns of packets their rooms are free. */
+	struct ipsp_packet *const packets = role->packets;
+	struct io_stats uncounted = { 0 };
+	const size_t n = outer_read(fd, family, packets, MESSAGES_A_TURN, &uncounted);
+
+	/* The header that was made again before an IPv6 message is for ESP. */
+	for (size_t i = 0; i < n && family == OUTER_IPV6; i++)
+		packets[i].data[NEXT_HEADER] = NH_ICMPV6;
+	ipsp_engine_icmp(role->worker, packets, n, engine_now_s());
+}
+
+static void on_icmp4(evutil_socket_t fd, short what, void *arg)
+{
+	(void)what;
+	hear(arg, fd, OUTER_IPV4);
+}
+
+static void on_icmp6(evutil_socket_t fd, short what, void *arg)
+{
+	(void)what;
+	hear(arg, fd, OUTER_IPV6);
+}
+
+int engine_icmp_start(struct engine_role *role, int fd, bool is_v6)
+{
+	const int err = outer_in_init(fd, is_v6 ? OUTER_IPV6 : OUTER_IPV4);
+
+	if (err)
+		return err;
+	struct event *e = event_new(role->base, fd, EV_READ | EV_PERSIST,
+				    is_v6 ? on_icmp6 : on_icmp4, role);
+
+	if (!e || event_add(e, NULL) < 0) {
+		if (e)
+			event_free(e);
+		return -ENOMEM;
+	}
+	role->icmp_event[is_v6] = e;
+	return 0;
+}
+
+void engine_icmp_stop(struct engine_role *role)
+{
+	for (int i = 0; i < 2; i++) {
+		if (!role->icmp_event[i])
+			continue;
+		close(event_get_fd(role->icmp_event[i]));
+		event_free(role->icmp_event[i]);
+		role->icmp_event[i] = NULL;
+	}
+}

@@ -1,0 +1,31 @@
+# tests/net/test_pmtu.sh - the path in the middle becomes narrow: what senders learn, and what still arrives.
+
+. "$TB_SRC/tests/net/lib.sh"
+tb_init
+t_routers
+claim "a whole policy is SET on both routers, in force after wait" tb_policies
+
+# AES-CBC and HMAC-SHA2-256-128 around N octets of clear packet and two of trailer, in whole blocks.
+ping_of() { tb_in host-a ping "$1" -c "$2" -W 2 -M do -s "$3" "$4"; }
+claim "the largest packet that the links take crosses" ping_of -4 1 1410 10.2.0.2
+claim "... in IPv6 too" ping_of -6 1 1358 fd00:2::2
+claim "one more octet is answered with the size that fits (M151)" says 'mtu = 1438' \
+	ping_of -4 2 1411 10.2.0.2
+claim "... in IPv6 too" says 'mtu=1406' ping_of -6 2 1359 fd00:2::2
+
+sniff wan b wan
+# One link, of which router-a sees nothing.
+tb_in wan ip link set dev b mtu 1300
+tb_in router-b ip link set dev wan mtu 1300
+claim "a path that becomes narrow is learned" says 'mtu = 1230' ping_of -4 4 1400 10.2.0.2
+claim "... in IPv6 too" says 'Packet too big: mtu=1280' ping_of -6 4 1358 fd00:2::2
+claim "what fits it crosses" ping_of -4 1 1202 10.2.0.2
+claim "the least that IPv6 may ask for crosses a path that is too narrow for its ESP" \
+	ping_of -6 1 1232 fd00:2::2
+claim "3,000 octets that may be cut cross as fragments of one ESP packet (H63)" \
+	tb_in host-a ping -c 1 -W 2 -M dont -s 2972 10.2.0.2
+unsniff wan wan
+claim "... of protocol 50, with an offset" test "$(seen wan wan 'ip.proto == 50 && ip.frag_offset > 0')" -ge 2
+claim "no fragment of a clear packet crossed the WAN" equal 0 \
+	"$(seen wan wan 'icmp.type == 8 && ip.addr == 10.2.0.2')"
+conclude
