@@ -2,6 +2,7 @@
  * engine/decide.c - what an SPD entry does with a packet at this moment. RFC 4301 5.1, 5.2.
  */
 #include "engine/acquire.h"
+#include "engine/bundle.h"
 #include "engine/frag.h"
 #include "engine/template.h"
 
@@ -46,14 +47,21 @@ static bool ask_templates(struct question *q)
 static bool is_usable(void *arg, uint64_t sa_id)
 {
 	struct question *q = arg;
-	const struct ipsp_sa *sa;
+	struct ipsp_bundle bundle;
 
 	if (sa_id == 0)
 		return ask_templates(q);
-	sa = ipsp_sad_find(q->worker->engine->sad, sa_id);
-	return sa && sa->dir == q->dir && ipsp_sa_usable(sa, q->now_s) == IPSP_REASON_NONE &&
-	       (sa->dir == IPSP_INBOUND ||
-		ipsp_counter_left(sa->counter, sa->seq_floor, 0, sa->esn) > 0);
+	if (!ipsp_bundle_find(q->worker->engine->sad, sa_id, q->dir, &bundle) ||
+	    ipsp_bundle_usable(&bundle, q->now_s) != IPSP_REASON_NONE)
+		return false;
+	for (uint32_t i = 0; i < bundle.n && q->dir == IPSP_OUTBOUND; i++) {
+		const struct ipsp_sa *sa = bundle.sas[i];
+
+		if (sa->proto != IPSP_PROTO_IPCOMP &&
+		    ipsp_counter_left(sa->counter, sa->seq_floor, 0, sa->esn) == 0)
+			return false;
+	}
+	return true;
 }
 
 /* PROTECT by templates: by which SA, or not yet. */
@@ -61,10 +69,7 @@ static void take_found(const struct question *q, struct ipsp_outcome *out)
 {
 	out->waits = q->found.waits;
 	out->asks = q->found.missing != 0 && !q->found.waits;
-	if (q->found.n > 1) {
-		out->action = IPSP_DISCARD;
-		out->failed = true;	/* several around one packet are not offered */
-	} else if (q->found.n > 0 && !q->found.waits)
+	if (q->found.n > 0 && !q->found.waits)
 		out->sa_id = q->found.sas[0]->id;
 	else if (q->dir == IPSP_OUTBOUND && !q->found.waits)
 		out->action = IPSP_BYPASS;	/* none is there, and none is required */
@@ -118,30 +123,32 @@ static void mark_ran(const struct ipsp_spd_rule *rule, uint32_t step, struct ips
 }
 
 /* The step by which a packet may have come out of that SA; n_steps: none. */
-static uint32_t step_of(const struct ipsp_spd_rule *rule, const struct ipsp_sa *sa,
-			const struct ipsp_flow *flow)
+static uint32_t step_of(const struct ipsp_spd_rule *rule, const struct ipsp_undone *path,
+			const struct ipsp_sa *head)
 {
 	uint32_t i = 0;
 
 	while (i < rule->n_steps &&
 	       !(rule->steps[i].may_decide &&
-		 (rule->steps[i].negotiated ? ipsp_templates_fit(rule, sa, flow) :
-					      rule->steps[i].sa_id == sa->id)))
+		 (rule->steps[i].negotiated ?
+			  ipsp_templates_fit(rule, path->sas, path->n) :
+			  rule->steps[i].sa_id == head->id)))
 		i++;
 	return i;
 }
 
 enum ipsp_reason ipsp_rule_judge_sa(const struct ipsp_worker *worker,
-				    const struct ipsp_spd_rule *rule, const struct ipsp_sa *sa,
-				    const struct ipsp_flow *flow, uint64_t now_s,
-				    struct ipsp_outcome *out)
+				    const struct ipsp_spd_rule *rule, const struct ipsp_undone *path,
+				    const struct ipsp_sa *head, const struct ipsp_flow *flow,
+				    uint64_t now_s, struct ipsp_outcome *out)
 {
-	const uint32_t step = step_of(rule, sa, flow);
+	const uint32_t step = step_of(rule, path, head);
 	bool is_right;
 
 	/* Its own selectors, whatever the entry says: RFC 4301 5.2 step 4. */
-	const enum ipsp_reason right = sa->sel.family == 0 || ipsp_selector_has(&sa->sel, flow) ?
-					       IPSP_REASON_NONE : IPSP_REASON_SA_SELECTOR;
+	const enum ipsp_reason right =
+		head->sel.family == 0 || ipsp_selector_has(&head->sel, flow) ?
+			IPSP_REASON_NONE : IPSP_REASON_SA_SELECTOR;
 
 	ipsp_rule_decide(worker, IPSP_INBOUND, rule, flow, now_s, out);
 	if (rule->n_steps > 0) {
@@ -150,8 +157,9 @@ enum ipsp_reason ipsp_rule_judge_sa(const struct ipsp_worker *worker,
 			mark_ran(rule, step, out);
 	} else {
 		is_right = rule->action == IPSP_PROTECT &&
-			   (rule->n_templates > 0 ? ipsp_templates_fit(rule, sa, flow) :
-						    rule->sa_id == sa->id);
+			   (rule->n_templates > 0 ?
+				    ipsp_templates_fit(rule, path->sas, path->n) :
+				    rule->sa_id == head->id);
 	}
 	if (is_right)
 		return right;

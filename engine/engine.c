@@ -156,7 +156,7 @@ static void remove_old_sas(struct ipsp_engine *engine, const struct ipsp_update 
 		if (!sa || sa->origin != IPSP_ORIGIN_POLICY)
 			continue;
 		sa->update = engine->updates;
-		if (sa->spi != cfg->spi || sa->dir != cfg->dir ||
+		if (sa->spi != cfg->spi || sa->dir != cfg->dir || sa->proto != cfg->proto ||
 		    ipsp_addr_cmp(&sa->local, &cfg->local) != 0)
 			remove_sa(engine, cfg->id, IPSP_SA_REPLACED);
 	}
@@ -330,12 +330,16 @@ static void free_worker(struct ipsp_worker *worker)
 
 	ipsp_reassembly_free(p, worker->reassembly);
 	p->free(p->ctx, worker->frags, sizeof(*worker->frags));
+	if (worker->compress)
+		p->compress->ctx_free(worker->compress);
+	p->wipe(p->ctx, worker, sizeof(*worker));
 	p->free(p->ctx, worker, sizeof(*worker));
 }
 
 enum ipsp_err ipsp_worker_new(struct ipsp_engine *engine, struct ipsp_worker **out)
 {
-	const unsigned n_threads = ipsp_platform_threads(engine->config.platform);
+	const struct ipsp_platform *p = engine->config.platform;
+	const unsigned n_threads = ipsp_platform_threads(p);
 	unsigned at = 0;
 	enum ipsp_err err;
 
@@ -343,14 +347,15 @@ enum ipsp_err ipsp_worker_new(struct ipsp_engine *engine, struct ipsp_worker **o
 		at++;
 	if (at == IPSP_WORKERS_MAX || at == n_threads)
 		return IPSP_ENOSPC;
-	struct ipsp_worker *worker = engine_alloc(engine->config.platform, sizeof(*worker));
+	struct ipsp_worker *worker = engine_alloc(p, sizeof(*worker));
 
 	if (!worker)
 		return IPSP_ENOMEM;
 	worker->wants = ipsp_wants_new(engine);
-	if (!worker->wants) {
-		engine->config.platform->free(engine->config.platform->ctx, worker,
-					      sizeof(*worker));
+	if (!worker->wants ||
+	    (p->compress && p->compress->ctx_new(&worker->compress) != IPSP_OK)) {
+		ipsp_wants_free(engine, worker->wants);
+		p->free(p->ctx, worker, sizeof(*worker));
 		return IPSP_ENOMEM;
 	}
 	worker->engine = engine;
@@ -440,13 +445,19 @@ void ipsp_hit(struct ipsp_worker *worker, struct ipsp_spd_hits *hits, uint64_t p
 
 uint16_t ipsp_next_ipv4_id(struct ipsp_worker *worker)
 {
-	if (worker->ipv4_ids == 0) {
-		worker->ipv4_id = atomic_fetch_add_explicit(&worker->engine->ipv4_id,
-							    IPSP_IPV4_IDS, memory_order_relaxed);
-		worker->ipv4_ids = IPSP_IPV4_IDS;
-	}
-	worker->ipv4_ids--;
-	return (uint16_t)worker->ipv4_id++;
+	uint16_t id;
+
+	do {
+		if (worker->ipv4_ids == 0) {
+			worker->ipv4_id = atomic_fetch_add_explicit(&worker->engine->ipv4_id,
+								    IPSP_IPV4_IDS,
+								    memory_order_relaxed);
+			worker->ipv4_ids = IPSP_IPV4_IDS;
+		}
+		worker->ipv4_ids--;
+		id = (uint16_t)worker->ipv4_id++;
+	} while (id == 0);
+	return id;
 }
 
 void ipsp_worker_set_arena(struct ipsp_worker *worker, uint8_t *octets, size_t size)

@@ -1,10 +1,12 @@
 /*
- * engine/inbound.c - packets on their way in. RFC 4301 5.2; RFC 4303 3.4.
+ * engine/inbound.c - packets on their way in. RFC 4301 5.2; RFC 4303 3.4; RFC 4302 3.4.
  *
- * ESP for this device: SA, replay check, ICV, window, padding, headers, and then the policy for
+ * ESP and AH for this device: SA, replay check, ICV, window, padding, headers, and then the policy for
  * what was inside. Anything else: the policy as for any clear packet. Packets of one SA go to the
  * crypto provider together; two of one number in one batch are told apart by the window after it.
  */
+#include "engine/ah.h"
+#include "engine/bundle.h"
 #include "engine/errors.h"
 #include "engine/esp.h"
 #include "engine/nat.h"
@@ -36,8 +38,8 @@ static void done(struct ipsp_worker *worker, struct ipsp_packet *packet,
 	ipsp_packet_done(worker, IPSP_INBOUND, packet, verdict, reason);
 }
 
-/* An ESP packet that goes no further. */
-static void esp_drop(struct batch *b, struct ipsp_packet *packet, const struct ipsp_flow *flow,
+/* A protected packet that goes no further. */
+static void sa_drop(struct batch *b, struct ipsp_packet *packet, const struct ipsp_flow *flow,
 		     uint32_t spi, uint32_t seq, enum ipsp_reason reason)
 {
 	done(b->worker, packet, IPSP_VERDICT_DROP, reason);
@@ -49,16 +51,21 @@ static void esp_drop(struct batch *b, struct ipsp_packet *packet, const struct i
 
 static void job_drop(struct batch *b, const struct job *job, enum ipsp_reason reason)
 {
-	esp_drop(b, job->packet, job->flow, b->sa->spi, (uint32_t)job->seq, reason);
+	sa_drop(b, job->packet, job->flow, b->sa->spi, (uint32_t)job->seq, reason);
 }
 
-/* RFC 4301 5.2 step 4: the entry that stands for the inner packet must ask for this very SA. */
+/*
+ * RFC 4301 5.2 step 4: the entry that stands for the inner packet must ask for these very SAs.
+ * @param head  by which entries name them
+ */
 static enum ipsp_reason judge_inner(const struct batch *b, const struct ipsp_spd_match *match,
-				    const struct ipsp_flow *inner, struct ipsp_outcome *outcome)
+				    const struct ipsp_undone *path, const struct ipsp_sa *head,
+				    const struct ipsp_flow *inner,
+				    struct ipsp_outcome *outcome)
 {
 	switch (match->result) {
 	case IPSP_SPD_RULE:
-		return ipsp_rule_judge_sa(b->worker, match->rule, b->sa, inner, b->now_s,
+		return ipsp_rule_judge_sa(b->worker, match->rule, path, head, inner, b->now_s,
 					  outcome);
 	case IPSP_SPD_FRAGMENT:
 		return IPSP_REASON_POLICY_FRAGMENT;
@@ -69,61 +76,127 @@ static enum ipsp_reason judge_inner(const struct batch *b, const struct ipsp_spd
 	}
 }
 
-static void check_inner(struct batch *b, const struct job *job, struct ipsp_flow *inner)
-{
-	struct ipsp_packet *packet = job->packet;
-	struct ipsp_outcome outcome;
-	enum ipsp_reason reason, refused;
-	struct ipsp_spd_match match = ipsp_match(b->worker, b->spd, IPSP_INBOUND, packet, inner,
-						 b->sa->id, b->now_s, &refused);
+/* A packet on its way out of its SAs. */
+struct unwrapped {
+	struct ipsp_packet *packet;
+	struct ipsp_flow flow;		/* of what it is now */
+	struct ipsp_flow was;
+	const struct ipsp_flow *received;	/* as it was when the last SA was undone */
+	uint32_t seq;			/* of that, low half */
+	struct ipsp_undone path;
+};
 
-	reason = judge_inner(b, &match, inner, &outcome);
+static void unwrapped_drop(struct batch *b, const struct unwrapped *u, enum ipsp_reason reason)
+{
+	sa_drop(b, u->packet, u->received, u->packet->sa->spi, u->seq, reason);
+}
+
+/*
+ * Policy for what came out of a whole bundle. It is delivered, or, if another bundle begins in it,
+ * may go on.
+ * @return false: it was dropped
+ */
+static bool check_inner(struct batch *b, struct unwrapped *u, bool is_last)
+{
+	struct ipsp_packet *packet = u->packet;
+	struct ipsp_flow *inner = &u->flow;
+	const struct ipsp_sa *head;
+	enum ipsp_reason reason = ipsp_undone_complete(b->worker, &u->path, &head);
+	enum ipsp_reason refused;
+	struct ipsp_spd_match match;
+	struct ipsp_outcome outcome;
+
+	if (reason != IPSP_REASON_NONE) {
+		unwrapped_drop(b, u, reason);
+		return false;
+	}
+	packet->sa = head;
+	match = ipsp_match(b->worker, b->spd, IPSP_INBOUND, packet, inner, head->id, b->now_s,
+			   &refused);
+	reason = judge_inner(b, &match, &u->path, head, inner, &outcome);
 	/* RFC 4301 6.2: an ICMP error also comes under the SA of what it is about. */
 	if (reason != IPSP_REASON_NONE && ipsp_flow_is_icmp(inner)) {
 		match = ipsp_match_by_quote(b->worker, b->spd, IPSP_INBOUND, packet, inner, &match);
-		reason = judge_inner(b, &match, inner, &outcome);
+		reason = judge_inner(b, &match, &u->path, head, inner, &outcome);
 	}
 	if (refused != IPSP_REASON_NONE)
 		reason = refused;
 	packet->entry_id = match.rule ? match.rule->id : 0;
-	if (reason == IPSP_REASON_NONE)
+	if (reason != IPSP_REASON_NONE)
+		unwrapped_drop(b, u, reason);
+	else if (is_last)
 		done(b->worker, packet, IPSP_VERDICT_DELIVER, IPSP_REASON_NONE);
-	else
-		job_drop(b, job, reason);
-	if (reason == IPSP_REASON_NONE && ipsp_passed_wanted(b->worker, b->sa, b->now_s))
+	if (reason == IPSP_REASON_NONE && ipsp_passed_wanted(b->worker, head, b->now_s))
 		ipsp_passed(b->worker, packet, inner,
-			    ipsp_passed_octets(b->sa, packet->data, inner));
+			    ipsp_passed_octets(head, packet->data, inner));
 	if (match.result == IPSP_SPD_RULE)
 		ipsp_rule_hit(b->worker, IPSP_INBOUND, packet, match.rule, &outcome, inner,
 			      inner->total_len, b->now_s);
 	else if (match.result == IPSP_SPD_DEFAULT)
 		ipsp_hit(b->worker, match.end, 1, inner->total_len);
+	return reason == IPSP_REASON_NONE;
 }
 
-static enum ipsp_reason accept_number(const struct ipsp_sa *sa, uint64_t seq)
+/* Undoes one SA more. @return false: it was dropped */
+static bool undo(struct batch *b, struct unwrapped *u, const struct ipsp_sa *sa)
 {
-	if (!sa->replay)
-		return IPSP_REASON_NONE;
-	switch (ipsp_replay_accept(&sa->counter->replay, seq)) {
-	case IPSP_OK:
-		return IPSP_REASON_NONE;
-	case IPSP_EREPLAY:
-		return IPSP_REASON_REPLAY;
-	default:
-		return IPSP_REASON_REPLAY_OLD;
+	enum ipsp_reason reason;
+
+	u->was = u->flow;
+	u->received = &u->was;
+	u->packet->sa = sa;
+	u->path.sas[u->path.n++] = sa;
+	reason = ipsp_sa_undo(b->worker, sa, u->packet, &u->was, b->now_s, &u->flow,
+				&u->seq);
+	if (reason == IPSP_REASON_NONE)
+		return true;
+	unwrapped_drop(b, u, reason);
+	return false;
+}
+
+/* From the first SA that was undone to the policy for what is inside of the last one. */
+static void unwrap_rest(struct batch *b, struct unwrapped *u)
+{
+	const struct ipsp_sa *sa;
+
+	for (;;) {
+		switch (ipsp_undone_next(b->worker, &u->path, u->packet, &u->flow, &sa)) {
+		case IPSP_UNDONE_END:
+			check_inner(b, u, true);
+			return;
+		case IPSP_UNDONE_NEST:
+			if (u->packet->flags & IPSP_PKT_ONE_BUNDLE) {
+				check_inner(b, u, true);
+				return;
+			}
+			if (u->path.nested + 1 == IPSP_NEST_MAX) {
+				unwrapped_drop(b, u, IPSP_REASON_NESTING);
+				return;
+			}
+			if (!check_inner(b, u, false))
+				return;
+			u->path.nested++;
+			u->path.n = 0;
+			u->path.dst = u->flow.dst;
+			break;
+		default:
+			break;
+		}
+		if (!undo(b, u, sa))
+			return;
 	}
 }
 
 static void job_finish(struct batch *b, struct job *job, const struct ipsp_crypto_op *op)
 {
-	struct ipsp_flow inner;
+	struct unwrapped u;
 	enum ipsp_reason reason;
 
 	if (op->err != IPSP_OK) {
 		job_drop(b, job, op->err == IPSP_EICV ? IPSP_REASON_ICV : IPSP_REASON_CRYPTO);
 		return;
 	}
-	reason = accept_number(b->sa, job->seq);
+	reason = ipsp_number_accept(b->sa, job->seq);
 	if (reason != IPSP_REASON_NONE) {
 		job_drop(b, job, reason);
 		return;
@@ -131,11 +204,19 @@ static void job_finish(struct batch *b, struct job *job, const struct ipsp_crypt
 	b->used++;
 	b->used_len += op->text_len;
 	ipsp_nat_arrived(b->worker, b->sa, job->packet, b->now_s);
-	reason = ipsp_esp_unwrap(b->sa, job->flow, op, job->packet, &inner);
-	if (reason == IPSP_REASON_NONE)
-		check_inner(b, job, &inner);
-	else
+	reason = ipsp_esp_unwrap(b->sa, job->flow, op, job->packet, &u.flow);
+	if (reason != IPSP_REASON_NONE) {
 		job_drop(b, job, reason);
+		return;
+	}
+	u.packet = job->packet;
+	u.received = job->flow;
+	u.seq = (uint32_t)job->seq;
+	u.path.n = 1;
+	u.path.sas[0] = b->sa;
+	u.path.nested = 0;
+	u.path.dst = job->flow->dst;
+	unwrap_rest(b, &u);
 }
 
 static void batch_empty(struct batch *b)
@@ -159,30 +240,15 @@ static void batch_flush(struct batch *b)
 	batch_empty(b);
 }
 
-static enum ipsp_reason check_number(const struct ipsp_sa *sa, uint32_t low, uint64_t *seq)
-{
-	if (!sa->replay) {
-		*seq = low;
-		return IPSP_REASON_NONE;
-	}
-	switch (ipsp_replay_check(&sa->counter->replay, low, sa->esn, seq)) {
-	case IPSP_OK:
-		return IPSP_REASON_NONE;
-	case IPSP_EREPLAY:
-		return IPSP_REASON_REPLAY;
-	default:
-		return IPSP_REASON_REPLAY_OLD;
-	}
-}
-
 /*
  * RFC 4303 3.4.1: fragments are put together before anything else.
+ * @param reason  why it is dropped if nobody can
  * @return false: it is held, or dropped
  */
-static bool is_whole(struct batch *b, struct ipsp_packet *packet, struct ipsp_flow *flow)
+static bool is_whole(struct batch *b, struct ipsp_packet *packet, struct ipsp_flow *flow,
+		     enum ipsp_reason reason)
 {
 	struct ipsp_reassembly *const r = b->worker->reassembly;
-	enum ipsp_reason reason = IPSP_REASON_ESP_FRAGMENT;
 	enum ipsp_reassembly_result result = IPSP_REASSEMBLY_DROP;
 
 	if (flow->frag == IPSP_FRAG_NONE)
@@ -199,7 +265,7 @@ static bool is_whole(struct batch *b, struct ipsp_packet *packet, struct ipsp_fl
 		reason = ipsp_flow_parse((struct ipsp_span){ packet->data, packet->len }, flow);
 	if (reason == IPSP_REASON_NONE)
 		return true;
-	esp_drop(b, packet, flow, 0, 0, reason);
+	sa_drop(b, packet, flow, 0, 0, reason);
 	return false;
 }
 
@@ -210,11 +276,11 @@ static void esp_in(struct batch *b, struct ipsp_packet *packet, struct ipsp_flow
 	enum ipsp_reason reason;
 	uint32_t spi, low;
 
-	if (!is_whole(b, packet, flow))
+	if (!is_whole(b, packet, flow, IPSP_REASON_ESP_FRAGMENT))
 		return;
 	esp = packet->data + flow->l4_offset;
 	if (flow->total_len - flow->l4_offset < IPSP_ESP_HEADER) {
-		esp_drop(b, packet, flow, 0, 0, IPSP_REASON_ESP_SHORT);
+		sa_drop(b, packet, flow, 0, 0, IPSP_REASON_ESP_SHORT);
 		return;
 	}
 	spi = get_be32(esp);
@@ -222,7 +288,7 @@ static void esp_in(struct batch *b, struct ipsp_packet *packet, struct ipsp_flow
 	sa = ipsp_sad_find_inbound(b->worker->engine->sad, spi, IPSP_PROTO_ESP, &flow->dst);
 	packet->sa = sa;
 	if (!sa) {
-		esp_drop(b, packet, flow, spi, low, IPSP_REASON_SA_NOT_FOUND);
+		sa_drop(b, packet, flow, spi, low, IPSP_REASON_SA_NOT_FOUND);
 		return;
 	}
 	if (sa != b->sa || b->n == IPSP_BATCH)
@@ -233,13 +299,16 @@ static void esp_in(struct batch *b, struct ipsp_packet *packet, struct ipsp_flow
 	reason = packet->segment_size > 0 ? IPSP_REASON_SEGMENTS : ipsp_sa_usable(sa, b->now_s);
 	if (reason == IPSP_REASON_NONE && ipsp_sa_in_udp(sa) != ipsp_nat_came_in_udp(packet))
 		reason = IPSP_REASON_ENCAP;
+	/* Before its window is touched, which is for the worker of the SA that should be around. */
+	if (reason == IPSP_REASON_NONE && sa->next_id)
+		reason = ipsp_undone_missing(b->worker, sa->next_id);
 	if (reason == IPSP_REASON_NONE)
-		reason = check_number(sa, low, &job->seq);
+		reason = ipsp_number_check(sa, low, &job->seq);
 	if (reason == IPSP_REASON_NONE &&
 	    !ipsp_esp_locate(sa, flow, job->seq, packet, &b->ops[b->n]))
 		reason = IPSP_REASON_ESP_SHORT;
 	if (reason != IPSP_REASON_NONE) {
-		esp_drop(b, packet, flow, spi, low, reason);
+		sa_drop(b, packet, flow, spi, low, reason);
 		return;
 	}
 	job->packet = packet;
@@ -289,29 +358,52 @@ static void clear_in(struct batch *b, struct ipsp_packet *packet, struct ipsp_fl
 		ipsp_packet_unruled(b->worker, IPSP_INBOUND, packet, flow, &match);
 }
 
+/* AH goes one by one: what stands behind it is mostly not its own end. */
+static void ah_in(struct batch *b, struct ipsp_packet *packet, struct ipsp_flow *flow)
+{
+	struct unwrapped u = { .packet = packet };
+	const struct ipsp_sa *sa;
+	uint32_t spi;
+
+	if (!is_whole(b, packet, flow, IPSP_REASON_AH_FRAGMENT))
+		return;
+	if (!ipsp_spi_of(packet, flow, &spi)) {
+		sa_drop(b, packet, flow, 0, 0, IPSP_REASON_AH_SHORT);
+		return;
+	}
+	sa = ipsp_sad_find_inbound(b->worker->engine->sad, spi, IPSP_PROTO_AH, &flow->dst);
+	if (!sa) {
+		sa_drop(b, packet, flow, spi, get_be32(packet->data + flow->l4_offset + 8),
+			 IPSP_REASON_AH_SA_NOT_FOUND);
+		return;
+	}
+	u.flow = *flow;
+	u.path.dst = flow->dst;
+	if (undo(b, &u, sa))
+		unwrap_rest(b, &u);
+}
+
 /*
- * ESP that no SA of ours is for is somebody else's, when the packet only passes. Of fragments the
- * first one shows whose they are, and those that overtake it are taken for somebody else's.
+ * What no SA of ours is for is somebody else's, when the packet only passes. Of fragments the first one
+ * shows whose they are, and those that overtake it are taken for somebody else's.
  */
 static bool has_sa(const struct batch *b, const struct ipsp_packet *packet,
 		   const struct ipsp_flow *flow)
 {
 	const struct ipsp_reassembly *const r = b->worker->reassembly;
+	uint32_t spi;
 
 	if (flow->frag == IPSP_FRAG_LATER)
 		return r && ipsp_reassembly_has(r, flow, b->now_s);
-	return (flow->frag == IPSP_FRAG_NONE || r) &&
-	       flow->total_len - flow->l4_offset >= IPSP_ESP_HEADER &&
-	       ipsp_sad_find_inbound(b->worker->engine->sad,
-				     get_be32(packet->data + flow->l4_offset), IPSP_PROTO_ESP,
-				     &flow->dst) != NULL;
+	return (flow->frag == IPSP_FRAG_NONE || r) && ipsp_spi_of(packet, flow, &spi) &&
+	       ipsp_sad_find_inbound(b->worker->engine->sad, spi, flow->proto, &flow->dst) != NULL;
 }
 
-static bool is_esp_for_us(const struct batch *b, const struct ipsp_packet *packet,
-			  const struct ipsp_flow *flow)
+static bool is_ipsec_for_us(const struct batch *b, const struct ipsp_packet *packet,
+			    const struct ipsp_flow *flow)
 {
-	if (!flow->proto_known || flow->proto != IPSP_PROTO_ESP ||
-	    (packet->flags & IPSP_PKT_TRANSIT))
+	if (!flow->proto_known || (packet->flags & IPSP_PKT_TRANSIT) ||
+	    (flow->proto != IPSP_PROTO_ESP && flow->proto != IPSP_PROTO_AH))
 		return false;
 	return !(packet->flags & IPSP_PKT_PASSING) || has_sa(b, packet, flow);
 }
@@ -351,10 +443,14 @@ static void classify(struct batch *b, struct ipsp_packet *packet, struct ipsp_fl
 	if (!b->spd) {
 		done(b->worker, packet, IPSP_VERDICT_DROP, IPSP_REASON_POLICY_DEFAULT);
 	} else if (reason == IPSP_REASON_NONE) {
-		if (packet->outer || is_esp_for_us(b, packet, flow))
+		if (packet->outer)
+			esp_in(b, packet, flow);
+		else if (!is_ipsec_for_us(b, packet, flow))
+			clear_in(b, packet, flow);
+		else if (flow->proto == IPSP_PROTO_ESP)
 			esp_in(b, packet, flow);
 		else
-			clear_in(b, packet, flow);
+			ah_in(b, packet, flow);
 	} else if (ipsp_spd_has_policy(b->spd, packet->ifindex, IPSP_INBOUND)) {
 		done(b->worker, packet, IPSP_VERDICT_DROP, reason);
 	} else {

@@ -5,10 +5,15 @@
 #define ENGINE_INTERNAL_H
 
 #include "engine/cache.h"
+#include "ipsp/compress.h"
 #include "ipsp/engine.h"
 #include "ipsp/platform.h"
 #include "ipsp/program.h"
 #include "ipsp/reassemble.h"
+
+/** The longest plain packet that may come out of compression, or be a piece of a large segment. */
+#define IPSP_PLAIN_MAX 65535u
+#define IPSP_PIECE_ROOM (IPSP_HEADROOM + IPSP_PLAIN_MAX + IPSP_TAILROOM)
 
 /** Packets of one SA that go to the crypto provider at once. */
 #define IPSP_BATCH 32u
@@ -72,6 +77,11 @@ struct ipsp_worker {
 	struct ipsp_cache caches[2];	/* [enum ipsp_dir - 1] */
 	/* The clear form of one outbound packet that will be reported once it is sealed. */
 	uint8_t sample[IPSP_PASSED_OCTETS_MAX];
+	/* For one packet at a time: a segment that goes through a bundle, and what (de)compression
+	 * writes. */
+	uint8_t piece[IPSP_PIECE_ROOM];
+	uint8_t plain[IPSP_PLAIN_MAX];
+	struct ipsp_compress_ctx *compress;	/* NULL: not offered */
 };
 
 struct ipsp_retired_spd {
@@ -112,6 +122,8 @@ void ipsp_engine_sa_drop(struct ipsp_engine *engine, uint64_t id, bool told);
 void ipsp_engine_tell_changed(const struct ipsp_engine *engine, const struct ipsp_sa *sa,
 			      enum ipsp_sa_change change);
 
+struct ipsp_undone;	/* engine/bundle.h */
+
 /** A packet call begins and ends: between them, what the worker can see is not freed. */
 const struct ipsp_spd *ipsp_worker_enter(struct ipsp_worker *worker);
 void ipsp_worker_leave(struct ipsp_worker *worker);
@@ -148,7 +160,7 @@ static inline struct ipsp_spd_match ipsp_match(struct ipsp_worker *worker,
 		       ipsp_fragment_match(worker, spd, dir, packet, flow, sa_id, now_s, refused);
 }
 
-/** The identification of the next outer header. */
+/** The identification of the next outer header. Never 0: kernels take that for one still to be chosen. */
 uint16_t ipsp_next_ipv4_id(struct ipsp_worker *worker);
 
 /** Counts hits of an entry, or of a list's end: at the latest when the packet call ends. */
@@ -172,13 +184,15 @@ void ipsp_rule_decide(const struct ipsp_worker *worker, enum ipsp_dir dir,
  * Is a packet that came under an SA what its rule asks for? RFC 4301 5.2 step 4: any SA is right
  * that the rule may choose, as the peer may not have chosen by the same state as ours.
  * @param flow  of what came out of it
+ * @param path  the SAs that were undone
+ * @param head  by which entries name them
  * @param out   as from ipsp_rule_decide; if it is right, of its SA
  * @return IPSP_REASON_NONE; POLICY_DISCARD, ACTION_FAILED, POLICY_MISMATCH, SA_SELECTOR
  */
 enum ipsp_reason ipsp_rule_judge_sa(const struct ipsp_worker *worker,
-				    const struct ipsp_spd_rule *rule, const struct ipsp_sa *sa,
-				    const struct ipsp_flow *flow, uint64_t now_s,
-				    struct ipsp_outcome *out);
+				    const struct ipsp_spd_rule *rule, const struct ipsp_undone *path,
+				    const struct ipsp_sa *head, const struct ipsp_flow *flow,
+				    uint64_t now_s, struct ipsp_outcome *out);
 
 /** Why DISCARD? */
 static inline enum ipsp_reason ipsp_outcome_reason(const struct ipsp_outcome *o)

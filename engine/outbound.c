@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/acquire.h"
+#include "engine/bundle.h"
 #include "engine/errors.h"
 #include "engine/header.h"
 #include "engine/large.h"
@@ -32,6 +33,7 @@ struct job {
 
 struct batch {
 	struct ipsp_worker *worker;
+	const struct ipsp_spd *spd;
 	uint64_t now_s;
 	const struct ipsp_sa *sa;
 	uint32_t n;
@@ -48,6 +50,7 @@ struct batch {
 	struct ipsp_crypto_op ops[IPSP_BATCH];
 	struct job *job_of[IPSP_BATCH];
 	uint8_t ivs[IPSP_BATCH][IPSP_IV_MAX];
+	struct ipsp_nest_cache nest;
 };
 
 static void done(struct ipsp_worker *worker, struct ipsp_packet *packet,
@@ -190,17 +193,6 @@ static void batch_flush(struct batch *b)
 	batch_empty(b);
 }
 
-/* Only behind headers and what selectors look at, or it would change what was looked up. */
-static bool finish_checksum(const struct ipsp_packet *packet, const struct ipsp_flow *flow)
-{
-	uint32_t selected = ipsp_proto_selected(flow->proto);
-	uint32_t place = (uint32_t)packet->csum_start + packet->csum_offset;
-
-	return packet->csum_start >= flow->l4_offset && place >= flow->l4_offset + selected &&
-	       ipsp_checksum_finish(packet->data, flow->total_len, packet->csum_start,
-				    packet->csum_offset);
-}
-
 /* How all of its pieces go through the SA, and whether the arena has room for them. */
 static enum ipsp_reason plan_pieces(struct batch *b, const struct ipsp_sa *sa, struct job *job)
 {
@@ -293,7 +285,7 @@ static enum ipsp_reason prepare(struct batch *b, const struct ipsp_sa *sa, struc
 		return reason;
 	/* Segments get theirs as they are cut. */
 	if ((job->pieces == 1 || job->large.is_frag) && (packet->flags & IPSP_PKT_CSUM_PARTIAL) &&
-	    !finish_checksum(packet, job->flow))
+	    !ipsp_packet_finish_checksum(packet, job->flow))
 		return IPSP_REASON_CHECKSUM;
 	if ((packet->flags & IPSP_PKT_DECREMENT_TTL) && sa->mode == IPSP_MODE_TUNNEL &&
 	    !ipsp_ttl_decrement(packet->data, job->flow->family))
@@ -343,16 +335,26 @@ static void bypass(struct batch *b, struct ipsp_packet *packet, const struct ips
 static bool protect(struct batch *b, struct ipsp_packet *packet, const struct ipsp_spd_rule *rule,
 		    const struct ipsp_outcome *outcome, const struct ipsp_flow *flow)
 {
-	/* Packets come in runs. */
-	const struct ipsp_sa *sa = b->sa && b->sa->id == outcome->sa_id ? b->sa :
-				   ipsp_sad_find(b->worker->engine->sad, outcome->sa_id);
+	struct ipsp_bundle bundle;
+	const struct ipsp_sa *sa;
 	enum ipsp_reason reason;
 
-	if (!sa || sa->dir != IPSP_OUTBOUND) {
+	if (!ipsp_bundle_of(b->worker->engine->sad, rule, outcome, flow, b->now_s, &bundle)) {
 		done(b->worker, packet, IPSP_VERDICT_DROP, IPSP_REASON_POLICY_NO_SA);
 		ipsp_rule_hit(b->worker, IPSP_OUTBOUND, packet, rule, outcome, flow,
 			      flow->total_len, b->now_s);
 		return true;
+	}
+	sa = bundle.sas[0];
+	if (bundle.n > 1 || sa->proto != IPSP_PROTO_ESP ||
+	    ipsp_nest_possible(b->worker, b->spd, packet, flow, sa, &b->nest)) {
+		const struct ipsp_bundle_job job = {
+			.worker = b->worker, .spd = b->spd, .now_s = b->now_s, .packet = packet,
+			.flow = flow, .rule = rule, .outcome = outcome, .bundle = &bundle,
+		};
+
+		batch_flush(b);
+		return ipsp_bundle_outbound(&job);
 	}
 	if (sa != b->sa || b->n == IPSP_BATCH)
 		batch_flush(b);
@@ -457,8 +459,8 @@ static void read_headers(struct batch *b, const struct ipsp_packet *packets, uin
 }
 
 /* @return false: it must wait for the next call */
-static bool classify(struct batch *b, const struct ipsp_spd *spd, struct ipsp_packet *packet,
-		     struct ipsp_flow *flow, enum ipsp_reason reason)
+static bool classify(struct batch *b, struct ipsp_packet *packet, struct ipsp_flow *flow,
+		     enum ipsp_reason reason)
 {
 	struct ipsp_spd_match match;
 
@@ -467,12 +469,12 @@ static bool classify(struct batch *b, const struct ipsp_spd *spd, struct ipsp_pa
 	packet->path_mtu = 0;
 	packet->pieces = 1;
 	packet->sa = NULL;
-	if (!spd) {
+	if (!b->spd) {
 		done(b->worker, packet, IPSP_VERDICT_DROP, IPSP_REASON_POLICY_DEFAULT);
 		return true;
 	}
 	if ((reason != IPSP_REASON_NONE || flow->frag != IPSP_FRAG_NONE) &&
-	    !ipsp_spd_has_policy(spd, packet->ifindex, IPSP_OUTBOUND)) {
+	    !ipsp_spd_has_policy(b->spd, packet->ifindex, IPSP_OUTBOUND)) {
 		if (reason == IPSP_REASON_NONE)
 			bypass(b, packet, flow);
 		else
@@ -483,13 +485,13 @@ static bool classify(struct batch *b, const struct ipsp_spd *spd, struct ipsp_pa
 		done(b->worker, packet, IPSP_VERDICT_DROP, reason);
 		return true;
 	}
-	match = ipsp_match(b->worker, spd, IPSP_OUTBOUND, packet, flow, 0, b->now_s, &reason);
+	match = ipsp_match(b->worker, b->spd, IPSP_OUTBOUND, packet, flow, 0, b->now_s, &reason);
 	if (reason != IPSP_REASON_NONE) {
 		done(b->worker, packet, IPSP_VERDICT_DROP, reason);
 		return true;
 	}
 	if (match.result != IPSP_SPD_NO_POLICY && ipsp_flow_is_icmp(flow))
-		match = by_quote(b, spd, packet, flow, &match);
+		match = by_quote(b, b->spd, packet, flow, &match);
 	if (match.result == IPSP_SPD_RULE)
 		return by_rule(b, packet, match.rule, flow);
 	if (match.result == IPSP_SPD_NO_POLICY)
@@ -502,14 +504,15 @@ static bool classify(struct batch *b, const struct ipsp_spd *spd, struct ipsp_pa
 size_t ipsp_engine_outbound(struct ipsp_worker *worker, struct ipsp_packet *packets, size_t n,
 			    uint64_t now_s)
 {
-	const struct ipsp_spd *spd = ipsp_worker_enter(worker);
 	struct batch b;
 	size_t at = 0;
 	uint32_t i, some;
 
 	worker->arena.used = 0;
 	b.worker = worker;
+	b.spd = ipsp_worker_enter(worker);
 	b.now_s = now_s;
+	b.nest.sa = NULL;
 	b.sa = NULL;
 	b.n_ops = 0;
 	batch_empty(&b);
@@ -517,7 +520,7 @@ size_t ipsp_engine_outbound(struct ipsp_worker *worker, struct ipsp_packet *pack
 		some = n - at < IPSP_BATCH ? (uint32_t)(n - at) : IPSP_BATCH;
 		read_headers(&b, packets + at, some);
 		for (i = 0; i < some; i++) {
-			if (!classify(&b, spd, &packets[at + i], &b.flows[i], b.reasons[i]))
+			if (!classify(&b, &packets[at + i], &b.flows[i], b.reasons[i]))
 				break;
 		}
 		batch_flush(&b);

@@ -62,23 +62,19 @@ static bool fits(const struct ipsp_template *t, const struct ipsp_sa *sa)
 	       (t->remote.family == 0 || ipsp_addr_cmp(&t->remote, &sa->remote) == 0);
 }
 
-bool ipsp_templates_fit(const struct ipsp_spd_rule *rule, const struct ipsp_sa *sa,
-			const struct ipsp_flow *flow)
+bool ipsp_templates_fit(const struct ipsp_spd_rule *rule, const struct ipsp_sa *const *sas,
+			uint32_t n)
 {
-	bool found = false;
-
-	(void)flow;
-	if (sa->origin != IPSP_ORIGIN_PFKEY)
-		return false;
+	/* Templates are innermost first. */
 	for (uint32_t i = 0; i < rule->n_templates; i++) {
 		const struct ipsp_template *t = &rule->templates[i];
 
-		if (!found && fits(t, sa))
-			found = true;
-		else if (t->level != IPSP_LEVEL_USE)
+		if (n > 0 && sas[n - 1]->origin == IPSP_ORIGIN_PFKEY && fits(t, sas[n - 1]))
+			n--;
+		else if (t->level != IPSP_LEVEL_USE && t->proto != IPSP_PROTO_IPCOMP)
 			return false;
 	}
-	return found;
+	return n == 0;
 }
 
 bool ipsp_templates_clear(const struct ipsp_sad *sad, const struct ipsp_spd_rule *rule,

@@ -25,11 +25,12 @@ const struct ipsp_addr *ipsp_template_peer(const struct ipsp_template *t,
 					   const struct ipsp_flow *flow, enum ipsp_dir dir);
 
 /**
- * Is an inbound packet's SA one that the entry's templates ask for?
- * @param flow  of what came out of it
+ * Did an inbound packet come out of the SAs that the entry's templates ask for, in their order? Those
+ * that only are to be used where they are there may be missing, and IPComp (RFC 3173 2.2).
+ * @param sas  n SAs, outermost first
  */
-bool ipsp_templates_fit(const struct ipsp_spd_rule *rule, const struct ipsp_sa *sa,
-			const struct ipsp_flow *flow);
+bool ipsp_templates_fit(const struct ipsp_spd_rule *rule, const struct ipsp_sa *const *sas,
+			uint32_t n);
 
 /** May packets of the entry with this peer pass in clear now, as a negotiation failed? */
 bool ipsp_templates_clear(const struct ipsp_sad *sad, const struct ipsp_spd_rule *rule,

@@ -39,6 +39,7 @@ bool ipsp_tunnel_df(const struct ipsp_sa *sa, const struct ipsp_flow *flow);
 /** Does an outbound packet fit transport mode? IPSP_REASON_NONE, TRANSPORT_ADDRESS or _FRAGMENT */
 enum ipsp_reason ipsp_transport_takes(const struct ipsp_sa *sa, const struct ipsp_flow *flow);
 
+
 /** What an outer header is made of, beside its SA and the inner packet. */
 struct ipsp_tunnel_outer {
 	const struct ipsp_addr *src, *dst;

@@ -406,6 +406,8 @@ bool pc_world_find(struct pc_world *w, uint32_t spi, const struct ipsp_addr *dst
 void pc_world_process(struct pc_world *w, struct ipsp_packet *packet, uint32_t ifindex)
 {
 	packet->ifindex = w->dir == IPSP_INBOUND ? ifindex : OUTBOUND_IFINDEX;
+	/* Each SA is an interface of its own, so layers are taken one by one. */
+	packet->flags |= IPSP_PKT_ONE_BUNDLE;
 	if (w->dir == IPSP_INBOUND)
 		ipsp_engine_inbound(w->worker, packet, 1, NOW_S);
 	else

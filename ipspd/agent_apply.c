@@ -463,15 +463,16 @@ static bool sa_refused(struct agent *a, struct chan_reader *r)
 		return false;
 	if (!g || g->number != generation)
 		return true;
+	const uint64_t head = pol_sa_head(g, id);
 	snprintf(reason, sizeof(reason), "is refused by the engine: %s",
 		 ipsp_err_text((enum ipsp_err)err));
 	/* Each generation says that again, and the log has it from when it happened. */
 	if (err == IPSP_EEXPIRED) {
-		note_spent(a, g, id);
-		not_in_force(a, g, id, LOG_DEBUG, LIFETIME_OVER);
+		note_spent(a, g, head);
+		not_in_force(a, g, head, LOG_DEBUG, LIFETIME_OVER);
 		return true;
 	}
-	not_in_force(a, g, id, LOG_WARNING, reason);
+	not_in_force(a, g, head, LOG_WARNING, reason);
 	const struct pol_sa *sa = pol_sa_find(g, id);
 	if (sa)
 		notify_sa_refused(a, &sa->config, reason);
@@ -485,6 +486,7 @@ void apply_sa_expired(struct agent *a, uint64_t id)
 	/* A generation that is on its way may give it another lifetime; its answer tells anew. */
 	if (!g || a->apply.state == APPLY_SENT)
 		return;
+	id = pol_sa_head(g, id);
 	not_in_force(a, g, id, LOG_WARNING, LIFETIME_OVER);
 	note_spent(a, g, id);
 	if (a->apply.guard_stale && a->apply.state == APPLY_IDLE)

@@ -134,9 +134,13 @@ static bool may_about(struct agent *a, const struct agent_note *n, const struct 
 
 static const struct pol_origin *origin_find(const struct agent *a, uint64_t id)
 {
-	const struct pol_origin *o = a->apply.coming ? pol_origin_find(a->apply.coming, id) : NULL;
+	const struct pol_generation *const known[] = { a->apply.coming, a->apply.in_force };
+	const struct pol_origin *o = NULL;
 
-	return !o && a->apply.in_force ? pol_origin_find(a->apply.in_force, id) : o;
+	/* SAs around others have their row by the innermost one. */
+	for (size_t i = 0; i < 2 && !o; i++)
+		o = known[i] ? pol_origin_find(known[i], pol_sa_head(known[i], id)) : NULL;
+	return o;
 }
 
 /* A pointer to the row of an id, as rules have it. @return false: no such row is known */

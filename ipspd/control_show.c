@@ -193,8 +193,8 @@ static struct json_object *sa_item(struct agent *a, const struct ipsp_sa_config 
 	struct json_object *item = json_object_new_object();
 	char text[IPSP_ADDR_TEXT], name[32];
 
-	add_text(item, "name", origin_name(agent_policy(a), sa->id));
-	add_text(item, "protocol", "esp");
+	add_text(item, "name", origin_name(agent_policy(a), pol_sa_head(agent_policy(a), sa->id)));
+	add_text(item, "protocol", words_protocol(sa->proto));
 	add_number(item, "spi", sa->spi);
 	add_text(item, "direction", direction(sa->dir));
 	add_text(item, "mode", sa->mode == IPSP_MODE_TUNNEL ? "tunnel" : "transport");

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,19 +16,20 @@
 #include "ipspd/engine.h"
 
 #define MESSAGES_A_TURN 16
-#define NH_ICMPV6 58
-#define NEXT_HEADER 6u		/* its place in the IPv6 header */
+
+static uint8_t proto_of(enum outer_family family)
+{
+	return family == OUTER_IPV6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
+}
 
 static void hear(struct engine_role *role, int fd, enum outer_family family)
 {
 	/* Between turns of packets their rooms are free. */
 	struct ipsp_packet *const packets = role->packets;
 	struct io_stats uncounted = { 0 };
-	const size_t n = outer_read(fd, family, packets, MESSAGES_A_TURN, &uncounted);
+	const size_t n = outer_read(fd, family, proto_of(family), packets, MESSAGES_A_TURN,
+				    &uncounted);
 
-	/* The header that was made again before an IPv6 message is for ESP. */
-	for (size_t i = 0; i < n && family == OUTER_IPV6; i++)
-		packets[i].data[NEXT_HEADER] = NH_ICMPV6;
 	ipsp_engine_icmp(role->worker, packets, n, engine_now_s());
 }
 
@@ -45,7 +47,8 @@ static void on_icmp6(evutil_socket_t fd, short what, void *arg)
 
 int engine_icmp_start(struct engine_role *role, int fd, bool is_v6)
 {
-	const int err = outer_in_init(fd, is_v6 ? OUTER_IPV6 : OUTER_IPV4);
+	const enum outer_family family = is_v6 ? OUTER_IPV6 : OUTER_IPV4;
+	const int err = outer_in_init(fd, family, proto_of(family));
 
 	if (err)
 		return err;

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/compress/zlib.h"
 #include "engine/crypto/provider.h"
 #include "engine/crypto/hosted.h"
 #include "engine/io/pcap.h"
@@ -118,6 +119,7 @@ int engine_platform_init(struct engine_role *role, const struct engine_start *s)
 	tell_crypto(s->allow_weak);
 	ipsp_platform_hosted(&role->platform, ipsp_crypto_provider());
 	role->platform.ctx = role;
+	role->platform.compress = ipsp_compress_zlib();
 	role->platform.random = platform_random;
 	role->platform.local_addr = platform_local_addr;
 	role->platform.path_mtu = platform_path_mtu;
@@ -147,6 +149,28 @@ void engine_keepalive(void *arg, const struct ipsp_flow *datagram)
 		role->io->ops->keepalive(role->io, datagram);
 }
 
+/** The SA that is applied after one, or NULL. */
+static const struct ipsp_sa *around(const struct engine_role *role, const struct ipsp_sa *sa)
+{
+	return sa->next_id ? ipsp_sad_find(ipsp_engine_sad(role->engine), sa->next_id) : NULL;
+}
+
+/** Has any SA of the bundle no number reserved? */
+static bool is_unreserved(const struct engine_role *role, const struct ipsp_sa *sa)
+{
+	for (unsigned i = 0; sa && i < IPSP_BUNDLE_MAX; i++, sa = around(role, sa)) {
+		if (engine_reserve_is_empty(sa))
+			return true;
+	}
+	return false;
+}
+
+static void ask_for_bundle(struct engine_role *role, const struct ipsp_sa *sa)
+{
+	for (unsigned i = 0; sa && i < IPSP_BUNDLE_MAX; i++, sa = around(role, sa))
+		engine_reserve_ask(role, sa);
+}
+
 void engine_outbound_reserve(struct engine_role *role, struct ipsp_packet *packets, size_t n)
 {
 	const struct ipsp_sa *last = NULL;
@@ -156,13 +180,13 @@ void engine_outbound_reserve(struct engine_role *role, struct ipsp_packet *packe
 
 		if (!p->sa)
 			continue;
-		if (p->verdict == IPSP_VERDICT_ESP_OUT && engine_reserve_is_empty(p->sa)) {
+		if (p->verdict == IPSP_VERDICT_ESP_OUT && is_unreserved(role, p->sa)) {
 			p->verdict = IPSP_VERDICT_DROP;
 			if (role->io)
 				role->io->stats.drops[IO_REASON_NOT_READY]++;
 		}
 		if (p->sa != last)
-			engine_reserve_ask(role, p->sa);
+			ask_for_bundle(role, p->sa);
 		last = p->sa;
 	}
 }
@@ -322,6 +346,7 @@ static int attach_tun(struct engine_role *role, const struct engine_start *s)
 		.offload_udp = (s->offload & ENGINE_OFFLOAD_UDP) != 0,
 		.udp_fd = { s->fds[ENGINE_FD_UDP4][0], s->fds[ENGINE_FD_UDP6][0] },
 		.esp_in_fd = { s->fds[ENGINE_FD_ESP4_IN][0], s->fds[ENGINE_FD_ESP6_IN][0] },
+		.ah_in_fd = { s->fds[ENGINE_FD_AH4_IN][0], s->fds[ENGINE_FD_AH6_IN][0] },
 		.raw_out_fd = { s->fds[ENGINE_FD_RAW4_OUT][0], s->fds[ENGINE_FD_RAW6_OUT][0] },
 		.mark = IPSPD_MARK_BYPASS,
 	};
@@ -335,6 +360,7 @@ static int attach_pcap(struct engine_role *role, const struct engine_start *s)
 		.frames_fd = { s->fds[ENGINE_FD_RED][0], s->fds[ENGINE_FD_BLACK][0] },
 		.ifindex = { s->red_ifindex, s->black_ifindex },
 		.esp_in_fd = { s->fds[ENGINE_FD_ESP4_IN][0], s->fds[ENGINE_FD_ESP6_IN][0] },
+		.ah_in_fd = { s->fds[ENGINE_FD_AH4_IN][0], s->fds[ENGINE_FD_AH6_IN][0] },
 		.raw_out_fd = { s->fds[ENGINE_FD_RAW4_OUT][0], s->fds[ENGINE_FD_RAW6_OUT][0] },
 		.mark = IPSPD_MARK_BYPASS,
 	};

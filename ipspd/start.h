@@ -36,6 +36,8 @@ enum engine_fd {
 	ENGINE_FD_TUN,		/* IFF_TUN | IFF_NO_PI, non-blocking; -1: attached to nothing */
 	ENGINE_FD_ESP4_IN,	/* raw socket, IPPROTO_ESP: reads whole IPv4 packets */
 	ENGINE_FD_ESP6_IN,	/* raw socket, IPPROTO_ESP: reads from the ESP header on */
+	ENGINE_FD_AH4_IN,	/* likewise, IPPROTO_AH */
+	ENGINE_FD_AH6_IN,
 	ENGINE_FD_UDP4,		/* bound to ENGINE_UDP_PORT, marked; -1: another program has the port */
 	ENGINE_FD_UDP6,
 	ENGINE_FD_RAW4_OUT,	/* IPPROTO_RAW, IP_HDRINCL, marked: writes whole IPv4 packets */

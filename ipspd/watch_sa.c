@@ -1,7 +1,8 @@
 /*
- * ipspd/watch_sa.c - ipspdSaTable: one row for each action with manual keys, whether or not it has its SA.
+ * ipspd/watch_sa.c - ipspdSaTable: one row for each action with manual keys, whether or not it has its SA,
+ * and one more for each SA that is around it in its bundle.
  *
- * The index is the action's (name, direction) and a number behind it, which is 1.
+ * The index is the action's (name, direction) and a number behind it: 1, and then outwards.
  */
 #include "config.h"
 
@@ -14,11 +15,11 @@
 #include "policy/ids.h"
 #include "policy/sa.h"
 
-enum { PROTOCOL_ESP = 1, PROTOCOL_AH = 2 };
+enum { PROTOCOL_ESP = 1, PROTOCOL_AH = 2, PROTOCOL_IPCOMP = 3 };
 enum { MODE_TUNNEL = 1, MODE_TRANSPORT = 2 };
 enum { INET_UNKNOWN = 0, INET_IPV4 = 1, INET_IPV6 = 2 };
 
-#define ONLY 1		/* the number of an SA with manual keys */
+#define FIRST 1		/* the number of the innermost SA */
 #define KBYTE 1024
 
 /* ---- rows ---- */
@@ -42,22 +43,52 @@ static const struct mib_row *row_at(const struct watch *w, const uint32_t *index
 					  part) : NULL;
 }
 
+/* The SA that is so many out from the innermost one of an action, from 1; NULL: there is none. */
+static const struct pol_sa *member(const struct watch *w, uint64_t id, uint32_t number)
+{
+	const struct pol_generation *g = agent_policy(w->agent);
+	const struct pol_sa *sa = g ? pol_sa_find(g, id) : NULL;
+
+	for (uint32_t i = FIRST; sa && i < number; i++)
+		sa = i < IPSP_BUNDLE_MAX && sa->config.next_id ?
+			     pol_sa_find(g, sa->config.next_id) : NULL;
+	return sa;
+}
+
+/* The id of an action's innermost SA, whether it is there or not. */
+static uint64_t id_of_action(const struct watch *w, const struct mib_row *r)
+{
+	const struct mib_table *t = mib_row_table(r);
+	const struct pol_generation *g = agent_policy(w->agent);
+	const struct pol_origin *origin;
+	size_t len;
+	const uint32_t *index = mib_row_index(r, &len);
+
+	origin = g ? pol_origin_of(g, t, index, len) : NULL;
+	return origin ? origin->id : pol_id_of_row(t, index, len, 0);
+}
+
 static bool next_sa(void *arg, const struct mib_oid *after, struct mib_oid *out)
 {
-	static const uint32_t only[] = { ONLY };
 	const struct watch *w = (const struct watch *)arg;
 	const struct mib_row *r = after ? row_at(w, after->ids, after->len) : NULL;
+	uint32_t number = FIRST;
 
-	/* Of the action that `after` begins with, the number may still be to come. */
-	if (r && after->len > action_len(after->ids, after->len) &&
-	    after->ids[action_len(after->ids, after->len)] >= ONLY)
-		r = NULL;
-	if (!r)
+	/* Of the action that `after` begins with, more numbers may be to come. */
+	if (r && after->len > action_len(after->ids, after->len)) {
+		number = after->ids[action_len(after->ids, after->len)];
+		number = number < IPSP_BUNDLE_MAX ? number + 1 : 0;
+		if (number == 0 || (number > FIRST && !member(w, id_of_action(w, r), number)))
+			r = NULL;
+	}
+	if (!r) {
+		number = FIRST;
 		r = mib_view_next(view(w), &mib_t_ipsaSaPreconfiguredActionTable, NULL, after);
+	}
 	if (!r)
 		return false;
 	mib_row_index_copy(r, out);
-	return mib_oid_append(out, only, 1);
+	return mib_oid_append(out, &number, 1);
 }
 
 /* ---- state ---- */
@@ -181,7 +212,9 @@ static enum mib_err read_config(struct watch *w, const struct mib_column *col,
 {
 	switch (col->pos) {
 	case MIB_C_ipspdSaProtocol:
-		*out = mib_value_integer(cfg->proto == IPSP_PROTO_AH ? PROTOCOL_AH : PROTOCOL_ESP);
+		*out = mib_value_integer(cfg->proto == IPSP_PROTO_AH ? PROTOCOL_AH :
+					 cfg->proto == IPSP_PROTO_IPCOMP ? PROTOCOL_IPCOMP :
+									   PROTOCOL_ESP);
 		return MIB_OK;
 	case MIB_C_ipspdSaMode:
 		*out = mib_value_integer(cfg->mode == IPSP_MODE_TUNNEL ? MODE_TUNNEL :
@@ -221,16 +254,19 @@ static enum mib_err read_sa(void *arg, const struct mib_column *col, const uint3
 {
 	struct watch *w = (struct watch *)arg;
 	const struct mib_row *r = row_at(w, index, len);
-	const struct pol_generation *g = agent_policy(w->agent);
 	const struct pol_sa *made;
 	const struct totals_sa *sa;
 	enum watch_sa_state state;
 	char why[POL_STATUS_TEXT];
 	uint64_t id;
 
-	if (!r || len != action_len(index, len) + 1 || index[len - 1] != ONLY)
+	if (!r || len != action_len(index, len) + 1 || index[len - 1] < FIRST)
+		return MIB_NO_SUCH_INSTANCE;
+	made = member(w, id_of_action(w, r), index[len - 1]);
+	if (!made && index[len - 1] != FIRST)
 		return MIB_NO_SUCH_INSTANCE;
 	agent_totals_wanted(w->agent);
+	/* The SAs of a bundle are there, and end, together. */
 	state = watch_sa_state(w->agent, r, &id, why);
 	if (col->pos == MIB_C_ipspdSaState) {
 		*out = mib_value_integer(state);
@@ -240,8 +276,7 @@ static enum mib_err read_sa(void *arg, const struct mib_column *col, const uint3
 		*out = watch_text(w, why);
 		return MIB_OK;
 	}
-	made = g ? pol_sa_find(g, id) : NULL;
-	sa = totals_sa(agent_totals(w->agent), id);
+	sa = totals_sa(agent_totals(w->agent), made ? made->config.id : id);
 	return made ? read_config(w, col, &made->config, sa, out) : read_total(w, col, sa, out);
 }
 

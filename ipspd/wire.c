@@ -301,6 +301,7 @@ static int put_sa(const struct ipsp_sa_config *sa, wire_emit emit, void *arg)
 	chan_put_u64(&w, sa->idle_s);
 	chan_put_u32(&w, sa->packet_log);
 	chan_put_u64(&w, sa->next_id);
+	chan_put_u64(&w, sa->bundle_id);
 	chan_put_u8(&w, sa->local.family);
 	put_addr(&w, &sa->local);
 	chan_put_u8(&w, sa->remote.family);

@@ -705,6 +705,7 @@ static bool get_sa(struct chan_reader *r, struct ipsp_sa_config *sa)
 	sa->idle_s = chan_get_u64(r);
 	sa->packet_log = chan_get_u32(r);
 	sa->next_id = chan_get_u64(r);
+	sa->bundle_id = chan_get_u64(r);
 	bool good = get_family(r, &sa->local);
 	good = get_family(r, &sa->remote) && good;
 	sa->encr = chan_get_u16(r);

@@ -101,8 +101,24 @@ const char *words_selector(const struct ipsp_selector *s, char buf[WORDS_SELECTO
 	return buf;
 }
 
+const char *words_protocol(uint8_t proto)
+{
+	switch (proto) {
+	case IPSP_PROTO_AH:
+		return "ah";
+	case IPSP_PROTO_IPCOMP:
+		return "ipcomp";
+	default:
+		return "esp";
+	}
+}
+
 const char *words_cipher(const struct ipsp_sa_config *sa)
 {
+	if (sa->proto == IPSP_PROTO_AH)
+		return "none";
+	if (sa->proto == IPSP_PROTO_IPCOMP)
+		return "deflate";
 	switch (sa->encr) {
 	case IPSP_ENCR_NULL:
 		return "null";

@@ -18,6 +18,7 @@
 const char *words_selector(const struct ipsp_selector *s, char buf[WORDS_SELECTOR]);
 
 /** "aes-cbc", "null"; "unknown" for numbers that no SA of ours has. */
+const char *words_protocol(uint8_t proto);	/* "esp", "ah", "ipcomp" */
 const char *words_cipher(const struct ipsp_sa_config *sa);
 /** "hmac-sha2-256-128"; "none" when the cipher does that as well. */
 const char *words_integrity(const struct ipsp_sa_config *sa);

@@ -23,27 +23,47 @@ enum { FALLBACK_CLEAR = 2 };
 
 #define PRE(column) MIB_COL(ipsaSaPreconfiguredActionTable, column)
 
-bool pol_action_sa(struct pol_build *b, const struct mib_row *r, struct pol_sa **out)
+/* Gives the SAs of a row their ids and chains them. False: no memory */
+static bool name_sas(const struct mib_row *r, uint64_t id, struct pol_sa_bundle *b)
 {
-	struct pol_origin *origin = pol_build_origin(b, r);
-	struct ipsp_sa_config sa;
-	char why[POL_SA_TEXT];
 	size_t len;
 	const uint32_t *index = mib_row_index(r, &len);
+
+	for (uint32_t i = 0; i < b->n; i++) {
+		struct ipsp_sa_config *sa = &b->sas[i];
+
+		sa->id = i == 0 ? id : pol_id_of_member(id, sa->proto);
+		sa->counter_id = pol_id_of_counters(mib_row_table(r), index, len, sa);
+		if (sa->id == 0 || sa->counter_id == 0)
+			return false;
+		if (b->n > 1)
+			sa->bundle_id = id;
+		if (i > 0)
+			b->sas[i - 1].next_id = sa->id;
+	}
+	return true;
+}
+
+bool pol_action_sas(struct pol_build *b, const struct mib_row *r,
+		    struct pol_sa *out[IPSP_BUNDLE_MAX])
+{
+	struct pol_origin *origin = pol_build_origin(b, r);
+	struct pol_sa_bundle sas;
+	char why[POL_SA_TEXT];
 	bool good = origin != NULL;
 
-	*out = NULL;
-	if (pol_sa_make(pol_build_view(b), r, &sa, why) != POL_SA_READY) {
+	memset(out, 0, IPSP_BUNDLE_MAX * sizeof(*out));
+	if (pol_sa_make(pol_build_view(b), r, &sas, why) != POL_SA_READY) {
 		good = good && pol_build_problem(b, r, "%s", why);
 	} else if (good) {
-		sa.id = origin->id;
-		sa.counter_id = pol_id_of_counters(mib_row_table(r), index, len, &sa);
-		*out = sa.counter_id ? pol_sa_new(&sa) : NULL;
-		good = *out != NULL;
-		origin->sa_id = sa.id;
+		good = name_sas(r, origin->id, &sas);
+		for (uint32_t i = 0; i < sas.n && good; i++) {
+			out[i] = pol_sa_new(&sas.sas[i]);
+			good = out[i] != NULL;
+		}
+		origin->sa_id = origin->id;
 	}
-	ipsp_key_wipe(&sa.encr_key);
-	ipsp_key_wipe(&sa.integ_key);
+	pol_sa_bundle_wipe(&sas);
 	return good;
 }
 

@@ -24,11 +24,12 @@ struct pol_decision {
 };
 
 /**
- * The SA of an active row of ipsaSaPreconfiguredActionTable, or the reason why it has none.
- * @param out  one reference, the caller's; NULL: not in force
+ * The SAs of an active row of ipsaSaPreconfiguredActionTable, or the reason why it has none.
+ * @param out  one reference each, the caller's, innermost first, NULL behind; none: not in force
  * @return false: no memory
  */
-bool pol_action_sa(struct pol_build *b, const struct mib_row *r, struct pol_sa **out);
+bool pol_action_sas(struct pol_build *b, const struct mib_row *r,
+		    struct pol_sa *out[IPSP_BUNDLE_MAX]);
 
 /**
  * What the action of a rule does in a list of that direction. The SAs it may name have been made.

@@ -93,11 +93,13 @@ static const struct {
 static int64_t spi_of(const struct mib_row *r, size_t i)
 {
 	const struct mib_column *cols = mib_t_ipsaSaPreconfiguredActionTable.columns;
+	const int64_t spi = mib_row_number(r, &cols[spis[i].spi], 0);
 	const uint8_t *name;
 
 	if (pol_row_octets(r, &cols[spis[i].transform], &name) == 0)
 		return 0;
-	return mib_row_number(r, &cols[spis[i].spi], 0);
+	/* A well-known CPI is the transform's, not the SA's: RFC 3173 3.3. */
+	return spis[i].spi == MIB_C_ipsaSaPreActIPCompSPI && spi < 256 ? 0 : spi;
 }
 
 static bool same_row(const struct mib_row *a, const struct mib_row *b)
@@ -165,12 +167,11 @@ static enum mib_err duplicate_check(const struct mib_view *v, const struct mib_r
 static enum mib_err pre_check(const struct mib_view *v, const struct mib_row *r,
 			      struct mib_diag *d)
 {
-	struct ipsp_sa_config sa;
+	struct pol_sa_bundle sas;
 	char why[POL_SA_TEXT];
-	enum pol_sa_state state = pol_sa_make(v, r, &sa, why);
+	enum pol_sa_state state = pol_sa_make(v, r, &sas, why);
 
-	ipsp_key_wipe(&sa.encr_key);
-	ipsp_key_wipe(&sa.integ_key);
+	pol_sa_bundle_wipe(&sas);
 	if (state == POL_SA_WRONG)
 		return pol_refuse(d, r, NULL, "%s", why);
 	return duplicate_check(v, r, d);

@@ -40,11 +40,11 @@ struct binding {
 	struct pol_tree *tree;
 };
 
-/* A preconfigured action. */
+/* A preconfigured action, and its SA or bundle. */
 struct sa_cell {
 	struct pol_cell cell;		/* first */
 	RB_ENTRY(sa_cell) link;
-	struct pol_sa *sa;		/* NULL: not in force; counted */
+	struct pol_sa *sas[IPSP_BUNDLE_MAX];	/* NULL from one on; none: not in force; counted */
 	struct pol_said said;
 	struct pol_index index;
 	uint32_t ids[];
@@ -119,11 +119,17 @@ static bool mark_sa_row(struct pol_compiler *c, const uint32_t *index, size_t le
 	return true;
 }
 
+static void unref_sas(struct pol_sa *sas[IPSP_BUNDLE_MAX])
+{
+	for (size_t i = 0; i < IPSP_BUNDLE_MAX; i++)
+		pol_sa_unref(sas[i]);
+}
+
 static void free_sa_cell(struct pol_compiler *c, struct sa_cell *cell)
 {
 	pol_deps_forget(c->deps, &cell->cell);
 	RB_REMOVE(pol_sa_cells, &c->sas, cell);
-	pol_sa_unref(cell->sa);
+	unref_sas(cell->sas);
 	free(cell);
 }
 
@@ -136,21 +142,39 @@ static void touch_place(void *arg, struct pol_cell *cell)
 		(void)pol_group_touched(&c->work, cell, NULL, 0);
 }
 
-/* Takes sa. */
-static bool exchange_sa(struct pol_compiler *c, struct sa_cell *cell, struct pol_sa *sa)
+/* The place of the SA of that id among them, or IPSP_BUNDLE_MAX. */
+static size_t place_of(struct pol_sa *const sas[IPSP_BUNDLE_MAX], uint64_t id)
 {
-	bool was = cell->sa != NULL, is = sa != NULL, good = true;
+	size_t i = 0;
 
-	if (was && is && pol_sa_same(&cell->sa->config, &sa->config)) {
-		pol_sa_unref(sa);
-		return true;
+	while (i < IPSP_BUNDLE_MAX && !(sas[i] && sas[i]->config.id == id))
+		i++;
+	return i;
+}
+
+/* Takes sas, whatever comes of it. What is as it was stays the same item. */
+static bool exchange_sas(struct pol_compiler *c, struct sa_cell *cell,
+			 struct pol_sa *sas[IPSP_BUNDLE_MAX])
+{
+	const bool was = cell->sas[0] != NULL, is = sas[0] != NULL;
+	bool good = true;
+
+	for (size_t i = 0; i < IPSP_BUNDLE_MAX && cell->sas[i]; i++)
+		if (place_of(sas, cell->sas[i]->config.id) == IPSP_BUNDLE_MAX)
+			good = good && pol_map_remove(&c->sa_set, cell->sas[i]);
+	for (size_t i = 0; i < IPSP_BUNDLE_MAX && sas[i]; i++) {
+		const size_t at = place_of(cell->sas, sas[i]->config.id);
+
+		if (at < IPSP_BUNDLE_MAX && pol_sa_same(&cell->sas[at]->config, &sas[i]->config)) {
+			pol_sa_unref(sas[i]);
+			sas[i] = cell->sas[at];
+			cell->sas[at] = NULL;
+		} else {
+			good = good && pol_map_put(&c->sa_set, sas[i]);
+		}
 	}
-	if (is)
-		good = pol_map_put(&c->sa_set, sa);
-	else if (was)
-		good = pol_map_remove(&c->sa_set, cell->sa);
-	pol_sa_unref(cell->sa);
-	cell->sa = sa;
+	unref_sas(cell->sas);
+	memcpy(cell->sas, sas, sizeof(cell->sas));
 	if (was != is)
 		pol_deps_touch(c->deps, &mib_t_ipsaSaPreconfiguredActionTable, cell->index.ids,
 			       cell->index.len, touch_place, c);
@@ -161,7 +185,7 @@ static bool make_sa(struct pol_compiler *c, struct sa_cell *cell)
 {
 	struct pol_build *b = c->work.build;
 	const struct mib_row *r;
-	struct pol_sa *sa = NULL;
+	struct pol_sa *sas[IPSP_BUNDLE_MAX] = { NULL };
 	bool good;
 
 	cell->cell.dirty = false;
@@ -173,13 +197,13 @@ static bool make_sa(struct pol_compiler *c, struct sa_cell *cell)
 			 cell->index.ids, cell->index.len);
 	if (r && !mib_row_active(r))
 		r = NULL;
-	good = !r || pol_action_sa(b, r, &sa);
+	good = !r || pol_action_sas(b, r, sas);
 	good = good && pol_build_end(b, &cell->said) && pol_deps_end(c->deps, &cell->cell);
 	if (!good) {
-		pol_sa_unref(sa);
+		unref_sas(sas);
 		return false;
 	}
-	good = exchange_sa(c, cell, sa);
+	good = exchange_sas(c, cell, sas);
 	if (!r)
 		free_sa_cell(c, cell);
 	return good;

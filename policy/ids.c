@@ -66,6 +66,18 @@ uint64_t pol_id_of_row(const struct mib_table *t, const uint32_t *index, size_t 
 	return end(md);
 }
 
+uint64_t pol_id_of_member(uint64_t row_id, uint8_t proto)
+{
+	gcry_md_hd_t md;
+
+	if (!begin(&md, "ipspd bundle", 0))
+		return 0;
+	put_u32(md, (uint32_t)(row_id >> 32));
+	put_u32(md, (uint32_t)row_id);
+	put_u32(md, proto);
+	return end(md);
+}
+
 static bool hash_keys(const struct ipsp_sa_config *sa, uint8_t digest[SHA256_LEN])
 {
 	gcry_md_hd_t md;

@@ -16,6 +16,9 @@
 uint64_t pol_id_of_row(const struct mib_table *t, const uint32_t *index, size_t len,
 		       uint32_t salt);
 
+/** The id of an SA that is around the innermost one of a row. */
+uint64_t pol_id_of_member(uint64_t row_id, uint8_t proto);
+
 /**
  * The counter id of an SA: another one exactly when its row, protocol, SPI or keys change. The keys
  * go in as their SHA-256, so nothing can be told of them.

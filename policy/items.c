@@ -306,7 +306,8 @@ static bool same_encap(const struct ipsp_encap *a, const struct ipsp_encap *b)
 
 bool pol_sa_same(const struct ipsp_sa_config *a, const struct ipsp_sa_config *b)
 {
-	return a->id == b->id && a->counter_id == b->counter_id && a->dir == b->dir &&
+	return a->id == b->id && a->counter_id == b->counter_id && a->next_id == b->next_id &&
+	       a->bundle_id == b->bundle_id && a->dir == b->dir &&
 	       a->proto == b->proto && a->mode == b->mode && a->df == b->df && a->ecn == b->ecn &&
 	       a->dscp_set == b->dscp_set && a->dscp == b->dscp &&
 	       a->outer_ttl == b->outer_ttl && a->tfc_pad == b->tfc_pad && a->esn == b->esn &&
@@ -401,6 +402,13 @@ const struct pol_sa *pol_sa_find(const struct pol_generation *g, uint64_t id)
 
 	key.config.id = id;
 	return pol_map_find(&g->sas, &key);
+}
+
+uint64_t pol_sa_head(const struct pol_generation *g, uint64_t id)
+{
+	const struct pol_sa *sa = pol_sa_find(g, id);
+
+	return sa && sa->config.bundle_id ? sa->config.bundle_id : id;
 }
 
 struct pol_origin *pol_origins_find(const struct pol_map *origins, uint64_t id)

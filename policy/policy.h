@@ -136,6 +136,9 @@ static inline const struct pol_entry *pol_list_entry(const struct pol_list *l, s
  */
 bool pol_list_flat(const struct pol_list *l, struct ipsp_spd_list *out);
 
+/** The id by which entries and rows name an SA: its own, or that of its bundle. */
+uint64_t pol_sa_head(const struct pol_generation *g, uint64_t id);
+
 /** The SA with that id, or NULL. */
 const struct pol_sa *pol_sa_find(const struct pol_generation *g, uint64_t id);
 

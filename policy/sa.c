@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ipsp/compress.h"
 #include "ipsp/udp_encap.h"
 #include "mibs/schema_gen.h"
 #include "policy/algs.h"
@@ -19,6 +20,8 @@
 #define PRE(column) MIB_COL(ipsaSaPreconfiguredActionTable, column)
 #define OPT(column) MIB_COL(ipspdPreActOptTable, column)
 #define ESP(column) MIB_COL(ipsaEspTransformTable, column)
+#define AH(column) MIB_COL(ipsaAhTransformTable, column)
+#define COMP(column) MIB_COL(ipsaIpcompTransformTable, column)
 
 enum { WINDOW_DEFAULT_PKTS = 64, OCTETS_PER_KB = 1024 };
 enum { ADDR_IPV4 = 1, ADDR_IPV6 = 2 };
@@ -151,6 +154,17 @@ static void no_key(struct judge *j, const struct mib_column *name, const char *a
 		judge(j, POL_SA_WRONG, "sets %s, but %s has no key", name->name, algorithm);
 }
 
+/* The smaller of what the action and the transform say. */
+static void limit(const struct judge *j, const struct mib_row *t, const struct mib_column *seconds,
+		  const struct mib_column *kbytes, struct ipsp_sa_config *sa)
+{
+	sa->life_s = shorter(sa->life_s, (uint64_t)mib_row_number(t, seconds, 0));
+	sa->life_bytes = OCTETS_PER_KB *
+			 shorter((uint64_t)mib_row_number(j->row,
+							  PRE(ipsaSaPreActActionLifetimeKB), 0),
+				 (uint64_t)mib_row_number(t, kbytes, 0));
+}
+
 static void make_esp(struct judge *j, const struct mib_row *t, struct ipsp_sa_config *sa)
 {
 	uint32_t cipher = (uint32_t)mib_row_number(t, ESP(ipsaEspTranCipherTransformId), 0);
@@ -185,31 +199,56 @@ static void make_esp(struct judge *j, const struct mib_row *t, struct ipsp_sa_co
 	sa->replay = sa->dir == IPSP_INBOUND &&
 		     pol_row_truth(t, ESP(ipsaEspTranReplayPrevention), true);
 	sa->replay_window_pkts = window > 0 ? (uint32_t)window : WINDOW_DEFAULT_PKTS;
-	sa->life_s = shorter(sa->life_s,
-			     (uint64_t)mib_row_number(t, ESP(ipsaEspTranMaxLifetimeSec), 0));
-	sa->life_bytes = OCTETS_PER_KB *
-			 shorter((uint64_t)mib_row_number(j->row,
-							  PRE(ipsaSaPreActActionLifetimeKB), 0),
-				 (uint64_t)mib_row_number(t, ESP(ipsaEspTranMaxLifetimeKB), 0));
+	limit(j, t, ESP(ipsaEspTranMaxLifetimeSec), ESP(ipsaEspTranMaxLifetimeKB), sa);
 }
 
-static void judge_ah(struct judge *j, const struct mib_row *t)
+static void make_ah(struct judge *j, const struct mib_row *t, struct ipsp_sa_config *sa)
 {
-	uint32_t integ = (uint32_t)mib_row_number(t, MIB_COL(ipsaAhTransformTable,
-							     ipsaAhTranAlgorithm), 0);
+	uint32_t integ = (uint32_t)mib_row_number(t, AH(ipsaAhTranAlgorithm), 0);
+	int64_t window = mib_row_number(t, AH(ipsaAhTranReplayWindowSize), 0);
 	const struct pol_alg *a = pol_alg_auth(integ);
-	struct ipsp_key key = { 0 };
 	char why[POL_ALG_TEXT];
 
-	if (a && a->never_manual)
+	if (a && a->never_manual) {
 		judge(j, POL_SA_WRONG,
 		      "uses %s: with manual keys its counter would repeat (RFC 8221)", a->name);
-	else if (!pol_ah_judge(integ, why) || !a)
+		return;
+	}
+	if (!pol_ah_judge(integ, why) || !a) {
 		judge(j, POL_SA_WRONG, "has an AH transform that cannot be used: %s", why);
-	else
-		read_key(j, PRE(ipsaSaPreActAHSharedSecretName), a->key_octets, a->name, &key);
-	ipsp_key_wipe(&key);
-	judge(j, POL_SA_NOT_IN_FORCE, "uses AH, which this version does not do yet");
+		return;
+	}
+	if (a->kind == POL_ALG_NOT_YET)
+		judge(j, POL_SA_NOT_IN_FORCE, "uses %s, which this version does not offer yet",
+		      a->name);
+	read_key(j, PRE(ipsaSaPreActAHSharedSecretName), a->key_octets, a->name, &sa->integ_key);
+	sa->proto = IPSP_PROTO_AH;
+	sa->spi = (uint32_t)mib_row_number(j->row, PRE(ipsaSaPreActAHSPI), 0);
+	sa->integ = (uint16_t)integ;
+	sa->replay = sa->dir == IPSP_INBOUND && pol_row_truth(t, AH(ipsaAhTranReplayProtection),
+							      true);
+	sa->replay_window_pkts = window > 0 ? (uint32_t)window : WINDOW_DEFAULT_PKTS;
+	limit(j, t, AH(ipsaAhTranMaxLifetimeSec), AH(ipsaAhTranMaxLifetimeKB), sa);
+}
+
+/* RFC 3173 3.3: the CPI is the transform's own number, or one that was agreed on. */
+static void make_ipcomp(struct judge *j, const struct mib_row *t, struct ipsp_sa_config *sa)
+{
+	const int64_t algorithm = mib_row_number(t, COMP(ipsaIpcompTranAlgorithm), 0);
+	const int64_t cpi = mib_row_number(j->row, PRE(ipsaSaPreActIPCompSPI), 0);
+
+	if (mib_row_number(t, COMP(ipsaIpcompTranPrivateAlgorithm), 0) != 0 ||
+	    algorithm != IPSP_COMP_DEFLATE)
+		judge(j, POL_SA_NOT_IN_FORCE,
+		      "uses an IPComp transform that is not DEFLATE, which alone is offered");
+	if (cpi < 256 && cpi != algorithm)
+		judge(j, POL_SA_NOT_IN_FORCE, "sets %s to %lld, which is the CPI of another "
+		      "transform (RFC 3173 3.3)", PRE(ipsaSaPreActIPCompSPI)->name,
+		      (long long)cpi);
+	sa->proto = IPSP_PROTO_IPCOMP;
+	sa->spi = (uint32_t)cpi;
+	sa->encr = IPSP_COMP_DEFLATE;
+	limit(j, t, COMP(ipsaIpcompTranMaxLifetimeSec), COMP(ipsaIpcompTranMaxLifetimeKB), sa);
 }
 
 static void judge_peer(struct judge *j, struct ipsp_sa_config *sa)
@@ -226,8 +265,8 @@ static void judge_peer(struct judge *j, struct ipsp_sa_config *sa)
 	}
 }
 
-/* What IPSPD-MIB adds to the row. */
-static void make_options(struct judge *j, struct ipsp_sa_config *sa)
+/* What IPSPD-MIB adds to the row about the packets of each SA, and the first one's outer header. */
+static void make_options(struct judge *j, struct ipsp_sa_config *sa, bool innermost)
 {
 	static const enum ipsp_ecn ecn[] = {
 		[1] = IPSP_ECN_NORMAL, [2] = IPSP_ECN_COMPATIBILITY, [3] = IPSP_ECN_NONE,
@@ -235,19 +274,26 @@ static void make_options(struct judge *j, struct ipsp_sa_config *sa)
 	const int64_t ecn_number = mib_row_number(j->row, OPT(ipspdPreActOptEcn), 1);
 	const int64_t dscp = mib_row_number(j->row, OPT(ipspdPreActOptDscp), -1);
 
+	if (sa->proto != IPSP_PROTO_IPCOMP)
+		sa->esn = pol_row_truth(j->row, OPT(ipspdPreActOptEsn), false);
+	if (sa->esn && sa->dir == IPSP_INBOUND && !sa->replay)
+		judge(j, POL_SA_WRONG, "has 64-bit sequence numbers by ipspdPreActOptEsn, which need "
+		      "replay protection (RFC 4303 3.4.3)");
+	if (!innermost)
+		return;
 	sa->ecn = (uint8_t)ecn[ecn_number >= 1 && ecn_number <= 3 ? ecn_number : 1];
 	sa->dscp_set = dscp >= 0;
 	sa->dscp = (uint8_t)(dscp >= 0 ? dscp : 0);
 	sa->outer_ttl = (uint8_t)mib_row_number(j->row, OPT(ipspdPreActOptOuterTtl), 0);
-	sa->tfc_pad = (uint16_t)mib_row_number(j->row, OPT(ipspdPreActOptTfcPad), 0);
-	sa->esn = pol_row_truth(j->row, OPT(ipspdPreActOptEsn), false);
-	if (sa->esn && sa->dir == IPSP_INBOUND && !sa->replay)
-		judge(j, POL_SA_WRONG, "has 64-bit sequence numbers by ipspdPreActOptEsn, which need "
-		      "replay protection (RFC 4303 3.4.3)");
+	/* SpdIPPacketLogging: -1 is no, 0 without octets. */
+	sa->packet_log = (uint32_t)(mib_row_number(j->row, PRE(ipsaSaPreActDoPacketLogging), -1) +
+				    1);
+	if (sa->proto == IPSP_PROTO_ESP)
+		sa->tfc_pad = (uint16_t)mib_row_number(j->row, OPT(ipspdPreActOptTfcPad), 0);
 }
 
-/* The id of the outbound SA of an inbound one's name, there or not. */
-static uint64_t id_of_outbound(const struct mib_row *r)
+/* The id of the outbound ESP SA of an inbound one's name, there or not. */
+static uint64_t id_of_outbound(const struct mib_row *r, bool innermost)
 {
 	size_t len;
 	const uint32_t *const index = mib_row_index(r, &len);
@@ -255,11 +301,13 @@ static uint64_t id_of_outbound(const struct mib_row *r)
 
 	memcpy(other, index, len * sizeof(index[0]));
 	other[len - 1] = IPSP_OUTBOUND;
-	return pol_id_of_row(&mib_t_ipsaSaPreconfiguredActionTable, other, len, 0);
+	const uint64_t id = pol_id_of_row(&mib_t_ipsaSaPreconfiguredActionTable, other, len, 0);
+
+	return innermost ? id : pol_id_of_member(id, IPSP_PROTO_ESP);
 }
 
 /* ESP in UDP, RFC 3948. Ports are those of the SA's own packets. */
-static void make_encap(const struct mib_row *r, struct ipsp_sa_config *sa)
+static void make_encap(const struct mib_row *r, struct ipsp_sa_config *sa, bool innermost)
 {
 	const uint16_t peers = (uint16_t)mib_row_number(r, OPT(ipspdPreActOptUdpPort), 0);
 	const bool in = sa->dir == IPSP_INBOUND;
@@ -275,43 +323,96 @@ static void make_encap(const struct mib_row *r, struct ipsp_sa_config *sa)
 		sa->encap.keepalive_s =
 			(uint16_t)mib_row_number(r, OPT(ipspdPreActOptUdpKeepalive), 0);
 	else if (pol_row_truth(r, OPT(ipspdPreActOptUdpFollow), false))
-		sa->encap.follow_id = id_of_outbound(r);
+		sa->encap.follow_id = id_of_outbound(r, innermost);
+}
+
+/* One protocol of a row: its columns, and what makes an SA of it. Innermost first. */
+static const struct part {
+	size_t transform, spi;	/* positions */
+	const struct mib_table *table;
+	int64_t spi_min, spi_max;
+	void (*make)(struct judge *j, const struct mib_row *t, struct ipsp_sa_config *sa);
+} parts[] = {
+	{ MIB_C_ipsaSaPreActIPCompTransformName, MIB_C_ipsaSaPreActIPCompSPI,
+	  &mib_t_ipsaIpcompTransformTable, 1, UINT16_MAX, make_ipcomp },
+	{ MIB_C_ipsaSaPreActESPTransformName, MIB_C_ipsaSaPreActESPSPI,
+	  &mib_t_ipsaEspTransformTable, 256, INT32_MAX, make_esp },
+	{ MIB_C_ipsaSaPreActAHTransformName, MIB_C_ipsaSaPreActAHSPI,
+	  &mib_t_ipsaAhTransformTable, 256, INT32_MAX, make_ah },
+};
+
+static void make_part(struct judge *j, const struct part *part, const struct ipsp_sa_config *base,
+		      struct pol_sa_bundle *out)
+{
+	const struct mib_column *cols = mib_t_ipsaSaPreconfiguredActionTable.columns;
+	const struct mib_row *t = transform(j, &cols[part->transform], &cols[part->spi],
+					    part->table, part->spi_min, part->spi_max);
+	struct ipsp_sa_config *sa = &out->sas[out->n];
+
+	if (!t)
+		return;
+	*sa = *base;
+	if (out->n > 0)
+		sa->mode = IPSP_MODE_TRANSPORT;
+	part->make(j, t, sa);
+	make_options(j, sa, out->n == 0);
+	if (sa->proto == IPSP_PROTO_ESP)
+		make_encap(j->row, sa, out->n == 0);
+	out->n++;
+}
+
+/* They end together. */
+static void share_lifetimes(struct pol_sa_bundle *b)
+{
+	uint64_t life_s = 0, life_bytes = 0;
+
+	for (uint32_t i = 0; i < b->n; i++) {
+		life_s = shorter(life_s, b->sas[i].life_s);
+		life_bytes = shorter(life_bytes, b->sas[i].life_bytes);
+	}
+	for (uint32_t i = 0; i < b->n; i++) {
+		b->sas[i].life_s = life_s;
+		b->sas[i].life_bytes = life_bytes;
+	}
+}
+
+void pol_sa_bundle_wipe(struct pol_sa_bundle *b)
+{
+	for (uint32_t i = 0; i < IPSP_BUNDLE_MAX; i++) {
+		ipsp_key_wipe(&b->sas[i].encr_key);
+		ipsp_key_wipe(&b->sas[i].integ_key);
+	}
 }
 
 enum pol_sa_state pol_sa_make(const struct mib_view *v, const struct mib_row *r,
-			      struct ipsp_sa_config *out, char why[POL_SA_TEXT])
+			      struct pol_sa_bundle *out, char why[POL_SA_TEXT])
 {
 	struct judge j = { .view = v, .row = r, .state = POL_SA_READY, .why = why };
-	const struct mib_row *esp, *ah, *ipcomp;
+	struct ipsp_sa_config base = {
+		.dir = (uint8_t)pol_sa_dir(r),
+		.mode = (uint8_t)mib_row_number(r, PRE(ipsaSaPreActActionType), IPSP_MODE_TUNNEL),
+		.df = (uint8_t)mib_row_number(r, PRE(ipsaSaPreActDFHandling), IPSP_DF_COPY),
+		.life_s = (uint64_t)mib_row_number(r, PRE(ipsaSaPreActActionLifetimeSec), 0),
+	};
 
-	*out = (struct ipsp_sa_config){ .dir = (uint8_t)pol_sa_dir(r) };
+	memset(out, 0, sizeof(*out));
 	why[0] = '\0';
-	out->mode = (uint8_t)mib_row_number(r, PRE(ipsaSaPreActActionType), IPSP_MODE_TUNNEL);
-	out->df = (uint8_t)mib_row_number(r, PRE(ipsaSaPreActDFHandling), IPSP_DF_COPY);
-	out->life_s = (uint64_t)mib_row_number(r, PRE(ipsaSaPreActActionLifetimeSec), 0);
-	/* SpdIPPacketLogging: -1 is no, 0 without octets. */
-	out->packet_log = (uint32_t)(mib_row_number(r, PRE(ipsaSaPreActDoPacketLogging), -1) + 1);
-	if (out->mode != IPSP_MODE_TUNNEL && out->mode != IPSP_MODE_TRANSPORT)
+	if (base.mode != IPSP_MODE_TUNNEL && base.mode != IPSP_MODE_TRANSPORT)
 		judge(&j, POL_SA_WRONG, "has an ipsaSaPreActActionType that is neither tunnel(1) "
 		      "nor transport(2)");
-	esp = transform(&j, PRE(ipsaSaPreActESPTransformName), PRE(ipsaSaPreActESPSPI),
-			&mib_t_ipsaEspTransformTable, 256, INT32_MAX);
-	ah = transform(&j, PRE(ipsaSaPreActAHTransformName), PRE(ipsaSaPreActAHSPI),
-		       &mib_t_ipsaAhTransformTable, 256, INT32_MAX);
-	ipcomp = transform(&j, PRE(ipsaSaPreActIPCompTransformName), PRE(ipsaSaPreActIPCompSPI),
-			   &mib_t_ipsaIpcompTransformTable, 1, UINT16_MAX);
-	if (!esp && !ah && !ipcomp)
+	judge_peer(&j, &base);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		make_part(&j, &parts[i], &base, out);
+	if (out->n == 0)
 		judge(&j, POL_SA_WRONG, "names no transform of ESP, AH or IPComp");
-	if (esp) {
-		make_esp(&j, esp, out);
-		make_options(&j, out);
-		make_encap(r, out);
-	}
-	if (ah)
-		judge_ah(&j, ah);
-	if (ipcomp)
-		judge(&j, POL_SA_NOT_IN_FORCE, "uses IPComp, which this version does not do yet");
-	judge_peer(&j, out);
+	else if (out->n == 1 && out->sas[0].proto == IPSP_PROTO_IPCOMP)
+		judge(&j, POL_SA_NOT_IN_FORCE, "names a transform of IPComp alone, which protects "
+		      "nothing: ESP or AH must be around it");
+	share_lifetimes(out);
+	for (uint32_t i = 0; i + 1 < out->n; i++)
+		if (out->sas[i].encap.type == IPSP_ENCAP_UDP)
+			judge(&j, POL_SA_WRONG, "has AH around ESP in UDP, which a NAT would break "
+			      "(RFC 3948 1)");
 	if (mib_row_number(r, MIB_COL(ipspdPreActTable, ipspdPreActAdminStatus), ADMIN_ENABLED) !=
 	    ADMIN_ENABLED)
 		judge(&j, POL_SA_NOT_IN_FORCE, "is taken out of use by ipspdPreActAdminStatus");

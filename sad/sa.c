@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "ipsp/compress.h"
 #include "ipsp/platform.h"
 #include "sad/sad.h"
 
@@ -76,22 +77,51 @@ static bool encap_valid(const struct ipsp_sa_config *cfg)
 	       addr_valid(&e->orig_src) && addr_valid(&e->orig_dst);
 }
 
+/* RFC 3173 3.3: well-known numbers are the transforms' own, others below 256 nobody's. */
+static bool cpi_valid(const struct ipsp_sa_config *cfg)
+{
+	return cfg->spi <= UINT16_MAX && (cfg->spi >= 256 || cfg->spi == cfg->encr);
+}
+
+/* What can be said of one SA of a chain alone. */
+static bool chain_valid(const struct ipsp_sa_config *cfg)
+{
+	const bool is_inside = cfg->bundle_id == 0 || cfg->bundle_id == cfg->id;
+
+	if (cfg->next_id == cfg->id || (!is_inside && cfg->mode != IPSP_MODE_TRANSPORT))
+		return false;
+	/* Compression protects nothing. What is around SAs of key managers, templates say. */
+	return cfg->proto != IPSP_PROTO_IPCOMP || cfg->origin == IPSP_ORIGIN_PFKEY ||
+	       (is_inside && cfg->next_id != 0);
+}
+
+static bool ipcomp_valid(const struct ipsp_sa_config *cfg)
+{
+	return cpi_valid(cfg) && !cfg->esn && !cfg->replay && cfg->tfc_pad == 0;
+}
+
 enum ipsp_err ipsp_sa_config_check(const struct ipsp_platform *platform,
 				   const struct ipsp_sa_config *cfg,
 				   struct ipsp_crypto_shape *shape)
 {
 	/* SPIs 1..255 are IANA's, 0 is for local use: RFC 4303 2.1. */
-	if (cfg->id == 0 || cfg->spi < 256 ||
+	if (cfg->id == 0 || (cfg->spi < 256 && cfg->proto != IPSP_PROTO_IPCOMP) ||
 	    (cfg->dir != IPSP_INBOUND && cfg->dir != IPSP_OUTBOUND))
 		return IPSP_EINVAL;
 	if (!addr_valid(&cfg->local) || !addr_valid(&cfg->remote) ||
 	    (cfg->local.family && cfg->remote.family && cfg->local.family != cfg->remote.family))
 		return IPSP_EINVAL;
 	if (!mode_valid(cfg) || !numbers_valid(cfg) || !encap_valid(cfg) ||
-	    cfg->origin >= IPSP_ORIGIN_CLEAR ||
+	    !chain_valid(cfg) || cfg->origin >= IPSP_ORIGIN_CLEAR ||
 	    (cfg->sel.family && !ipsp_selector_valid(&cfg->sel)))
 		return IPSP_EINVAL;
-	if (cfg->proto != IPSP_PROTO_ESP)
+	if (cfg->proto == IPSP_PROTO_IPCOMP) {
+		*shape = (struct ipsp_crypto_shape){ 0 };
+		if (!platform->compress || !platform->compress->offers(cfg->encr))
+			return IPSP_ENOTSUP;
+		return ipcomp_valid(cfg) ? IPSP_OK : IPSP_EINVAL;
+	}
+	if (cfg->proto != IPSP_PROTO_ESP && cfg->proto != IPSP_PROTO_AH)
 		return IPSP_ENOTSUP;
 	return platform->crypto->shape(cfg->proto, cfg->encr, cfg->encr_key_bits, cfg->integ, shape);
 }
@@ -134,6 +164,7 @@ enum ipsp_err ipsp_sa_init(struct ipsp_sad *sad, const struct ipsp_sa_config *cf
 	sa->id = cfg->id;
 	sa->counter_id = cfg->counter_id;
 	sa->next_id = cfg->next_id;
+	sa->bundle_id = cfg->bundle_id;
 	sa->spi = cfg->spi;
 	sa->dir = cfg->dir;
 	sa->proto = cfg->proto;
@@ -159,6 +190,8 @@ enum ipsp_err ipsp_sa_init(struct ipsp_sad *sad, const struct ipsp_sa_config *cf
 	atomic_init(&sa->state, IPSP_SA_MATURE);
 	atomic_init(&sa->packet_log, cfg->packet_log);
 	atomic_init(&sa->seq_ceiling, cfg->seq_ceiling);
+	if (cfg->proto == IPSP_PROTO_IPCOMP)
+		return IPSP_OK;
 	return sad->platform->crypto->ctx_new(cfg, ipsp_platform_threads(sad->platform),
 					      &sa->crypto);
 }
@@ -204,7 +237,8 @@ bool ipsp_sa_is(const struct ipsp_sa *sa, const struct ipsp_sa_config *cfg)
 	/* Floor and ceiling are left out: they only speak of numbers that are behind it. So is what
 	 * it reports, which changes nothing about its packets. */
 	return sa->id == cfg->id && sa->counter_id == cfg->counter_id &&
-	       sa->next_id == cfg->next_id && sa->spi == cfg->spi &&
+	       sa->next_id == cfg->next_id && sa->bundle_id == cfg->bundle_id &&
+	       sa->spi == cfg->spi &&
 	       sa->dir == cfg->dir && sa->proto == cfg->proto && sa->mode == cfg->mode &&
 	       sa->df == cfg->df && sa->ecn == cfg->ecn && sa->dscp_set == cfg->dscp_set &&
 	       sa->dscp == cfg->dscp && sa->outer_ttl == cfg->outer_ttl &&

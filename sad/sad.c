@@ -361,7 +361,7 @@ enum ipsp_err ipsp_sad_add(struct ipsp_sad *sad, const struct ipsp_sa_config *cf
 		*replaced = NULL;
 		return IPSP_OK;
 	}
-	if (ipsp_sad_name_taken(sad, cfg, old))
+	if (cfg->proto != IPSP_PROTO_IPCOMP && ipsp_sad_name_taken(sad, cfg, old))
 		return IPSP_EEXIST;
 	struct ipsp_sa *sa = ipsp_sad_reserve(sad) ? p->alloc(p->ctx, sizeof(*sa)) : NULL;
 

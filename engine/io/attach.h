@@ -13,7 +13,7 @@
 #define IO_BATCH 64		/* packets a turn: the event loop gets its turn after so many */
 #define IO_PACKET_MAX 65535u	/* the longest packet that is not a jumbogram */
 #define IO_ROOM (IPSP_HEADROOM + IO_PACKET_MAX + IPSP_TAILROOM)
-#define IO_SOURCES_MAX 8
+#define IO_SOURCES_MAX 12
 
 /*
  * Why an attachment dropped a packet. The columns are those of the core's IPSP_REASONS; on the way to

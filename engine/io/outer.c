@@ -5,8 +5,10 @@
  *
  *	version 6, traffic class, flow label	IPV6_FLOWINFO
  *	payload length				octets read
- *	next header, hop limit			ESP, IPV6_HOPLIMIT
+ *	next header, hop limit			the first below, IPV6_HOPLIMIT
  *	source, destination			the sender, IPV6_PKTINFO
+ *	extension headers, for AH		IPV6_HOPOPTS, IPV6_RTHDR, IPV6_DSTOPTS: the kernel gives
+ *						them in their order
  */
 #include "config.h"
 #include "engine/io/outer.h"
@@ -21,7 +23,7 @@
 
 #define FLOWINFO_CMSG 11	/* IPV6_FLOWINFO of <linux/in6.h>, which <netinet/in.h> excludes */
 #define IPV6_HEADER 40u
-#define CONTROL_SIZE 128	/* holds all that was asked for, and no more is asked for */
+#define CONTROL_SIZE 1024	/* holds all that was asked for; longer extension headers are cut */
 
 /** Room for one message's ancillary data, aligned as its headers must be. */
 union control {
@@ -38,14 +40,19 @@ static int set_options(int fd, int level, const int *options, const int *values,
 	return 0;
 }
 
-int outer_in_init(int fd, enum outer_family family)
+int outer_in_init(int fd, enum outer_family family, uint8_t proto)
 {
 	static const int options4[] = { IP_PKTINFO };
 	static const int options6[] = { IPV6_RECVPKTINFO, IPV6_RECVHOPLIMIT, FLOWINFO_CMSG };
+	static const int extensions[] = { IPV6_RECVHOPOPTS, IPV6_RECVRTHDR, IPV6_RECVDSTOPTS };
 	static const int on[] = { 1, 1, 1 };
 
-	return family == OUTER_IPV4 ? set_options(fd, IPPROTO_IP, options4, on, 1) :
-				      set_options(fd, IPPROTO_IPV6, options6, on, 3);
+	if (family == OUTER_IPV4)
+		return set_options(fd, IPPROTO_IP, options4, on, 1);
+	const int err = set_options(fd, IPPROTO_IPV6, options6, on, 3);
+
+	return err || proto != IPPROTO_AH ? err :
+					    set_options(fd, IPPROTO_IPV6, extensions, on, 3);
 }
 
 int outer_out_init(int fd, enum outer_family family)
@@ -84,10 +91,48 @@ static bool finish_ipv4(struct msghdr *h, struct ipsp_packet *p)
 	return false;
 }
 
-/** Makes the header before the payload at p->data; p->data is moved to it. */
-static bool finish_ipv6(struct msghdr *h, struct ipsp_packet *p)
+/** The extension headers before AH, in their order. */
+struct extensions {
+	uint8_t first;		/* the next header that names the first, or what follows */
+	uint8_t *named;		/* where the next one is named */
+	uint32_t len;
+	uint8_t octets[IPSP_HEADROOM];
+};
+
+/** @return false: it is none, too long, or not what the one before it names */
+static bool add_extension(struct extensions *e, struct cmsghdr *c)
+{
+	static const struct {
+		int cmsg;
+		uint8_t next_header;
+	} kinds[] = {
+		{ IPV6_HOPOPTS, IPPROTO_HOPOPTS }, { IPV6_RTHDR, IPPROTO_ROUTING },
+		{ IPV6_DSTOPTS, IPPROTO_DSTOPTS },
+	};
+	const size_t len = c->cmsg_len - CMSG_LEN(0);
+	const uint8_t *data = CMSG_DATA(c);
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (c->cmsg_type != kinds[i].cmsg)
+			continue;
+		if (len < 8 || len != (data[1] + 1u) * 8 || len > sizeof(e->octets) - e->len ||
+		    (e->len > 0 && *e->named != kinds[i].next_header))
+			return false;
+		if (e->len == 0)
+			e->first = kinds[i].next_header;
+		e->named = e->octets + e->len;
+		memcpy(e->named, data, len);
+		e->len += (uint32_t)len;
+		return true;
+	}
+	return false;
+}
+
+/** Makes the headers before the payload at p->data; p->data is moved to them. */
+static bool finish_ipv6(struct msghdr *h, uint8_t proto, struct ipsp_packet *p)
 {
 	const struct sockaddr_in6 *const from = h->msg_name;
+	struct extensions extensions = { .first = proto, .named = &extensions.first };
 	struct in6_pktinfo info;
 	uint32_t flow_be = 0;
 	int hops = -1;
@@ -104,29 +149,35 @@ static bool finish_ipv6(struct msghdr *h, struct ipsp_packet *p)
 		} else if ((data = control_data(c, IPPROTO_IPV6, FLOWINFO_CMSG, sizeof(flow_be)))) {
 			/* The kernel leaves it out when it is zero. */
 			memcpy(&flow_be, data, sizeof(flow_be));
+		} else if (c->cmsg_level == IPPROTO_IPV6 && !add_extension(&extensions, c)) {
+			return false;
 		}
 	}
 	if (!have_info || hops < 0 || hops > 255 || h->msg_namelen < sizeof(*from) ||
-	    from->sin6_family != AF_INET6)
+	    from->sin6_family != AF_INET6 || *extensions.named != proto)
 		return false;
 	struct ip6_hdr ip = {
 		.ip6_flow = htonl(6u << 28 | (ntohl(flow_be) & 0x0fffffff)),
-		.ip6_plen = htons((uint16_t)p->len),
-		.ip6_nxt = IPPROTO_ESP,
+		.ip6_plen = htons((uint16_t)(p->len + extensions.len)),
+		.ip6_nxt = extensions.first,
 		.ip6_hlim = (uint8_t)hops,
 		.ip6_src = from->sin6_addr,
 		.ip6_dst = info.ipi6_addr,
 	};
 
+	if (p->len + extensions.len > UINT16_MAX)
+		return false;
+	p->data -= extensions.len;
+	memcpy(p->data, extensions.octets, extensions.len);
 	p->data -= IPV6_HEADER;
-	p->len += IPV6_HEADER;
 	memcpy(p->data, &ip, sizeof(ip));
+	p->len += IPV6_HEADER + extensions.len;
 	p->ifindex = (uint32_t)info.ipi6_ifindex;
 	return true;
 }
 
-size_t outer_read(int fd, enum outer_family family, struct ipsp_packet *packets, size_t n,
-		  struct io_stats *stats)
+size_t outer_read(int fd, enum outer_family family, uint8_t proto, struct ipsp_packet *packets,
+		  size_t n, struct io_stats *stats)
 {
 	struct mmsghdr msgs[IO_BATCH];
 	struct iovec iov[IO_BATCH];
@@ -159,7 +210,7 @@ size_t outer_read(int fd, enum outer_family family, struct ipsp_packet *packets,
 
 		stats->packets_in[IPSP_INBOUND - 1]++;
 		if ((h->msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
-		    !(family == OUTER_IPV4 ? finish_ipv4(h, &p) : finish_ipv6(h, &p))) {
+		    !(family == OUTER_IPV4 ? finish_ipv4(h, &p) : finish_ipv6(h, proto, &p))) {
 			stats->drops[IO_REASON_READ_CUT]++;
 			continue;
 		}

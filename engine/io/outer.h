@@ -2,8 +2,8 @@
  * engine/io/outer.h - packets on the outside: raw IP sockets, both families.
  *
  * Reading gives whole packets with their IP header. Of IPv6 the kernel gives the payload only, so
- * the header is made again from ancillary data (RFC 3542): the extension headers before ESP are
- * not in it. Sending takes whole packets. IPv4 identification and checksum are the kernel's.
+ * the header is made again from ancillary data (RFC 3542). AH covers the extension headers before
+ * it, so they are made again, too; ESP does not, and they are left out. Sending takes whole packets. IPv4 identification and checksum are the kernel's.
  */
 #ifndef ENGINE_IO_OUTER_H
 #define ENGINE_IO_OUTER_H
@@ -12,18 +12,22 @@
 
 enum outer_family { OUTER_IPV4, OUTER_IPV6 };
 
-/** Asks for the ancillary data that outer_read needs. @return 0 or -errno */
-int outer_in_init(int fd, enum outer_family family);
+/**
+ * Asks for the ancillary data that outer_read needs.
+ * @param proto  of the socket; IPPROTO_AH: extension headers, too
+ * @return 0 or -errno
+ */
+int outer_in_init(int fd, enum outer_family family, uint8_t proto);
 
 /** What sending as others sent it needs: broadcasts allowed, no copies of multicasts to us. */
 int outer_out_init(int fd, enum outer_family family);
 
 /**
- * Reads up to n packets (IO_BATCH at most) without waiting. Sets data, len, ifindex and flags.
+ * Reads up to n packets (IO_BATCH at most) of a socket for proto without waiting. Sets data, len, ifindex and flags.
  * @return how many are good; packets that are not are counted in stats
  */
-size_t outer_read(int fd, enum outer_family family, struct ipsp_packet *packets, size_t n,
-		  struct io_stats *stats);
+size_t outer_read(int fd, enum outer_family family, uint8_t proto, struct ipsp_packet *packets,
+		  size_t n, struct io_stats *stats);
 
 /** One packet to send. */
 struct outer_send {

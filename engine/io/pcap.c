@@ -8,6 +8,7 @@
 #include "engine/io/pcap.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <stdlib.h>
@@ -51,6 +52,7 @@ struct wire {
 	struct {
 		int fd;
 		int family;		/* enum outer_family; -1: frames */
+		uint8_t proto;		/* of a raw socket */
 		enum pcap_side side;
 	} source[IO_SOURCES_MAX];
 };
@@ -193,8 +195,8 @@ static size_t wire_read(struct io_attachment *a, size_t source, struct ipsp_pack
 	if (n > IO_BATCH)
 		n = IO_BATCH;
 	return family < 0 ? read_frames(w, w->source[source].side, packets, n) :
-			    outer_read(w->source[source].fd, (enum outer_family)family, packets, n,
-				       &a->stats);
+			    outer_read(w->source[source].fd, (enum outer_family)family,
+				       w->source[source].proto, packets, n, &a->stats);
 }
 
 /* ---- writing ---- */
@@ -404,6 +406,7 @@ static void wire_free(struct io_attachment *a)
 	for (int i = 0; i < 2; i++) {
 		close_fd(w->config.frames_fd[i]);
 		close_fd(w->config.esp_in_fd[i]);
+		close_fd(w->config.ah_in_fd[i]);
 		close_fd(w->config.raw_out_fd[i]);
 	}
 	free_parts(w);
@@ -430,6 +433,16 @@ static void add_source(struct wire *w, int fd, int family, enum pcap_side side)
 	w->source[i].side = side;
 }
 
+/** fd -1: there is none. */
+static int add_raw_source(struct wire *w, int fd, int family, uint8_t proto)
+{
+	if (fd < 0)
+		return 0;
+	w->source[w->n_sources].proto = proto;
+	add_source(w, fd, family, PCAP_BLACK);
+	return outer_in_init(fd, (enum outer_family)family, proto);
+}
+
 static int add_raw_sockets(struct wire *w)
 {
 	int err = 0;
@@ -438,10 +451,10 @@ static int add_raw_sockets(struct wire *w)
 		if (w->config.raw_out_fd[family] >= 0)
 			err = outer_out_init(w->config.raw_out_fd[family],
 					     (enum outer_family)family);
-		if (err || w->config.esp_in_fd[family] < 0)
-			continue;
-		add_source(w, w->config.esp_in_fd[family], family, PCAP_BLACK);
-		err = outer_in_init(w->config.esp_in_fd[family], (enum outer_family)family);
+		if (!err)
+			err = add_raw_source(w, w->config.esp_in_fd[family], family, IPPROTO_ESP);
+		if (!err)
+			err = add_raw_source(w, w->config.ah_in_fd[family], family, IPPROTO_AH);
 	}
 	return err;
 }

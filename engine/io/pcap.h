@@ -27,6 +27,7 @@ struct pcap_config {
 	int frames_fd[2];	/* packet sockets as engine/io/frame.h wants them, by side */
 	uint32_t ifindex[2];	/* where they are bound to */
 	int esp_in_fd[2];	/* raw, IPPROTO_ESP: [0] IPv4, [1] IPv6; -1: none */
+	int ah_in_fd[2];	/* raw, IPPROTO_AH: likewise */
 	int raw_out_fd[2];	/* raw, headers included, marked: likewise */
 	uint32_t mark;		/* that of the sockets: routing is asked with it */
 };

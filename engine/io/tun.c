@@ -40,6 +40,7 @@ struct tun {
 		int fd;
 		enum source_kind kind;
 		enum outer_family family;
+		uint8_t proto;			/* of a raw socket */
 	} source[IO_SOURCES_MAX];
 	/* what write_outside has for the raw sockets, by family */
 	struct outer_send send[2][IO_BATCH];
@@ -159,8 +160,8 @@ static size_t tun_read(struct io_attachment *a, size_t source, struct ipsp_packe
 	case SOURCE_UDP:
 		return udp_read(t->udp[t->source[source].family], packets, n, &a->stats);
 	default:
-		return outer_read(t->source[source].fd, t->source[source].family, packets, n,
-				  &a->stats);
+		return outer_read(t->source[source].fd, t->source[source].family,
+				  t->source[source].proto, packets, n, &a->stats);
 	}
 }
 
@@ -385,6 +386,7 @@ static void tun_free(struct io_attachment *a)
 	close_fd(t->config.tun_fd);
 	for (int family = OUTER_IPV4; family <= OUTER_IPV6; family++) {
 		close_fd(t->config.esp_in_fd[family]);
+		close_fd(t->config.ah_in_fd[family]);
 		close_fd(t->config.raw_out_fd[family]);
 		close_fd(t->config.udp_fd[family]);
 		udp_socket_free(t->udp[family]);
@@ -420,6 +422,16 @@ static void add_source(struct tun *t, int fd, enum source_kind kind, enum outer_
 	t->source[t->n_sources++].family = family;
 }
 
+/** A raw socket that packets come by. fd -1: there is none. */
+static int add_raw(struct tun *t, int fd, enum outer_family family, uint8_t proto)
+{
+	if (fd < 0)
+		return 0;
+	t->source[t->n_sources].proto = proto;
+	add_source(t, fd, SOURCE_RAW, family);
+	return outer_in_init(fd, family, proto);
+}
+
 /** What is there of one family outside. */
 static int attach_outside(struct tun *t, const struct tun_config *c, enum outer_family family)
 {
@@ -427,10 +439,10 @@ static int attach_outside(struct tun *t, const struct tun_config *c, enum outer_
 
 	if (c->raw_out_fd[family] >= 0)
 		err = outer_out_init(c->raw_out_fd[family], family);
-	if (!err && c->esp_in_fd[family] >= 0) {
-		add_source(t, c->esp_in_fd[family], SOURCE_RAW, family);
-		err = outer_in_init(c->esp_in_fd[family], family);
-	}
+	if (!err)
+		err = add_raw(t, c->esp_in_fd[family], family, IPPROTO_ESP);
+	if (!err)
+		err = add_raw(t, c->ah_in_fd[family], family, IPPROTO_AH);
 	if (!err && c->udp_fd[family] >= 0) {
 		add_source(t, c->udp_fd[family], SOURCE_UDP, family);
 		err = udp_socket_new(c->udp_fd[family], c->raw_out_fd[family], family,

@@ -26,6 +26,7 @@ struct tun_config {
 	bool offload;		/* it has IFF_VNET_HDR: large segments go both ways */
 	bool offload_udp;	/* those of UDP, too */
 	int esp_in_fd[2];	/* raw, IPPROTO_ESP: [0] IPv4, [1] IPv6; -1: none */
+	int ah_in_fd[2];	/* raw, IPPROTO_AH: likewise */
 	int raw_out_fd[2];	/* raw, headers included, marked: likewise */
 	int udp_fd[2];		/* bound to the port of ESP in UDP, marked: likewise */
 	uint32_t mark;		/* that of the sockets: routing is asked with it */

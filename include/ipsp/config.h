@@ -235,11 +235,14 @@ struct ipsp_encap {
  * innermost may be in tunnel mode, the others are transport mode over it. Inbound, exactly the chain
  * must have been undone, outermost first; IPComp alone may be missing, as the peer leaves it out
  * where it would not help (RFC 3173 2.2).
+ *
+ * An SA of IPComp has no keys and no numbers: encr is enum ipsp_comp, spi the CPI.
  */
 struct ipsp_sa_config {
 	uint64_t id;			/* stable: from its row; not 0 */
 	uint64_t counter_id;		/* one number space: changes when key or SPI do */
 	uint64_t next_id;		/* the SA around this one; 0: it is the outermost */
+	uint64_t bundle_id;		/* the innermost SA of its chain; 0: this one */
 	uint8_t dir;			/* enum ipsp_dir */
 	uint8_t proto;			/* enum ipsp_proto */
 	uint8_t mode;			/* enum ipsp_mode */

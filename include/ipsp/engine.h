@@ -1,5 +1,6 @@
 /*
- * ipsp/engine.h - packets in, packets out: IPsec processing by RFC 4301 5 and ESP by RFC 4303.
+ * ipsp/engine.h - packets in, packets out: IPsec processing by RFC 4301 5; ESP by RFC
+ * 4303, AH by RFC 4302, IPComp by RFC 3173, and bundles of them.
  *
  * One engine holds an SPD and a SAD. Control calls (apply, tick, show) come from one thread. Packet
  * calls come from any thread, each with a worker of its own; they take vectors, work in place, take
@@ -35,9 +36,13 @@ struct ipsp_platform;
 struct ipsp_engine;
 struct ipsp_worker;
 
-/** Room before and behind a packet that any outbound processing fits into, but tfc_pad. */
-#define IPSP_HEADROOM 72	/* IPv6 header, UDP header, ESP header, IV */
-#define IPSP_TAILROOM 64	/* padding, trailer, ICV */
+/**
+ * Room before and behind a packet that any outbound processing fits into, but tfc_pad: IPv6 header,
+ * AH, UDP header, ESP header and IV, IPComp header in front; padding, trailer and ICV behind; and all that of
+ * one bundle around another.
+ */
+#define IPSP_HEADROOM 256
+#define IPSP_TAILROOM 128
 
 /** What becomes of a packet. */
 enum ipsp_verdict {
@@ -62,12 +67,14 @@ enum {
 	/* in: lower the TTL or hop limit of what goes into or comes out of a tunnel, as nobody else
 	 * does for this forwarded packet: RFC 4301 5.1.2.1 */
 	IPSP_PKT_DECREMENT_TTL = 1 << 1,
-	/* in, inbound: not addressed to this device, so ESP in it is a protocol like any other */
+	/* in, inbound: not addressed to this device, so ESP or AH in it is a protocol like any other */
 	IPSP_PKT_TRANSIT = 1 << 2,
-	/* in: on its link between two others. Inbound, ESP that no SA of ours is for is a protocol
+	/* in: on its link between two others. Inbound, ESP or AH that no SA of ours is for is a protocol
 	 * like any other. Neighbour Discovery (RFC 4861: ICMPv6 133 - 137, hop limit 255) that no
 	 * entry matches passes, as there would be no link without it */
 	IPSP_PKT_PASSING = 1 << 3,
+	/* in: one bundle is all. Outbound, nothing is put around it; inbound, another one inside stays */
+	IPSP_PKT_ONE_BUNDLE = 1 << 4,
 };
 
 /** One packet of a vector. The buffer is the caller's, changed in place. */
@@ -143,6 +150,7 @@ enum ipsp_sa_change {
 /** An auditable refusal of an ESP packet (RFC 4303 3.4.2 - 3.4.4), rate-limited. */
 struct ipsp_audit_event {
 	uint8_t reason;		/* enum ipsp_reason */
+	uint8_t proto;		/* enum ipsp_proto: ESP, in UDP or not, or AH */
 	uint32_t ifindex;
 	uint32_t spi;		/* as received */
 	uint32_t seq;		/* low half, as received; 0: the packet had none */

@@ -2,13 +2,14 @@
  * ipsp/platform.h - all that libipsp needs from where it runs.
  *
  * Filled by the embedder and passed at init; borrowed for the life of what was made with it. The
- * packet path calls only random, local_addr and the crypto provider.
+ * packet path calls only random, local_addr and the providers of crypto and compression.
  */
 #ifndef IPSP_PLATFORM_H
 #define IPSP_PLATFORM_H
 
 #include "ipsp/types.h"
 
+struct ipsp_compress;
 struct ipsp_crypto;
 
 struct ipsp_platform {
@@ -42,6 +43,7 @@ struct ipsp_platform {
 	uint32_t (*path_mtu)(void *ctx, const struct ipsp_addr *dst);
 
 	const struct ipsp_crypto *crypto;
+	const struct ipsp_compress *compress;	/* NULL: IPComp is not offered */
 
 	/** Threads that will have a worker each: crypto contexts are made for as many. 0: one. */
 	unsigned n_threads;

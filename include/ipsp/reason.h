@@ -45,6 +45,9 @@ enum ipsp_reason_class {
 	X(HOLD_OVER, "hold-over", POLICY, EPOLICY, "held for an SA that did not come") \
 	X(ACTION_FAILED, "action-failed", POLICY, EPOLICY, \
 	  "what an SPD entry is to do could not be done") \
+	X(EXPECTED_AH, "expected-ah", POLICY, EPOLICY, "policy demands AH around this packet") \
+	X(EXPECTED_ESP, "expected-esp", POLICY, EPOLICY, "policy demands ESP inside of AH") \
+	X(NESTING, "nesting", POLICY, EPOLICY, "protected in protected in protected, too often") \
 	/* the packet's own headers */ \
 	X(VERSION, "ip-version", PACKET, EMALFORMED, "neither IPv4 nor IPv6") \
 	X(TRUNCATED, "ip-truncated", PACKET, EMALFORMED, "shorter than its headers say") \
@@ -70,7 +73,13 @@ enum ipsp_reason_class {
 	X(SEQ_EXHAUSTED, "seq-exhausted", SA, EOVERFLOW, "no sequence number left") \
 	X(SEQ_RESERVATION, "seq-reservation", SA, EAGAIN, \
 	  "next sequence numbers are not reserved yet") \
-	/* ESP, RFC 4303 */ \
+	X(AH_SA_NOT_FOUND, "ah-sa-not-found", SA, ENOENT, \
+	  "no AH SA with this SPI and destination") \
+	/* ESP, RFC 4303; AH, RFC 4302; IPComp, RFC 3173 */ \
+	X(AH_SHORT, "ah-short", PACKET, EMALFORMED, "AH that is not as long as its ICV asks for") \
+	X(AH_FRAGMENT, "ah-fragment", PACKET, EMALFORMED, \
+	  "AH in a fragment that was not reassembled") \
+	X(IPCOMP, "ipcomp", PACKET, EMALFORMED, "compressed data that is damaged or too much") \
 	X(ESP_SHORT, "esp-short", PACKET, EMALFORMED, "too short for ESP or not whole blocks") \
 	X(ESP_FRAGMENT, "esp-fragment", PACKET, EMALFORMED, \
 	  "ESP in a fragment that was not reassembled") \
@@ -80,7 +89,7 @@ enum ipsp_reason_class {
 	X(PADDING, "padding", INTEGRITY, EMALFORMED, "padding is not 1, 2, 3 ... or too long") \
 	X(NEXT_HEADER, "next-header", INTEGRITY, EMALFORMED, \
 	  "next header does not fit the SA's mode") \
-	X(INNER, "inner", INTEGRITY, EMALFORMED, "inner packet does not fit its ESP packet") \
+	X(INNER, "inner", INTEGRITY, EMALFORMED, "inner packet does not fit what it came in") \
 	X(ECN, "ecn", PACKET, EPOLICY, "congestion was marked on a flow without ECN") \
 	X(ENCAP, "encap", SA, EPOLICY, "in UDP for an SA without that, or the other way round") \
 	X(DUMMY, "dummy", NONE, OK, "dummy packet, RFC 4303 2.6: not an error") \

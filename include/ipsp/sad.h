@@ -80,7 +80,7 @@ struct ipsp_sa {
 	/* fixed at installation; meanings as in struct ipsp_sa_config */
 	uint64_t id;
 	uint64_t counter_id;
-	uint64_t next_id;
+	uint64_t next_id, bundle_id;
 	uint32_t spi;
 	uint8_t dir, proto, mode, df, ecn;
 	uint8_t dscp, outer_ttl;
@@ -110,6 +110,7 @@ struct ipsp_sa {
 	uint64_t keepalive_s;		/* when the last one was due; the control thread's */
 	_Atomic uint64_t drops_icv, drops_replay, drops_other;
 	struct ipsp_path path;
+	_Atomic uint32_t comp_failures, comp_pass_over;	/* IPComp: what its packets are like */
 	struct ipsp_counter *counter;	/* number, window, packets, bytes, birth */
 	struct ipsp_crypto_ctx *crypto;
 
@@ -152,8 +153,9 @@ void ipsp_sad_free(struct ipsp_sad *sad);
  * @param replaced  out: the SA that lost its place, or NULL: ipsp_sa_free it once unseen
  * @return IPSP_OK; otherwise nothing changed: IPSP_EINVAL: an id, SPI below 256, mode, direction,
  *	   address family, window, DF, ECN, DSCP or padding that cannot be, or 64-bit numbers without a window
- *	   (RFC 4303 3.4.3); IPSP_EEXIST: another inbound SA has that SPI and address;
- *	   IPSP_ENOTSUP: proto other than ESP, or an algorithm not offered; IPSP_EKEYLEN;
+ *	   (RFC 4303 3.4.3), a CPI that is no number of an association, or IPComp with nothing
+ *	   around it; IPSP_EEXIST: another inbound SA has that SPI and address;
+ *	   IPSP_ENOTSUP: another proto, or an algorithm not offered; IPSP_EKEYLEN;
  *	   IPSP_ENOMEM; IPSP_ENOSPC: no free counter slot; IPSP_ECRYPTO
  */
 IPSP_MUST_CHECK enum ipsp_err ipsp_sad_add(struct ipsp_sad *sad, const struct ipsp_sa_config *cfg,

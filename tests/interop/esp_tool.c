@@ -3,8 +3,11 @@
  * By libgcrypt; with the argument "ipsec-mb" by that, or exit status 77 where it is not built in.
  *
  *	new mode=tunnel encr=12 bits=128 integ=2 ekey=HEX akey=HEX local=HEX remote=HEX [esn=1]
- *	    [df=copy|set|clear] [floor=N]    a fresh engine with one SA each way, SPI 0x1001 out and
- *	                                     0x1002 in; every packet is to be protected
+ *	    [df=copy|set|clear] [floor=N] [chain=108,50,51 [ahinteg=2 ahkey=HEX]]
+ *	                                     a fresh engine with one bundle each way; every packet is
+ *	                                     to be protected. ESP alone without a chain (innermost
+ *	                                     first). SPIs: ESP 0x1001 out and 0x1002 in, AH 0x2001
+ *	                                     and 0x2002; IPComp's CPI is 2
  *	out HEX                              a clear packet: prints "esp HEX" or "drop REASON"
  *	in HEX                               an ESP packet: prints "deliver HEX" or "drop REASON"
  *
@@ -14,14 +17,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/compress/zlib.h"
 #include "engine/crypto/hosted.h"
 #include "engine/crypto/provider.h"
+#include "ipsp/compress.h"
 #include "ipsp/engine.h"
 
 #define PACKET_MAX 4096
 #define REGION_SLOTS 16
 
 static const uint64_t now_s = 1000;
+
+/* Innermost first. */
+struct chain {
+	struct ipsp_sa_config sas[IPSP_BUNDLE_MAX];
+	uint32_t n;
+};
 
 struct tool {
 	struct ipsp_platform platform;
@@ -103,52 +114,103 @@ static void tool_close(struct tool *t)
 	t->region = NULL;
 }
 
-static enum ipsp_err install(struct tool *t, const struct ipsp_sa_config sas[2])
+/* The SAs of one direction, of which esp is the one of ESP; ah has what AH's has instead. */
+static struct chain chain_of(const char *protos, const struct ipsp_sa_config *esp,
+			     const struct ipsp_sa_config *ah, enum ipsp_dir dir)
 {
+	const uint32_t spi = dir == IPSP_OUTBOUND ? 0x1001 : 0x1002;
+	const uint64_t id = dir == IPSP_OUTBOUND ? 1 : 11;
+	struct chain c = { .n = 0 };
+
+	for (const char *at = protos; c.n < IPSP_BUNDLE_MAX; at++) {
+		struct ipsp_sa_config *sa = &c.sas[c.n];
+
+		*sa = *esp;
+		sa->id = sa->counter_id = id + c.n;
+		sa->bundle_id = id;
+		sa->dir = (uint8_t)dir;
+		sa->proto = (uint8_t)atoi(at);
+		sa->spi = spi;
+		if (c.n++ > 0) {
+			sa->mode = IPSP_MODE_TRANSPORT;
+			sa[-1].next_id = sa->id;
+		}
+		if (sa->proto == IPSP_PROTO_AH) {
+			sa->spi += 0x1000;
+			sa->encr = sa->encr_key_bits = 0;
+			sa->integ = ah->integ;
+			sa->integ_key = ah->integ_key;
+		} else if (sa->proto == IPSP_PROTO_IPCOMP) {
+			sa->spi = sa->encr = IPSP_COMP_DEFLATE;
+			sa->integ = sa->encr_key_bits = 0;
+			sa->esn = sa->replay = false;
+		}
+		at = strchr(at, ',');
+		if (!at)
+			break;
+	}
+	return c;
+}
+
+static enum ipsp_err install(struct tool *t, const struct chain chains[2])
+{
+	struct ipsp_sa_config sas[2 * IPSP_BUNDLE_MAX];
+	const uint32_t n = chains[0].n + chains[1].n;
 	struct ipsp_selector any[2];
 	struct ipsp_spd_entry entries[2] = { 0 };
 	struct ipsp_spd_list lists[2] = { 0 };
-	enum ipsp_err results[2];
+	enum ipsp_err results[2 * IPSP_BUNDLE_MAX];
 	struct ipsp_update update = {
 		.spd = { .generation = 1, .full = true, .n_lists = 2, .lists = lists },
-		.n_sas = 2, .sas = sas,
+		.n_sas = n, .sas = sas,
 	};
 	enum ipsp_err err;
 
+	memcpy(sas, chains[0].sas, chains[0].n * sizeof(sas[0]));
+	memcpy(sas + chains[0].n, chains[1].sas, chains[1].n * sizeof(sas[0]));
 	ipsp_selector_any(4, &any[0]);
 	ipsp_selector_any(6, &any[1]);
 	for (int i = 0; i < 2; i++) {
 		entries[i].id = (uint64_t)i + 1;
 		entries[i].action = IPSP_PROTECT;
-		entries[i].sa_id = sas[i].id;
+		entries[i].sa_id = chains[i].sas[0].id;
 		entries[i].n_selectors = 2;
 		entries[i].selectors = any;
 		lists[i].ifindex = 1;
-		lists[i].dir = sas[i].dir;
+		lists[i].dir = chains[i].sas[0].dir;
 		lists[i].n_entries = 1;
 		lists[i].entries = &entries[i];
 	}
 	err = ipsp_engine_apply(t->engine, &update, now_s, results);
-	return err ? err : results[0] ? results[0] : results[1];
+	for (uint32_t i = 0; !err && i < n; i++)
+		err = results[i];
+	return err;
 }
 
 static enum ipsp_err tool_new(struct tool *t, char *line)
 {
 	struct ipsp_sa_config out = {
-		.id = 1, .counter_id = 1, .dir = IPSP_OUTBOUND, .proto = IPSP_PROTO_ESP,
-		.mode = IPSP_MODE_TUNNEL, .df = IPSP_DF_COPY, .spi = 0x1001,
+		.mode = IPSP_MODE_TUNNEL, .df = IPSP_DF_COPY,
 		.replay = true, .replay_window_pkts = 64,
 	};
 	struct ipsp_engine_config config = { .platform = &t->platform };
-	struct ipsp_sa_config sas[2];
+	struct ipsp_sa_config ah = { .integ = 0 };
+	const char *protos = "50";
+	struct chain chains[2];
 	enum ipsp_err err;
 
-	for (char *word = strtok(line, " \n"); word; word = strtok(NULL, " \n"))
-		config_word(&out, word);
-	sas[0] = sas[1] = out;
-	sas[1].id = sas[1].counter_id = 2;
-	sas[1].dir = IPSP_INBOUND;
-	sas[1].spi = 0x1002;
+	for (char *word = strtok(line, " \n"); word; word = strtok(NULL, " \n")) {
+		if (!strncmp(word, "chain=", 6))
+			protos = word + 6;
+		else if (!strncmp(word, "ahkey=", 6))
+			key_set(&ah.integ_key, word + 6);
+		else if (!strncmp(word, "ahinteg=", 8))
+			ah.integ = (uint16_t)atoi(word + 8);
+		else
+			config_word(&out, word);
+	}
+	chains[0] = chain_of(protos, &out, &ah, IPSP_OUTBOUND);
+	chains[1] = chain_of(protos, &out, &ah, IPSP_INBOUND);
 
 	tool_close(t);
 	config.counters_size = (ipsp_counters_size(REGION_SLOTS) + 63) / 64 * 64;
@@ -158,7 +220,7 @@ static enum ipsp_err tool_new(struct tool *t, char *line)
 	err = ipsp_engine_new(&config, &t->engine);
 	if (!err)
 		err = ipsp_worker_new(t->engine, &t->worker);
-	return err ? err : install(t, sas);
+	return err ? err : install(t, chains);
 }
 
 static void pass(struct tool *t, enum ipsp_dir dir, const char *hex)
@@ -202,6 +264,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	ipsp_platform_hosted(&t.platform, ipsp_crypto_provider());
+	t.platform.compress = ipsp_compress_zlib();
 	while (fgets(line, sizeof(line), stdin)) {
 		if (!strncmp(line, "new ", 4)) {
 			enum ipsp_err err = tool_new(&t, line + 4);

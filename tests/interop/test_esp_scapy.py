@@ -9,9 +9,7 @@ RFC 4303, 3602, 3686, 4106, 4309, 7634, 2404, 4494, 4868, 2451; RFC 4301 5.1.2; 
 import hashlib
 import hmac
 import logging
-import os
 import struct
-import subprocess
 import sys
 
 logging.getLogger("scapy").setLevel(logging.ERROR)
@@ -26,7 +24,7 @@ except ImportError as missing:
     print("skipped:", missing)
     sys.exit(77)
 
-TOOL = os.path.join(os.environ.get("TB_BUILD", "."), "tests/interop/esp_tool")
+from engine_tool import Checks, Tool
 
 KEY = bytes(range(0x10, 0x90))
 SHA1, SHA256, SHA384, SHA512, CMAC, MD5 = 2, 5, 6, 7, 61508, 1
@@ -73,43 +71,7 @@ OTHERS = [
 ENDS = {4: ("192.0.2.1", "198.51.100.2"), 6: ("2001:db8::1", "2001:db8:ffff::2")}
 INNER = {4: ("10.1.0.5", "10.2.0.9"), 6: ("fd00:1::5", "fd00:2::9")}
 
-failures = []
-passed = 0
-
-
-def check(name, good, detail=""):
-    global passed
-    if good:
-        passed += 1
-    else:
-        failures.append(name)
-        print("FAILED", name, detail)
-
-
-class Tool:
-    def __init__(self, library="gcrypt"):
-        self.p = subprocess.Popen([TOOL, library], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def ask(self, line):
-        self.p.stdin.write(line + "\n")
-        self.p.stdin.flush()
-        return self.p.stdout.readline().strip()
-
-    def new(self, **words):
-        answer = self.ask("new " + " ".join("%s=%s" % w for w in words.items()))
-        if answer != "ok":
-            raise SystemExit("esp_tool new: " + answer)
-
-    def packet(self, verb, packet):
-        """The verdict, and the packet that came out or the reason."""
-        verdict, rest = self.ask(verb + " " + bytes(packet).hex()).split(" ", 1)
-        return (verdict, rest) if verdict == "drop" else (verdict, bytes.fromhex(rest))
-
-    def close(self):
-        self.p.stdin.close()
-        return self.p.wait()
-
-
+check = Checks()
 tool = None
 
 
@@ -438,5 +400,4 @@ extension_headers()
 tunnel_headers()
 refusals()
 check("esp_tool ends well", tool.close() == 0)
-print("%d checks, %d failures" % (passed + len(failures), len(failures)))
-sys.exit(1 if failures else 0)
+sys.exit(check.end())

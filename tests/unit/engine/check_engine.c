@@ -556,6 +556,7 @@ START_TEST(test_packets_that_cannot_be_grown_or_read_are_dropped)
 	p.room = p.data - 7;
 	ck_assert_int_eq(world_pass(&w, IPSP_OUTBOUND, &p), IPSP_REASON_NO_ROOM);
 	p.room = whole;
+	p.room_len += IPSP_HEADROOM - 7;
 	p.len = p.room_len + 1;
 	ck_assert_int_eq(world_pass(&w, IPSP_OUTBOUND, &p), IPSP_REASON_NO_ROOM);
 	p.len = 5;

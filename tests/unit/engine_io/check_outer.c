@@ -46,7 +46,7 @@ static void setup(void)
 	out_fd[OUTER_IPV4] = raw(AF_INET, IPPROTO_RAW);
 	out_fd[OUTER_IPV6] = raw(AF_INET6, IPPROTO_RAW);
 	for (int f = OUTER_IPV4; f <= OUTER_IPV6; f++) {
-		ck_assert_int_eq(outer_in_init(in_fd[f], (enum outer_family)f), 0);
+		ck_assert_int_eq(outer_in_init(in_fd[f], (enum outer_family)f, IPPROTO_ESP), 0);
 		ck_assert_int_eq(outer_out_init(out_fd[f], (enum outer_family)f), 0);
 	}
 	const int on = 1;
@@ -66,7 +66,7 @@ static size_t receive(enum outer_family family, size_t n)
 	struct pollfd p = { .fd = in_fd[family], .events = POLLIN };
 
 	ck_assert_int_eq(poll(&p, 1, 20000), 1);
-	return outer_read(in_fd[family], family, packets, n, &stats);
+	return outer_read(in_fd[family], family, IPPROTO_ESP, packets, n, &stats);
 }
 
 static void make_ipv6(uint8_t *p, uint8_t tclass, uint32_t label, uint8_t hops, uint16_t payload)
@@ -212,7 +212,7 @@ END_TEST
 
 START_TEST(test_outer_empty_socket_gives_nothing)
 {
-	ck_assert_uint_eq(outer_read(in_fd[OUTER_IPV6], OUTER_IPV6, packets, IO_BATCH, &stats),
+	ck_assert_uint_eq(outer_read(in_fd[OUTER_IPV6], OUTER_IPV6, IPPROTO_ESP, packets, IO_BATCH, &stats),
 			  0);
 }
 END_TEST
@@ -231,7 +231,7 @@ START_TEST(test_outer_packet_without_ancillary_data_is_counted_not_used)
 	struct pollfd p = { .fd = in_fd[OUTER_IPV4], .events = POLLIN };
 
 	ck_assert_int_eq(poll(&p, 1, 20000), 1);
-	ck_assert_uint_eq(outer_read(in_fd[OUTER_IPV4], OUTER_IPV4, packets, IO_BATCH, &stats),
+	ck_assert_uint_eq(outer_read(in_fd[OUTER_IPV4], OUTER_IPV4, IPPROTO_ESP, packets, IO_BATCH, &stats),
 			  0);
 	ck_assert_uint_eq(stats.drops[IO_REASON_READ_CUT], 1);
 }

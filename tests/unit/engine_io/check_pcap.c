@@ -95,6 +95,7 @@ static void setup(void)
 	config.ifindex[PCAP_BLACK] = if_nametoindex("black");
 	config.frames_fd[PCAP_RED] = packet_socket("red", true);
 	config.frames_fd[PCAP_BLACK] = packet_socket("black", true);
+	config.ah_in_fd[0] = config.ah_in_fd[1] = -1;
 	config.esp_in_fd[0] = config.esp_in_fd[1] = config.raw_out_fd[1] = -1;
 	config.raw_out_fd[0] = raw_out();
 	ck_assert_int_eq(pcap_attach(&config, &a), 0);

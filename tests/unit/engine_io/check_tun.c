@@ -83,7 +83,7 @@ static void setup(void)
 	netns_run("ip -6 rule add pref 3 not fwmark %u lookup 99", MARK);
 	netns_run("ip -6 route add 2001:db8:9::/48 dev tun0 src 2001:db8::1 table 99");
 	here_udp = udp_any();
-	config.esp_in_fd[0] = config.esp_in_fd[1] = -1;
+	config.ah_in_fd[0] = config.ah_in_fd[1] = config.esp_in_fd[0] = config.esp_in_fd[1] = -1;
 	config.raw_out_fd[0] = raw_out(AF_INET);
 	config.raw_out_fd[1] = raw_out(AF_INET6);
 	ck_assert_int_eq(tun_attach(&config, &a), 0);

@@ -223,15 +223,6 @@ static const struct {
 	const char *reason;
 } idle_cases[] = {
 	{ "a disabled credential", "= cred ab-enc AdminStatus=disabled", "is disabled" },
-	{ "AH beside ESP",
-	  "+ cred k Type=sharedSecret Credential=0x01*32 AdminStatus=enabled\n"
-	  "+ ah sha256 Algorithm=5\n"
-	  "= pre tun-b,2 AHSPI=5000 AHTransformName=sha256 AHSharedSecretName=k",
-	  "AH, which this version does not do yet" },
-	{ "IPComp beside ESP",
-	  "+ ipcomp deflate Algorithm=2\n"
-	  "= pre tun-b,2 IPCompSPI=5 IPCompTransformName=deflate",
-	  "IPComp, which this version does not do yet" },
 };
 
 /* What a manual SA may use: every algorithm whose counter does not have to be fresh. */
