@@ -82,11 +82,21 @@ void crypto_ctx_verify(struct ipsp_crypto_ctx *ctx, unsigned thread, struct ipsp
 
 bool crypto_equal(const uint8_t *a, const uint8_t *b, size_t n)
 {
-	volatile uint8_t differs = 0;
+	volatile uint64_t result;
+	uint64_t differs = 0;
+	size_t at = 0;
 
-	for (size_t i = 0; i < n; i++)
-		differs |= a[i] ^ b[i];
-	return differs == 0;
+	for (; n - at >= sizeof(differs); at += sizeof(differs)) {
+		uint64_t x, y;
+
+		memcpy(&x, a + at, sizeof(x));
+		memcpy(&y, b + at, sizeof(y));
+		differs |= x ^ y;
+	}
+	for (; at < n; at++)
+		differs |= (uint64_t)(a[at] ^ b[at]);
+	result = differs;
+	return result == 0;
 }
 
 size_t crypto_op_aad(const struct ipsp_crypto_op *op, uint8_t out[CRYPTO_ESP_HEADER + 4])
