@@ -7,6 +7,9 @@
  * no lock and allocate nothing. What a control call takes out of service is freed once every worker
  * has been outside of a packet call since.
  *
+ * Outbound SAs are shared by all workers. An inbound SA belongs to one worker at a time, who alone writes
+ * its window: callers give all packets of one SPI to the same one.
+ *
  * An ordinary packet stays where it is: headers grow or shrink in front of it. A large segment
  * (segment_size above 0: TCP or UDP over either IP, as a TUN with offload gives it) is cut into the
  * packets its sender meant, and their ESP packets stand back to back in the worker's arena:
