@@ -27,7 +27,7 @@ static bool is_wanted(const struct pfkey_dump *d, const struct ipsp_sa *sa)
 	const bool in = sa->dir == IPSP_INBOUND;
 	const uint8_t proto = pfkey_proto_of(d->satype);
 
-	if (proto != 0 && sa->proto != proto)
+	if (sa->origin == IPSP_ORIGIN_CLEAR || (proto != 0 && sa->proto != proto))
 		return false;
 	return !d->filtered ||
 	       (in_prefix(in ? &sa->remote : &sa->local, &d->filter.src,

@@ -17,9 +17,10 @@
 
 enum { FALLBACK_CLEAR = 2 };
 
-#define CLEAR_S 300u	/* how long a negotiation counts as failed, where packets pass in clear then */
+#define CLEAR_DEFAULT_S 300
 
 #define IPSEC(column) MIB_COL(ipiaIpsecActionTable, column)
+#define OPT(column) MIB_COL(ipspdRuleOptTable, column)
 
 #define PRE(column) MIB_COL(ipsaSaPreconfiguredActionTable, column)
 
@@ -454,15 +455,14 @@ static bool conclude(struct assembly *a, const struct mib_row *r, bool fallback)
 	fallback &= a->may_fail;
 	if (fallback && !add_fallback(a))
 		return false;
-	if (fallback && out->negotiated.n > 0)
-		out->clear_s = CLEAR_S;
+	if (!fallback)
+		out->clear_s = 0;
 	if (out->n_steps == 0)
 		return true;
 	pol_program_judge(out->steps, out->n_steps, &may);
 	explain(a, fallback, &may);
 	if (decide_now(out)) {
 		out->negotiated.n = 0;
-		out->clear_s = 0;
 		return true;
 	}
 	out->action = pol_prospects_action(&may);
@@ -480,15 +480,18 @@ static bool conclude(struct assembly *a, const struct mib_row *r, bool fallback)
 	return true;
 }
 
-bool pol_action_of(struct pol_build *b, const struct mib_row *rule, enum ipsp_dir dir,
-		   struct pol_decision *out)
+static bool action_of(struct pol_build *b, const struct mib_row *rule, enum ipsp_dir dir,
+		      struct pol_decision *out)
 {
-	const bool fallback = mib_row_number(rule, MIB_COL(ipspdRuleOptTable, ipspdRuleOptFallback),
-					     0) == FALLBACK_CLEAR;
+	const bool fallback = mib_row_number(rule, OPT(ipspdRuleOptFallback), 0) == FALLBACK_CLEAR;
 	struct assembly a = { .b = b, .dir = dir, .out = out };
 	struct pol_target t;
 
-	*out = (struct pol_decision){ .action = IPSP_DISCARD };
+	*out = (struct pol_decision){
+		.action = IPSP_DISCARD,
+		.clear_s = (uint32_t)mib_row_number(rule, OPT(ipspdRuleOptClearSeconds),
+						    CLEAR_DEFAULT_S),
+	};
 	pol_target_of(pol_build_view(b), rule, MIB_COL(spdRuleDefinitionTable, spdRuleDefAction),
 		      &t);
 	if (t.table == &mib_t_spdCompoundActionTable && t.row) {
@@ -508,8 +511,19 @@ bool pol_action_of(struct pol_build *b, const struct mib_row *rule, enum ipsp_di
 	/* One action, alone or in a compound of its own. */
 	if (a.actions == 1 && out->n_steps <= 2 && !(fallback && a.may_fail)) {
 		decide(out, &a.last);
+		out->clear_s = 0;
 		explain_negotiated(out);
 		return true;
 	}
 	return conclude(&a, t.row ? t.row : rule, fallback);
+}
+
+bool pol_action_of(struct pol_build *b, const struct mib_row *rule, enum ipsp_dir dir,
+		   struct pol_decision *out)
+{
+	if (!action_of(b, rule, dir, out))
+		return false;
+	if (out->negotiated.n == 0)
+		out->clear_s = 0;
+	return true;
 }

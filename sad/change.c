@@ -211,13 +211,34 @@ enum ipsp_err ipsp_sad_add_clear(struct ipsp_sad *sad, uint32_t reqid,
 
 /* ---- terms ---- */
 
-/* Everything but what belongs to its place in the SAD. */
+static void copy_count(_Atomic uint64_t *to, const _Atomic uint64_t *from)
+{
+	atomic_init(to, atomic_load_explicit(from, memory_order_relaxed));
+}
+
+/*
+ * All but what belongs to its place in the SAD, and what packets of the old one have taught of its way
+ * and its peer. Packets go on with the old one meanwhile; what they count there from now on is
+ * lost, but for numbers, packets and octets.
+ */
 static void copy_sa(struct ipsp_sa *to, const struct ipsp_sa *from)
 {
-	memcpy(to, from, sizeof(*to));
+	memcpy(to, from, offsetof(struct ipsp_sa, state));
+	atomic_init(&to->state, atomic_load_explicit(&from->state, memory_order_relaxed));
+	atomic_init(&to->packet_log, atomic_load_explicit(&from->packet_log,
+							  memory_order_relaxed));
+	copy_count(&to->packet_log_s, &from->packet_log_s);
+	copy_count(&to->seq_ceiling, &from->seq_ceiling);
+	copy_count(&to->first_used_s, &from->first_used_s);
+	copy_count(&to->last_used_s, &from->last_used_s);
+	copy_count(&to->drops_icv, &from->drops_icv);
+	copy_count(&to->drops_replay, &from->drops_replay);
+	copy_count(&to->drops_other, &from->drops_other);
+	to->counter = from->counter;
+	to->crypto = from->crypto;
+	to->sad = from->sad;
+	to->own_counter = from->own_counter;
 	to->due_at = IPSP_SA_NOT_DUE;
-	to->prev = to->next = to->next_noted = to->next_retired = NULL;
-	atomic_init(&to->is_noted, false);
 }
 
 enum ipsp_err ipsp_sad_change(struct ipsp_sad *sad, struct ipsp_sa *old,

@@ -618,6 +618,8 @@ static const struct {
 	{ "ipspdPreActOptEsn", MIB_DEF_NUMBER, 2, NULL, 0 },
 	{ "ipspdPreActOptUdpPort", MIB_DEF_NUMBER, 0, NULL, 0 },
 	{ "ipspdRuleOptFallback", MIB_DEF_NUMBER, 1, NULL, 0 },
+	{ "ipspdRuleOptClearSeconds", MIB_DEF_NUMBER, 300, NULL, 0 },
+	{ "ipspdRuleOptAcceptClear", MIB_DEF_NUMBER, 2, NULL, 0 },
 	{ "ipspdIpsecActEsn", MIB_DEF_NUMBER, 3, NULL, 0 },
 	{ "ipspdIkePropAddKe", MIB_DEF_OCTETS, 0, "", 0 },
 	{ "ipspdCaCrlLevel", MIB_DEF_NUMBER, 2, NULL, 0 },

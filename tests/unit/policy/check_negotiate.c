@@ -67,7 +67,7 @@ static void describe(const struct pol_generation *g, char *out, size_t size)
 	for (uint32_t i = 0; i < e->n_templates; i++)
 		put_template(f, &e->templates[i]);
 	if (e->clear_s)
-		fprintf(f, " clear");
+		fprintf(f, " clear %u s", e->clear_s);
 	fclose(f);
 }
 
@@ -99,7 +99,11 @@ static const struct {
 	  "needs IKE" },
 	{ "two of them", COMPOUND("doUntilSuccess", V, W), "P SNf" ONE, "no key manager" },
 	{ "the same one twice", COMPOUND("doUntilSuccess", V, V), "P SNN" ONE, "no key manager" },
-	{ "in clear if it fails", "= ruleopt r Fallback=clear", "P SNb" ONE " clear", "" },
+	{ "in clear if it fails", "= ruleopt r Fallback=clear", "P SNb" ONE " clear 300 s", "" },
+	{ "for some time", "= ruleopt r Fallback=clear ClearSeconds=7", "P SNb" ONE " clear 7 s",
+	  "" },
+	{ "not if it does not pass in clear", "= ruleopt r ClearSeconds=7", "P " ONE,
+	  "no key manager" },
 	{ "never run", COMPOUND("doUntilSuccess", ACCEPT, V), "B Sbn" ONE, "" },
 };
 
@@ -143,6 +147,22 @@ START_TEST(test_reqids_are_of_the_row_whatever_else_changes)
 }
 END_TEST
 
+START_TEST(test_clear_packets_are_accepted_inbound_alone_and_only_of_ipsec_actions)
+{
+	struct pol_generation *g;
+
+	rows_put(s, "= ruleopt r AcceptClear=true");
+	g = compile(s);
+	ck_assert(list_of(g, 2, IPSP_INBOUND)->entries[0].accept_clear);
+	ck_assert(!list_of(g, 2, IPSP_OUTBOUND)->entries[0].accept_clear);
+	pol_generation_free(g);
+	rows_put(s, "= rule r Action=spdDropAction.0");
+	g = compile(s);
+	ck_assert(!list_of(g, 2, IPSP_INBOUND)->entries[0].accept_clear);
+	pol_generation_free(g);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("policy/negotiate");
@@ -155,6 +175,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_an_ipsec_action_becomes_templates, 0,
 			    sizeof(cases) / sizeof(cases[0]));
 	tcase_add_test(tc, test_reqids_are_of_the_row_whatever_else_changes);
+	tcase_add_test(tc, test_clear_packets_are_accepted_inbound_alone_and_only_of_ipsec_actions);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

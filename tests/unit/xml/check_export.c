@@ -65,6 +65,8 @@ static const struct {
 	  "</ipspdRuleOptFallback>\n"
 	  "        <ipspdRuleOptAcceptClear xmlns=\"urn:ietf:params:xml:ns:yang:smiv2:IPSPD-MIB\">false"
 	  "</ipspdRuleOptAcceptClear>\n"
+	  "        <ipspdRuleOptClearSeconds xmlns=\"urn:ietf:params:xml:ns:yang:smiv2:IPSPD-MIB\">300"
+	  "</ipspdRuleOptClearSeconds>\n"
 	  "      </spdRuleDefinitionEntry>\n"
 	  "    </spdRuleDefinitionTable>\n" },
 	{ "addresses are base64 with a readable comment",
