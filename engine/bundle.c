@@ -46,8 +46,10 @@ bool ipsp_bundle_of(const struct ipsp_sad *sad, const struct ipsp_spd_rule *rule
 	if (rule->n_templates < 2)
 		return ipsp_bundle_find(sad, outcome->sa_id, IPSP_OUTBOUND, out);
 	ipsp_templates_find(sad, rule->templates, rule->n_templates, flow, now_s, &found);
+	/* A key manager's SA alone, as others around it have gone since, would protect too little. */
 	if (found.waits || found.n == 0 || found.sas[0]->id != outcome->sa_id)
-		return ipsp_bundle_find(sad, outcome->sa_id, IPSP_OUTBOUND, out);
+		return ipsp_bundle_find(sad, outcome->sa_id, IPSP_OUTBOUND, out) &&
+		       out->sas[0]->origin == IPSP_ORIGIN_POLICY;
 	if (found.n > IPSP_BUNDLE_MAX)
 		return false;
 	for (out->n = 0; out->n < found.n; out->n++) {
