@@ -143,8 +143,11 @@ static int open_raw(const struct raw_socket *r, uint32_t worker, uint32_t n_work
 
 	if (fd < 0)
 		return fd;
-	int rc = r->protocol == IPPROTO_RAW ? include_header(fd, r->family) :
-		 r->protocol == IPPROTO_ESP ? 0 : keep_errors(fd, r->family);
+	int rc = 0;
+	if (r->protocol == IPPROTO_RAW)
+		rc = include_header(fd, r->family);
+	else if (r->protocol == IPPROTO_ICMP || r->protocol == IPPROTO_ICMPV6)
+		rc = keep_errors(fd, r->family);
 	if (rc == 0 && n_workers > 1 && r->spi_at != NO_SPI)
 		rc = keep_spis(fd, r->family, r->spi_at, worker, n_workers);
 	if (rc < 0) {

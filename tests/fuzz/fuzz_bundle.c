@@ -132,8 +132,9 @@ static void check_result(const struct ipsp_packet *p, unsigned way)
 	unsigned outermost = 0;
 
 	must(p->reason < IPSP_N_REASONS);
-	must((p->verdict == IPSP_VERDICT_DROP) == (p->reason != IPSP_REASON_NONE));
-	if (p->verdict == IPSP_VERDICT_DROP)
+	must((p->verdict == IPSP_VERDICT_DROP || p->verdict == IPSP_VERDICT_ERROR) ==
+	     (p->reason != IPSP_REASON_NONE));
+	if (p->verdict != IPSP_VERDICT_ESP_OUT && p->verdict != IPSP_VERDICT_DELIVER)
 		return;
 	must(p->verdict == (out ? IPSP_VERDICT_ESP_OUT : IPSP_VERDICT_DELIVER));
 	must(p->data >= p->room && p->data + p->len <= p->room + p->room_len);
