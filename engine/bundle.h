@@ -87,6 +87,13 @@ struct ipsp_bundle_job {
  */
 bool ipsp_bundle_outbound(const struct ipsp_bundle_job *job);
 
+/**
+ * Puts the rest of a bundle around a packet that its innermost SA has made.
+ * @return IPSP_REASON_NONE, also if there is no rest; why not
+ */
+enum ipsp_reason ipsp_bundle_around(struct ipsp_worker *worker, const struct ipsp_sa *inner,
+				    struct ipsp_packet *packet, uint64_t now_s);
+
 /** Finishes a checksum left to a device: only behind what selectors look at. False: elsewhere. */
 bool ipsp_packet_finish_checksum(const struct ipsp_packet *packet, const struct ipsp_flow *flow);
 

@@ -9,6 +9,7 @@
 #include "engine/esp.h"
 #include "engine/ipcomp.h"
 #include "engine/nat.h"
+#include "engine/resync.h"
 #include "engine/tunnel.h"
 #include "spd/octets.h"
 
@@ -144,7 +145,11 @@ static enum ipsp_reason esp_undo(struct ipsp_worker *worker, const struct ipsp_s
 		reason = IPSP_REASON_ESP_SHORT;
 	if (reason != IPSP_REASON_NONE)
 		return reason;
+	if (ipsp_resync_wanted(sa, now_s) &&
+	    ipsp_resync_find(worker, sa, packet->data + flow->l4_offset, &op, &seq))
+		op.seq_hi = (uint32_t)(seq >> 32);
 	crypto->open(sa->crypto, worker->thread, &op, 1);
+	ipsp_resync_note(sa, op.err == IPSP_EICV);
 	if (op.err != IPSP_OK)
 		return op.err == IPSP_EICV ? IPSP_REASON_ICV : IPSP_REASON_CRYPTO;
 	reason = ipsp_number_accept(sa, seq);
@@ -171,6 +176,9 @@ static enum ipsp_reason ah_undo(struct ipsp_worker *worker, const struct ipsp_sa
 	if (reason != IPSP_REASON_NONE)
 		return reason;
 	crypto->verify(sa->crypto, worker->thread, &op, 1);
+	if (op.err == IPSP_EICV && ipsp_resync_wanted(sa, now_s))
+		ipsp_resync_find_auth(worker, sa, &op, work.seq_hi, &seq);
+	ipsp_resync_note(sa, op.err == IPSP_EICV);
 	if (op.err != IPSP_OK)
 		return op.err == IPSP_EICV ? IPSP_REASON_ICV : IPSP_REASON_CRYPTO;
 	reason = ipsp_number_accept(sa, seq);

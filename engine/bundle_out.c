@@ -33,7 +33,8 @@ static enum ipsp_reason take_number(const struct ipsp_sa *sa, uint64_t *seq)
 	uint64_t ceiling = atomic_load_explicit(&sa->seq_ceiling, memory_order_relaxed);
 	enum ipsp_seq_limit limit;
 
-	if (ipsp_counter_take(sa->counter, 1, sa->seq_floor, ceiling, sa->esn, seq, &limit) == 1)
+	if (ipsp_counter_take(sa->counter, 1, sa->seq_floor, ceiling, ipsp_sa_counts_64(sa),
+			      seq, &limit) == 1)
 		return IPSP_REASON_NONE;
 	return limit == IPSP_SEQ_END ? IPSP_REASON_SEQ_EXHAUSTED : IPSP_REASON_SEQ_RESERVATION;
 }
@@ -56,6 +57,8 @@ static enum ipsp_reason esp_seal(const struct way *way, const struct ipsp_sa *sa
 	uint64_t seq = 0;
 	enum ipsp_reason reason = ipsp_esp_plan(p, sa, packet->data, flow, &plan);
 
+	if (reason == IPSP_REASON_NONE && sa->tfc_random && !way->fixed_len)
+		ipsp_esp_pad_at_random(p, sa, packet, flow, &plan);
 	if (reason == IPSP_REASON_NONE && !ipsp_esp_fits(sa, packet, flow, &plan))
 		reason = IPSP_REASON_NO_ROOM;
 	if (reason == IPSP_REASON_NONE && !make_iv(p, sa, iv))
@@ -144,6 +147,28 @@ static enum ipsp_reason bundle_seal(struct way *way, const struct ipsp_bundle *b
 		way->applied[way->n_applied++] = way->at->id;
 	}
 	return IPSP_REASON_NONE;
+}
+
+enum ipsp_reason ipsp_bundle_around(struct ipsp_worker *worker, const struct ipsp_sa *inner,
+				    struct ipsp_packet *packet, uint64_t now_s)
+{
+	const struct ipsp_bundle_job job = { .worker = worker, .now_s = now_s, .packet = packet };
+	const struct way way = { .job = &job };
+	enum ipsp_reason reason = IPSP_REASON_NONE;
+	struct ipsp_bundle bundle;
+	struct ipsp_flow flow;
+
+	if (!ipsp_bundle_find(worker->engine->sad, inner->id, IPSP_OUTBOUND, &bundle))
+		return IPSP_REASON_POLICY_NO_SA;
+	for (uint32_t i = 1; reason == IPSP_REASON_NONE && i < bundle.n; i++) {
+		reason = ipsp_sa_usable(bundle.sas[i], now_s);
+		if (reason == IPSP_REASON_NONE)
+			reason = ipsp_flow_parse((struct ipsp_span){ packet->data, packet->len },
+						 &flow);
+		if (reason == IPSP_REASON_NONE)
+			reason = sa_seal(&way, bundle.sas[i], packet, &flow);
+	}
+	return reason;
 }
 
 static bool was_applied(const struct way *way, const struct ipsp_bundle *bundle)

@@ -51,11 +51,18 @@ static enum ipsp_reason plan_tunnel(const struct ipsp_platform *platform, const 
 	return IPSP_REASON_NONE;
 }
 
-void ipsp_esp_plan_resize(const struct ipsp_sa *sa, const struct ipsp_flow *flow,
-			  struct ipsp_esp_plan *plan)
+static void plan_lengths(const struct ipsp_sa *sa, struct ipsp_esp_plan *plan)
 {
 	const uint32_t block = sa->shape.block_len;
 
+	plan->text_len = (plan->payload_len + IPSP_ESP_TRAILER + block - 1) / block * block;
+	plan->total_len = plan->headers_len + ipsp_nat_len(sa) + esp_front(sa) + plan->text_len +
+			  sa->shape.icv_len;
+}
+
+void ipsp_esp_plan_resize(const struct ipsp_sa *sa, const struct ipsp_flow *flow,
+			  struct ipsp_esp_plan *plan)
+{
 	if (sa->mode == IPSP_MODE_TUNNEL) {
 		plan->tfc_len = sa->tfc_pad > flow->total_len ? sa->tfc_pad - flow->total_len : 0;
 		plan->payload_len = flow->total_len + plan->tfc_len;
@@ -63,9 +70,7 @@ void ipsp_esp_plan_resize(const struct ipsp_sa *sa, const struct ipsp_flow *flow
 		plan->tfc_len = 0;
 		plan->payload_len = flow->total_len - flow->esp_offset;
 	}
-	plan->text_len = (plan->payload_len + IPSP_ESP_TRAILER + block - 1) / block * block;
-	plan->total_len = plan->headers_len + ipsp_nat_len(sa) + esp_front(sa) + plan->text_len +
-			  sa->shape.icv_len;
+	plan_lengths(sa, plan);
 }
 
 enum ipsp_reason ipsp_esp_plan(const struct ipsp_platform *platform, const struct ipsp_sa *sa,
@@ -93,6 +98,30 @@ bool ipsp_esp_fits(const struct ipsp_sa *sa, const struct ipsp_packet *packet,
 
 	return plan->grow <= head && plan->tfc_len + plan->text_len - plan->payload_len +
 					     sa->shape.icv_len <= tail;
+}
+
+/* Room for what goes around the ESP of a bundle: AH, its ICV and their padding. */
+#define AROUND_MAX 64u
+
+void ipsp_esp_pad_at_random(const struct ipsp_platform *p, const struct ipsp_sa *sa,
+			    const struct ipsp_packet *packet, const struct ipsp_flow *flow,
+			    struct ipsp_esp_plan *plan)
+{
+	const uint32_t around = sa->next_id ? AROUND_MAX : 0;
+	struct ipsp_esp_plan padded = *plan;
+	uint8_t draw;
+
+	if (p->random(p->ctx, &draw, sizeof(draw)) != IPSP_OK)
+		return;
+	const uint32_t more = draw % (sa->tfc_random + 1u);
+
+	padded.tfc_len += more;
+	padded.payload_len += more;
+	plan_lengths(sa, &padded);
+	if (padded.total_len + around <= ipsp_packet_max(padded.family) &&
+	    (packet->path_mtu == 0 || padded.total_len + around <= packet->path_mtu) &&
+	    ipsp_esp_fits(sa, packet, flow, &padded))
+		*plan = padded;
 }
 
 /* In place: see ipsp_crypto_op_at. */
@@ -169,19 +198,22 @@ bool ipsp_esp_locate(const struct ipsp_sa *sa, const struct ipsp_flow *flow, uin
 }
 
 /* RFC 4303 2.4, 3.4.4.1: padding counts up from 1. */
-static bool padding_valid(const uint8_t *text, uint32_t text_len, uint32_t *payload_len)
+static bool padding_valid(const struct ipsp_sa *sa, const uint8_t *text, uint32_t text_len,
+			  uint32_t *payload_len)
 {
 	uint32_t pad_len = text[text_len - 2];
 
 	if (pad_len + IPSP_ESP_TRAILER > text_len)
 		return false;
+	*payload_len = text_len - IPSP_ESP_TRAILER - pad_len;
+	if (sa->pad_unchecked)
+		return true;
 	const uint8_t *pad = text + text_len - IPSP_ESP_TRAILER - pad_len;
 
 	for (uint32_t i = 0; i < pad_len; i++) {
 		if (pad[i] != i + 1)
 			return false;
 	}
-	*payload_len = text_len - IPSP_ESP_TRAILER - pad_len;
 	return true;
 }
 
@@ -193,7 +225,7 @@ enum ipsp_reason ipsp_esp_unwrap(const struct ipsp_sa *sa, const struct ipsp_flo
 	uint8_t next_header = text[op->text_len - 1];
 	uint32_t payload_len;
 
-	if (!padding_valid(text, op->text_len, &payload_len))
+	if (!padding_valid(sa, text, op->text_len, &payload_len))
 		return IPSP_REASON_PADDING;
 	if (next_header == IPSP_NH_NONE)
 		return IPSP_REASON_DUMMY;

@@ -42,6 +42,14 @@ bool ipsp_esp_fits(const struct ipsp_sa *sa, const struct ipsp_packet *packet,
 		   const struct ipsp_flow *flow, const struct ipsp_esp_plan *plan);
 
 /**
+ * Makes a tunnel's plan longer by some TFC padding, up to the SA's tfc_random: RFC 4303 2.7. Never so
+ * that the packet would not fit its room, or its path_mtu (0: none is known): then it goes as it is.
+ */
+void ipsp_esp_pad_at_random(const struct ipsp_platform *p, const struct ipsp_sa *sa,
+			    const struct ipsp_packet *packet, const struct ipsp_flow *flow,
+			    struct ipsp_esp_plan *plan);
+
+/**
  * Lays the ESP packet out by a plan: headers, ESP header, IV, padding, trailer. data and len become
  * the outer packet's.
  * @param seq  the packet's own number

@@ -207,6 +207,7 @@ void ipsp_sa_count_drop(const struct ipsp_sa *sa, enum ipsp_reason reason)
 
 	switch (reason) {
 	case IPSP_REASON_DUMMY:
+		ipsp_count(&s->dummies, 1);
 		break;
 	case IPSP_REASON_ICV:
 		ipsp_count(&s->drops_icv, 1);

@@ -30,7 +30,7 @@ void ipsp_outer_write(uint8_t *p, const struct ipsp_outer *outer)
 		v4_checksum(p);
 		return;
 	}
-	put_be32(p, 6u << 28 | (uint32_t)outer->tos << 20);
+	put_be32(p, 6u << 28 | (uint32_t)outer->tos << 20 | outer->flow_label);
 	put_be16(p + 4, (uint16_t)(outer->total_len - IPSP_V6_HEADER));
 	p[6] = outer->proto;
 	p[7] = outer->ttl;

@@ -21,6 +21,7 @@ struct ipsp_outer {
 	struct ipsp_addr src, dst;	/* of one family */
 	uint32_t total_len;
 	uint16_t ipv4_id;
+	uint32_t flow_label;		/* IPv6 */
 	uint8_t proto;			/* what follows it */
 	uint8_t tos;			/* DSCP and ECN */
 	uint8_t ttl;

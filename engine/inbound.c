@@ -10,6 +10,7 @@
 #include "engine/errors.h"
 #include "engine/esp.h"
 #include "engine/nat.h"
+#include "engine/resync.h"
 #include "spd/octets.h"
 
 struct job {
@@ -192,6 +193,7 @@ static void job_finish(struct batch *b, struct job *job, const struct ipsp_crypt
 	struct unwrapped u;
 	enum ipsp_reason reason;
 
+	ipsp_resync_note(b->sa, op->err == IPSP_EICV);
 	if (op->err != IPSP_OK) {
 		job_drop(b, job, op->err == IPSP_EICV ? IPSP_REASON_ICV : IPSP_REASON_CRYPTO);
 		return;
@@ -311,6 +313,9 @@ static void esp_in(struct batch *b, struct ipsp_packet *packet, struct ipsp_flow
 		sa_drop(b, packet, flow, spi, low, reason);
 		return;
 	}
+	if (ipsp_resync_wanted(sa, b->now_s) &&
+	    ipsp_resync_find(b->worker, sa, esp, &b->ops[b->n], &job->seq))
+		b->ops[b->n].seq_hi = (uint32_t)(job->seq >> 32);
 	job->packet = packet;
 	job->flow = flow;
 	b->text_len += b->ops[b->n++].text_len;

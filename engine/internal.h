@@ -77,8 +77,8 @@ struct ipsp_worker {
 	struct ipsp_cache caches[2];	/* [enum ipsp_dir - 1] */
 	/* The clear form of one outbound packet that will be reported once it is sealed. */
 	uint8_t sample[IPSP_PASSED_OCTETS_MAX];
-	/* For one packet at a time: a segment that goes through a bundle, and what (de)compression
-	 * writes. */
+	/* For one packet at a time: a segment that goes through a bundle; and what (de)compression
+	 * writes, or a packet whose number is looked for (engine/resync.h). */
 	uint8_t piece[IPSP_PIECE_ROOM];
 	uint8_t plain[IPSP_PLAIN_MAX];
 	struct ipsp_compress_ctx *compress;	/* NULL: not offered */

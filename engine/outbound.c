@@ -81,7 +81,7 @@ static uint32_t take_numbers(struct batch *b, uint64_t *first)
 	uint64_t ceiling = atomic_load_explicit(&b->sa->seq_ceiling, memory_order_relaxed);
 	enum ipsp_seq_limit limit;
 	uint32_t left = ipsp_counter_take(b->sa->counter, b->pieces, b->sa->seq_floor, ceiling,
-					  b->sa->esn, first, &limit);
+					  ipsp_sa_counts_64(b->sa), first, &limit);
 	uint32_t n = 0;
 
 	while (n < b->n && b->jobs[n].pieces <= left)
@@ -283,6 +283,11 @@ static enum ipsp_reason prepare(struct batch *b, const struct ipsp_sa *sa, struc
 		reason = fit_path(b, sa, job);
 	if (reason != IPSP_REASON_NONE)
 		return reason;
+	if (sa->tfc_random && job->pieces == 1) {
+		ipsp_esp_pad_at_random(b->worker->engine->config.platform, sa, packet, job->flow,
+				       &job->plan);
+		job->text_len = job->plan.text_len;
+	}
 	/* Segments get theirs as they are cut. */
 	if ((job->pieces == 1 || job->large.is_frag) && (packet->flags & IPSP_PKT_CSUM_PARTIAL) &&
 	    !ipsp_packet_finish_checksum(packet, job->flow))

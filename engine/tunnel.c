@@ -76,6 +76,8 @@ void ipsp_tunnel_write(struct ipsp_worker *worker, const struct ipsp_sa *sa,
 		.proto = outer->proto,
 		.ipv4_id = ipsp_next_ipv4_id(worker),
 		.tos = outer_tos(sa, inner),
+		.flow_label = sa->flow_label == IPSP_FLOW_COPY ? inner->flow_label :
+								 sa->flow_label,
 		.ttl = outer_ttl(worker->engine, sa),
 		.df = ipsp_tunnel_df(sa, inner),
 	};

@@ -166,6 +166,8 @@ void print_sad(struct json_object *item, bool first)
 	       ", failed integrity %" PRId64 "\n",
 	       number(item, "sequence"), number(item, "packets"), number(item, "bytes"),
 	       number(item, "replays"), number(item, "icv-errors"));
+	if (number(item, "dummies") > 0)
+		printf("    dummy packets %" PRId64 "\n", number(item, "dummies"));
 }
 
 void print_stats(struct json_object *item, bool first)

@@ -209,6 +209,7 @@ static struct json_object *sa_item(struct agent *a, const struct ipsp_sa_config 
 	add_number(item, "icv-errors", s->auth_errors);
 	add_number(item, "replays", s->replay_errors);
 	add_number(item, "other-errors", s->other_errors);
+	add_number(item, "dummies", s->dummies);
 	if (s->is_there) {
 		add_number(item, "sequence", s->now.seq);
 		add_number(item, "age", s->now.age_s);

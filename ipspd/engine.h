@@ -105,6 +105,9 @@ void engine_detach(struct engine_role *role);
 /** Looks after the reservations of the SAs that packets used; what none covers is not sent. */
 void engine_outbound_reserve(struct engine_role *role, struct ipsp_packet *packets, size_t n);
 
+/** Makes a dummy packet and sends it; for ipsp_engine_dummies, arg is the role. */
+void engine_dummy(void *arg, uint64_t sa_id);
+
 /** Sends a NAT keepalive; for ipsp_engine_keepalives, arg is the role. */
 void engine_keepalive(void *arg, const struct ipsp_flow *datagram);
 

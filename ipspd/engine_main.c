@@ -113,6 +113,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	ipsp_engine_tick(role->engine, engine_now_s());
 	engine_hold_tick(role, engine_now_s());
 	ipsp_engine_keepalives(role->engine, engine_now_s(), engine_keepalive, role);
+	ipsp_engine_dummies(role->engine, engine_now_s(), engine_dummy, role);
 	engine_reserve_ask_all(role);
 }
 

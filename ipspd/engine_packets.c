@@ -171,6 +171,18 @@ static void ask_for_bundle(struct engine_role *role, const struct ipsp_sa *sa)
 		engine_reserve_ask(role, sa);
 }
 
+void engine_dummy(void *arg, uint64_t sa_id)
+{
+	struct engine_role *role = arg;
+	uint8_t room[IPSP_HEADROOM + IPSP_DUMMY_LEN_MAX + IPSP_TAILROOM];
+	struct ipsp_packet packet = { .room = room, .room_len = sizeof(room) };
+
+	if (!role->io || ipsp_engine_dummy(role->worker, sa_id, &packet, engine_now_s()) != IPSP_OK)
+		return;
+	engine_outbound_reserve(role, &packet, 1);
+	role->io->ops->write(role->io, IPSP_OUTBOUND, &packet, 1);
+}
+
 void engine_outbound_reserve(struct engine_role *role, struct ipsp_packet *packets, size_t n)
 {
 	const struct ipsp_sa *last = NULL;

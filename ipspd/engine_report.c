@@ -82,6 +82,7 @@ static struct wire_sa_stats stats_of(const struct ipsp_sa *sa, uint64_t now_s)
 		.auth_errors = relaxed(&sa->drops_icv),
 		.replay_errors = relaxed(&sa->drops_replay),
 		.other_errors = relaxed(&sa->drops_other),
+		.dummies = relaxed(&sa->dummies),
 		.age_s = since(sa->counter->born_s, now_s),
 		.idle_s = used_s ? since(used_s, now_s) : REPORT_NEVER_USED,
 	};

@@ -11,7 +11,7 @@
 #define REPORT_MAX (96 + REPORT_PACKET_MAX)
 
 #define ENTRY_SIZE (8 + 4 + 1 + 8 + 8)
-#define SA_SIZE (8 + 8 + 4 + 1 + 1 + 8 * 8)
+#define SA_SIZE (8 + 8 + 4 + 1 + 1 + 9 * 8)
 #define GUARD_SIZE (1 + 8 + 4 + 1 + 8 + 8)
 #define COUNTED (4 + 2)		/* before them: serial, how many */
 
@@ -86,6 +86,7 @@ int report_sas_send(struct chan *c, uint32_t serial, const struct wire_sa_stats 
 		chan_put_u64(&w, s[i].auth_errors);
 		chan_put_u64(&w, s[i].replay_errors);
 		chan_put_u64(&w, s[i].other_errors);
+		chan_put_u64(&w, s[i].dummies);
 		chan_put_u64(&w, s[i].age_s);
 		chan_put_u64(&w, s[i].idle_s);
 	}
@@ -111,6 +112,7 @@ bool report_sas_read(const struct chan_msg *m, uint32_t *serial,
 		s[i].auth_errors = chan_get_u64(&r);
 		s[i].replay_errors = chan_get_u64(&r);
 		s[i].other_errors = chan_get_u64(&r);
+		s[i].dummies = chan_get_u64(&r);
 		s[i].age_s = chan_get_u64(&r);
 		s[i].idle_s = chan_get_u64(&r);
 		if (s[i].id == 0 || s[i].state < 1 || s[i].state > 4)

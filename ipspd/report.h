@@ -38,6 +38,7 @@ struct wire_sa_stats {
 	uint64_t auth_errors;		/* ICV failed */
 	uint64_t replay_errors;		/* seen before, or too old */
 	uint64_t other_errors;		/* padding, policy mismatch, used up */
+	uint64_t dummies;		/* dummy packets, sent or received */
 	uint64_t age_s;			/* since installation */
 	uint64_t idle_s;		/* since its last packet; REPORT_NEVER_USED */
 };

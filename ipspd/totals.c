@@ -175,6 +175,7 @@ static void take_sa(struct totals *t, const struct wire_sa_stats *s, int64_t now
 	sa->auth_errors += since(s->auth_errors, was->auth_errors);
 	sa->replay_errors += since(s->replay_errors, was->replay_errors);
 	sa->other_errors += since(s->other_errors, was->other_errors);
+	sa->dummies += since(s->dummies, was->dummies);
 	if (s->idle_s != REPORT_NEVER_USED && (int64_t)s->idle_s < now_s)
 		sa->last_s = now_s - (int64_t)s->idle_s;
 	sa->now = *s;
@@ -188,6 +189,7 @@ static void forget_errors(struct totals_sa *sa)
 	sa->now.auth_errors = 0;
 	sa->now.replay_errors = 0;
 	sa->now.other_errors = 0;
+	sa->now.dummies = 0;
 }
 
 static void without_report(struct totals *t)

@@ -37,7 +37,7 @@ struct totals_sa {
 	bool is_there;			/* in the engine's last report */
 	struct wire_sa_stats now;	/* as last reported; zeros before */
 	uint64_t packets, bytes;
-	uint64_t auth_errors, replay_errors, other_errors;
+	uint64_t auth_errors, replay_errors, other_errors, dummies;
 	int64_t last_s;			/* its last packet; 0: never */
 };
 

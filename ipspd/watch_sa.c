@@ -143,6 +143,9 @@ static enum mib_err read_total(struct watch *w, const struct mib_column *col,
 	case MIB_C_ipspdSaOtherErrors:
 		*out = mib_value_counter64(sa->other_errors);
 		return MIB_OK;
+	case MIB_C_ipspdSaDummies:
+		*out = mib_value_counter64(sa->dummies);
+		return MIB_OK;
 	case MIB_C_ipspdSaIdle:
 		return watch_idle(w, sa->last_s, out);
 	default:

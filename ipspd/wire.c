@@ -313,6 +313,12 @@ static int put_sa(const struct ipsp_sa_config *sa, wire_emit emit, void *arg)
 	put_key(&w, &sa->integ_key);
 	put_encap(&w, &sa->encap);
 	chan_put_u8(&w, sa->frag_before);
+	chan_put_u16(&w, sa->tfc_random);
+	chan_put_u16(&w, sa->dummy_s);
+	chan_put_u16(&w, sa->dummy_len);
+	chan_put_u32(&w, sa->flow_label);
+	chan_put_u8(&w, sa->pad_unchecked);
+	chan_put_u8(&w, sa->seq_rollover);
 	int rc = w.overflow ? -EMSGSIZE : emit(arg, MSG_GEN_SA, buf, w.len);
 	explicit_bzero(buf, sizeof(buf));
 	return rc;

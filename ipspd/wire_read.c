@@ -647,7 +647,8 @@ static bool sa_is_valid(const struct ipsp_sa_config *sa)
 	if (sa->mode != IPSP_MODE_TUNNEL && sa->mode != IPSP_MODE_TRANSPORT)
 		return false;
 	if (sa->df > IPSP_DF_CLEAR || sa->ecn > IPSP_ECN_NONE || sa->dscp > IPSP_DSCP_MAX ||
-	    sa->tfc_pad > IPSP_TFC_PAD_MAX)
+	    sa->tfc_pad > IPSP_TFC_PAD_MAX || sa->tfc_random > IPSP_TFC_RANDOM_MAX ||
+	    sa->dummy_len > IPSP_DUMMY_LEN_MAX || sa->flow_label > IPSP_FLOW_COPY)
 		return false;
 	if (sa->spi == 0)	/* RFC 4303 2.1: never on the wire */
 		return false;
@@ -676,6 +677,20 @@ static void get_life(struct chan_reader *r, uint64_t *s, uint64_t *use_s, uint64
 	*use_s = chan_get_u64(r);
 	*bytes = chan_get_u64(r);
 	*packets = chan_get_u64(r);
+}
+
+static bool get_hiding(struct chan_reader *r, struct ipsp_sa_config *sa)
+{
+	sa->tfc_random = chan_get_u16(r);
+	sa->dummy_s = chan_get_u16(r);
+	sa->dummy_len = chan_get_u16(r);
+	sa->flow_label = chan_get_u32(r);
+	const uint8_t pad_unchecked = chan_get_u8(r);
+	const uint8_t seq_rollover = chan_get_u8(r);
+
+	sa->pad_unchecked = pad_unchecked == 1;
+	sa->seq_rollover = seq_rollover == 1;
+	return is_bool(pad_unchecked) && is_bool(seq_rollover);
 }
 
 /* Reads everything; the core judges algorithms and key sizes when it installs the SA. */
@@ -716,6 +731,7 @@ static bool get_sa(struct chan_reader *r, struct ipsp_sa_config *sa)
 	good = get_encap(r, &sa->encap) && good;
 	uint8_t frag_before = chan_get_u8(r);
 	sa->frag_before = frag_before == 1;
+	good = get_hiding(r, sa) && good;
 	return good && is_bool(dscp_set) && is_bool(frag_before) && is_bool(esn) && is_bool(replay) &&
 	       chan_reader_done(r);
 }

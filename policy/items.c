@@ -312,6 +312,10 @@ bool pol_sa_same(const struct ipsp_sa_config *a, const struct ipsp_sa_config *b)
 	       a->dscp_set == b->dscp_set && a->dscp == b->dscp &&
 	       a->outer_ttl == b->outer_ttl && a->tfc_pad == b->tfc_pad && a->esn == b->esn &&
 	       same_encap(&a->encap, &b->encap) &&
+	       a->frag_before == b->frag_before && a->tfc_random == b->tfc_random &&
+	       a->dummy_s == b->dummy_s && a->dummy_len == b->dummy_len &&
+	       a->flow_label == b->flow_label && a->pad_unchecked == b->pad_unchecked &&
+	       a->seq_rollover == b->seq_rollover && a->next_id == b->next_id &&
 	       a->replay == b->replay && a->spi == b->spi &&
 	       a->replay_window_pkts == b->replay_window_pkts && a->seq_floor == b->seq_floor &&
 	       a->seq_ceiling == b->seq_ceiling && a->life_s == b->life_s &&

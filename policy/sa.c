@@ -265,6 +265,17 @@ static void judge_peer(struct judge *j, struct ipsp_sa_config *sa)
 	}
 }
 
+/* What hides the traffic of an ESP tunnel, RFC 4303 2.6, 2.7. */
+static void make_hiding(const struct mib_row *r, struct ipsp_sa_config *sa)
+{
+	sa->tfc_pad = (uint16_t)mib_row_number(r, OPT(ipspdPreActOptTfcPad), 0);
+	if (sa->mode != IPSP_MODE_TUNNEL || sa->dir != IPSP_OUTBOUND)
+		return;
+	sa->tfc_random = (uint16_t)mib_row_number(r, OPT(ipspdPreActOptTfcRandom), 0);
+	sa->dummy_s = (uint16_t)mib_row_number(r, OPT(ipspdPreActOptDummyInterval), 0);
+	sa->dummy_len = (uint16_t)mib_row_number(r, OPT(ipspdPreActOptDummyOctets), 15);
+}
+
 /* What IPSPD-MIB adds to the row about the packets of each SA, and the first one's outer header. */
 static void make_options(struct judge *j, struct ipsp_sa_config *sa, bool innermost)
 {
@@ -274,8 +285,17 @@ static void make_options(struct judge *j, struct ipsp_sa_config *sa, bool innerm
 	const int64_t ecn_number = mib_row_number(j->row, OPT(ipspdPreActOptEcn), 1);
 	const int64_t dscp = mib_row_number(j->row, OPT(ipspdPreActOptDscp), -1);
 
+	const int64_t flow_label = mib_row_number(j->row, OPT(ipspdPreActOptFlowLabel), 0);
+
 	if (sa->proto != IPSP_PROTO_IPCOMP)
 		sa->esn = pol_row_truth(j->row, OPT(ipspdPreActOptEsn), false);
+	if (sa->proto == IPSP_PROTO_ESP && sa->dir == IPSP_INBOUND)
+		sa->pad_unchecked = !pol_row_truth(j->row, OPT(ipspdPreActOptPadCheck), true);
+	if (sa->proto != IPSP_PROTO_IPCOMP && sa->dir == IPSP_OUTBOUND)
+		sa->seq_rollover = pol_row_truth(j->row, OPT(ipspdPreActOptSeqRollover), false);
+	if (sa->esn && sa->seq_rollover)
+		judge(j, POL_SA_WRONG, "lets numbers go on from 0 by ipspdPreActOptSeqRollover, which "
+		      "64-bit numbers by ipspdPreActOptEsn never need");
 	if (sa->esn && sa->dir == IPSP_INBOUND && !sa->replay)
 		judge(j, POL_SA_WRONG, "has 64-bit sequence numbers by ipspdPreActOptEsn, which need "
 		      "replay protection (RFC 4303 3.4.3)");
@@ -288,8 +308,9 @@ static void make_options(struct judge *j, struct ipsp_sa_config *sa, bool innerm
 	/* SpdIPPacketLogging: -1 is no, 0 without octets. */
 	sa->packet_log = (uint32_t)(mib_row_number(j->row, PRE(ipsaSaPreActDoPacketLogging), -1) +
 				    1);
+	sa->flow_label = flow_label >= 0 ? (uint32_t)flow_label : IPSP_FLOW_COPY;
 	if (sa->proto == IPSP_PROTO_ESP)
-		sa->tfc_pad = (uint16_t)mib_row_number(j->row, OPT(ipspdPreActOptTfcPad), 0);
+		make_hiding(j->row, sa);
 }
 
 /* The id of the outbound ESP SA of an inbound one's name, there or not. */

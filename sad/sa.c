@@ -47,7 +47,7 @@ static bool addr_valid(const struct ipsp_addr *a)
 static bool numbers_valid(const struct ipsp_sa_config *cfg)
 {
 	if (cfg->dir == IPSP_OUTBOUND)
-		return true;
+		return !(cfg->esn && cfg->seq_rollover);
 	if (!cfg->replay)
 		return !cfg->esn;
 	return cfg->replay_window_pkts >= IPSP_REPLAY_MIN &&
@@ -63,7 +63,17 @@ static bool mode_valid(const struct ipsp_sa_config *cfg)
 		return cfg->dir == IPSP_INBOUND;
 	return cfg->mode == IPSP_MODE_TUNNEL && cfg->df >= IPSP_DF_COPY &&
 	       cfg->df <= IPSP_DF_CLEAR && cfg->ecn <= IPSP_ECN_NONE &&
-	       cfg->dscp <= IPSP_DSCP_MAX && cfg->tfc_pad <= IPSP_TFC_PAD_MAX;
+	       cfg->dscp <= IPSP_DSCP_MAX && cfg->tfc_pad <= IPSP_TFC_PAD_MAX &&
+	       cfg->flow_label <= IPSP_FLOW_COPY;
+}
+
+/* What hides traffic is for ESP in tunnel mode, whose inner packets know their length. */
+static bool hiding_valid(const struct ipsp_sa_config *cfg)
+{
+	if (!cfg->tfc_random && !cfg->dummy_s)
+		return true;
+	return cfg->proto == IPSP_PROTO_ESP && cfg->mode == IPSP_MODE_TUNNEL &&
+	       cfg->tfc_random <= IPSP_TFC_RANDOM_MAX && cfg->dummy_len <= IPSP_DUMMY_LEN_MAX;
 }
 
 /* No AH over a NAT: RFC 3948 1. */
@@ -112,7 +122,7 @@ enum ipsp_err ipsp_sa_config_check(const struct ipsp_platform *platform,
 	    (cfg->local.family && cfg->remote.family && cfg->local.family != cfg->remote.family))
 		return IPSP_EINVAL;
 	if (!mode_valid(cfg) || !numbers_valid(cfg) || !encap_valid(cfg) ||
-	    !chain_valid(cfg) || cfg->origin >= IPSP_ORIGIN_CLEAR ||
+	    !chain_valid(cfg) || !hiding_valid(cfg) || cfg->origin >= IPSP_ORIGIN_CLEAR ||
 	    (cfg->sel.family && !ipsp_selector_valid(&cfg->sel)))
 		return IPSP_EINVAL;
 	if (cfg->proto == IPSP_PROTO_IPCOMP) {
@@ -175,6 +185,12 @@ enum ipsp_err ipsp_sa_init(struct ipsp_sad *sad, const struct ipsp_sa_config *cf
 	sa->dscp = cfg->dscp;
 	sa->outer_ttl = cfg->outer_ttl;
 	sa->tfc_pad = cfg->tfc_pad;
+	sa->tfc_random = cfg->tfc_random;
+	sa->dummy_s = cfg->dummy_s;
+	sa->dummy_len = cfg->dummy_len;
+	sa->flow_label = cfg->flow_label;
+	sa->pad_unchecked = cfg->pad_unchecked;
+	sa->seq_rollover = cfg->seq_rollover;
 	sa->esn = cfg->esn;
 	sa->frag_before = cfg->frag_before;
 	sa->replay = cfg->replay;
@@ -242,7 +258,11 @@ bool ipsp_sa_is(const struct ipsp_sa *sa, const struct ipsp_sa_config *cfg)
 	       sa->dir == cfg->dir && sa->proto == cfg->proto && sa->mode == cfg->mode &&
 	       sa->df == cfg->df && sa->ecn == cfg->ecn && sa->dscp_set == cfg->dscp_set &&
 	       sa->dscp == cfg->dscp && sa->outer_ttl == cfg->outer_ttl &&
-	       sa->frag_before == cfg->frag_before && sa->tfc_pad == cfg->tfc_pad && sa->esn == cfg->esn && sa->replay == cfg->replay &&
+	       sa->frag_before == cfg->frag_before && sa->tfc_pad == cfg->tfc_pad &&
+	       sa->tfc_random == cfg->tfc_random && sa->dummy_s == cfg->dummy_s &&
+	       sa->dummy_len == cfg->dummy_len && sa->flow_label == cfg->flow_label &&
+	       sa->pad_unchecked == cfg->pad_unchecked && sa->seq_rollover == cfg->seq_rollover &&
+	       sa->esn == cfg->esn && sa->replay == cfg->replay &&
 	       sa->encr == cfg->encr && sa->encr_key_bits == cfg->encr_key_bits &&
 	       sa->integ == cfg->integ && sa->replay_window_pkts == cfg->replay_window_pkts &&
 	       sa->origin == cfg->origin && same_terms(sa, cfg) &&
@@ -253,7 +273,7 @@ uint64_t ipsp_sa_seq_left(const struct ipsp_sa *sa)
 {
 	uint64_t ceiling = atomic_load_explicit(&sa->seq_ceiling, memory_order_relaxed);
 
-	return ipsp_counter_left(sa->counter, sa->seq_floor, ceiling, sa->esn);
+	return ipsp_counter_left(sa->counter, sa->seq_floor, ceiling, ipsp_sa_counts_64(sa));
 }
 
 uint64_t ipsp_sa_seq_last(const struct ipsp_sa *sa)

@@ -134,6 +134,11 @@ enum ipsp_ecn {
 };
 
 #define IPSP_TFC_PAD_MAX 9000	/* octets */
+#define IPSP_TFC_RANDOM_MAX 255
+#define IPSP_DUMMY_LEN_MAX 1024
+
+/** As flow_label: that of the packet inside; 0 of IPv4. */
+#define IPSP_FLOW_COPY (IPSP_FLOW_MAX + 1)
 
 /**
  * Ciphers: the ESP transform numbers of the IPsec DOI (IANA "ESP transform identifiers"). 249 is one
@@ -252,6 +257,14 @@ struct ipsp_sa_config {
 	uint8_t dscp;			/* 0..63 */
 	uint8_t outer_ttl;		/* outbound tunnel: TTL or hop limit; 0: the engine's own */
 	uint16_t tfc_pad;		/* outbound tunnel: shorter packets become that long, RFC 4303 2.7 */
+	/* Outbound ESP tunnels: up to so many octets more, at random, where the path has room. */
+	uint16_t tfc_random;
+	/* Outbound ESP tunnels: dummy packets (RFC 4303 2.6), the next one after at most so many
+	 * seconds, of at most so many octets, both at random; 0 seconds: none. */
+	uint16_t dummy_s, dummy_len;
+	uint32_t flow_label;		/* outbound tunnel in IPv6: of outer headers, or IPSP_FLOW_COPY */
+	bool pad_unchecked;		/* inbound ESP: take padding of any octets */
+	bool seq_rollover;		/* outbound, 32-bit numbers: go on from 0 when all are used */
 	bool frag_before;		/* outbound tunnel: IPv4 that may be cut is, so that its ESP is not */
 	bool esn;			/* 64-bit sequence numbers on the wire's terms */
 	bool replay;			/* inbound: keep a window */

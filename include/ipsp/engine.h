@@ -392,6 +392,23 @@ void ipsp_engine_keepalives(struct ipsp_engine *engine, uint64_t now_s,
 			    void (*send)(void *arg, const struct ipsp_flow *datagram),
 			    void *arg);
 
+/**
+ * Calls send(arg, sa_id) for each outbound SA of which a dummy packet is due (dummy_s of struct
+ * ipsp_sa_config): after a time of its own each, at random. Control thread, about once a second.
+ */
+void ipsp_engine_dummies(struct ipsp_engine *engine, uint64_t now_s,
+			 void (*send)(void *arg, uint64_t sa_id), void *arg);
+
+/**
+ * Makes a dummy packet of an outbound ESP SA in tunnel mode, RFC 4303 2.6: verdict and reason as from
+ * ipsp_engine_outbound. No entry has a say, and it does not keep an idle SA alive.
+ * @param packet  room and room_len: IPSP_HEADROOM, dummy_len of its SA and IPSP_TAILROOM
+ * @return IPSP_OK: send it; IPSP_EINVAL: there is no such SA, and the packet is as it was; otherwise
+ *	   ipsp_reason_err of packet->reason
+ */
+IPSP_MUST_CHECK enum ipsp_err ipsp_engine_dummy(struct ipsp_worker *worker, uint64_t sa_id,
+						struct ipsp_packet *packet, uint64_t now_s);
+
 /** What is counted of ICMP errors, RFC 4301 6 and 8. */
 enum ipsp_icmp_count {
 	IPSP_ICMP_SENT_TOO_BIG,		/* made for a sender whose packet its path does not take */

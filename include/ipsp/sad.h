@@ -84,9 +84,10 @@ struct ipsp_sa {
 	uint32_t spi;
 	uint8_t dir, proto, mode, df, ecn;
 	uint8_t dscp, outer_ttl;
-	bool dscp_set, esn, replay, frag_before;
+	bool dscp_set, esn, replay, frag_before, pad_unchecked, seq_rollover;
 	uint8_t origin;
-	uint16_t tfc_pad;
+	uint16_t tfc_pad, tfc_random, dummy_s, dummy_len;
+	uint32_t flow_label;
 	uint16_t encr, encr_key_bits, integ;
 	uint32_t replay_window_pkts;
 	uint32_t reqid;
@@ -108,7 +109,11 @@ struct ipsp_sa {
 	_Atomic uint64_t last_used_s;	/* likewise */
 	struct ipsp_peer peer;		/* where the peer was seen last, if it moved */
 	uint64_t keepalive_s;		/* when the last one was due; the control thread's */
+	uint64_t dummy_at_s;		/* when the next one is due; 0: not chosen; likewise */
+	_Atomic uint64_t dummies;	/* sent or received */
 	_Atomic uint64_t drops_icv, drops_replay, drops_other;
+	_Atomic uint32_t icv_run;	/* failed one after the other; see engine/resync.h */
+	_Atomic uint64_t resync_s;	/* when that was last tried */
 	struct ipsp_path path;
 	_Atomic uint32_t comp_failures, comp_pass_over;	/* IPComp: what its packets are like */
 	struct ipsp_counter *counter;	/* number, window, packets, bytes, birth */
@@ -326,6 +331,12 @@ uint64_t ipsp_sa_seq_left(const struct ipsp_sa *sa);
 
 /** Last outbound number given out: what reservations are counted from. */
 uint64_t ipsp_sa_seq_last(const struct ipsp_sa *sa);
+
+/** Do its numbers go on above 2^32 - 1, whether the packets show it or not? */
+static inline bool ipsp_sa_counts_64(const struct ipsp_sa *sa)
+{
+	return sa->esn || sa->seq_rollover;
+}
 
 /** May it carry a packet now? IPSP_REASON_NONE, SA_NOT_USABLE or SA_EXPIRED. Any thread. */
 enum ipsp_reason ipsp_sa_usable(const struct ipsp_sa *sa, uint64_t now_s);

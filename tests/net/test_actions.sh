@@ -91,6 +91,19 @@ developed
 claim "DSCP, ECN, TTL and length are those of the SA" equal "46 0 33 1068" \
 	"$(outer esp.spi==0x3000 ip.dsfield.dscp ip.dsfield.ecn ip.ttl ip.len | sort -u | tr '\t' ' ')"
 
+# ---- dummy packets, and padding at random ----
+
+dummies() { get router-b 'ipspdSaDummies."second".inbound.1' | grep -q '^[2-9]\|^1[0-9]'; }
+
+put "ipspdPreActOptTfcPad.$t_i" u 0 "ipspdPreActOptTfcRandom.$t_i" u 255 "ipspdPreActOptDummyInterval.$t_i" u 1
+shot hidden
+claim "equal pings cross" tb_in host-a ping -q -c 20 -i 0.05 -W 2 10.2.0.2
+claim "the peer receives dummy packets, and counts them" tb_until 20 dummies
+developed
+claim "equal packets are of many lengths" test "$(outer 'esp.spi==0x3000' ip.len | sort -u | wc -l)" -ge 5
+claim "... which are no errors" equal "0 packets" "$(get router-b 'ipspdSaOtherErrors."second".inbound.1')"
+put "ipspdPreActOptTfcRandom.$t_i" u 0 "ipspdPreActOptDummyInterval.$t_i" u 0
+
 # ---- the second SA is over while nothing passes ----
 
 put "ipsaSaPreActActionLifetimeSec.$t_i" u 1

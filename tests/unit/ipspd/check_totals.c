@@ -42,6 +42,7 @@ static void report_sa(uint64_t counter_id, uint64_t packets, uint64_t errors)
 	const struct wire_sa_stats s = {
 		.id = 9, .counter_id = counter_id, .packets = packets, .bytes = packets * 10,
 		.auth_errors = errors, .replay_errors = errors * 2, .other_errors = errors * 3,
+		.dummies = errors * 4,
 		.idle_s = packets ? 5 : REPORT_NEVER_USED,
 	};
 	const struct totals_report r = { .sas = &s, .n_sas = 1, .drops = drops };
@@ -146,6 +147,7 @@ START_TEST(test_an_SA_that_comes_back_with_its_numbers_is_not_counted_twice)
 	report_sa(1, 11, 4);
 	ck_assert_uint_eq(totals_sa(totals, 9)->packets, 11);
 	ck_assert_uint_eq(totals_sa(totals, 9)->other_errors, 12);
+	ck_assert_uint_eq(totals_sa(totals, 9)->dummies, 16);
 }
 END_TEST
 

@@ -89,7 +89,7 @@ static void count(void)
 	const struct wire_sa_stats sas[] = {
 		{ .id = id_of("pre", "p,1"), .counter_id = 1, .spi = 300, .dir = IPSP_INBOUND,
 		  .state = 2, .packets = 4, .bytes = 400, .seq = 4, .auth_errors = 1,
-		  .replay_errors = 2, .other_errors = 3, .age_s = 50, .idle_s = 7 },
+		  .replay_errors = 2, .other_errors = 3, .dummies = 6, .age_s = 50, .idle_s = 7 },
 		{ .id = id_of("pre", "p,2"), .counter_id = 2, .spi = 400, .dir = IPSP_OUTBOUND,
 		  .state = 2, .packets = 5, .bytes = 5000, .seq = 5, .age_s = 60, .idle_s = 9 },
 	};
@@ -382,6 +382,7 @@ START_TEST(test_an_SA_is_named_by_its_action_and_says_what_it_carried)
 	has(text, "ipspdSaReplays \"p\",inbound,1: 2\n");
 	has(text, "ipspdSaOtherErrors \"p\",inbound,1: 3\n");
 	has(text, "ipspdSaIdle \"p\",inbound,1: 17\n");
+	has(text, "ipspdSaDummies \"p\",inbound,1: 6\n");
 }
 END_TEST
 

@@ -103,6 +103,8 @@ static void setup(void)
 		.id = 99, .counter_id = 1234, .dir = IPSP_OUTBOUND, .proto = IPSP_PROTO_ESP,
 		.mode = IPSP_MODE_TUNNEL, .df = IPSP_DF_CLEAR, .ecn = IPSP_ECN_COMPATIBILITY,
 		.dscp_set = true, .dscp = 46, .outer_ttl = 33, .tfc_pad = 1400,
+		.tfc_random = 200, .dummy_s = 30, .dummy_len = 15, .flow_label = IPSP_FLOW_COPY,
+		.pad_unchecked = true, .seq_rollover = true,
 		.frag_before = true, .esn = true, .replay = false,
 		.spi = 0xdeadbeef, .seq_floor = UINT64_C(1) << 40, .life_s = 3600,
 		.life_bytes = UINT64_MAX, .life_use_s = 1, .life_packets = 2, .soft_s = 3,

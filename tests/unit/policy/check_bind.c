@@ -73,6 +73,8 @@ static const struct {
 	{ "64-bit numbers without replay protection",
 	  "= esp good ReplayPrevention=false\n= preopt one,1 Esn=true", MIB_INCONSISTENT_VALUE,
 	  "ipspdPreActOptEsn" },
+	{ "numbers of 64 bits that go on from zero", "= preopt one,2 Esn=true SeqRollover=true",
+	  MIB_INCONSISTENT_VALUE, "ipspdPreActOptSeqRollover" },
 	{ "a kerberos credential", "+ cred new Type=kerberos", MIB_WRONG_VALUE, NULL },
 	{ "a credential of type reserved", "+ cred new Type=0", MIB_WRONG_VALUE, NULL },
 	{ "a credential of type unknown", "+ cred new Type=1", MIB_WRONG_VALUE, NULL },

@@ -358,6 +358,32 @@ START_TEST(test_options_of_ipspd_mib_reach_the_sa)
 }
 END_TEST
 
+START_TEST(test_what_hides_traffic_is_the_outbound_tunnels)
+{
+	struct mib_store *s = tunnel_new();
+	struct pol_generation *g;
+	const struct ipsp_sa_config *out, *in;
+
+	rows_put(s, "= preopt tun-b,2 TfcRandom=255 DummyInterval=30 DummyOctets=40 FlowLabel=-1 "
+		    "PadCheck=false SeqRollover=true");
+	rows_put(s, "= preopt tun-b,1 TfcRandom=255 DummyInterval=30 PadCheck=false "
+		    "SeqRollover=true");
+	g = compile(s);
+	out = sa_of(g, IPSP_OUTBOUND);
+	in = sa_of(g, IPSP_INBOUND);
+	ck_assert_uint_eq(out->tfc_random, 255);
+	ck_assert_uint_eq(out->dummy_s, 30);
+	ck_assert_uint_eq(out->dummy_len, 40);
+	ck_assert_uint_eq(out->flow_label, IPSP_FLOW_COPY);
+	ck_assert(out->seq_rollover && !out->pad_unchecked);
+	ck_assert_uint_eq(in->tfc_random, 0);
+	ck_assert_uint_eq(in->dummy_s, 0);
+	ck_assert(in->pad_unchecked && !in->seq_rollover);
+	pol_generation_free(g);
+	mib_store_free(s);
+}
+END_TEST
+
 START_TEST(test_a_udp_port_puts_the_sa_into_udp)
 {
 	struct mib_store *s = tunnel_new();
@@ -525,6 +551,7 @@ int main(void)
 	tcase_add_test(c, test_an_sa_inside_a_compound_action_protects);
 	tcase_add_test(c, test_options_of_ipspd_mib_reach_the_sa);
 	tcase_add_test(c, test_a_udp_port_puts_the_sa_into_udp);
+	tcase_add_test(c, test_what_hides_traffic_is_the_outbound_tunnels);
 	tcase_add_test(c, test_the_peer_with_the_lowest_priority_number_counts);
 	tcase_add_test(c, test_without_a_peer_name_the_packet_gives_the_tunnel_end);
 	tcase_add_test(c, test_transport_mode_ignores_the_peer);
