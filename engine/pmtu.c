@@ -32,21 +32,17 @@ static uint32_t link_mtu(const struct ipsp_engine *engine, struct ipsp_path *pat
 	return mtu;
 }
 
-/* What was learned, while it is young. */
-static uint32_t learned_mtu(const struct ipsp_engine *engine, struct ipsp_path *path,
-			    uint64_t now_s)
+uint32_t ipsp_engine_path_learned(const struct ipsp_engine *engine, const struct ipsp_sa *sa,
+				  uint64_t now_s)
 {
-	const uint32_t mtu = relaxed(&path->learned_mtu);
+	const uint32_t mtu = relaxed(&sa->path.learned_mtu);
 	const uint64_t age_s = engine->settings.pmtu_age_s;
+	uint64_t learned_s;
 
-	if (mtu == 0)
-		return 0;
-	if (age_s > 0 &&
-	    now_s - atomic_load_explicit(&path->learned_s, memory_order_relaxed) >= age_s) {
-		atomic_store_explicit(&path->learned_mtu, 0, memory_order_relaxed);
-		return 0;
-	}
-	return mtu;
+	if (mtu == 0 || age_s == 0)
+		return mtu;
+	learned_s = atomic_load_explicit(&sa->path.learned_s, memory_order_relaxed);
+	return now_s - learned_s < age_s ? mtu : 0;
 }
 
 uint32_t ipsp_path_mtu(const struct ipsp_engine *engine, const struct ipsp_sa *sa,
@@ -55,7 +51,7 @@ uint32_t ipsp_path_mtu(const struct ipsp_engine *engine, const struct ipsp_sa *s
 	/* What is known of the path is a part of an SA that packets do change. */
 	struct ipsp_path *const path = (struct ipsp_path *)(uintptr_t)&sa->path;
 	const uint32_t link = link_mtu(engine, path, dst, now_s);
-	const uint32_t learned = learned_mtu(engine, path, now_s);
+	const uint32_t learned = ipsp_engine_path_learned(engine, sa, now_s);
 
 	if (link == 0 || (learned != 0 && learned < link))
 		return learned ? learned : UINT32_MAX;

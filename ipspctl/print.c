@@ -168,6 +168,8 @@ void print_sad(struct json_object *item, bool first)
 	       number(item, "replays"), number(item, "icv-errors"));
 	if (number(item, "dummies") > 0)
 		printf("    dummy packets %" PRId64 "\n", number(item, "dummies"));
+	if (has(item, "path-mtu"))
+		printf("    path MTU %" PRId64 "\n", number(item, "path-mtu"));
 }
 
 void print_stats(struct json_object *item, bool first)

@@ -213,6 +213,8 @@ static struct json_object *sa_item(struct agent *a, const struct ipsp_sa_config 
 	if (s->is_there) {
 		add_number(item, "sequence", s->now.seq);
 		add_number(item, "age", s->now.age_s);
+		if (s->now.path_mtu)
+			add_number(item, "path-mtu", s->now.path_mtu);
 	}
 	return item;
 }

@@ -11,7 +11,7 @@
 #define REPORT_MAX (96 + REPORT_PACKET_MAX)
 
 #define ENTRY_SIZE (8 + 4 + 1 + 8 + 8)
-#define SA_SIZE (8 + 8 + 4 + 1 + 1 + 9 * 8)
+#define SA_SIZE (8 + 8 + 4 + 1 + 1 + 9 * 8 + 4)
 #define GUARD_SIZE (1 + 8 + 4 + 1 + 8 + 8)
 #define COUNTED (4 + 2)		/* before them: serial, how many */
 
@@ -89,6 +89,7 @@ int report_sas_send(struct chan *c, uint32_t serial, const struct wire_sa_stats 
 		chan_put_u64(&w, s[i].dummies);
 		chan_put_u64(&w, s[i].age_s);
 		chan_put_u64(&w, s[i].idle_s);
+		chan_put_u32(&w, s[i].path_mtu);
 	}
 	return chan_send(c, MSG_STATS_SAS, buf, w.len, NULL, 0);
 }
@@ -115,6 +116,7 @@ bool report_sas_read(const struct chan_msg *m, uint32_t *serial,
 		s[i].dummies = chan_get_u64(&r);
 		s[i].age_s = chan_get_u64(&r);
 		s[i].idle_s = chan_get_u64(&r);
+		s[i].path_mtu = chan_get_u32(&r);
 		if (s[i].id == 0 || s[i].state < 1 || s[i].state > 4)
 			return false;
 	}

@@ -41,6 +41,7 @@ struct wire_sa_stats {
 	uint64_t dummies;		/* dummy packets, sent or received */
 	uint64_t age_s;			/* since installation */
 	uint64_t idle_s;		/* since its last packet; REPORT_NEVER_USED */
+	uint32_t path_mtu;		/* learned from ICMP errors; 0: nothing */
 };
 
 #define REPORT_NEVER_USED UINT64_MAX	/* not in this engine */

@@ -167,6 +167,9 @@ static enum mib_err read_now(struct watch *w, const struct mib_column *col,
 	case MIB_C_ipspdSaUsedKbytes:
 		*out = watch_gauge(sa->now.bytes / KBYTE);
 		break;
+	case MIB_C_ipspdSaPathMtu:
+		*out = mib_value_unsigned(sa->now.path_mtu);
+		break;
 	default:
 		return read_total(w, col, sa, out);
 	}

@@ -311,6 +311,9 @@ static void make_options(struct judge *j, struct ipsp_sa_config *sa, bool innerm
 	sa->flow_label = flow_label >= 0 ? (uint32_t)flow_label : IPSP_FLOW_COPY;
 	if (sa->proto == IPSP_PROTO_ESP)
 		make_hiding(j->row, sa);
+	if (sa->proto == IPSP_PROTO_ESP && sa->mode == IPSP_MODE_TUNNEL &&
+	    sa->dir == IPSP_OUTBOUND)
+		sa->frag_before = pol_row_truth(j->row, OPT(ipspdPreActOptFragBefore), false);
 }
 
 /* The id of the outbound ESP SA of an inbound one's name, there or not. */

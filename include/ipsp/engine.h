@@ -489,4 +489,8 @@ void ipsp_engine_own(struct ipsp_worker *worker, struct ipsp_packet *packets, si
 void ipsp_engine_icmp(struct ipsp_worker *worker, const struct ipsp_packet *packets, size_t n,
 		      uint64_t now_s);
 
+/** What was so learned of an outbound SA's path and is still good; 0: nothing. Any thread. */
+uint32_t ipsp_engine_path_learned(const struct ipsp_engine *engine, const struct ipsp_sa *sa,
+				  uint64_t now_s);
+
 #endif

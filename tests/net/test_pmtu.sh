@@ -19,6 +19,9 @@ tb_in wan ip link set dev b mtu 1300
 tb_in router-b ip link set dev wan mtu 1300
 claim "a path that becomes narrow is learned" says 'mtu = 1230' ping_of -4 4 1400 10.2.0.2
 claim "... in IPv6 too" says 'Packet too big: mtu=1280' ping_of -6 4 1358 fd00:2::2
+claim "... and shown by the SA's row" equal 1300 \
+	"$(tb_snmp snmpget router-a -OqvU 'ipspdSaPathMtu."tunnel".outbound.1')"
+claim "... and by ipspctl" eval 'tb_ctl router-a show sad | grep -q "path MTU 1300"'
 claim "what fits it crosses" ping_of -4 1 1202 10.2.0.2
 claim "the least that IPv6 may ask for crosses a path that is too narrow for its ESP" \
 	ping_of -6 1 1232 fd00:2::2
@@ -28,4 +31,15 @@ unsniff wan wan
 claim "... of protocol 50, with an offset" test "$(seen wan wan 'ip.proto == 50 && ip.frag_offset > 0')" -ge 2
 claim "no fragment of a clear packet crossed the WAN" equal 0 \
 	"$(seen wan wan 'icmp.type == 8 && ip.addr == 10.2.0.2')"
+
+# Cut before it is encrypted, by the action's row.
+tb_set router-a 'ipspdPreActOptFragBefore."tunnel".outbound' i true
+tb_ctl router-a wait
+sniff wan b before
+claim "3,000 octets that may be cut cross when they are cut first" \
+	tb_in host-a ping -c 1 -W 2 -M dont -s 2972 10.2.0.2
+unsniff wan before
+# The ESP of three fragments is three packets; answers are cut as they were.
+claim "... as ESP packets of which none is a fragment" equal "3 0" "$(seen wan before \
+	'ip.src == 192.0.2.1 && esp') $(seen wan before 'ip.src == 192.0.2.1 && (ip.flags.mf == 1 || ip.frag_offset > 0)')"
 conclude

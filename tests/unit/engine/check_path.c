@@ -274,9 +274,10 @@ static void send_one(void)
 	world_packet_free(&p);
 }
 
-static uint32_t learned(void)
+static uint32_t learned(uint64_t now_s)
 {
-	return atomic_load(&ipsp_sad_find(ipsp_engine_sad(w.engine), 1)->path.learned_mtu);
+	return ipsp_engine_path_learned(w.engine, ipsp_sad_find(ipsp_engine_sad(w.engine), 1),
+					now_s);
 }
 
 START_TEST(test_a_path_is_learned_from_who_saw_a_packet)
@@ -286,7 +287,8 @@ START_TEST(test_a_path_is_learned_from_who_saw_a_packet)
 	apply_tunnel(IPSP_DF_COPY, false);
 	send_one();
 	hear(words[_i].spi, words[_i].seq, words[_i].len, words[_i].mtu, NOW);
-	ck_assert_msg(learned() == words[_i].learned, "%s: %u", words[_i].name, learned());
+	ck_assert_msg(learned(NOW) == words[_i].learned, "%s: %u", words[_i].name,
+		      learned(NOW));
 	ipsp_engine_stats(w.engine, &stats);
 	ck_assert_uint_eq(stats.icmp[IPSP_ICMP_LEARNED], words[_i].learned != 0);
 }
@@ -308,18 +310,19 @@ START_TEST(test_what_was_learned_is_told_and_ages)
 	world_udp(&p, IPSP_OUTBOUND, 53, 1400);
 	ipsp_engine_outbound(w.worker, &p, 1, NOW + 599);
 	ck_assert_int_eq(p.verdict, IPSP_VERDICT_ERROR);
+	ck_assert_uint_eq(learned(NOW + 599), 1300);
 	world_packet_free(&p);
 	world_udp(&p, IPSP_OUTBOUND, 53, 1400);
 	ipsp_engine_outbound(w.worker, &p, 1, NOW + 600);
 	ck_assert_int_eq(p.verdict, IPSP_VERDICT_ESP_OUT);
-	ck_assert_uint_eq(learned(), 0);
+	ck_assert_uint_eq(learned(NOW + 600), 0);
 	world_packet_free(&p);
 	/* And nothing is learned by who shall not listen. */
 	ipsp_engine_settings_default(&s);
 	s.pmtu_listen = false;
 	ck_assert_int_eq(ipsp_engine_set(w.engine, &s), IPSP_OK);
-	hear(SPI_OUT, 1, 1480, 1300, NOW);
-	ck_assert_uint_eq(learned(), 0);
+	hear(SPI_OUT, 1, 1480, 1300, NOW + 700);
+	ck_assert_uint_eq(learned(NOW + 700), 0);
 }
 END_TEST
 

@@ -188,10 +188,13 @@ START_TEST(test_policy_statistics_name_SAs_and_end_with_the_generation)
 
 	in_force(7);
 	struct ipsp_counter *const c = ipsp_counters_find(&role.counters, 1001);
+	struct ipsp_sa *const sa = ipsp_sad_find(ipsp_engine_sad(role.engine), 1);
 
 	atomic_store(&c->packets, 5);
 	atomic_store(&c->bytes, 500);
 	c->replay.top = 9;
+	atomic_store(&sa->path.learned_s, engine_now_s());
+	atomic_store(&sa->path.learned_mtu, 1300);
 	role_policy(&role, MSG_STATS_GET, serial_octets, sizeof(serial_octets));
 	role_expect(MSG_STATS_SAS, &m);
 	as_received = (struct chan_msg) { .type = m.type, .data = m.data, .len = m.len };
@@ -207,6 +210,7 @@ START_TEST(test_policy_statistics_name_SAs_and_end_with_the_generation)
 	ck_assert_uint_eq(sas[0].bytes, 500);
 	ck_assert_uint_eq(sas[0].seq, 9);
 	ck_assert_uint_eq(sas[0].idle_s, REPORT_NEVER_USED);
+	ck_assert_uint_eq(sas[0].path_mtu, 1300);
 	struct chan_reader r = role_expect(MSG_STATS_END, &m);
 
 	ck_assert_uint_eq(chan_get_u32(&r), 42);

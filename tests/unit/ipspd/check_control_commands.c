@@ -511,7 +511,7 @@ START_TEST(test_sad_shows_state_and_no_key)
 		.encr = IPSP_ENCR_AES_CBC, .encr_key_bits = 256,
 		.integ = IPSP_INTEG_HMAC_SHA2_256_128,
 	};
-	const struct wire_sa_stats counted = { .id = 9, .state = 2, .seq = 77 };
+	const struct wire_sa_stats counted = { .id = 9, .state = 2, .seq = 77, .path_mtu = 1300 };
 	struct answer a;
 
 	set_policy(1);
@@ -523,6 +523,7 @@ START_TEST(test_sad_shows_state_and_no_key)
 	ck_assert_str_eq(member(item(&a, 0), "spi"), "4096");
 	ck_assert_str_eq(member(item(&a, 0), "state"), "mature");
 	ck_assert_str_eq(member(item(&a, 0), "sequence"), "77");
+	ck_assert_str_eq(member(item(&a, 0), "path-mtu"), "1300");
 	ck_assert_ptr_null(strstr(json_object_to_json_string(a.items), "key"));
 	forget(&a);
 }

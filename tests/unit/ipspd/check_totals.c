@@ -44,6 +44,7 @@ static void report_sa(uint64_t counter_id, uint64_t packets, uint64_t errors)
 		.auth_errors = errors, .replay_errors = errors * 2, .other_errors = errors * 3,
 		.dummies = errors * 4,
 		.idle_s = packets ? 5 : REPORT_NEVER_USED,
+		.path_mtu = errors ? 1300 : 0,
 	};
 	const struct totals_report r = { .sas = &s, .n_sas = 1, .drops = drops };
 
@@ -169,6 +170,17 @@ START_TEST(test_what_an_SA_carried_last_before_its_keys_change_counts)
 }
 END_TEST
 
+START_TEST(test_the_path_of_an_SA_is_the_one_last_reported)
+{
+	report_sa(1, 10, 1);
+	ck_assert_uint_eq(totals_sa(totals, 9)->now.path_mtu, 1300);
+	report_sa(1, 11, 1);
+	ck_assert_uint_eq(totals_sa(totals, 9)->now.path_mtu, 1300);
+	report_sa(1, 12, 0);
+	ck_assert_uint_eq(totals_sa(totals, 9)->now.path_mtu, 0);
+}
+END_TEST
+
 START_TEST(test_an_SA_replaced_in_its_number_space_goes_on_with_it)
 {
 	const struct wire_sa_stats last = { .id = 9, .counter_id = 1, .packets = 15,
@@ -227,6 +239,7 @@ int main(void)
 	tcase_add_test(c, test_an_SA_that_comes_back_with_its_numbers_is_not_counted_twice);
 	tcase_add_test(c, test_what_an_SA_carried_last_before_its_keys_change_counts);
 	tcase_add_test(c, test_an_SA_replaced_in_its_number_space_goes_on_with_it);
+	tcase_add_test(c, test_the_path_of_an_SA_is_the_one_last_reported);
 	tcase_add_test(c, test_a_destroyed_row_is_forgotten_whole);
 	tcase_add_test(c, test_drops_go_on_over_engines);
 	suite_add_tcase(s, c);

@@ -91,7 +91,8 @@ static void count(void)
 		  .state = 2, .packets = 4, .bytes = 400, .seq = 4, .auth_errors = 1,
 		  .replay_errors = 2, .other_errors = 3, .dummies = 6, .age_s = 50, .idle_s = 7 },
 		{ .id = id_of("pre", "p,2"), .counter_id = 2, .spi = 400, .dir = IPSP_OUTBOUND,
-		  .state = 2, .packets = 5, .bytes = 5000, .seq = 5, .age_s = 60, .idle_s = 9 },
+		  .state = 2, .packets = 5, .bytes = 5000, .seq = 5, .age_s = 60, .idle_s = 9,
+		  .path_mtu = 1300 },
 	};
 	const struct totals_report r = {
 		.entries = entries, .n_entries = 2, .sas = sas, .n_sas = 2, .drops = no_drops,
@@ -382,6 +383,8 @@ START_TEST(test_an_SA_is_named_by_its_action_and_says_what_it_carried)
 	has(text, "ipspdSaReplays \"p\",inbound,1: 2\n");
 	has(text, "ipspdSaOtherErrors \"p\",inbound,1: 3\n");
 	has(text, "ipspdSaIdle \"p\",inbound,1: 17\n");
+	has(text, "ipspdSaPathMtu \"p\",inbound,1: 0\n");
+	has(text, "ipspdSaPathMtu \"p\",outbound,1: 1300\n");
 	has(text, "ipspdSaDummies \"p\",inbound,1: 6\n");
 }
 END_TEST
@@ -396,6 +399,7 @@ START_TEST(test_an_SA_that_cannot_be_used_says_why)
 	has(text, "ipspdSaReason \"q\",outbound,1: is not in service\n");
 	ck_assert_ptr_null(strstr(text, "ipspdSaSpi \"q\""));
 	ck_assert_ptr_null(strstr(text, "ipspdSaAge"));
+	ck_assert_ptr_null(strstr(text, "ipspdSaPathMtu"));
 	count();
 	ck_assert_int_eq(pol_status_refused(agent.status, id_of("pre", "p,2"), "has no luck"),
 			 MIB_OK);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "policy/algs.h"
+#include "policy/items.h"
 #include "rowtext.h"
 
 /* ifIndex 2 is the WAN; 10.1.0.0/16 behind us, 10.2.0.0/16 behind 198.51.100.1. */
@@ -341,8 +342,11 @@ START_TEST(test_options_of_ipspd_mib_reach_the_sa)
 	ck_assert(!sa->dscp_set && !sa->esn);
 	ck_assert_uint_eq(sa->outer_ttl, 0);
 	ck_assert_uint_eq(sa->tfc_pad, 0);
+	ck_assert(!sa->frag_before);
 	pol_generation_free(g);
-	rows_put(s, "= preopt tun-b,2 Ecn=none Dscp=46 OuterTtl=9 TfcPad=1280 Esn=true");
+	rows_put(s, "= preopt tun-b,2 Ecn=none Dscp=46 OuterTtl=9 TfcPad=1280 Esn=true "
+		    "FragBefore=true\n"
+		    "= preopt tun-b,1 FragBefore=true");
 	g = compile(s);
 	sa = sa_of(g, IPSP_OUTBOUND);
 	ck_assert_int_eq(sa->ecn, IPSP_ECN_NONE);
@@ -353,8 +357,23 @@ START_TEST(test_options_of_ipspd_mib_reach_the_sa)
 	/* Neither keys nor SPI changed: the numbers go on. */
 	ck_assert_uint_eq(sa->counter_id, counter_id);
 	ck_assert(!sa_of(g, IPSP_INBOUND)->esn);
+	ck_assert(sa->frag_before && !sa_of(g, IPSP_INBOUND)->frag_before);
+	pol_generation_free(g);
+	rows_put(s, "= pre tun-b,2 ActionType=2 PeerGatewayIdName=");
+	g = compile(s);
+	ck_assert(!sa_of(g, IPSP_OUTBOUND)->frag_before);
 	pol_generation_free(g);
 	mib_store_free(s);
+}
+END_TEST
+
+START_TEST(test_an_option_alone_makes_another_sa)
+{
+	struct ipsp_sa_config a = { .mode = IPSP_MODE_TUNNEL }, b = a;
+
+	ck_assert(pol_sa_same(&a, &b));
+	b.frag_before = true;
+	ck_assert(!pol_sa_same(&a, &b));
 }
 END_TEST
 
@@ -550,6 +569,7 @@ int main(void)
 	tcase_add_test(c, test_a_rule_with_the_sa_of_the_other_direction_drops);
 	tcase_add_test(c, test_an_sa_inside_a_compound_action_protects);
 	tcase_add_test(c, test_options_of_ipspd_mib_reach_the_sa);
+	tcase_add_test(c, test_an_option_alone_makes_another_sa);
 	tcase_add_test(c, test_a_udp_port_puts_the_sa_into_udp);
 	tcase_add_test(c, test_what_hides_traffic_is_the_outbound_tunnels);
 	tcase_add_test(c, test_the_peer_with_the_lowest_priority_number_counts);
