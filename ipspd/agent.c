@@ -103,9 +103,28 @@ static void event_came(struct agent *a, const struct wire_event *e)
 static void engine_gone(struct agent *a)
 {
 	chan_free(a->engine);
-	a->engine = NULL;
+	chan_free(a->engine_met);
+	a->engine = a->engine_met = NULL;
 	stats_engine_down(a);
 	apply_engine_down(a);
+}
+
+/* It has said which policies it has: from now on it gets generations. */
+static bool band_came(struct agent *a, const struct chan_msg *m)
+{
+	bool all;
+
+	if (!band_message(a, m, &all))
+		return false;
+	if (!all || !a->engine_met) {
+		apply_band_changed(a);
+		return true;
+	}
+	a->engine = a->engine_met;
+	a->engine_met = NULL;
+	stats_engine_up(a);
+	apply_engine_up(a);
+	return true;
 }
 
 static void engine_message(void *arg, struct chan_msg *m)
@@ -123,6 +142,11 @@ static void engine_message(void *arg, struct chan_msg *m)
 	case MSG_RESERVE:
 		good = reserve_message(a, m);
 		break;
+	case MSG_BAND_PUT:
+	case MSG_BAND_GONE:
+	case MSG_BAND_ALL:
+		good = band_came(a, m);
+		break;
 	case MSG_STATS_ENTRIES:
 	case MSG_STATS_SAS:
 	case MSG_STATS_DROP:
@@ -137,7 +161,7 @@ static void engine_message(void *arg, struct chan_msg *m)
 	default:
 		good = false;
 	}
-	if (!good && a->engine) {
+	if (!good && (a->engine || a->engine_met)) {
 		ipspd_log(LOG_ERR, "agent", "malformed message %u from the engine", m->type);
 		engine_gone(a);
 	}
@@ -158,16 +182,15 @@ static void engine_came(struct agent *a, struct chan_msg *m)
 		agent_give_up(a, 1);
 		return;
 	}
-	if (a->engine)
+	if (a->engine || a->engine_met)
 		engine_gone(a);
-	int rc = chan_new(a->base, m->fds[0], &handler, &a->engine);
-	if (rc < 0) {
-		ipspd_log(LOG_ERR, "agent", "channel to the engine: %s", strerror(-rc));
-		return;
+	int rc = chan_new(a->base, m->fds[0], &handler, &a->engine_met);
+	if (rc == 0) {
+		m->fds[0] = -1;
+		rc = band_greet(a, a->engine_met);
 	}
-	m->fds[0] = -1;
-	stats_engine_up(a);
-	apply_engine_up(a);
+	if (rc < 0)
+		ipspd_log(LOG_ERR, "agent", "channel to the engine: %s", strerror(-rc));
 }
 
 /* ---- the store ---- */
@@ -572,7 +595,7 @@ static bool init(struct agent *a, int channel_fd)
 	a->idle = evtimer_new(a->base, on_idle, a);
 	a->snmp_check = evtimer_new(a->base, on_snmp_check, a);
 	return a->idle && a->snmp_check && commit_log_init(&a->commits, a->base) == 0 &&
-	       apply_init(a) == 0 && clock_init(a) == 0 &&
+	       apply_init(a) == 0 && band_init(a) == 0 && clock_init(a) == 0 &&
 	       notify_init(a) && news_init(a) && stats_init(a) == 0 &&
 	       operations_init(a) == 0;
 }
@@ -589,8 +612,10 @@ static void fini(struct agent *a)
 	connections_fini(a);
 	rows_fini(a);
 	chan_free(a->engine);
+	chan_free(a->engine_met);
 	a->engine = NULL;
 	apply_fini(a);
+	band_fini(a);
 	clock_fini(a);
 	stats_fini(a);
 	guard_questions_fini(a);

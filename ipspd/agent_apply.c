@@ -205,6 +205,18 @@ static enum apply_state send_again(struct agent *a)
 	return APPLY_SENT_AGAIN;
 }
 
+/* Key managers wait for that. */
+static void tell_band(struct agent *a)
+{
+	uint8_t buf[4];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	if (!a->engine || a->apply.in_force->band_serial == 0)
+		return;
+	chan_put_u32(&w, a->apply.in_force->band_serial);
+	tell(a, a->engine, "the engine", MSG_BAND_APPLIED, &w);
+}
+
 static enum apply_state loosened(struct agent *a)
 {
 	struct apply *p = &a->apply;
@@ -214,6 +226,7 @@ static enum apply_state loosened(struct agent *a)
 	p->problem[0] = '\0';
 	ipspd_log(LOG_INFO, "apply", "generation %" PRIu64 " is in force: %zu lists, %zu SAs",
 		  p->applied, p->in_force->n_lists, pol_map_count(&p->in_force->sas));
+	tell_band(a);
 	return go_on(a);
 }
 
@@ -224,6 +237,7 @@ static enum apply_state applied_again(struct agent *a)
 	a->apply.in_engine = a->apply.applied;
 	a->apply.engine_follows = true;
 	a->apply.problem[0] = '\0';
+	tell_band(a);
 	return go_on(a);
 }
 
@@ -325,6 +339,10 @@ static void on_compile(evutil_socket_t fd, short what, void *arg)
 		a->apply.compiler = pol_compiler_new(mib_store_view(a->store));
 	if (a->apply.compiler)
 		err = pol_compiler_run(a->apply.compiler, number, clock_now_s(), &g);
+	if (err == MIB_OK && a->apply.band && !pol_band_apply(a->apply.band, g)) {
+		pol_generation_free(g);
+		err = MIB_RESOURCE_UNAVAILABLE;
+	}
 	if (err != MIB_OK) {
 		const struct timeval delay = { .tv_sec = RETRY_S };
 
@@ -336,6 +354,7 @@ static void on_compile(evutil_socket_t fd, short what, void *arg)
 	}
 	clock_wake_at(a, g->changes_at_s);
 	g->on_disk = mib_store_generation_on_disk(a->store);
+	g->band_serial = a->apply.band_serial;
 	pol_generation_free(a->apply.wanted);
 	a->apply.wanted = g;
 	happen(a, EV_COMPILED);
@@ -362,19 +381,38 @@ static void warn_of_exemptions(const struct mib_change *changes, size_t n)
 	}
 }
 
-void apply_commit(struct agent *a, const struct mib_change *changes, size_t n)
+static void compile_soon(struct agent *a)
 {
 	const struct timeval now = { 0, 0 };
 
-	warn_of_exemptions(changes, n);
-	if (a->apply.compiler)
-		pol_compiler_changed(a->apply.compiler, changes, n);
 	if (!evtimer_pending(a->apply.compile, NULL))
 		evtimer_add(a->apply.compile, &now);
 }
 
+void apply_commit(struct agent *a, const struct mib_change *changes, size_t n)
+{
+	warn_of_exemptions(changes, n);
+	if (a->apply.compiler)
+		pol_compiler_changed(a->apply.compiler, changes, n);
+	compile_soon(a);
+}
+
+void apply_band_changed(struct agent *a)
+{
+	if (a->serves)
+		compile_soon(a);
+}
+
 void apply_engine_up(struct agent *a)
 {
+	const struct pol_generation *newest = a->apply.wanted ? a->apply.wanted :
+					      a->apply.coming ? a->apply.coming : a->apply.in_force;
+
+	/* Before anything goes to it: what it has in force may hold more than we know of. */
+	if (newest && newest->band_serial != a->apply.band_serial) {
+		evtimer_del(a->apply.compile);
+		on_compile(-1, 0, a);
+	}
 	a->apply.in_engine = 0;
 	a->apply.engine_follows = false;
 	happen(a, EV_ENGINE_UP);
@@ -541,6 +579,7 @@ void apply_fini(struct agent *a)
 	pol_generation_free(a->apply.coming);
 	pol_generation_free(a->apply.wanted);
 	pol_compiler_free(a->apply.compiler);
+	pol_band_free(a->apply.band);
 	spent_fini(&a->apply.spent);
 }
 

@@ -29,6 +29,8 @@
 #include "ipspd/start.h"
 #include "ipspd/watch.h"
 #include "mibs/persist.h"
+#include "pfkey/band.h"
+#include "policy/band.h"
 #include "policy/connection.h"
 
 struct control;
@@ -83,10 +85,23 @@ struct apply {
 	uint32_t serial;			/* of the last guard change */
 	uint32_t in_force_serial;		/* layer of in_force; GUARD_KEEP_INHERITED at first */
 	uint32_t coming_serial;
+	struct pol_band *band;			/* key managers' entries; NULL: none ever */
+	uint32_t band_serial;			/* of its last change */
 	struct event *compile;			/* once a turn of the loop */
 	struct event *retry;
 	uint64_t unexpected;			/* events no state expected */
 	char problem[256];
+};
+
+/* ---- agent_band.c ---- */
+
+/** Policies of key managers, so that another engine gets them again. */
+struct band {
+	struct pfkey_band_policy *policies;	/* ordered by index */
+	size_t n, room;
+	bool told;			/* this engine has said which there are */
+	struct pfkey_band_policy *coming;	/* until then: what it has said so far */
+	size_t n_coming, room_coming;
 };
 
 /* ---- agent_reserve.c ---- */
@@ -279,6 +294,7 @@ struct agent {
 	struct event_base *base;
 	struct chan *parent;
 	struct chan *engine;		/* NULL: it is away */
+	struct chan *engine_met;	/* one that has not said yet which policies it has */
 	int status;			/* exit status */
 	bool started;
 	bool serves;			/* its doors are open */
@@ -304,6 +320,7 @@ struct agent {
 
 	struct apply apply;
 	struct event *clock;		/* agent_clock.c: a timer by the wall clock */
+	struct band band;
 	struct reservations reservations;
 	struct counting counting;
 	struct guard_questions guard;
@@ -348,6 +365,9 @@ int apply_init(struct agent *a);
 void apply_fini(struct agent *a);
 /** The store has changed: compile at the next turn of the loop. */
 void apply_commit(struct agent *a, const struct mib_change *changes, size_t n);
+/** So have key managers' policies: likewise. */
+void apply_band_changed(struct agent *a);
+/** An engine is there. What is compiled has to be new if its policies differ. */
 void apply_engine_up(struct agent *a);
 void apply_engine_down(struct agent *a);
 /** GUARD_DONE. @return false: malformed */
@@ -357,6 +377,19 @@ bool apply_engine_message(struct agent *a, const struct chan_msg *m);
 
 /** The engine says that the lifetime of that SA is over: it is not in force any more. */
 void apply_sa_expired(struct agent *a, uint64_t id);
+
+/* agent_band.c */
+/** Before anything is compiled. @return 0 or -ENOMEM */
+int band_init(struct agent *a);
+void band_fini(struct agent *a);
+/** Tells a new engine what the one before it had. @return 0 or what chan_send says */
+int band_greet(struct agent *a, struct chan *engine);
+/**
+ * BAND_PUT, BAND_GONE, BAND_ALL.
+ * @param all  out: it was BAND_ALL
+ * @return false: malformed
+ */
+bool band_message(struct agent *a, const struct chan_msg *m, bool *all);
 
 /* agent_send.c */
 /**

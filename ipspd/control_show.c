@@ -87,10 +87,16 @@ static struct json_object *steps_list(const struct pol_generation *g,
 
 static struct json_object *entry_item(const struct pol_generation *g,
 				      const struct pol_list *list, size_t nr,
-				      const struct ipsp_spd_entry *e, const struct totals *totals)
+				      const struct pol_entry *pe, const struct totals *totals)
 {
 	static const char *const actions[] = { "discard", "bypass", "protect" };
-	char text[WORDS_SELECTOR];
+	static const char *const sources[] = {
+		[POL_BAND_ROWS] = "row",
+		[POL_BAND_KEY_MANAGER] = "keyManager",
+		[POL_BAND_OPEN] = "default",
+	};
+	const struct ipsp_spd_entry *e = &pe->spd;
+	char text[WORDS_SELECTOR], name[COMPILED_NAME];
 	struct json_object *item = json_object_new_object();
 	struct json_object *selectors = json_object_new_array();
 
@@ -98,7 +104,8 @@ static struct json_object *entry_item(const struct pol_generation *g,
 	add_text(item, "direction", direction(list->dir));
 	add_number(item, "order", nr);
 	add_text(item, "action", actions[e->action]);
-	add_text(item, "rule", origin_name(g, e->id));
+	add_text(item, "rule", compiled_entry_name(g, e, name));
+	add_text(item, "source", sources[pe->band]);
 	control_json_add(item, "log", json_object_new_boolean(e->log));
 	if (e->accept_clear)
 		control_json_add(item, "accept_clear", json_object_new_boolean(true));
@@ -141,7 +148,7 @@ static void show_spd(struct control_client *c)
 
 		pol_map_walk_start(&w, &l->entries, 0);
 		while ((e = (const struct pol_entry *)pol_map_walk_next(&w)))
-			client_item(c, entry_item(g, l, nr++, &e->spd, totals));
+			client_item(c, entry_item(g, l, nr++, e, totals));
 		client_item(c, end_item(l, totals));
 	}
 }

@@ -176,8 +176,16 @@ size_t engine_handover_datagram(struct engine_role *role, void *data, size_t len
 int engine_pfkey_start(struct engine_role *role, int fd);
 void engine_pfkey_stop(struct engine_role *role);
 
+/** BAND_PUT, BAND_ALL, BAND_APPLIED from the agent. */
+void engine_pfkey_message(struct engine_role *role, const struct chan_msg *m);
+
+/** Another agent: it hears of policies when it has said BAND_ALL. */
+void engine_pfkey_agent_came(struct engine_role *role);
+void engine_pfkey_tick(struct engine_role *role);
+
 /** What key managers are to be told. */
 void engine_pfkey_expired(struct engine_role *role, const struct ipsp_life_event *event);
+void engine_pfkey_acquire(struct engine_role *role, const struct ipsp_acquire *acquire);
 void engine_pfkey_sa_gone(struct engine_role *role, const struct ipsp_sa *sa);
 
 #endif

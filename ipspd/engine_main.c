@@ -57,6 +57,11 @@ static void on_agent_message(void *arg, struct chan_msg *m)
 	case MSG_STATS_GET:
 		engine_stats_message(role, m);
 		break;
+	case MSG_BAND_PUT:
+	case MSG_BAND_ALL:
+	case MSG_BAND_APPLIED:
+		engine_pfkey_message(role, m);
+		break;
 	default:
 		ipspd_log(LOG_WARNING, "engine", "message %u from the agent: unknown", m->type);
 	}
@@ -98,6 +103,7 @@ static void take_agent(struct engine_role *role, struct chan_msg *m)
 	m->fds[0] = -1;
 	lose_agent(role);
 	role->agent = agent;
+	engine_pfkey_agent_came(role);
 	engine_reserve_forget_asked(role->reserve);
 	engine_reserve_ask_all(role);
 }
@@ -114,6 +120,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	engine_hold_tick(role, engine_now_s());
 	ipsp_engine_keepalives(role->engine, engine_now_s(), engine_keepalive, role);
 	ipsp_engine_dummies(role->engine, engine_now_s(), engine_dummy, role);
+	engine_pfkey_tick(role);
 	engine_reserve_ask_all(role);
 }
 

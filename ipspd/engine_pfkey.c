@@ -16,9 +16,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "ipspd/band_wire.h"
 #include "ipspd/engine.h"
 #include "ipspd/local_addrs.h"
 #include "ipspd/log.h"
+#include "ipspd/messages.h"
 #include "pfkey/server.h"
 
 #define QUEUE_MAX (256u << 10)	/* octets that wait for one client */
@@ -48,6 +50,8 @@ struct engine_pfkey {
 	struct pfkey_server *server;
 	struct local_addrs *local;
 	int fd;				/* listens */
+	bool restored;			/* an agent has told what a server before us had */
+	bool agent_knows;		/* the agent has been told of all policies */
 	struct event *acceptable;
 	LIST_HEAD(, pfkey_socket) sockets;
 };
@@ -232,12 +236,98 @@ static void on_acceptable(evutil_socket_t listener, short what, void *arg)
 	}
 }
 
+/* ---- policies, to the agent and back ---- */
+
+static void tell_agent(const struct engine_pfkey *all, uint16_t type, const struct chan_writer *w)
+{
+	const int err = chan_send(all->role->agent, type, w->data, w->len, NULL, 0);
+
+	if (err)
+		ipspd_log(LOG_ERR, "pfkey", "message %u to the agent lost: error %d", type, -err);
+}
+
+static void on_policy(void *ctx, uint32_t serial, const struct pfkey_band_policy *p, bool gone)
+{
+	const struct engine_pfkey *all = ctx;
+	uint8_t buf[4 + BAND_POLICY_MAX];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	/* One that does not know the others yet hears of this with them. */
+	if (!all->role->agent || !all->agent_knows)
+		return;
+	chan_put_u32(&w, serial);
+	if (gone)
+		chan_put_u32(&w, p->index);
+	else
+		band_policy_put(&w, p);
+	tell_agent(all, gone ? MSG_BAND_GONE : MSG_BAND_PUT, &w);
+}
+
+static void tell_all(struct engine_pfkey *all)
+{
+	uint8_t buf[4];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	all->restored = true;
+	all->agent_knows = true;
+	chan_put_u32(&w, pfkey_server_tell_policies(all->server));
+	tell_agent(all, MSG_BAND_ALL, &w);
+}
+
+static bool restore(struct engine_pfkey *all, struct chan_reader *r)
+{
+	struct pfkey_band_policy p;
+
+	if (!band_policy_get(r, &p))
+		return false;
+	/* What is here already is newer. */
+	if (!all->restored && !pfkey_server_restore(all->server, &p))
+		ipspd_log(LOG_ERR, "pfkey", "policy %u is not restored", p.index);
+	return true;
+}
+
+void engine_pfkey_message(struct engine_role *role, const struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	const uint32_t serial = chan_get_u32(&r);
+	struct engine_pfkey *all = role->pfkey;
+
+	if (m->type == MSG_BAND_PUT ? all && !restore(all, &r) : !chan_reader_done(&r)) {
+		ipspd_log(LOG_ERR, "pfkey", "malformed message %u from the agent", m->type);
+		return;
+	}
+	if (m->type == MSG_BAND_ALL && all)
+		tell_all(all);
+	else if (m->type == MSG_BAND_ALL)	/* nobody serves, so there are none */
+		(void)chan_send(role->agent, MSG_BAND_ALL, m->data, m->len, NULL, 0);
+	else if (m->type == MSG_BAND_APPLIED && all)
+		pfkey_server_applied(all->server, serial);
+}
+
+void engine_pfkey_agent_came(struct engine_role *role)
+{
+	if (role->pfkey)
+		role->pfkey->agent_knows = false;
+}
+
+void engine_pfkey_tick(struct engine_role *role)
+{
+	if (role->pfkey)
+		pfkey_server_tick(role->pfkey->server, engine_now_s(), engine_wall_s());
+}
+
 /* ---- the engine's news ---- */
 
 void engine_pfkey_expired(struct engine_role *role, const struct ipsp_life_event *event)
 {
 	if (role->pfkey)
 		pfkey_server_expired(role->pfkey->server, event, engine_now_s(), engine_wall_s());
+}
+
+void engine_pfkey_acquire(struct engine_role *role, const struct ipsp_acquire *acquire)
+{
+	if (role->pfkey)
+		pfkey_server_acquire(role->pfkey->server, acquire);
 }
 
 void engine_pfkey_sa_gone(struct engine_role *role, const struct ipsp_sa *sa)
@@ -263,7 +353,7 @@ int engine_pfkey_start(struct engine_role *role, int fd)
 		return -ENOMEM;
 	const struct pfkey_server_config config = {
 		.engine = role->engine, .crypto = role->platform.crypto, .ctx = all,
-		.send = on_send, .is_local = is_local,
+		.send = on_send, .is_local = is_local, .policy = on_policy,
 	};
 
 	all->role = role;

@@ -364,7 +364,7 @@ static void on_acquire(void *ctx, const struct ipsp_acquire *a)
 {
 	char peer[IPSP_ADDR_TEXT];
 
-	(void)ctx;
+	engine_pfkey_acquire(ctx, a);
 	ipspd_log(LOG_INFO, "sad", "entry %" PRIx64 " wants SAs with %s, reqid %u: asked for the %s "
 		  "time", a->entry_id, ipsp_addr_print(&a->templates[0].remote, peer),
 		  a->templates[0].reqid, a->attempts == 1 ? "first" : "next");

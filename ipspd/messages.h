@@ -84,6 +84,11 @@ enum ipspd_message {
 	MSG_GEN_LIST_GONE,	/* u32 ifindex, u8 dir */
 	MSG_GEN_EDIT,		/* u32 ifindex, u8 dir: a list changes */
 	MSG_GEN_RUN,		/* u32 entries that stay, u32 that go; those that come follow */
+	/* Policies of key managers, between agent and engine in both directions: ipspd/agent_band.c */
+	MSG_BAND_PUT,		/* u32 serial of the change, then one (ipspd/band_wire.h) */
+	MSG_BAND_GONE,		/* u32 serial, u32 index */
+	MSG_BAND_ALL,		/* u32 serial: those put since the channel was opened are all there are */
+	MSG_BAND_APPLIED,	/* to engine: u32 serial: changes up to it are in force */
 };
 
 /*

@@ -16,6 +16,7 @@
 enum { AT_INTERFACE, AT_DIRECTION, AT_ORDER, AT_SELECTOR };
 enum { PART_S = 1, PART_I = 2, PART_O = 3 };
 enum { ACTION_DISCARD = 1, ACTION_BYPASS = 2, ACTION_PROTECT = 3 };
+enum { SOURCE_ROW = 1, SOURCE_KEY_MANAGER = 2, SOURCE_DEFAULT = 3 };
 enum { INET_IPV4 = 1, INET_IPV6 = 2 };
 enum { OPAQUE_ANY = 1 };	/* as enum ipsp_hides, from 1 */
 
@@ -254,6 +255,17 @@ static int32_t part(const struct pol_list *l, const struct ipsp_spd_entry *e)
 	return l->dir == IPSP_INBOUND ? PART_I : PART_O;
 }
 
+static int32_t source(const struct pol_entry *e)
+{
+	static const int32_t sources[] = {
+		[POL_BAND_ROWS] = SOURCE_ROW,
+		[POL_BAND_KEY_MANAGER] = SOURCE_KEY_MANAGER,
+		[POL_BAND_OPEN] = SOURCE_DEFAULT,
+	};
+
+	return e ? sources[e->band] : SOURCE_DEFAULT;
+}
+
 static int32_t action(const struct ipsp_spd_entry *e)
 {
 	static const int32_t actions[] = {
@@ -295,11 +307,14 @@ static enum mib_err read_entry(void *arg, const struct mib_column *col, const ui
 	static const struct ipsp_spd_entry end = { .action = IPSP_DISCARD };
 	struct watch *w = (struct watch *)arg;
 	const struct pol_list *l = len == AT_SELECTOR ? list_at(w, index) : NULL;
+	const struct pol_entry *pe;
 	const struct ipsp_spd_entry *e;
+	char text[COMPILED_NAME];
 
 	if (!l || index[AT_ORDER] < 1 || index[AT_ORDER] > compiled_count(l) + 1)
 		return MIB_NO_SUCH_INSTANCE;
-	e = index[AT_ORDER] <= compiled_count(l) ? entry_at(l, index[AT_ORDER]) : &end;
+	pe = pol_list_entry(l, index[AT_ORDER] - 1);
+	e = pe ? &pe->spd : &end;
 	switch (col->pos) {
 	case MIB_C_ipspdSpdPart:
 		*out = mib_value_integer(part(l, e));
@@ -311,7 +326,10 @@ static enum mib_err read_entry(void *arg, const struct mib_column *col, const ui
 		*out = pointer_to(w, e->id);
 		return MIB_OK;
 	case MIB_C_ipspdSpdRuleName:
-		*out = watch_text(w, name_of(w, e->id));
+		*out = watch_text(w, compiled_entry_name(policy(w), e, text));
+		return MIB_OK;
+	case MIB_C_ipspdSpdSource:
+		*out = mib_value_integer(source(pe));
 		return MIB_OK;
 	case MIB_C_ipspdSpdAcceptClear:
 		*out = watch_truth(e->accept_clear);

@@ -257,6 +257,16 @@ static void side_of(const struct ipsp_selector *s, const struct ipsp_addr *lo,
 	};
 }
 
+/* Type and code of a message, where the ports are. */
+static void message_sides(const struct ipsp_selector *s, struct pfkey_address *src,
+			  struct pfkey_address *dst)
+{
+	if (s->sport_lo < IPSP_PORT_MESSAGE)
+		return;
+	src->port = (uint16_t)((s->sport_lo - IPSP_PORT_MESSAGE) >> 8);
+	dst->port = s->sport_lo == s->sport_hi ? s->sport_lo & 0xff : IPSEC_PORT_ANY;
+}
+
 static void request_of(const struct pfkey_band_template *t, struct pfkey_request *out)
 {
 	*out = (struct pfkey_request){
@@ -288,6 +298,7 @@ void pfkey_policy_describe(const struct pfkey_held *p, struct pfkey_msg *out)
 	};
 	side_of(s, &s->src_lo, &s->src_hi, s->sport_lo, s->sport_hi, &out->src);
 	side_of(s, &s->dst_lo, &s->dst_hi, s->dport_lo, s->dport_hi, &out->dst);
+	message_sides(s, &out->src, &out->dst);
 	for (unsigned i = 0; i < p->policy.n_templates; i++)
 		request_of(&p->policy.templates[i], &out->policy.requests[i]);
 }
@@ -301,6 +312,19 @@ static size_t write_policy(const struct pfkey_held *p, uint8_t type, uint32_t se
 	pfkey_policy_describe(p, &m);
 	pfkey_begin(&w, out, size, type, SADB_SATYPE_UNSPEC, seq, pid);
 	pfkey_put_some(&w, &m, m.has);
+	return pfkey_end(&w);
+}
+
+/* What is told of a change: of the policy, or of the flow as it was asked for. */
+static size_t write_answer(const struct pfkey_held *p, const struct pfkey_msg *m, uint8_t *out,
+			   size_t size)
+{
+	struct pfkey_writer w;
+
+	if (!m->freeswan)
+		return write_policy(p, m->type, m->seq, m->pid, out, size);
+	pfkey_begin(&w, out, size, m->type, m->satype, m->seq, m->pid);
+	pfkey_put_some(&w, m, m->has);
 	return pfkey_end(&w);
 }
 
@@ -318,6 +342,23 @@ uint32_t pfkey_policies_next(struct pfkey_server *s, uint32_t after, uint8_t typ
 
 /* ---- messages to policies ---- */
 
+static bool has_messages(uint8_t proto)
+{
+	return proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6 || proto == IPPROTO_MH;
+}
+
+/* As Linux has it: the type stands in the source's port, the code in the destination's; 0: any. */
+static bool message_of(uint16_t type, uint16_t code, struct ipsp_selector *out)
+{
+	if (type > 255 || code > 255 || (type == IPSEC_PORT_ANY && code != IPSEC_PORT_ANY))
+		return false;
+	if (type == IPSEC_PORT_ANY)
+		return true;
+	out->sport_lo = IPSP_PORT_MESSAGE + type * 256u + code;
+	out->sport_hi = code == IPSEC_PORT_ANY ? out->sport_lo + 255 : out->sport_lo;
+	return true;
+}
+
 bool pfkey_selector_of(const struct pfkey_address *src, const struct pfkey_address *dst,
 		       uint8_t proto, struct ipsp_selector *out)
 {
@@ -327,6 +368,8 @@ bool pfkey_selector_of(const struct pfkey_address *src, const struct pfkey_addre
 		return false;
 	if (proto != 0 && proto != IPSEC_ULPROTO_ANY)
 		out->proto_lo = out->proto_hi = proto;
+	if (has_messages(proto))
+		return message_of(src->port, dst->port, out);
 	if (src->port != IPSEC_PORT_ANY)
 		out->sport_lo = out->sport_hi = src->port;
 	if (dst->port != IPSEC_PORT_ANY)
@@ -427,7 +470,7 @@ int pfkey_policy_put(struct pfkey_client *c, const struct pfkey_msg *m,
 	p->index = held ? held->policy.index : new_index(all, p->dir);
 	p->order = held ? held->policy.order : ++all->order;
 	next.policy = *p;
-	const size_t len = write_policy(&next, m->type, m->seq, m->pid, answer, sizeof(answer));
+	const size_t len = write_answer(&next, m, answer, sizeof(answer));
 	struct pfkey_answer *a = new_answer(c, answer, len);
 
 	if (a && !held)
@@ -445,7 +488,7 @@ int pfkey_policy_remove(struct pfkey_client *c, const struct pfkey_msg *m, struc
 {
 	struct pfkey_server *s = c->server;
 	uint8_t answer[PFKEY_MSG_MAX];
-	const size_t len = write_policy(p, m->type, m->seq, m->pid, answer, sizeof(answer));
+	const size_t len = write_answer(p, m, answer, sizeof(answer));
 	struct pfkey_answer *a = new_answer(c, answer, len);
 
 	if (!a)

@@ -84,6 +84,21 @@ static void set_config(const struct pfkey_msg *m, enum ipsp_dir dir, struct ipsp
 	set_lifetimes(m, cfg);
 }
 
+/* An SA that answers an ACQUIRE carries what that was for. */
+static void set_selector(const struct pfkey_server *s, const struct pfkey_msg *m,
+			 struct ipsp_sa_config *cfg)
+{
+	const struct ipsp_acquire *a = ipsp_engine_acquire(s->config.engine, m->seq);
+
+	for (unsigned i = 0; a && cfg->dir == IPSP_OUTBOUND && i < a->n_templates; i++) {
+		const struct ipsp_template *t = &a->templates[i];
+
+		if (t->pfp != 0 && t->proto == cfg->proto && t->reqid == cfg->reqid &&
+		    ipsp_addr_cmp(&t->remote, &cfg->remote) == 0)
+			cfg->sel = a->sel;
+	}
+}
+
 static void wipe(struct ipsp_sa_config *cfg)
 {
 	ipsp_key_wipe(&cfg->encr_key);
@@ -221,7 +236,10 @@ static int install(struct pfkey_client *c, const struct pfkey_msg *m, enum ipsp_
 	const struct ipsp_sa *sa;
 	enum ipsp_err err;
 
+	if (m->has & PFKEY_HAS(SADB_X_EXT_NAT_T_TYPE) && m->natt_type != 0)
+		return EPROTONOSUPPORT;
 	set_config(m, dir, &cfg);
+	set_selector(s, m, &cfg);
 	const int bad = pfkey_algs_to_config(m, &cfg);
 
 	if (bad) {
@@ -408,30 +426,7 @@ int pfkey_flush(struct pfkey_client *c, const struct pfkey_msg *m)
 	return 0;
 }
 
-/* ---- ACQUIRE from a user; EXPIRE ---- */
-
-static bool is_anyone_registered(const struct pfkey_server *s, uint8_t satype)
-{
-	const struct pfkey_client *c;
-
-	TAILQ_FOREACH(c, &s->clients, entry) {
-		if (c->registered & 1u << satype)
-			return true;
-	}
-	return false;
-}
-
-int pfkey_acquire(struct pfkey_client *c, const struct pfkey_msg *m)
-{
-	if (m->has == 0)
-		return EOPNOTSUPP;
-	if (m->satype == SADB_SATYPE_UNSPEC || m->satype > SADB_SATYPE_MAX)
-		return EINVAL;
-	if (!is_anyone_registered(c->server, m->satype))
-		return EPROTONOSUPPORT;
-	pfkey_answer(c, PFKEY_TO_REGISTERED, m, ~UINT64_C(0));
-	return 0;
-}
+/* ---- EXPIRE ---- */
 
 void pfkey_server_expired(struct pfkey_server *s, const struct ipsp_life_event *event,
 			  uint64_t now_s, uint64_t wall_s)

@@ -118,6 +118,19 @@ int pfkey_errno(enum ipsp_err err)
 
 /* ---- REGISTER, PROMISC ---- */
 
+/* Without anybody who makes SAs of ours, packets need not wait for them. */
+static void note_managers(struct pfkey_server *s)
+{
+	const uint32_t ours = 1u << SADB_SATYPE_ESP | 1u << SADB_SATYPE_AH |
+			      1u << SADB_X_SATYPE_IPCOMP;
+	const struct pfkey_client *c;
+	bool present = false;
+
+	TAILQ_FOREACH(c, &s->clients, entry)
+		present |= (c->registered & ours) != 0;
+	ipsp_engine_set_key_manager(s->config.engine, present, s->now_s);
+}
+
 static int do_register(struct pfkey_client *c, const struct pfkey_msg *m)
 {
 	const struct ipsp_crypto *crypto = c->server->config.crypto;
@@ -131,6 +144,7 @@ static int do_register(struct pfkey_client *c, const struct pfkey_msg *m)
 	if (c->registered & 1u << m->satype)
 		return EEXIST;
 	c->registered |= 1u << m->satype;
+	note_managers(c->server);
 	pfkey_begin(&w, answer, sizeof(answer), m->type, m->satype, m->seq, m->pid);
 	n = pfkey_algs_auth(crypto, m->satype, algs);
 	if (n > 0)
@@ -244,6 +258,8 @@ void pfkey_client_free(struct pfkey_client *c)
 	pfkey_policies_forget_client(c->server, c);
 	TAILQ_REMOVE(&c->server->clients, c, entry);
 	c->server->n_clients--;
+	if (c->registered)
+		note_managers(c->server);
 	free(c);
 }
 

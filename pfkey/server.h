@@ -80,6 +80,9 @@ size_t pfkey_server_clients(const struct pfkey_server *s);
 void pfkey_server_expired(struct pfkey_server *s, const struct ipsp_life_event *event,
 			  uint64_t now_s, uint64_t wall_s);
 
+/** An SA is needed: ACQUIRE, to those that make SAs of its type. */
+void pfkey_server_acquire(struct pfkey_server *s, const struct ipsp_acquire *acquire);
+
 /** An SA of a key manager is no more. */
 void pfkey_server_sa_gone(struct pfkey_server *s, const struct ipsp_sa *sa);
 

@@ -3,6 +3,7 @@
  *
  *	server.c	clients, who hears what, dispatch
  *	sas.c		GETSPI .. FLUSH, EXPIRE
+ *	acquire.c	ACQUIRE, both ways
  *	records.c	what the SAD does not keep of an SA: keys for GET, identities, addresses
  *	dump.c		DUMP and SPDDUMP, some messages at a time
  *	policies.c	the SPD's messages

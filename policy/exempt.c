@@ -3,9 +3,10 @@
  *
  *	path ()			exemptions: before any path
  *	path (p), (p, q) ...	what rows give
- *	path (65535 ...)	the default: behind any path
+ *	path (65535 ...)	the default: behind any path, and behind what key managers say
  */
 #include "policy/exempt.h"
+#include "policy/band.h"
 
 #include <string.h>
 
@@ -86,6 +87,9 @@ static bool add_entry(struct pol_exempt *x, enum ipsp_dir dir, const struct pol_
 	memset(last, 0xff, sizeof(last));
 	e = pol_entry_new(&spd, last, is_default ? POL_DEPTH_MAX : 0,
 			  is_default ? pieces : (uint8_t)*n);
+	/* What key managers say stands before defaults. */
+	if (e && is_default)
+		e->band = POL_BAND_OPEN;
 	if (!e)
 		return false;
 	x->entries[dir - 1][(*n)++] = e;

@@ -63,6 +63,8 @@ static int entry_cmp(const void *item, const void *key)
 	const struct pol_entry *a = item, *b = key;
 	uint8_t depth = a->depth < b->depth ? a->depth : b->depth;
 
+	if (a->band != b->band)
+		return a->band < b->band ? -1 : 1;
 	for (uint8_t i = 0; i < depth; i++)
 		if (a->path[i] != b->path[i])
 			return a->path[i] < b->path[i] ? -1 : 1;

@@ -47,9 +47,10 @@ struct pol_problem {
 	const char *reason;
 };
 
-/** An entry of a list. Its path, the priorities of the contents rows that lead to it, is its place. */
+/** An entry of a list. Of rows, its path, the priorities of the contents rows that lead to it, is its place. */
 struct pol_entry {
 	uint32_t refs;		/* internal */
+	uint8_t band;		/* enum pol_band_kind (policy/band.h): those of rows come first */
 	uint8_t depth;
 	uint8_t piece;		/* several of one path have different times */
 	uint16_t path[POL_DEPTH_MAX];
@@ -77,6 +78,7 @@ struct pol_generation {
 	 * should be made again. POL_NEVER: none. */
 	int64_t changes_at_s;
 	uint64_t on_disk;		/* for who brings it into force: see mibs/store.h; 0 so far */
+	uint32_t band_serial;		/* likewise: of the last change of key managers' policies in it */
 	struct pol_list *lists;	/* ordered by (ifindex, dir) */
 	size_t n_lists;
 	struct pol_map sas;	/* struct pol_sa, by id */
