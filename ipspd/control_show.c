@@ -111,6 +111,8 @@ static struct json_object *entry_item(const struct pol_generation *g,
 		control_json_add(item, "accept_clear", json_object_new_boolean(true));
 	if (e->action == IPSP_PROTECT && e->sa_id)
 		add_text(item, "sa", origin_name(g, e->sa_id));
+	else if (e->n_templates > 0)
+		add_text(item, "sa", "(a key manager's)");
 	if (e->n_steps > 0)
 		control_json_add(item, "actions", steps_list(g, e));
 	add_count(item, totals_entry(totals, list->ifindex, (enum ipsp_dir)list->dir, e->id));

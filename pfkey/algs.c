@@ -11,6 +11,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#define KEYS (PFKEY_HAS(SADB_EXT_KEY_AUTH) | PFKEY_HAS(SADB_EXT_KEY_ENCRYPT))
+
 struct encr {
 	uint8_t id;		/* PF_KEY's */
 	uint16_t encr;		/* enum ipsp_encr */
@@ -18,6 +20,12 @@ struct encr {
 	uint8_t salt_bits;
 	bool combined;		/* needs no integrity */
 	uint16_t bits[3];	/* of keys, without salt; ascending, 0: no more */
+};
+
+/* Numbers that Linux has none for: FreeBSD's. */
+enum {
+	EALG_CHACHA20_POLY1305 = 31,
+	AALG_AES_CMAC = 250,	/* nobody's: of those for private use */
 };
 
 /* In the order in which they are proposed. */
@@ -30,6 +38,13 @@ static const struct encr encrs[] = {
 	{ SADB_X_EALG_AES_CCM_ICV8, IPSP_ENCR_AES_CCM_8, 8, 24, true, { 128, 192, 256 } },
 	{ SADB_X_EALG_AESCBC, IPSP_ENCR_AES_CBC, 16, 0, false, { 128, 192, 256 } },
 	{ SADB_X_EALG_AESCTR, IPSP_ENCR_AES_CTR, 8, 32, false, { 128, 192, 256 } },
+	{ EALG_CHACHA20_POLY1305, IPSP_ENCR_CHACHA20_POLY1305, 8, 32, true, { 256 } },
+	{ SADB_X_EALG_CAMELLIACBC, IPSP_ENCR_CAMELLIA_CBC, 16, 0, false, { 128, 192, 256 } },
+	{ SADB_EALG_3DESCBC, IPSP_ENCR_3DES_CBC, 8, 0, false, { 192 } },
+	{ SADB_X_EALG_BLOWFISHCBC, IPSP_ENCR_BLOWFISH_CBC, 8, 0, false, { 128 } },
+	{ SADB_X_EALG_CASTCBC, IPSP_ENCR_CAST_CBC, 8, 0, false, { 128 } },
+	{ SADB_EALG_DESCBC, IPSP_ENCR_DES_CBC, 8, 0, false, { 64 } },
+	{ SADB_X_EALG_NULL_AES_GMAC, IPSP_ENCR_NULL_AES_GMAC, 8, 32, true, { 128, 192, 256 } },
 	{ SADB_EALG_NULL, IPSP_ENCR_NULL, 0, 0, false, { 0 } },
 };
 #define N_ENCRS (sizeof(encrs) / sizeof(encrs[0]))
@@ -44,7 +59,11 @@ static const struct integ integs[] = {
 	{ SADB_X_AALG_SHA2_256HMAC, IPSP_INTEG_HMAC_SHA2_256_128, 256 },
 	{ SADB_X_AALG_SHA2_512HMAC, IPSP_INTEG_HMAC_SHA2_512_256, 512 },
 	{ SADB_X_AALG_SHA2_384HMAC, IPSP_INTEG_HMAC_SHA2_384_192, 384 },
+	{ SADB_X_AALG_AES_XCBC_MAC, IPSP_INTEG_AES_XCBC_96, 128 },
+	{ AALG_AES_CMAC, IPSP_INTEG_AES_CMAC_96, 128 },
 	{ SADB_AALG_SHA1HMAC, IPSP_INTEG_HMAC_SHA1_96, 160 },
+	{ SADB_X_AALG_RIPEMD160HMAC, IPSP_INTEG_HMAC_RIPEMD_160_96, 160 },
+	{ SADB_AALG_MD5HMAC, IPSP_INTEG_HMAC_MD5_96, 128 },
 };
 #define N_INTEGS (sizeof(integs) / sizeof(integs[0]))
 
@@ -128,6 +147,10 @@ int pfkey_algs_to_config(const struct pfkey_msg *m, struct ipsp_sa_config *cfg)
 {
 	const bool encrypts = cfg->proto == IPPROTO_ESP;
 
+	if (cfg->proto == IPPROTO_COMP) {	/* its CPI's algorithm, no keys */
+		cfg->encr = m->sa.encrypt;
+		return m->sa.auth == SADB_AALG_NONE && !(m->has & KEYS) ? 0 : EINVAL;
+	}
 	if (encrypts ? !set_encr(m, cfg) :
 		       m->sa.encrypt != SADB_EALG_NONE || m->has & PFKEY_HAS(SADB_EXT_KEY_ENCRYPT))
 		return EINVAL;
@@ -252,6 +275,12 @@ static bool add_comb(const struct ipsp_crypto *crypto, const struct encr *e,
 	return true;
 }
 
+/* The table has those that are not behind the others. */
+static bool is_proposed(const struct encr *e)
+{
+	return e->encr != IPSP_ENCR_3DES_CBC;
+}
+
 size_t pfkey_algs_combs(const struct ipsp_crypto *crypto, uint8_t satype,
 			struct pfkey_comb out[PFKEY_COMBS_MAX])
 {
@@ -263,12 +292,12 @@ size_t pfkey_algs_combs(const struct ipsp_crypto *crypto, uint8_t satype,
 				n += add_comb(crypto, NULL, &integs[i], &out[n]);
 		}
 	}
-	for (size_t i = 0; satype == SADB_SATYPE_ESP && i < N_ENCRS; i++) {
-		if (encrs[i].combined)
+	/* Confidentiality is what ESP is asked for; weak ciphers are not proposed. */
+	for (size_t i = 0; satype == SADB_SATYPE_ESP && is_proposed(&encrs[i]); i++) {
+		if (encrs[i].combined && n < PFKEY_COMBS_MAX)
 			n += add_comb(crypto, &encrs[i], NULL, &out[n]);
-		/* Confidentiality is what ESP is asked for. */
-		for (size_t k = 0; !encrs[i].combined && encrs[i].encr != IPSP_ENCR_NULL &&
-				   k < N_INTEGS && n < PFKEY_COMBS_MAX; k++) {
+		for (size_t k = 0; !encrs[i].combined && k < N_INTEGS && n < PFKEY_COMBS_MAX;
+		     k++) {
 			if (offers_integ(crypto, satype, &integs[k]))
 				n += add_comb(crypto, &encrs[i], &integs[k], &out[n]);
 		}

@@ -82,6 +82,11 @@ static void set_config(const struct pfkey_msg *m, enum ipsp_dir dir, struct ipsp
 		.remote = dir == IPSP_INBOUND ? m->src.addr : m->dst.addr,
 	};
 	set_lifetimes(m, cfg);
+	if (m->has & PFKEY_HAS(SADB_X_EXT_NAT_T_TYPE))
+		cfg->encap = (struct ipsp_encap){ .type = m->natt_type, .sport = m->natt_sport,
+						  .dport = m->natt_dport };
+	if (m->has & PFKEY_HAS(SADB_X_EXT_NAT_T_OA))
+		cfg->encap.orig_src = m->natt_oa.addr;
 }
 
 /* An SA that answers an ACQUIRE carries what that was for. */
@@ -236,8 +241,6 @@ static int install(struct pfkey_client *c, const struct pfkey_msg *m, enum ipsp_
 	const struct ipsp_sa *sa;
 	enum ipsp_err err;
 
-	if (m->has & PFKEY_HAS(SADB_X_EXT_NAT_T_TYPE) && m->natt_type != 0)
-		return EPROTONOSUPPORT;
 	set_config(m, dir, &cfg);
 	set_selector(s, m, &cfg);
 	const int bad = pfkey_algs_to_config(m, &cfg);

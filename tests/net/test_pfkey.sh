@@ -1,0 +1,36 @@
+# tests/net/test_pfkey.sh - every PF_KEY message to a running daemon, laid out by another program; policies by
+# PF_KEY are seen in the SPD, outlive engine and agent, and are behind what rows say.
+
+. "$TB_SRC/tests/net/lib.sh"
+TB_ATTACH=none
+tb_init
+tb_topology
+tb_snmpd router-a
+tb_ipspd router-a
+tb_ctl router-a wait --snmp --timeout 30
+sock=$TB_DIR/router-a/pfkey
+
+claim "the socket is root's alone" equal "600 0 0" "$(stat -c '%a %u %g' "$sock")"
+tb_in router-a /usr/bin/python3 "$TB_SRC/tests/net/pfkey_judge.py" "$sock" 2>&1 | tee "$TB_DIR/judge.out"
+claim "the judge comes to its end" grep -q '^the end, ' "$TB_DIR/judge.out"
+T_PASSED=$((T_PASSED + $(grep -c '^ok: ' "$TB_DIR/judge.out" || :)))
+T_FAILED=$((T_FAILED + $(grep -c '^FAILED: ' "$TB_DIR/judge.out" || :)))
+
+# say LINE..: statements on a client of the socket.
+say() { tb_in router-a env PYTHONPATH="$TB_SRC/tests/net" /usr/bin/python3 -c "
+from pfkey_client import *
+c = Client('$sock')
+$1"; }
+source_of() { tb_snmp snmpwalk router-a -Ov -Oq ipspdSpdSource; }
+
+claim "a policy is installed" say "
+assert c.ask(SPDADD, 0, selector('10.1.0.0/16', '10.2.0.0/16') + [policy(DISCARD, OUT)]).errno == 0"
+claim "a manager sees whose it is" says keyManager source_of
+claim "... and ipspctl" says 'PF_KEY policy' tb_ctl router-a show spd
+for role in engine agent; do
+	kill -9 "$(tb_process router-a $role)"
+	claim "it outlives the $role" tb_until 20 say "
+assert len(c.dump(SPDDUMP)) == 1"
+	claim "... in force" tb_until 20 eval 'tb_ctl router-a show spd | grep -q "PF_KEY policy"'
+done
+conclude
