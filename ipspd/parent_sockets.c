@@ -58,14 +58,18 @@ static int keep_spis(int fd, int family, uint32_t spi_at, uint32_t worker, uint3
 
 /*
  * The worker of the SPI, in the order in which the sockets were bound. What is too short for an SPI,
- * as a keepalive is, ends the program with 0: the first worker's. So does IKE, whose first word is 0.
+ * as a keepalive is, ends the program with 0: the first worker's. IKE, whose first word is 0, is for who
+ * bound the port after all workers: a key manager of the same user that shares it (SO_REUSEPORT). There may
+ * be none; then the kernel chooses a worker, who passes it over.
  */
 static int choose_by_spi(int fd, uint32_t n_workers)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 2, 0),
 		BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, n_workers),
 		BPF_STMT(BPF_RET | BPF_A, 0),
+		BPF_STMT(BPF_RET | BPF_K, n_workers),
 	};
 
 	return set_filter(fd, SO_ATTACH_REUSEPORT_CBPF, code, sizeof(code) / sizeof(code[0]));
