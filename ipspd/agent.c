@@ -122,6 +122,7 @@ static bool band_came(struct agent *a, const struct chan_msg *m)
 	}
 	a->engine = a->engine_met;
 	a->engine_met = NULL;
+	settings_tell(a);
 	stats_engine_up(a);
 	apply_engine_up(a);
 	return true;
@@ -267,6 +268,7 @@ static void committed(void *arg, uint64_t generation, const struct mib_change *c
 	commit_log_add(&a->commits, generation, n);
 	notify_set_limits(a);
 	news_committed(a, generation, n);
+	settings_committed(a, changes, n);
 	apply_commit(a, changes, n);
 	plan_idle(a);
 }

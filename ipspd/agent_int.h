@@ -401,6 +401,12 @@ int send_policy(struct agent *a, const struct pol_generation *base, const struct
 /** Sends the parent the lists of a layer. @return 0; -ENOMEM, -E2BIG, -EPIPE .. */
 int send_layer(struct agent *a, const struct pol_generation *g);
 
+/* agent_settings.c */
+/** Sends what the scalars of ipspdPath say to the engine, if it is there. */
+void settings_tell(struct agent *a);
+/** The same, if they are among what has changed. */
+void settings_committed(struct agent *a, const struct mib_change *changes, size_t n);
+
 /* agent_commits.c */
 int commit_log_init(struct commit_log *l, struct event_base *base);
 void commit_log_fini(struct commit_log *l);

@@ -122,6 +122,9 @@ void engine_policy_forget(struct engine_role *role);
 /** RESERVED from the agent. */
 void engine_reserved_message(struct engine_role *role, const struct chan_msg *m);
 
+/** SETTINGS: in force from the next packet on; what cannot be read changes nothing. */
+void engine_settings_message(struct engine_role *role, const struct chan_msg *m);
+
 /** Asks the agent for numbers where they run low; one SA, or all of them. */
 void engine_reserve_ask(struct engine_role *role, const struct ipsp_sa *sa);
 void engine_reserve_ask_all(struct engine_role *role);

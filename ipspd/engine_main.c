@@ -54,6 +54,9 @@ static void on_agent_message(void *arg, struct chan_msg *m)
 	case MSG_RESERVED:
 		engine_reserved_message(role, m);
 		break;
+	case MSG_SETTINGS:
+		engine_settings_message(role, m);
+		break;
 	case MSG_STATS_GET:
 		engine_stats_message(role, m);
 		break;

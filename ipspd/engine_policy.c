@@ -1,6 +1,6 @@
 /*
  * ipspd/engine_policy.c - generations: collected from the agent's messages, put in force in one
- * piece, and answered. Also the reservation of sequence numbers, which belongs to their SAs.
+ * piece, and answered. Also the reservation of sequence numbers, which belongs to their SAs, and settings.
  *
  *	agent                                engine
  *	  |-- GEN_BEGIN, SA.., LIST, ENTRY.. -->|
@@ -20,6 +20,7 @@
 #include "ipspd/engine.h"
 #include "ipspd/log.h"
 #include "ipspd/messages.h"
+#include "ipspd/settings.h"
 #include "ipspd/wire.h"
 
 static void tell(struct engine_role *role, uint16_t type, const struct chan_writer *w)
@@ -337,6 +338,15 @@ void engine_policy_message(struct engine_role *role, const struct chan_msg *m)
 		commit(role, m);
 	else
 		add(role, m);
+}
+
+void engine_settings_message(struct engine_role *role, const struct chan_msg *m)
+{
+	struct ipsp_engine_settings s;
+
+	ipsp_engine_settings_default(&s);
+	if (!settings_read(m, &s) || ipsp_engine_set(role->engine, &s) != IPSP_OK)
+		ipspd_log(LOG_ERR, "engine", "malformed SETTINGS from the agent");
 }
 
 void engine_policy_forget(struct engine_role *role)

@@ -84,6 +84,9 @@ enum ipspd_message {
 	MSG_GEN_LIST_GONE,	/* u32 ifindex, u8 dir */
 	MSG_GEN_EDIT,		/* u32 ifindex, u8 dir: a list changes */
 	MSG_GEN_RUN,		/* u32 entries that stay, u32 that go; those that come follow */
+	/* agent to engine, before its first generation and when one of them changes */
+	MSG_SETTINGS,		/* u32 seconds for fragments, u32 seconds for path MTUs, u32 ICMP errors
+				 * a second, u8 1: learn path MTUs, u8 enum ipsp_icmp_by_quote */
 	/* Policies of key managers, between agent and engine in both directions: ipspd/agent_band.c */
 	MSG_BAND_PUT,		/* u32 serial of the change, then one (ipspd/band_wire.h) */
 	MSG_BAND_GONE,		/* u32 serial, u32 index */

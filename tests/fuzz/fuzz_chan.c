@@ -15,6 +15,7 @@
 #include "chan/chan.h"
 #include "ipspd/messages.h"
 #include "ipspd/report.h"
+#include "ipspd/settings.h"
 #include "ipspd/start.h"
 #include "ipspd/wire.h"
 
@@ -33,6 +34,7 @@ static void read_others(const uint8_t *data, size_t len)
 	struct agent_start agent;
 	struct engine_start engine;
 	struct agent_options options;
+	struct ipsp_engine_settings settings = { .frag_timeout_s = 30 };
 	uint32_t serial;
 	size_t n;
 
@@ -51,6 +53,9 @@ static void read_others(const uint8_t *data, size_t len)
 	if (agent_start_read(&m, &agent) && memchr(agent.statedir, 0, START_PATH_MAX) == NULL)
 		abort();
 	(void)engine_start_read(&m, &engine);
+	if (settings_read(&m, &settings) && (settings.frag_timeout_s == 0 ||
+					     settings.icmp_by_quote > IPSP_ICMP_QUOTE_DISCARDED))
+		abort();
 	if (agent_options_read(&m, &options) && options.n_attach > START_ATTACH_MAX)
 		abort();
 }

@@ -32,6 +32,21 @@ claim "... of protocol 50, with an offset" test "$(seen wan wan 'ip.proto == 50 
 claim "no fragment of a clear packet crossed the WAN" equal 0 \
 	"$(seen wan wan 'icmp.type == 8 && ip.addr == 10.2.0.2')"
 
+# By a scalar nobody is told, at once and by the next engine, too.
+told() { tb_in host-a ip route flush cache && says 'Frag needed' ping_of -4 2 1411 10.2.0.2; }
+tb_set router-a ipspdPathIcmpRate.0 u 0
+tb_ctl router-a wait
+claim "with ipspdPathIcmpRate 0 nobody is told" not told
+t_old=$(tb_process router-a engine)
+kill -9 "$t_old"
+another() { t_new=$(tb_process router-a engine) && [ -n "$t_new" ] && [ "$t_new" != "$t_old" ]; }
+claim "another engine comes" tb_until 20 another
+tb_ctl router-a wait --timeout 30
+claim "... and tells nobody either" not told
+tb_set router-a ipspdPathIcmpRate.0 u 100
+tb_ctl router-a wait
+claim "with 100 senders are told again" told
+
 # Cut before it is encrypted, by the action's row.
 tb_set router-a 'ipspdPreActOptFragBefore."tunnel".outbound' i true
 tb_ctl router-a wait

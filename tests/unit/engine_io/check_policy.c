@@ -166,7 +166,8 @@ END_TEST
 
 START_TEST(test_policy_malformed_requests_change_nothing)
 {
-	static const uint16_t types[] = { MSG_RESERVED, MSG_STATS_GET, MSG_GEN_BEGIN };
+	static const uint16_t types[] = { MSG_RESERVED, MSG_STATS_GET, MSG_GEN_BEGIN,
+					  MSG_SETTINGS };
 	static const uint8_t junk[3];
 	struct role_message m;
 
@@ -174,6 +175,25 @@ START_TEST(test_policy_malformed_requests_change_nothing)
 	role_policy(&role, types[_i], junk, sizeof(junk));
 	ck_assert(!role_next(&m));
 	ck_assert_uint_eq(ipsp_engine_generation(role.engine), 7);
+}
+END_TEST
+
+START_TEST(test_policy_settings_are_in_force_at_once)
+{
+	/* Fragments 30 s, path MTUs 10 s, 100 errors, listening, unmatched. */
+	static const uint8_t settings[] = { 0, 0, 0, 30, 0, 0, 0, 10, 0, 0, 0, 100, 1, 1 };
+	struct role_message m;
+
+	in_force(7);
+	struct ipsp_sa *const sa = ipsp_sad_find(ipsp_engine_sad(role.engine), 1);
+
+	atomic_store(&sa->path.learned_s, 1000);
+	atomic_store(&sa->path.learned_mtu, 1300);
+	ck_assert_uint_eq(ipsp_engine_path_learned(role.engine, sa, 1010), 1300);
+	role_policy(&role, MSG_SETTINGS, settings, sizeof(settings));
+	ck_assert(!role_next(&m));
+	ck_assert_uint_eq(ipsp_engine_path_learned(role.engine, sa, 1009), 1300);
+	ck_assert_uint_eq(ipsp_engine_path_learned(role.engine, sa, 1010), 0);
 }
 END_TEST
 
@@ -376,7 +396,8 @@ int main(void)
 	tcase_add_test(t, test_policy_empty_generation_takes_everything_out);
 	tcase_add_loop_test(t, test_policy_refused_SA_is_named_and_the_rest_applied, 0,
 			    sizeof(refusals) / sizeof(refusals[0]));
-	tcase_add_loop_test(t, test_policy_malformed_requests_change_nothing, 0, 3);
+	tcase_add_loop_test(t, test_policy_malformed_requests_change_nothing, 0, 4);
+	tcase_add_test(t, test_policy_settings_are_in_force_at_once);
 	tcase_add_test(t, test_policy_statistics_name_SAs_and_end_with_the_generation);
 	tcase_add_loop_test(t, test_policy_logged_packet_is_told_with_what_its_headers_say, 0,
 			    sizeof(logged) / sizeof(logged[0]));

@@ -123,6 +123,8 @@ void role_policy(struct engine_role *role, uint16_t type, const void *data, size
 
 	if (type == MSG_RESERVED)
 		engine_reserved_message(role, &m);
+	else if (type == MSG_SETTINGS)
+		engine_settings_message(role, &m);
 	else if (type == MSG_STATS_GET)
 		engine_stats_message(role, &m);
 	else

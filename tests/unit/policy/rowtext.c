@@ -57,6 +57,7 @@ static const struct {
 	{ "closure", "ipspdClosureTable" },
 	{ "system", "ipspdSystem" },
 	{ "exempt", "ipspdExempt" },
+	{ "path", "ipspdPath" },
 };
 
 static uint64_t clock_cs(void)

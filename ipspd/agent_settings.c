@@ -1,0 +1,61 @@
+/*
+ * ipspd/agent_settings.c - the scalars of ipspdPath, sent to the engine: when it comes, before any
+ * policy, and when they change.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "ipspd/agent_int.h"
+#include "ipspd/log.h"
+#include "ipspd/settings.h"
+#include "mibs/schema_gen.h"
+
+#define PATH(column) MIB_COL(ipspdPath, column)
+
+enum { TRUTH_TRUE = 1, QUOTE_NEVER = 1 };
+
+static void put_row(const struct mib_row *r, struct ipsp_engine_settings *s)
+{
+	s->frag_timeout_s = (uint32_t)mib_row_number(r, PATH(ipspdPathFragTimeout),
+						     s->frag_timeout_s);
+	s->pmtu_age_s = (uint32_t)mib_row_number(r, PATH(ipspdPathMtuAge), s->pmtu_age_s);
+	s->pmtu_listen = mib_row_number(r, PATH(ipspdPathMtuListen), TRUTH_TRUE) == TRUTH_TRUE;
+	s->icmp_per_s = (uint32_t)mib_row_number(r, PATH(ipspdPathIcmpRate), s->icmp_per_s);
+	/* never(1) and so on stand in the order of enum ipsp_icmp_by_quote. */
+	s->icmp_by_quote = (uint8_t)(mib_row_number(r, PATH(ipspdPathIcmpByQuote),
+						    s->icmp_by_quote + QUOTE_NEVER) -
+				     QUOTE_NEVER);
+}
+
+void settings_tell(struct agent *a)
+{
+	static const uint32_t scalar[] = { 0 };
+	const struct mib_row *r = mib_view_row(mib_store_view(a->store), &mib_t_ipspdPath, scalar,
+					       1);
+	struct ipsp_engine_settings s;
+	int rc;
+
+	if (!a->engine)
+		return;
+	ipsp_engine_settings_default(&s);
+	if (r)
+		put_row(r, &s);
+	rc = settings_send(a->engine, &s);
+	/* -EPIPE: the other end is gone, and the next engine is told. */
+	if (rc == 0 || rc == -EPIPE)
+		return;
+	ipspd_log(LOG_CRIT, "agent", "settings to the engine: %s", strerror(-rc));
+	agent_give_up(a, 1);
+}
+
+void settings_committed(struct agent *a, const struct mib_change *changes, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (changes[i].table == &mib_t_ipspdPath) {
+			settings_tell(a);
+			return;
+		}
+	}
+}

@@ -1,0 +1,38 @@
+/* ipspd/settings.c - settings of the engine, in and out of octets. */
+#include "config.h"
+
+#include "ipspd/settings.h"
+
+#include "ipspd/messages.h"
+
+int settings_send(struct chan *c, const struct ipsp_engine_settings *s)
+{
+	uint8_t buf[14];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	chan_put_u32(&w, s->frag_timeout_s);
+	chan_put_u32(&w, s->pmtu_age_s);
+	chan_put_u32(&w, s->icmp_per_s);
+	chan_put_u8(&w, s->pmtu_listen);
+	chan_put_u8(&w, s->icmp_by_quote);
+	return chan_send(c, MSG_SETTINGS, buf, w.len, NULL, 0);
+}
+
+bool settings_read(const struct chan_msg *m, struct ipsp_engine_settings *s)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	struct ipsp_engine_settings got = *s;
+	uint8_t listen;
+
+	got.frag_timeout_s = chan_get_u32(&r);
+	got.pmtu_age_s = chan_get_u32(&r);
+	got.icmp_per_s = chan_get_u32(&r);
+	listen = chan_get_u8(&r);
+	got.icmp_by_quote = chan_get_u8(&r);
+	got.pmtu_listen = listen == 1;
+	if (!chan_reader_done(&r) || listen > 1 || got.frag_timeout_s == 0 ||
+	    got.icmp_by_quote > IPSP_ICMP_QUOTE_DISCARDED)
+		return false;
+	*s = got;
+	return true;
+}

@@ -1,0 +1,159 @@
+/*
+ * tests/unit/ipspd/check_settings.c - the scalars of ipspdPath on their way to the engine.
+ */
+#include "config.h"
+
+#include <check.h>
+#include <event2/event.h>
+#include <stdlib.h>
+
+#include "ipspd/agent_int.h"
+#include "ipspd/messages.h"
+#include "ipspd/settings.h"
+#include "mibs/schema_gen.h"
+#include "tests/unit/policy/rowtext.h"
+
+static struct agent agent;
+static struct chan *engine_end;
+static struct ipsp_engine_settings got;
+static unsigned n_got;
+
+void agent_give_up(struct agent *a, int status)
+{
+	(void)a;
+	ck_abort_msg("gave up with %d", status);
+}
+
+static void message(void *arg, struct chan_msg *m)
+{
+	(void)arg;
+	ck_assert_int_eq(m->type, MSG_SETTINGS);
+	ck_assert(settings_read(m, &got));
+	n_got++;
+}
+
+static void closed(void *arg, int why)
+{
+	(void)arg;
+	(void)why;
+}
+
+static void setup(void)
+{
+	const struct chan_handler handler = { message, closed, NULL };
+	int fds[2];
+
+	agent = (struct agent){ .base = event_base_new(), .store = store_new() };
+	ck_assert_int_eq(chan_pair(fds), 0);
+	ck_assert_int_eq(chan_new(agent.base, fds[0], &handler, &agent.engine), 0);
+	ck_assert_int_eq(chan_new(agent.base, fds[1], &handler, &engine_end), 0);
+	ipsp_engine_settings_default(&got);
+	n_got = 0;
+}
+
+static void teardown(void)
+{
+	chan_free(agent.engine);
+	chan_free(engine_end);
+	mib_store_free(agent.store);
+	event_base_free(agent.base);
+}
+
+static void settle(void)
+{
+	event_base_loop(agent.base, EVLOOP_NONBLOCK);
+}
+
+START_TEST(test_what_nobody_set_is_the_engines_own_default)
+{
+	struct ipsp_engine_settings s;
+
+	ipsp_engine_settings_default(&s);
+	got = (struct ipsp_engine_settings){ .reassembly_timeout_s = s.reassembly_timeout_s };
+	settings_tell(&agent);
+	settle();
+	ck_assert_uint_eq(n_got, 1);
+	ck_assert_uint_eq(got.frag_timeout_s, s.frag_timeout_s);
+	ck_assert_uint_eq(got.pmtu_age_s, s.pmtu_age_s);
+	ck_assert_uint_eq(got.icmp_per_s, s.icmp_per_s);
+	ck_assert(got.pmtu_listen);
+	ck_assert_uint_eq(got.icmp_by_quote, s.icmp_by_quote);
+}
+END_TEST
+
+START_TEST(test_what_was_set_reaches_the_engine)
+{
+	rows_put(agent.store, "= path 0 FragTimeout=5 MtuAge=0 MtuListen=false IcmpRate=7 "
+			      "IcmpByQuote=discarded");
+	settings_tell(&agent);
+	settle();
+	ck_assert_uint_eq(got.frag_timeout_s, 5);
+	ck_assert_uint_eq(got.pmtu_age_s, 0);
+	ck_assert_uint_eq(got.icmp_per_s, 7);
+	ck_assert(!got.pmtu_listen);
+	ck_assert_uint_eq(got.icmp_by_quote, IPSP_ICMP_QUOTE_DISCARDED);
+}
+END_TEST
+
+START_TEST(test_the_engine_is_told_of_changes_and_of_nothing_else)
+{
+	const struct mib_change changes[2] = {
+		{ .table = &mib_t_ipspdExempt }, { .table = &mib_t_ipspdPath },
+	};
+
+	settings_committed(&agent, changes, 1);
+	settle();
+	ck_assert_uint_eq(n_got, 0);
+	settings_committed(&agent, changes, 2);
+	settle();
+	ck_assert_uint_eq(n_got, 1);
+}
+END_TEST
+
+static const struct {
+	const char *name;
+	size_t at;
+	uint8_t octet;
+	size_t len;
+} wrong[] = {
+	{ "fragments that stand for no time", 3, 0, 14 },
+	{ "listening twice", 12, 2, 14 },
+	{ "an unknown choice", 13, 3, 14 },
+	{ "short", 0, 0, 13 },
+	{ "long", 0, 0, 15 },
+};
+
+START_TEST(test_what_cannot_be_is_refused_and_changes_nothing)
+{
+	uint8_t octets[15] = { [3] = 30, [7] = 60, [11] = 9, [12] = 1, [13] = 1 };
+	struct chan_msg m = { .data = octets, .len = 14 };
+
+	ck_assert(settings_read(&m, &got));
+	ck_assert_uint_eq(got.icmp_per_s, 9);
+	octets[11] = 8;
+	octets[wrong[_i].at] = wrong[_i].octet;
+	m.len = wrong[_i].len;
+	ck_assert_msg(!settings_read(&m, &got), "%s", wrong[_i].name);
+	ck_assert_uint_eq(got.icmp_per_s, 9);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("settings");
+	TCase *c = tcase_create("settings");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_checked_fixture(c, setup, teardown);
+	tcase_add_test(c, test_what_nobody_set_is_the_engines_own_default);
+	tcase_add_test(c, test_what_was_set_reaches_the_engine);
+	tcase_add_test(c, test_the_engine_is_told_of_changes_and_of_nothing_else);
+	tcase_add_loop_test(c, test_what_cannot_be_is_refused_and_changes_nothing, 0,
+			    sizeof(wrong) / sizeof(wrong[0]));
+	suite_add_tcase(suite, c);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
