@@ -58,8 +58,10 @@ static size_t tun_sources(const struct io_attachment *a, struct io_source out[IO
 	const struct tun *t = (const struct tun *)a;
 
 	for (size_t i = 0; i < t->n_sources; i++) {
-		out[i].fd = t->source[i].fd;
-		out[i].dir = t->source[i].kind == SOURCE_TUN ? IPSP_OUTBOUND : IPSP_INBOUND;
+		out[i] = (struct io_source){
+			.fd = t->source[i].fd,
+			.dir = t->source[i].kind == SOURCE_TUN ? IPSP_OUTBOUND : IPSP_INBOUND,
+		};
 	}
 	return t->n_sources;
 }
