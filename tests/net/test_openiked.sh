@@ -1,5 +1,6 @@
-# tests/net/test_openiked.sh - Debian's openiked, unmodified, makes the SAs and policies of two routers
-# by PF_KEY through libipsp-pfkey.so: a ping crosses from LAN to LAN as ESP.
+# tests/net/test_openiked.sh - Debian's openiked, unmodified, makes SAs and policies by PF_KEY through
+# libipsp-pfkey.so: with another openiked, so that pings cross as ESP, and with strongSwan and its own
+# ESP, which is always in UDP.
 
 . "$TB_SRC/tests/net/lib.sh"
 command -v iked >/dev/null || { echo "openiked is not installed"; exit 77; }
@@ -23,8 +24,18 @@ iked()
 }
 other() { if [ "$1" = router-a ]; then echo router-b; else echo router-a; fi; }
 # The sniffer of the WAN saw no ping in the clear.
-nothing_clear() { equal 0 "$(seen wan wan "$t_clear && icmp")"; }
+nothing_clear() { equal 0 "$(seen wan "$1" "$t_clear && icmp")"; }
 has_policies() { tb_ctl "$1" show spd | grep -c 'protect  PF_KEY policy' | grep -qx 3; }
+
+# kill_iked ROUTER: all of its processes at once, so that none tidies up after another.
+kill_iked()
+{
+	for how in STOP KILL; do
+		for pid in $(ip netns pids "$(tb_ns "$1")"); do
+			[ "$(cat "/proc/$pid/comm")" != iked ] || kill -$how "$pid"
+		done
+	done
+}
 
 claim "without policy the LANs reach each other in the clear" pings host-a 10.2.0.2
 sniff wan a wan
@@ -39,6 +50,59 @@ claim "a ping crosses from LAN to LAN" pings host-a 10.2.0.2
 claim "... and the other way" pings host-b 10.1.0.2
 unsniff wan wan
 claim "as ESP" test "$(seen wan wan esp)" -ge 12
-claim "... and nothing in the clear" nothing_clear
+claim "... and nothing in the clear" nothing_clear wan
 
+# The other router's are strongSwan's now, with its ESP of its own.
+[ -x /usr/sbin/charon-systemd ] || conclude
+kill_iked router-a
+kill_iked router-b
+claim "policies are taken away" env PYTHONPATH="$TB_SRC/tests/net" /usr/bin/python3 -c "
+from pfkey_client import *
+assert Client('$TB_DIR/router-b/pfkey').ask(SPDFLUSH).errno == 0"
+kill "$(tb_pid router-b ipspd)"
+tb_reap "$(tb_pid router-b ipspd)"
+tb_in router-b nft flush ruleset
+d=$TB_DIR/router-b
+cat >"$d/strongswan.conf" <<CONF
+charon-systemd {
+	load_modular = no
+	load = random nonce openssl aes sha1 sha2 hmac kdf pem kernel-libipsec kernel-netlink socket-default vici
+	journal { default = -1 }
+	filelog { log { path = $d/charon.log
+		default = 1 } }
+}
+swanctl { load = random nonce openssl pem vici }
+CONF
+cat >"$d/swanctl.conf" <<CONF
+connections { lan {
+	local_addrs = 198.51.100.1
+	remote_addrs = 192.0.2.1
+	version = 2
+	mobike = no
+	proposals = aes256-sha256-modp2048
+	local { auth = psk
+		id = router-b.example }
+	remote { auth = psk
+		id = router-a.example }
+	children { lan {
+		local_ts = 10.2.0.0/16
+		remote_ts = 10.1.0.0/16
+		esp_proposals = aes256-sha512 } }
+} }
+secrets { ike { secret = "a secret of both" } }
+CONF
+tb_start router-b charon env STRONGSWAN_CONF="$d/strongswan.conf" unshare -m sh -c \
+	'mount -t tmpfs none /run && exec /usr/sbin/charon-systemd'
+charon=$TB_LAST
+claim "strongSwan is there" tb_until 20 env STRONGSWAN_CONF="$d/strongswan.conf" \
+	nsenter -t "$charon" -m -n swanctl --load-all --file "$d/swanctl.conf"
+sniff wan a swan
+rm -f "$TB_DIR/router-a/iked.log"
+iked router-a active 192.0.2.1 198.51.100.1 10.1.0.0/16 10.2.0.0/16
+claim "openiked has an SA with strongSwan" tb_until 20 grep -q 'established peer' "$TB_DIR/router-a/iked.log"
+claim "a ping crosses from its LAN to the other" tb_until 10 pings host-a 10.2.0.2
+claim "... and the other way" pings host-b 10.1.0.2
+unsniff wan swan
+claim "as ESP in UDP" test "$(seen wan swan 'udp.port == 4500 && esp')" -ge 12
+claim "... and nothing in the clear" nothing_clear swan
 conclude
