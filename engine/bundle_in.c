@@ -180,7 +180,7 @@ static enum ipsp_reason ah_undo(struct ipsp_worker *worker, const struct ipsp_sa
 		ipsp_resync_find_auth(worker, sa, &op, work.seq_hi, &seq);
 	ipsp_resync_note(sa, op.err == IPSP_EICV);
 	if (op.err != IPSP_OK)
-		return op.err == IPSP_EICV ? IPSP_REASON_ICV : IPSP_REASON_CRYPTO;
+		return op.err == IPSP_EICV ? IPSP_REASON_AH_ICV : IPSP_REASON_CRYPTO;
 	reason = ipsp_number_accept(sa, seq);
 	if (reason != IPSP_REASON_NONE)
 		return reason;

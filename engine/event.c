@@ -210,6 +210,7 @@ void ipsp_sa_count_drop(const struct ipsp_sa *sa, enum ipsp_reason reason)
 		ipsp_count(&s->dummies, 1);
 		break;
 	case IPSP_REASON_ICV:
+	case IPSP_REASON_AH_ICV:
 		ipsp_count(&s->drops_icv, 1);
 		break;
 	case IPSP_REASON_REPLAY:

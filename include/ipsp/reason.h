@@ -79,6 +79,7 @@ enum ipsp_reason_class {
 	X(AH_SHORT, "ah-short", PACKET, EMALFORMED, "AH that is not as long as its ICV asks for") \
 	X(AH_FRAGMENT, "ah-fragment", PACKET, EMALFORMED, \
 	  "AH in a fragment that was not reassembled") \
+	X(AH_ICV, "ah-icv", INTEGRITY, EICV, "integrity check of AH failed") \
 	X(IPCOMP, "ipcomp", PACKET, EMALFORMED, "compressed data that is damaged or too much") \
 	X(ESP_SHORT, "esp-short", PACKET, EMALFORMED, "too short for ESP or not whole blocks") \
 	X(ESP_FRAGMENT, "esp-fragment", PACKET, EMALFORMED, \

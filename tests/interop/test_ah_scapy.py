@@ -170,7 +170,7 @@ def esn(floor):
         check(name + " in", tool.packet("in", signed) == ("deliver", back))
         wrong = sign(algorithm, back[:20], back[20:], 17, AH_IN, (seq + 1) & 0xffffffff,
                      struct.pack("!I", (seq + 1 >> 32) + 1))
-        check(name + " wrong half", tool.packet("in", wrong) == ("drop", "icv"))
+        check(name + " wrong half", tool.packet("in", wrong) == ("drop", "ah-icv"))
 
 
 # ---- scapy ----
