@@ -21,7 +21,7 @@
 
 #define VECTOR 64u		/* packets a call */
 #define CHUNK 256u		/* packets between two looks at the clock */
-#define ROOM 1600u
+#define ROOM (IPSP_HEADROOM + 1500u + IPSP_TAILROOM)
 #define ENTRIES 10u		/* SPD entries before the one that protects */
 #define SLOTS 64u
 #define IFINDEX 1u

@@ -15,7 +15,7 @@
 #include "ipsp/reassemble.h"
 #include "tests/fuzz/fuzz.h"
 
-#define ROOM (64u + 65575u + 64u)
+#define ROOM (IPSP_HEADROOM + 65575u + IPSP_TAILROOM)
 #define MTU 600u
 
 static struct ipsp_platform platform;

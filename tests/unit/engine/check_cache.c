@@ -13,7 +13,7 @@
 #define SAS 3u
 #define SPI 0x1000u
 #define PACKETS 64
-#define ROOM 256u
+#define ROOM (IPSP_HEADROOM + 64u + IPSP_TAILROOM)
 #define NOW_S 1000u
 
 static struct world w;

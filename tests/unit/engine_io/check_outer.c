@@ -210,6 +210,18 @@ START_TEST(test_outer_packet_the_kernel_refuses_does_not_hold_up_the_rest)
 }
 END_TEST
 
+START_TEST(test_outer_packet_the_kernel_finds_malformed_is_counted)
+{
+	uint8_t bad[60];
+	const struct outer_send s = { .data = bad, .len = 24 };
+
+	make_ipv4(bad, 0, 64, 40);
+	bad[0] = 0x4f;	/* a header longer than the packet */
+	ck_assert_uint_eq(outer_write(out_fd[OUTER_IPV4], OUTER_IPV4, &s, 1, &stats), 0);
+	ck_assert_uint_eq(stats.drops[IO_REASON_SEND], 1);
+}
+END_TEST
+
 START_TEST(test_outer_empty_socket_gives_nothing)
 {
 	ck_assert_uint_eq(outer_read(in_fd[OUTER_IPV6], OUTER_IPV6, IPPROTO_ESP, packets, IO_BATCH, &stats),
@@ -264,6 +276,7 @@ int main(void)
 	tcase_add_test(t, test_outer_ipv4_packet_comes_whole_with_its_interface);
 	tcase_add_test(t, test_outer_batch_keeps_order_and_every_room);
 	tcase_add_test(t, test_outer_packet_the_kernel_refuses_does_not_hold_up_the_rest);
+	tcase_add_test(t, test_outer_packet_the_kernel_finds_malformed_is_counted);
 	tcase_add_test(t, test_outer_empty_socket_gives_nothing);
 	tcase_add_test(t, test_outer_packet_without_ancillary_data_is_counted_not_used);
 	tcase_add_test(t, test_outer_family_needs_a_whole_header);

@@ -257,6 +257,19 @@ START_TEST(test_tun_delivered_packet_reaches_a_socket_here)
 }
 END_TEST
 
+START_TEST(test_tun_that_is_down_takes_nothing_and_that_is_counted)
+{
+	say(far_addrs[0], "delivered nowhere");
+	struct ipsp_packet *p = from_tun();
+
+	netns_run("ip link set tun0 down");
+	p->verdict = IPSP_VERDICT_DELIVER;
+	a->ops->write(a, IPSP_INBOUND, p, 1);
+	ck_assert_uint_eq(a->stats.drops[IO_REASON_TUN], 1);
+	ck_assert_uint_eq(a->stats.packets_out[IPSP_INBOUND - 1], 0);
+}
+END_TEST
+
 START_TEST(test_tun_names_our_address_towards_a_peer)
 {
 	const struct ipsp_addr peer = netns_addr(_i == 0 ? "198.51.100.9" : "2001:db8:9::9");
@@ -286,6 +299,7 @@ int main(void)
 	tcase_add_test(t, test_tun_bypassed_packet_does_not_leave_by_an_interface_it_was_not_judged_for);
 	tcase_add_loop_test(t, test_tun_packet_without_a_route_is_counted_and_not_shown, 0, 2);
 	tcase_add_loop_test(t, test_tun_delivered_packet_reaches_a_socket_here, 0, 2);
+	tcase_add_test(t, test_tun_that_is_down_takes_nothing_and_that_is_counted);
 	tcase_add_loop_test(t, test_tun_names_our_address_towards_a_peer, 0, 2);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);

@@ -57,6 +57,15 @@ static const struct {
 	{ "ipspdDefaultWithoutPolicy", "untouched" },
 	{ "ipspdNotifyInterval", "60" },
 	{ "ipspdNotifyRate", "20" },
+	{ "ipspdPathFragTimeout", "30" },
+	{ "ipspdPathMtuAge", "600" },
+	{ "ipspdPathMtuListen", "true" },
+	{ "ipspdPathIcmpRate", "100" },
+	{ "ipspdPathIcmpByQuote", "unmatched" },
+	{ "ipspdExemptLevel", "3" },
+	{ "ipspdExemptInboundMulticast", "false" },
+	{ "ipspdDefaultInbound", "discard" },
+	{ "ipspdDefaultOutbound", "discard" },
 	{ "ipspdGroupDestroy", "" },
 	{ "ipspdGroupDestroyWithRules", "" },
 };
@@ -512,6 +521,7 @@ static bool good_value(const struct mib_column *col, struct mib_value *v)
 
 static void wrong_index(const struct mib_column *col, const struct mib_oid *index)
 {
+	const struct mib_table *base = col->table->augments ? col->table->augments : col->table;
 	struct mib_oid bad = *index;
 	const uint32_t one = 1;
 	struct mib_value v;
@@ -527,7 +537,7 @@ static void wrong_index(const struct mib_column *col, const struct mib_oid *inde
 	bad = *index;
 	bad.ids[0] = UINT32_MAX;
 	expect_refusal(col, &bad, &v,
-		       strcmp(col->table->name, "diffServMultiFieldClfrTable") == 0 ?
+		       strcmp(base->name, "diffServMultiFieldClfrTable") == 0 ?
 		       MIB_INCONSISTENT_NAME : MIB_NO_CREATION, "a huge first part");
 }
 

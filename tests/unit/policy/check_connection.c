@@ -161,9 +161,6 @@ static const struct {
 	  "no IKE proposal has the group 15 of aggressive mode" },
 	{ "= peer gw,0 AddressType=unknown Address=\n= ikeact ike-b Version=v1",
 	  "main mode with a pre-shared key needs the address of peer \"gw\".0" },
-	{ "- transform 3,esp-std,5\n- transform 3,esp-std,9\n"
-	  "+ esp ctr CipherTransformId=249 IntegrityAlgorithmId=0\n"
-	  "+ transform 3,esp-std,1 TransformName=ctr", "transforms that this version can do" },
 	{ "+ proposal p2,0,2 TransformsName=ah-std", "transforms that this version can do" },
 	{ "= rule out FilterNegated=true", "rule \"out\", whose filter selectors cannot say" },
 	{ "+ time t\n= rule in Filter=spdTimeFiltPeriod.\"t\"",
