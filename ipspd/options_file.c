@@ -4,7 +4,7 @@
  *   master    = "unix:/var/agentx/master"
  *   attach    = { "tun:ipspd0" }
  *   log-level = "info"
- *   workers   = 2
+ *   workers   = 1
  *   offload   = true
  *   crypto-provider = "auto"
  *   allow-weak = false
@@ -85,8 +85,9 @@ static bool take_workers(cfg_t *cfg, struct agent_options *o)
 {
 	const long n = cfg_getint(cfg, "workers");
 
-	if (n < 0 || n > ENGINE_WORKERS_MAX)
-		return wrong("workers", "use 1 to 16, or 0 for one on each processor");
+	/* Sockets and queues are there for more; the engine process has one thread that reads them. */
+	if (n != 1)
+		return wrong("workers", "this version runs 1");
 	o->n_workers = (uint8_t)n;
 	o->offload = cfg_getbool(cfg, "offload") == cfg_true;
 	return true;

@@ -284,7 +284,6 @@ static void make_options(struct judge *j, struct ipsp_sa_config *sa, bool innerm
 	};
 	const int64_t ecn_number = mib_row_number(j->row, OPT(ipspdPreActOptEcn), 1);
 	const int64_t dscp = mib_row_number(j->row, OPT(ipspdPreActOptDscp), -1);
-
 	const int64_t flow_label = mib_row_number(j->row, OPT(ipspdPreActOptFlowLabel), 0);
 
 	if (sa->proto != IPSP_PROTO_IPCOMP)

@@ -114,7 +114,7 @@ START_TEST(test_options_file_says_what_it_says)
 	static const char text[] = "# a comment\n"
 				   "master = \"tcp:192.0.2.1:705\"\n"
 				   "log-level = \"debug\"\n"
-				   "workers = 3\n"
+				   "workers = 1\n"
 				   "offload = off\n"
 				   "crypto-provider = \"gcrypt\"\n"
 				   "allow-weak = true\n"
@@ -129,7 +129,7 @@ START_TEST(test_options_file_says_what_it_says)
 	ck_assert_uint_eq(f.options.log_level, LOG_DEBUG);
 	ck_assert_uint_eq(f.options.n_attach, 1);
 	ck_assert_str_eq(f.options.attach[0], "tun:blue0");
-	ck_assert_uint_eq(f.options.n_workers, 3);
+	ck_assert_uint_eq(f.options.n_workers, 1);
 	ck_assert(!f.options.offload);
 	ck_assert_uint_eq(f.options.crypto, IPSP_CRYPTO_GCRYPT);
 	ck_assert(f.options.allow_weak);
@@ -160,8 +160,8 @@ static const struct {
 	{ "attach = { \"tun:a/b\" }\n", "attach" },
 	{ "\n\nno-such-key = 1\n", "line 3" },
 	{ "master = {\n", "line" },
-	{ "workers = 17\n", "workers" },
-	{ "workers = -1\n", "workers" },
+	{ "workers = 2\n", "workers" },
+	{ "workers = 0\n", "workers" },
 	{ "offload = perhaps\n", "offload" },
 	{ "crypto-provider = \"fast\"\n", "crypto-provider" },
 	{ "allow-weak = 3des\n", "allow-weak" },
