@@ -29,12 +29,13 @@
 
 static void serve(int listener)
 {
+	const struct engine_start start = { .n_workers = 1 };
 	struct engine_role role = { 0 };
 	const size_t size = ipsp_counters_size(1024);
 
 	log_set_level(LOG_EMERG);
 	role.base = event_base_new();
-	bench_must(role.base && engine_platform_init(&role) == 0, "platform");
+	bench_must(role.base && engine_platform_init(&role, &start) == 0, "platform");
 	void *region = aligned_alloc(64, (size + 63) / 64 * 64);
 
 	bench_must(region != NULL, "memory");
