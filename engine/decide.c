@@ -58,7 +58,8 @@ static bool is_usable(void *arg, uint64_t sa_id)
 		const struct ipsp_sa *sa = bundle.sas[i];
 
 		if (sa->proto != IPSP_PROTO_IPCOMP &&
-		    ipsp_counter_left(sa->counter, sa->seq_floor, 0, sa->esn) == 0)
+		    ipsp_counter_left(sa->counter, sa->seq_floor, 0,
+				      ipsp_sa_counts_64(sa)) == 0)
 			return false;
 	}
 	return true;
