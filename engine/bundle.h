@@ -94,6 +94,16 @@ bool ipsp_bundle_outbound(const struct ipsp_bundle_job *job);
 enum ipsp_reason ipsp_bundle_around(struct ipsp_worker *worker, const struct ipsp_sa *inner,
 				    struct ipsp_packet *packet, uint64_t now_s);
 
+struct ipsp_esp_plan;
+
+/**
+ * Makes one ESP packet by a plan that fits it: its number, its IV, sealed. Counts nothing.
+ * @return IPSP_REASON_NONE; CRYPTO, SEQ_EXHAUSTED, SEQ_RESERVATION
+ */
+enum ipsp_reason ipsp_esp_seal_one(struct ipsp_worker *worker, const struct ipsp_sa *sa,
+				   struct ipsp_packet *packet, const struct ipsp_flow *flow,
+				   const struct ipsp_esp_plan *plan);
+
 /** Finishes a checksum left to a device: only behind what selectors look at. False: elsewhere. */
 bool ipsp_packet_finish_checksum(const struct ipsp_packet *packet, const struct ipsp_flow *flow);
 

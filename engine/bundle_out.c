@@ -46,34 +46,46 @@ static bool make_iv(const struct ipsp_platform *p, const struct ipsp_sa *sa,
 	       p->random(p->ctx, iv, IPSP_IV_MAX) == IPSP_OK;
 }
 
+enum ipsp_reason ipsp_esp_seal_one(struct ipsp_worker *worker, const struct ipsp_sa *sa,
+				   struct ipsp_packet *packet, const struct ipsp_flow *flow,
+				   const struct ipsp_esp_plan *plan)
+{
+	const struct ipsp_platform *p = worker->engine->config.platform;
+	struct ipsp_crypto_op op;
+	uint8_t iv[IPSP_IV_MAX];
+	enum ipsp_reason reason;
+	uint64_t seq;
+
+	if (!make_iv(p, sa, iv))
+		return IPSP_REASON_CRYPTO;
+	reason = take_number(sa, &seq);
+	if (reason != IPSP_REASON_NONE)
+		return reason;
+	ipsp_esp_layout(worker, sa, flow, plan, seq, iv, packet, &op);
+	p->crypto->seal(sa->crypto, worker->thread, &op, 1);
+	if (op.err != IPSP_OK)
+		return IPSP_REASON_CRYPTO;
+	ipsp_nat_finish(sa, packet);
+	return IPSP_REASON_NONE;
+}
+
 static enum ipsp_reason esp_seal(const struct way *way, const struct ipsp_sa *sa,
 				 struct ipsp_packet *packet, const struct ipsp_flow *flow)
 {
 	struct ipsp_worker *worker = way->job->worker;
 	const struct ipsp_platform *p = worker->engine->config.platform;
-	struct ipsp_crypto_op op;
 	struct ipsp_esp_plan plan;
-	uint8_t iv[IPSP_IV_MAX];
-	uint64_t seq = 0;
 	enum ipsp_reason reason = ipsp_esp_plan(p, sa, packet->data, flow, &plan);
 
 	if (reason == IPSP_REASON_NONE && sa->tfc_random && !way->fixed_len)
 		ipsp_esp_pad_at_random(p, sa, packet, flow, &plan);
 	if (reason == IPSP_REASON_NONE && !ipsp_esp_fits(sa, packet, flow, &plan))
 		reason = IPSP_REASON_NO_ROOM;
-	if (reason == IPSP_REASON_NONE && !make_iv(p, sa, iv))
-		reason = IPSP_REASON_CRYPTO;
 	if (reason == IPSP_REASON_NONE)
-		reason = take_number(sa, &seq);
-	if (reason != IPSP_REASON_NONE)
-		return reason;
-	ipsp_esp_layout(worker, sa, flow, &plan, seq, iv, packet, &op);
-	p->crypto->seal(sa->crypto, worker->thread, &op, 1);
-	if (op.err != IPSP_OK)
-		return IPSP_REASON_CRYPTO;
-	ipsp_nat_finish(sa, packet);
-	ipsp_sa_count_use(sa, 1, plan.text_len, way->job->now_s);
-	return IPSP_REASON_NONE;
+		reason = ipsp_esp_seal_one(worker, sa, packet, flow, &plan);
+	if (reason == IPSP_REASON_NONE)
+		ipsp_sa_count_use(sa, 1, plan.text_len, way->job->now_s);
+	return reason;
 }
 
 static enum ipsp_reason ah_seal(const struct way *way, const struct ipsp_sa *sa,

@@ -4,7 +4,6 @@
  */
 #include "engine/bundle.h"
 #include "engine/esp.h"
-#include "engine/nat.h"
 #include "engine/tunnel.h"
 
 struct round {
@@ -80,28 +79,6 @@ static void count(const struct ipsp_sa *sa, uint32_t text_len, uint64_t now_s)
 	ipsp_sa_note_use(own, now_s);
 }
 
-static enum ipsp_reason seal(struct ipsp_worker *worker, const struct ipsp_sa *sa,
-			     struct ipsp_packet *packet, const struct ipsp_flow *flow,
-			     const struct ipsp_esp_plan *plan)
-{
-	const struct ipsp_platform *p = worker->engine->config.platform;
-	const uint64_t ceiling = atomic_load_explicit(&sa->seq_ceiling, memory_order_relaxed);
-	struct ipsp_crypto_op op;
-	enum ipsp_seq_limit limit;
-	uint8_t iv[IPSP_IV_MAX];
-	uint64_t seq;
-
-	if (p->random(p->ctx, iv, sizeof(iv)) != IPSP_OK)
-		return IPSP_REASON_CRYPTO;
-	if (ipsp_counter_take(sa->counter, 1, sa->seq_floor, ceiling, ipsp_sa_counts_64(sa), &seq,
-			      &limit) == 0)
-		return limit == IPSP_SEQ_END ? IPSP_REASON_SEQ_EXHAUSTED :
-					       IPSP_REASON_SEQ_RESERVATION;
-	ipsp_esp_layout(worker, sa, flow, plan, seq, iv, packet, &op);
-	p->crypto->seal(sa->crypto, worker->thread, &op, 1);
-	return op.err == IPSP_OK ? IPSP_REASON_NONE : IPSP_REASON_CRYPTO;
-}
-
 static enum ipsp_reason make(struct ipsp_worker *worker, const struct ipsp_sa *sa,
 			     struct ipsp_packet *packet, uint64_t now_s)
 {
@@ -122,9 +99,8 @@ static enum ipsp_reason make(struct ipsp_worker *worker, const struct ipsp_sa *s
 	plan.next_header = IPSP_NH_NONE;
 	if (!ipsp_esp_fits(sa, packet, &flow, &plan))
 		return IPSP_REASON_NO_ROOM;
-	reason = seal(worker, sa, packet, &flow, &plan);
+	reason = ipsp_esp_seal_one(worker, sa, packet, &flow, &plan);
 	if (reason == IPSP_REASON_NONE) {
-		ipsp_nat_finish(sa, packet);
 		count(sa, plan.text_len, now_s);
 		if (sa->next_id)
 			reason = ipsp_bundle_around(worker, sa, packet, now_s);
