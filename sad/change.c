@@ -47,7 +47,7 @@ static enum ipsp_err own_counter(struct ipsp_sad *sad, struct ipsp_sa *sa, uint6
 static void put(struct ipsp_sad *sad, struct ipsp_sa *sa, struct ipsp_sa *old)
 {
 	ipsp_sa_begin(sa);
-	ipsp_sad_link(sad, sa);
+	ipsp_sad_link(sad, sa, old);
 	if (old)
 		ipsp_sad_unlink(sad, old);
 }

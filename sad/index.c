@@ -75,14 +75,27 @@ void ipsp_sa_index_put(struct ipsp_sa_index *index, uint64_t hash, struct ipsp_s
 	index->n_filled++;
 }
 
-void ipsp_sa_index_remove(struct ipsp_sa_index *index, uint64_t hash, const struct ipsp_sa *sa)
+/* The slot that holds one that is there. */
+static struct ipsp_sa_slot *slot_of(struct ipsp_sa_index *index, uint64_t hash,
+				    const struct ipsp_sa *sa)
 {
 	struct ipsp_sa_table *t = table_of(index);
 	uint32_t at = (uint32_t)hash & t->mask;
 
 	while (sa_of(&t->slots[at]) != sa)
 		at = (at + 1) & t->mask;
-	atomic_store_explicit(&t->slots[at].sa, IPSP_SA_GONE, memory_order_release);
+	return &t->slots[at];
+}
+
+void ipsp_sa_index_replace(struct ipsp_sa_index *index, uint64_t hash, const struct ipsp_sa *old,
+			   struct ipsp_sa *sa)
+{
+	atomic_store_explicit(&slot_of(index, hash, old)->sa, sa, memory_order_release);
+}
+
+void ipsp_sa_index_remove(struct ipsp_sa_index *index, uint64_t hash, const struct ipsp_sa *sa)
+{
+	atomic_store_explicit(&slot_of(index, hash, sa)->sa, IPSP_SA_GONE, memory_order_release);
 	index->n_live--;
 }
 

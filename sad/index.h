@@ -34,6 +34,10 @@ bool ipsp_sa_index_reserve(const struct ipsp_platform *platform, struct ipsp_sa_
 /** Puts an SA in, for which there is room. */
 void ipsp_sa_index_put(struct ipsp_sa_index *index, uint64_t hash, struct ipsp_sa *sa);
 
+/** Puts sa into the place of another of that hash, which is there. */
+void ipsp_sa_index_replace(struct ipsp_sa_index *index, uint64_t hash, const struct ipsp_sa *old,
+			   struct ipsp_sa *sa);
+
 /** Takes out one that is there. */
 void ipsp_sa_index_remove(struct ipsp_sa_index *index, uint64_t hash, const struct ipsp_sa *sa);
 

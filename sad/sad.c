@@ -40,7 +40,7 @@ bool ipsp_sad_reserve(struct ipsp_sad *sad)
 	       ipsp_sa_due_reserve(sad->platform, &sad->due, sad->n_sas + 1);
 }
 
-void ipsp_sad_link(struct ipsp_sad *sad, struct ipsp_sa *sa)
+void ipsp_sad_link(struct ipsp_sad *sad, struct ipsp_sa *sa, struct ipsp_sa *old)
 {
 	struct ipsp_sa_list *list = &sad->lists[sa->origin];
 
@@ -50,7 +50,7 @@ void ipsp_sad_link(struct ipsp_sad *sad, struct ipsp_sa *sa)
 	list->last = sa;
 	ipsp_sa_index_put(&sad->by_name, hash_sa_name(sad, sa), sa);
 	ipsp_sa_index_put(&sad->by_id, hash_id(sad, sa->id), sa);
-	ipsp_sad_file_traffic(sad, sa);
+	ipsp_sad_file_traffic(sad, sa, old);
 	sad->n_sas++;
 	ipsp_sa_schedule(sa);
 }
@@ -378,7 +378,7 @@ enum ipsp_err ipsp_sad_add(struct ipsp_sad *sad, const struct ipsp_sa_config *cf
 		return err;
 	}
 	ipsp_sa_begin(sa);
-	ipsp_sad_link(sad, sa);
+	ipsp_sad_link(sad, sa, old);
 	if (old)
 		ipsp_sad_unlink(sad, old);
 	*replaced = old;

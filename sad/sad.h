@@ -25,7 +25,8 @@ struct ipsp_sad {
 	uint32_t n_sas;
 	struct ipsp_sa_list lists[IPSP_N_ORIGINS];	/* by enum ipsp_sa_origin */
 	struct ipsp_sad_cursor *cursors;
-	struct ipsp_sa_index by_id, by_name, by_traffic;
+	struct ipsp_sa_index by_id, by_name;
+	struct ipsp_sa_index by_traffic;	/* the newest of each key: see traffic.c */
 	uint32_t n_shaped[IPSP_PFP_ALL + 1];	/* in by_traffic, by shape */
 	_Atomic uint32_t shapes;		/* a bit for each shape there is */
 	struct ipsp_sa_due due;
@@ -36,8 +37,8 @@ struct ipsp_sad {
 /** Makes room in all indexes for one more SA. False: no memory */
 bool ipsp_sad_reserve(struct ipsp_sad *sad);
 
-/** Puts a finished SA in, for which there is room. */
-void ipsp_sad_link(struct ipsp_sad *sad, struct ipsp_sa *sa);
+/** Puts a finished SA in, for which there is room; old: the one that goes for it, or NULL. */
+void ipsp_sad_link(struct ipsp_sad *sad, struct ipsp_sa *sa, struct ipsp_sa *old);
 
 /** Takes it out of everything. */
 void ipsp_sad_unlink(struct ipsp_sad *sad, struct ipsp_sa *sa);
@@ -47,7 +48,7 @@ bool ipsp_sad_name_taken(const struct ipsp_sad *sad, const struct ipsp_sa_config
 			 const struct ipsp_sa *but);
 
 /** Into by_traffic, where there is room, and out of it; SAs that do not belong there are passed over. */
-void ipsp_sad_file_traffic(struct ipsp_sad *sad, struct ipsp_sa *sa);
+void ipsp_sad_file_traffic(struct ipsp_sad *sad, struct ipsp_sa *sa, struct ipsp_sa *old);
 void ipsp_sad_unfile_traffic(struct ipsp_sad *sad, const struct ipsp_sa *sa);
 
 /** Sets when the SA is looked at next. */

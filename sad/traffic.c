@@ -3,7 +3,8 @@
  *
  * An SA is filed by who asked for it (reqid, protocol, mode, peer) and by those of its selectors that
  * are one value each: its shape. A packet is looked for once in each shape there is, with its own
- * values, so ten thousand SAs of one entry are no more work than one.
+ * values, so ten thousand SAs of one entry are no more work than one. Those that the same packets look
+ * for are a chain, the newest first, which is the one that they go through while it is usable.
  *
  * What may pass in clear for a time (IPSP_ORIGIN_CLEAR) is found here too, by reqid and peer alone.
  */
@@ -86,15 +87,69 @@ static bool is_filed(const struct ipsp_sa *sa)
 	return sa->origin != IPSP_ORIGIN_POLICY && sa->dir == IPSP_OUTBOUND;
 }
 
-void ipsp_sad_file_traffic(struct ipsp_sad *sad, struct ipsp_sa *sa)
+static struct ipsp_sa *older_of(const struct ipsp_sa *sa)
+{
+	return atomic_load_explicit(&sa->older, memory_order_acquire);
+}
+
+/* The newest SA of a key; NULL: there is none. */
+static struct ipsp_sa *newest(const struct ipsp_sad *sad, uint64_t hash)
+{
+	struct ipsp_sa_walk w = ipsp_sa_index_walk(&sad->by_traffic, hash);
+
+	return ipsp_sa_walk_next(&w);
+}
+
+static void put_between(struct ipsp_sad *sad, uint64_t hash, struct ipsp_sa *sa,
+			struct ipsp_sa *newer, struct ipsp_sa *older)
+{
+	sa->newer = newer;
+	atomic_store_explicit(&sa->older, older, memory_order_relaxed);
+	if (older)
+		older->newer = sa;
+	if (newer)
+		atomic_store_explicit(&newer->older, sa, memory_order_release);
+	else if (older)
+		ipsp_sa_index_replace(&sad->by_traffic, hash, older, sa);
+	else
+		ipsp_sa_index_put(&sad->by_traffic, hash, sa);
+}
+
+void ipsp_sad_file_traffic(struct ipsp_sad *sad, struct ipsp_sa *sa, struct ipsp_sa *old)
 {
 	const unsigned shape = shape_of(&sa->sel);
 
 	if (!is_filed(sa))
 		return;
-	ipsp_sa_index_put(&sad->by_traffic, hash_sa(sa, shape), sa);
+	const uint64_t hash = hash_sa(sa, shape);
+	const bool in_its_place = old && is_filed(old) &&
+				  hash_sa(old, shape_of(&old->sel)) == hash;
+	struct ipsp_sa *older = in_its_place ? old : newest(sad, hash);
+	struct ipsp_sa *newer = in_its_place ? old->newer : NULL;
+
+	/* Ids rise, so a new SA is the first. */
+	while (older && older->id > sa->id) {
+		newer = older;
+		older = older_of(older);
+	}
+	put_between(sad, hash, sa, newer, older);
 	if (sad->n_shaped[shape]++ == 0)
 		atomic_fetch_or_explicit(&sad->shapes, 1u << shape, memory_order_release);
+}
+
+/* Its own way on stays, for those who stand on it: what it leads to is freed after them. */
+static void take_out(struct ipsp_sad *sad, uint64_t hash, const struct ipsp_sa *sa)
+{
+	struct ipsp_sa *const newer = sa->newer, *const older = older_of(sa);
+
+	if (older)
+		older->newer = newer;
+	if (newer)
+		atomic_store_explicit(&newer->older, older, memory_order_release);
+	else if (older)
+		ipsp_sa_index_replace(&sad->by_traffic, hash, sa, older);
+	else
+		ipsp_sa_index_remove(&sad->by_traffic, hash, sa);
 }
 
 void ipsp_sad_unfile_traffic(struct ipsp_sad *sad, const struct ipsp_sa *sa)
@@ -103,7 +158,7 @@ void ipsp_sad_unfile_traffic(struct ipsp_sad *sad, const struct ipsp_sa *sa)
 
 	if (!is_filed(sa))
 		return;
-	ipsp_sa_index_remove(&sad->by_traffic, hash_sa(sa, shape), sa);
+	take_out(sad, hash_sa(sa, shape), sa);
 	if (--sad->n_shaped[shape] == 0)
 		atomic_fetch_and_explicit(&sad->shapes, ~(1u << shape), memory_order_release);
 }
@@ -135,17 +190,16 @@ const struct ipsp_sa *ipsp_sad_find_traffic(const struct ipsp_sad *sad,
 	uint32_t shapes = atomic_load_explicit(&sad->shapes, memory_order_acquire);
 
 	for (unsigned shape = 0; shapes != 0; shape++, shapes >>= 1) {
-		struct ipsp_sa_walk w;
 		const struct ipsp_sa *sa;
 
 		if (!(shapes & 1) || (shape & ~can) || (q->pfp & ~shape))
 			continue;
-		w = ipsp_sa_index_walk(&sad->by_traffic, hash_shape(h, shape, &v));
-		while ((sa = ipsp_sa_walk_next(&w))) {
-			/* Ids rise: the newest is used, the older ones are there for what is under way. */
-			if ((!best || sa->id > best->id) && is_for(sa, q, now_s))
-				best = sa;
-		}
+		/* The newest is used, the older ones are there for what is under way. */
+		sa = newest(sad, hash_shape(h, shape, &v));
+		while (sa && (!best || sa->id > best->id) && !is_for(sa, q, now_s))
+			sa = older_of(sa);
+		if (sa && (!best || sa->id > best->id))
+			best = sa;
 	}
 	return best;
 }

@@ -122,6 +122,8 @@ struct ipsp_sa {
 	/* internal */
 	struct ipsp_sad *sad;
 	struct ipsp_sa *prev, *next;		/* of one origin, in order of installation */
+	struct ipsp_sa *newer;			/* of those that the same packets look for */
+	_Atomic(struct ipsp_sa *) older;
 	uint64_t dead_at_s;			/* UINT64_MAX: no hard lifetime in seconds */
 	uint64_t larval_until_s;
 	uint64_t due_s;				/* when its lifetimes are looked at again */

@@ -70,15 +70,15 @@ static double server_cpu_s(pid_t pid)
 
 /* ---- the key manager ---- */
 
-static size_t make_add(uint8_t *out, size_t size, uint32_t spi)
+static size_t make_add(uint8_t *out, size_t size, uint32_t spi, bool one_peer)
 {
 	static const uint8_t octets[20] = { 1, 2, 3, 4, 5, 6, 7, 8, 9 };
 	const struct pfkey_sa sa = { .spi = spi, .state = SADB_SASTATE_MATURE,
 				     .encrypt = SADB_X_EALG_AES_GCM_ICV16 };
 	const struct pfkey_address src = { .addr = { 4, { 192, 0, 2, 1 } } };
-	/* Each with a peer of its own. */
+	const uint32_t host = one_peer ? 1 : spi;
 	const struct pfkey_address dst = {
-		.addr = { 4, { 10, (uint8_t)(spi >> 16), (uint8_t)(spi >> 8), (uint8_t)spi } },
+		.addr = { 4, { 10, (uint8_t)(host >> 16), (uint8_t)(host >> 8), (uint8_t)host } },
 	};
 	const struct pfkey_key key = { 160, octets };
 	const struct pfkey_sa2 sa2 = { .mode = 2, .reqid = 1 };
@@ -103,20 +103,43 @@ static void take_answer(int fd, uint8_t type)
 	bench_must(n >= (ssize_t)PFKEY_HEADER && answer[1] == type && answer[2] == 0, "answer");
 }
 
-/* SAs of n SPIs from first on. */
-static void add_all(int fd, uint32_t first, uint32_t n)
+/* SAs of n SPIs from first on, to a peer each or all to one. */
+static void add_all(int fd, uint32_t first, uint32_t n, bool one_peer)
 {
 	uint8_t request[512];
 
 	for (uint32_t i = 0; i < n + UNDER_WAY; i++) {
 		if (i < n) {
-			const size_t len = make_add(request, sizeof(request), first + i);
+			const size_t len = make_add(request, sizeof(request), first + i,
+						    one_peer);
 
 			bench_must(send(fd, request, len, 0) == (ssize_t)len, "send");
 		}
 		if (i >= UNDER_WAY)
 			take_answer(fd, SADB_ADD);
 	}
+}
+
+static void measure(int fd, pid_t server, uint32_t n, bool one_peer, const char *rate,
+		    const char *cpu)
+{
+	const double cpu_s = server_cpu_s(server), wall_s = bench_wall_s();
+
+	add_all(fd, SPI_FIRST + 1, n, one_peer);
+	bench_line(n / (bench_wall_s() - wall_s), "1/s", "%s", rate);
+	bench_line((server_cpu_s(server) - cpu_s) / n * 1e6, "us", "%s", cpu);
+}
+
+static void flush_all(int fd)
+{
+	uint8_t message[PFKEY_HEADER];
+	struct pfkey_writer w;
+
+	pfkey_begin(&w, message, sizeof(message), SADB_FLUSH, SADB_SATYPE_UNSPEC, 1, 1);
+	const size_t len = pfkey_end(&w);
+
+	bench_must(send(fd, message, len, 0) == (ssize_t)len, "send");
+	take_answer(fd, SADB_FLUSH);
 }
 
 static uint32_t dump_all(int fd)
@@ -161,16 +184,14 @@ int main(void)
 	const int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 
 	bench_must(fd >= 0 && connect(fd, (const struct sockaddr *)&name, len) == 0, "connect");
-	add_all(fd, SPI_FIRST, 1);	/* it has begun to serve */
-	const double cpu_s = server_cpu_s(server), wall_s = bench_wall_s();
-
-	add_all(fd, SPI_FIRST + 1, n);
-	bench_line(n / (bench_wall_s() - wall_s), "1/s", "pfkey.sas_per_s");
-	bench_line((server_cpu_s(server) - cpu_s) / n * 1e6, "us", "pfkey.cpu_us_per_sa");
+	add_all(fd, SPI_FIRST, 1, false);	/* it has begun to serve */
+	measure(fd, server, n, false, "pfkey.sas_per_s", "pfkey.cpu_us_per_sa");
+	flush_all(fd);
+	measure(fd, server, n, true, "pfkey.one_peer.sas_per_s", "pfkey.one_peer.cpu_us_per_sa");
 	const double dump_s = bench_wall_s();
 	const uint32_t dumped = dump_all(fd);
 
-	bench_must(dumped == n + 1, "all are dumped");
+	bench_must(dumped == n, "all are dumped");
 	bench_line(dumped / (bench_wall_s() - dump_s), "1/s", "pfkey.dumped_per_s");
 	kill(server, SIGKILL);
 	waitpid(server, NULL, 0);

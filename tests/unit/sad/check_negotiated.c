@@ -518,6 +518,59 @@ START_TEST(test_many_sas_are_all_found_as_the_indexes_grow)
 }
 END_TEST
 
+/* The outbound SA that packets to the peer go through now. */
+static const struct ipsp_sa *carries(uint64_t now_s)
+{
+	static const struct ipsp_flow flow = {
+		.family = 4, .src = { 4, { 10, 1, 0, 1 } }, .dst = { 4, { 10, 2, 0, 1 } },
+		.proto = 17, .sport = 1, .dport = 2, .proto_known = true, .ports_known = true,
+	};
+	const struct ipsp_sa_query q = {
+		.proto = IPSP_PROTO_ESP, .mode = IPSP_MODE_TRANSPORT, .remote = peer, .flow = &flow,
+	};
+
+	return ipsp_sad_find_traffic(sad, &q, now_s);
+}
+
+START_TEST(test_of_many_sas_to_one_peer_the_newest_usable_carries)
+{
+	enum { N = 1000 };
+	struct ipsp_sa_config c = config(IPSP_OUTBOUND, 0);
+	struct ipsp_sa *all[N], *changed;
+
+	for (uint32_t i = 0; i < N; i++) {
+		c.spi = 256 + i;
+		c.life_s = i == N - 2 ? 5 : 0;
+		all[i] = must_add(&c, 0);
+		ck_assert_ptr_eq(carries(0), all[i]);
+	}
+	/* One among them goes, and the newest, and the one behind it is over by then. */
+	ipsp_sa_free(sad, ipsp_sad_remove(sad, all[N - 3]->id));
+	ck_assert_ptr_eq(carries(0), all[N - 1]);
+	ipsp_sa_free(sad, ipsp_sad_remove(sad, all[N - 1]->id));
+	ck_assert_ptr_eq(carries(4), all[N - 2]);
+	ck_assert_ptr_eq(carries(5), all[N - 4]);
+	/* One that changes keeps its place; one that comes from another reqid has that of its age. */
+	c.life_s = 9;
+	ck_assert_int_eq(ipsp_sad_change(sad, all[0], &c, &changed), IPSP_OK);
+	ipsp_sa_free(sad, all[0]);
+	all[0] = changed;
+	ck_assert_ptr_eq(carries(5), all[N - 4]);
+	c.reqid = 7;
+	ck_assert_int_eq(ipsp_sad_change(sad, all[500], &c, &changed), IPSP_OK);
+	ipsp_sa_free(sad, all[500]);
+	c.reqid = 0;
+	ck_assert_int_eq(ipsp_sad_change(sad, changed, &c, &all[500]), IPSP_OK);
+	ipsp_sa_free(sad, changed);
+	for (uint32_t i = N - 4; i > 0; i--) {
+		ck_assert_ptr_eq(carries(5), all[i]);
+		ipsp_sa_free(sad, ipsp_sad_remove(sad, all[i]->id));
+	}
+	ck_assert_ptr_eq(carries(5), all[0]);
+	ck_assert_ptr_null(carries(9));
+}
+END_TEST
+
 START_TEST(test_without_memory_nothing_is_half_there)
 {
 	const struct ipsp_spi_request r = request(256, UINT32_MAX);
@@ -566,6 +619,7 @@ int main(void)
 	tcase_add_test(tc, test_thousands_of_lifetimes_end_each_at_its_second);
 	tcase_add_test(tc, test_a_walk_goes_on_while_sas_come_and_go);
 	tcase_add_test(tc, test_many_sas_are_all_found_as_the_indexes_grow);
+	tcase_add_test(tc, test_of_many_sas_to_one_peer_the_newest_usable_carries);
 	tcase_add_test(tc, test_without_memory_nothing_is_half_there);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_ENV);
