@@ -2,9 +2,9 @@
  * ipspd/engine_pfkey.c - the sockets of the PF_KEY server (pfkey/server.h) on the event loop.
  *
  * The parent listens for us at the path that -k names: a connection is a PF_KEY socket, a datagram
- * on it a message. Messages that a slow client does not read wait, up to QUEUE_MAX octets; what
- * comes then is lost to it, as with the kernel's sockets, and it is told so by ENOBUFS. Turns are
- * short, so that packets get theirs between messages.
+ * on it a message. Messages that a slow client does not read wait (ipspd/pfkey_out.h); what comes when
+ * there is no room is lost to it, as with the kernel's sockets, and it is told so by ENOBUFS. Turns
+ * are short, so that packets get theirs between messages; what is said in one goes out at its end.
  */
 #include "config.h"
 
@@ -21,18 +21,12 @@
 #include "ipspd/local_addrs.h"
 #include "ipspd/log.h"
 #include "ipspd/messages.h"
+#include "ipspd/pfkey_out.h"
 #include "pfkey/server.h"
 
-#define QUEUE_MAX (256u << 10)	/* octets that wait for one client */
-#define QUEUE_EASY (32u << 10)	/* below, a dump goes on */
+#define OUT_EASY (32u << 10)	/* octets that wait; below, a dump goes on */
 #define MESSAGES_A_TURN 32u	/* read from one client */
 #define DUMPED_A_TURN 64u
-
-struct waiting {
-	STAILQ_ENTRY(waiting) entry;
-	size_t len;
-	uint8_t data[];
-};
 
 struct pfkey_socket {
 	LIST_ENTRY(pfkey_socket) entry;
@@ -40,8 +34,8 @@ struct pfkey_socket {
 	struct pfkey_client *client;
 	int fd;
 	struct event *readable, *writable;
-	STAILQ_HEAD(, waiting) queue;
-	size_t queued;			/* octets */
+	struct pfkey_out out;
+	bool full;			/* it takes no more until it is writable */
 	bool broken;			/* to be closed at the end of its turn */
 };
 
@@ -53,60 +47,41 @@ struct engine_pfkey {
 	bool restored;			/* an agent has told what a server before us had */
 	bool agent_knows;		/* the agent has been told of all policies */
 	struct event *acceptable;
+	struct event *turn_over;
+	bool turn_ends;			/* turn_over is under way */
 	LIST_HEAD(, pfkey_socket) sockets;
+	uint8_t messages[MESSAGES_A_TURN][PFKEY_MSG_MAX];	/* as they are read */
 };
 
 /* ---- sending ---- */
 
-static void drop_first(struct pfkey_socket *s)
+static void end_turn(struct engine_pfkey *all)
 {
-	struct waiting *w = STAILQ_FIRST(&s->queue);
-
-	STAILQ_REMOVE_HEAD(&s->queue, entry);
-	s->queued -= w->len;
-	explicit_bzero(w->data, w->len);
-	free(w);
+	if (!all->turn_ends)
+		event_active(all->turn_over, EV_TIMEOUT, 0);
+	all->turn_ends = true;
 }
 
-static bool enqueue(struct pfkey_socket *s, const void *data, size_t len)
+static void send_what_waits(struct pfkey_socket *s)
 {
-	struct waiting *w = s->queued + len > QUEUE_MAX ? NULL : malloc(sizeof(*w) + len);
+	const int err = pfkey_out_send(&s->out, s->fd);
 
-	if (!w)
-		return false;
-	w->len = len;
-	memcpy(w->data, data, len);
-	STAILQ_INSERT_TAIL(&s->queue, w, entry);
-	s->queued += len;
-	event_add(s->writable, NULL);
-	return true;
-}
-
-/* @return 0: it went; EAGAIN: not now; another: never */
-static int send_now(const struct pfkey_socket *s, const void *data, size_t len)
-{
-	while (send(s->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
-		if (errno != EINTR)
-			return errno == ENOBUFS ? EAGAIN : errno;
-	}
-	return 0;
+	s->full = err == EAGAIN;
+	s->broken |= err != 0 && err != EAGAIN;
+	if (s->full)
+		event_add(s->writable, NULL);
 }
 
 static bool on_send(void *ctx, void *socket, const void *data, size_t len)
 {
 	struct pfkey_socket *s = socket;
 
-	(void)ctx;
-	if (s->broken)
-		return true;	/* nobody reads it any more */
-	if (!STAILQ_EMPTY(&s->queue))
-		return enqueue(s, data, len);
-	const int err = send_now(s, data, len);
-
-	if (err == EAGAIN)
-		return enqueue(s, data, len);
-	s->broken = err != 0;
-	return true;
+	end_turn(ctx);
+	if (s->broken || pfkey_out_put(&s->out, data, len))
+		return true;	/* nobody reads it any more, or it waits */
+	if (!s->full)
+		send_what_waits(s);
+	return s->broken || pfkey_out_put(&s->out, data, len);
 }
 
 /* ---- one socket ---- */
@@ -115,8 +90,7 @@ static void close_socket(struct pfkey_socket *s)
 {
 	LIST_REMOVE(s, entry);
 	pfkey_client_free(s->client);
-	while (!STAILQ_EMPTY(&s->queue))
-		drop_first(s);
+	pfkey_out_fini(&s->out);
 	if (s->readable)
 		event_free(s->readable);
 	if (s->writable)
@@ -128,21 +102,26 @@ static void close_socket(struct pfkey_socket *s)
 /* A dump goes on as long as its client reads. */
 static void go_on(struct pfkey_socket *s)
 {
-	if (!s->broken && pfkey_client_dumps(s->client)) {
-		if (s->queued < QUEUE_EASY)
-			pfkey_client_dump(s->client, DUMPED_A_TURN, engine_now_s(),
-					  engine_wall_s());
-		event_add(s->writable, NULL);
-	}
+	if (s->broken || !pfkey_client_dumps(s->client))
+		return;
+	if (pfkey_out_waits(&s->out) < OUT_EASY)
+		pfkey_client_dump(s->client, DUMPED_A_TURN, engine_now_s(), engine_wall_s());
+	event_add(s->writable, NULL);
 }
 
-/* Others may have failed, too, when something was told to all. */
-static void close_broken(struct engine_pfkey *all)
+/* What was said goes out, and those that failed go. */
+static void on_turn_over(evutil_socket_t fd, short what, void *arg)
 {
+	struct engine_pfkey *all = arg;
 	struct pfkey_socket *next;
 
+	(void)fd;
+	(void)what;
+	all->turn_ends = false;
 	for (struct pfkey_socket *s = LIST_FIRST(&all->sockets); s; s = next) {
 		next = LIST_NEXT(s, entry);
+		if (!s->broken && !s->full && pfkey_out_waits(&s->out) > 0)
+			send_what_waits(s);
 		if (s->broken)
 			close_socket(s);
 	}
@@ -154,42 +133,50 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	while (!STAILQ_EMPTY(&s->queue) && !s->broken) {
-		const struct waiting *w = STAILQ_FIRST(&s->queue);
-		const int err = send_now(s, w->data, w->len);
-
-		if (err == EAGAIN)
-			break;
-		s->broken = err != 0;
-		drop_first(s);
-	}
-	if (!STAILQ_EMPTY(&s->queue))
-		event_add(s->writable, NULL);
+	s->full = false;
 	go_on(s);
-	close_broken(s->all);
+	end_turn(s->all);
+}
+
+/* @return how many came; 0: the end of it; < 0: -errno */
+static int receive(struct engine_pfkey *all, int fd, struct mmsghdr headers[MESSAGES_A_TURN])
+{
+	struct iovec rooms[MESSAGES_A_TURN];
+
+	memset(headers, 0, MESSAGES_A_TURN * sizeof(headers[0]));
+	for (unsigned i = 0; i < MESSAGES_A_TURN; i++) {
+		rooms[i] = (struct iovec){ all->messages[i], PFKEY_MSG_MAX };
+		headers[i].msg_hdr.msg_iov = &rooms[i];
+		headers[i].msg_hdr.msg_iovlen = 1;
+	}
+	const int n = recvmmsg(fd, headers, MESSAGES_A_TURN, MSG_DONTWAIT | MSG_TRUNC, NULL);
+
+	return n < 0 ? -errno : n;
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
+	struct mmsghdr headers[MESSAGES_A_TURN];
 	struct pfkey_socket *s = arg;
-	uint8_t message[PFKEY_MSG_MAX];
+	struct engine_pfkey *all = s->all;
+	const int n = receive(all, fd, headers);
 
 	(void)what;
-	for (unsigned i = 0; i < MESSAGES_A_TURN && !s->broken; i++) {
-		const ssize_t n = recv(fd, message, sizeof(message), MSG_DONTWAIT | MSG_TRUNC);
+	if (n == -EAGAIN || n == -EINTR)
+		return;
+	s->broken |= n < 0;
+	for (int i = 0; i < n; i++) {
+		const size_t len = headers[i].msg_len;	/* also of one that was longer */
 
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			break;
-		if (n <= 0) {
-			s->broken = true;
-			break;
-		}
-		pfkey_client_message(s->client, message, (size_t)n, engine_now_s(),
-				     engine_wall_s());
-		explicit_bzero(message, (size_t)n < sizeof(message) ? (size_t)n : sizeof(message));
+		if (len == 0)
+			s->broken = true;	/* the end: no message is empty */
+		if (!s->broken)
+			pfkey_client_message(s->client, all->messages[i], len, engine_now_s(),
+					     engine_wall_s());
+		explicit_bzero(all->messages[i], len < PFKEY_MSG_MAX ? len : PFKEY_MSG_MAX);
 	}
 	go_on(s);
-	close_broken(s->all);
+	end_turn(all);
 }
 
 static bool is_root(int fd)
@@ -209,7 +196,6 @@ static bool open_socket(struct engine_pfkey *all, int fd)
 		return false;
 	s->all = all;
 	s->fd = fd;
-	STAILQ_INIT(&s->queue);
 	s->client = pfkey_client_new(all->server, s, is_root(fd));
 	s->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, s);
 	s->writable = event_new(base, fd, EV_WRITE, on_writable, s);
@@ -364,10 +350,11 @@ int engine_pfkey_start(struct engine_role *role, int fd)
 
 	if (!err) {
 		all->server = pfkey_server_new(&config);
+		all->turn_over = event_new(role->base, -1, 0, on_turn_over, all);
 		all->acceptable = event_new(role->base, fd, EV_READ | EV_PERSIST, on_acceptable,
 					    all);
-		err = all->server && all->acceptable && event_add(all->acceptable, NULL) == 0 ?
-			      0 : -ENOMEM;
+		err = all->server && all->turn_over && all->acceptable &&
+		      event_add(all->acceptable, NULL) == 0 ? 0 : -ENOMEM;
 	}
 	if (err)
 		engine_pfkey_stop(role);
@@ -385,6 +372,8 @@ void engine_pfkey_stop(struct engine_role *role)
 	role->pfkey = NULL;
 	while (!LIST_EMPTY(&all->sockets))
 		close_socket(LIST_FIRST(&all->sockets));
+	if (all->turn_over)
+		event_free(all->turn_over);
 	if (all->acceptable)
 		event_free(all->acceptable);
 	if (all->fd >= 0)
