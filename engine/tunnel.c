@@ -92,6 +92,10 @@ enum ipsp_reason ipsp_tunnel_unwrap(const struct ipsp_sa *sa, const struct ipsp_
 	const struct ipsp_span span = { payload, payload_len };
 	uint8_t ecn = 0;
 
+	/* Whoever has the keys has one end only. In UDP the peer may move: engine/nat.h. */
+	if (sa->remote.family && !ipsp_sa_in_udp(sa) &&
+	    ipsp_addr_cmp(&sa->remote, &outer->src) != 0)
+		return IPSP_REASON_TUNNEL_ADDRESS;
 	if (next_header != IPSP_NH_IPV4 && next_header != IPSP_NH_IPV6)
 		return IPSP_REASON_NEXT_HEADER;
 	if (ipsp_flow_parse(span, inner) != IPSP_REASON_NONE ||

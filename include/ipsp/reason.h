@@ -97,6 +97,8 @@ enum ipsp_reason_class {
 	/* encapsulation */ \
 	X(TRANSPORT_ADDRESS, "transport-address", SA, EPOLICY, \
 	  "transport mode between other endpoints") \
+	X(TUNNEL_ADDRESS, "tunnel-address", SA, EPOLICY, \
+	  "came out of a tunnel from another end than its SA's") \
 	X(TRANSPORT_FRAGMENT, "transport-fragment", PACKET, ENOTSUP, \
 	  "transport mode of a fragment") \
 	X(TUNNEL_LOCAL, "tunnel-local", RESOURCE, ENOENT, "no local address for the outer header") \
