@@ -272,7 +272,20 @@ enum ipsp_reason ipsp_need_ask(struct ipsp_worker *worker, const struct ipsp_spd
 	return IPSP_REASON_NONE;
 }
 
+bool ipsp_worker_wants(const struct ipsp_worker *worker)
+{
+	const struct ipsp_wants *w = worker->wants;
+
+	return atomic_load_explicit(&w->head, memory_order_relaxed) !=
+	       atomic_load_explicit(&w->tail, memory_order_relaxed);
+}
+
 /* ---- control thread ---- */
+
+bool ipsp_engine_needs(const struct ipsp_engine *engine, uint64_t acquire_id)
+{
+	return state_of(engine, acquire_id) == NEED_WAITS;
+}
 
 static void set_state(struct pending *p, enum need_state state, uint64_t until_s)
 {

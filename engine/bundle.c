@@ -96,3 +96,14 @@ enum ipsp_reason ipsp_number_accept(const struct ipsp_sa *sa, uint64_t seq)
 	return sa->replay ? window_reason(ipsp_replay_accept(&sa->counter->replay, seq)) :
 			    IPSP_REASON_NONE;
 }
+
+void ipsp_numbers_accept(const struct ipsp_sa *sa, const uint64_t *seqs, enum ipsp_reason *reasons,
+			 uint32_t n)
+{
+	enum ipsp_err errs[IPSP_BATCH];
+
+	if (sa->replay)
+		ipsp_replay_accept_n(&sa->counter->replay, seqs, errs, n);
+	for (uint32_t i = 0; i < n; i++)
+		reasons[i] = sa->replay ? window_reason(errs[i]) : IPSP_REASON_NONE;
+}

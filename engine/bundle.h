@@ -163,4 +163,8 @@ enum ipsp_reason ipsp_undone_missing(const struct ipsp_worker *worker, uint64_t 
 enum ipsp_reason ipsp_number_check(const struct ipsp_sa *sa, uint32_t low, uint64_t *seq);
 enum ipsp_reason ipsp_number_accept(const struct ipsp_sa *sa, uint64_t seq);
 
+/** Tells it of n, IPSP_BATCH at most; of those that are 0 nothing, and their reason means nothing. */
+void ipsp_numbers_accept(const struct ipsp_sa *sa, const uint64_t *seqs, enum ipsp_reason *reasons,
+			 uint32_t n);
+
 #endif

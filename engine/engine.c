@@ -404,7 +404,8 @@ const struct ipsp_spd *ipsp_worker_enter(struct ipsp_worker *worker)
 {
 	struct ipsp_engine *engine = worker->engine;
 
-	atomic_store(&worker->seen, atomic_load(&engine->epoch));
+	if (!worker->in_turn)
+		atomic_store(&worker->seen, atomic_load(&engine->epoch));
 	/*
 	 * Again, now that ours is seen: what was remembered in this epoch was found before it was
 	 * unlinked, if it was, and is freed in a later one. Before the SPD is looked at: what a new
@@ -424,6 +425,19 @@ void ipsp_worker_leave(struct ipsp_worker *worker)
 		p->hits = NULL;
 	}
 	worker->pending = 0;
+	if (!worker->in_turn)
+		atomic_store_explicit(&worker->seen, 0, memory_order_release);
+}
+
+void ipsp_worker_begin(struct ipsp_worker *worker)
+{
+	atomic_store(&worker->seen, atomic_load(&worker->engine->epoch));
+	worker->in_turn = true;
+}
+
+void ipsp_worker_end(struct ipsp_worker *worker)
+{
+	worker->in_turn = false;
 	atomic_store_explicit(&worker->seen, 0, memory_order_release);
 }
 

@@ -188,7 +188,9 @@ static void unwrap_rest(struct batch *b, struct unwrapped *u)
 	}
 }
 
-static void job_finish(struct batch *b, struct job *job, const struct ipsp_crypto_op *op)
+/* @param fresh  what the window says of its number, if its ICV was right */
+static void job_finish(struct batch *b, struct job *job, const struct ipsp_crypto_op *op,
+		       enum ipsp_reason fresh)
 {
 	struct unwrapped u;
 	enum ipsp_reason reason;
@@ -198,9 +200,8 @@ static void job_finish(struct batch *b, struct job *job, const struct ipsp_crypt
 		job_drop(b, job, op->err == IPSP_EICV ? IPSP_REASON_ICV : IPSP_REASON_CRYPTO);
 		return;
 	}
-	reason = ipsp_number_accept(b->sa, job->seq);
-	if (reason != IPSP_REASON_NONE) {
-		job_drop(b, job, reason);
+	if (fresh != IPSP_REASON_NONE) {
+		job_drop(b, job, fresh);
 		return;
 	}
 	b->used++;
@@ -231,12 +232,18 @@ static void batch_empty(struct batch *b)
 
 static void batch_flush(struct batch *b)
 {
+	enum ipsp_reason fresh[IPSP_BATCH];
+	uint64_t seqs[IPSP_BATCH];
+
 	if (b->n == 0)
 		return;
 	b->worker->engine->config.platform->crypto->open(b->sa->crypto, b->worker->thread, b->ops,
 							 b->n);
 	for (uint32_t i = 0; i < b->n; i++)
-		job_finish(b, &b->jobs[i], &b->ops[i]);
+		seqs[i] = b->ops[i].err == IPSP_OK ? b->jobs[i].seq : 0;
+	ipsp_numbers_accept(b->sa, seqs, fresh, b->n);
+	for (uint32_t i = 0; i < b->n; i++)
+		job_finish(b, &b->jobs[i], &b->ops[i], fresh[i]);
 	if (b->used > 0)
 		ipsp_sa_count_use(b->sa, b->used, b->used_len, b->now_s);
 	batch_empty(b);
@@ -301,7 +308,7 @@ static void esp_in(struct batch *b, struct ipsp_packet *packet, struct ipsp_flow
 	reason = packet->segment_size > 0 ? IPSP_REASON_SEGMENTS : ipsp_sa_usable(sa, b->now_s);
 	if (reason == IPSP_REASON_NONE && ipsp_sa_in_udp(sa) != ipsp_nat_came_in_udp(packet))
 		reason = IPSP_REASON_ENCAP;
-	/* Before its window is touched, which is for the worker of the SA that should be around. */
+	/* Before its window: a packet that cannot be right has no number there. */
 	if (reason == IPSP_REASON_NONE && sa->next_id)
 		reason = ipsp_undone_missing(b->worker, sa->next_id);
 	if (reason == IPSP_REASON_NONE)

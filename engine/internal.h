@@ -59,8 +59,9 @@ struct ipsp_worker {
 	unsigned thread;	/* its number, below the platform's threads */
 	struct ipsp_frag_table *frags;
 	struct ipsp_reassembly *reassembly;	/* NULL: not wanted */
-	/* The epoch in which its packet call began; 0: not in one. */
+	/* The epoch in which its packet call or turn began; 0: not in one. */
 	_Atomic uint64_t seen;
+	bool in_turn;		/* seen is the turn's, not the call's */
 	uint64_t epoch;		/* what its caches are good for in this packet call */
 	uint64_t wall_s;	/* as its thread told it last */
 	uint32_t ipv4_id;	/* the next one */

@@ -79,7 +79,8 @@ static struct wire_sa_stats stats_of(const struct ipsp_engine *engine, const str
 		.state = (uint8_t)(atomic_load_explicit(&sa->state, memory_order_relaxed) + 1),
 		.packets = relaxed(&sa->counter->packets),
 		.bytes = relaxed(&sa->counter->bytes),
-		.seq = sa->dir == IPSP_OUTBOUND ? ipsp_sa_seq_last(sa) : sa->counter->replay.top,
+		.seq = sa->dir == IPSP_OUTBOUND ? ipsp_sa_seq_last(sa) :
+						  relaxed(&sa->counter->replay.top),
 		.auth_errors = relaxed(&sa->drops_icv),
 		.replay_errors = relaxed(&sa->drops_replay),
 		.other_errors = relaxed(&sa->drops_other),

@@ -2,7 +2,7 @@
  * ipspd/parent_sockets.c - the sockets that protected packets come and go by: raw ones, and UDP 4500.
  *
  * Each worker of the engine has its own. Which worker a packet comes to is the kernel's to say, by
- * filters that look at the SPI (an inbound SA belongs to one worker):
+ * filters that look at the SPI, as packets of one SA are to stay in order:
  *
  *	raw	each socket's filter lets the packets of its own SPIs in
  *	UDP	one program for all sockets of the port chooses among them, RFC 3948 2.1, 2.2

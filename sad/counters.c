@@ -8,7 +8,7 @@
 #include "ipsp/counters.h"
 
 #define MIN_SLOTS 16u
-#define SLOT_SIZE IPSP_COUNTER_SIZE(IPSP_REPLAY_MAX)
+#define SLOT_SIZE IPSP_COUNTER_SLOT
 
 static uint32_t first_slot(const struct ipsp_counters *c, uint64_t counter_id)
 {

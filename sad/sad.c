@@ -117,7 +117,8 @@ void ipsp_sa_free(struct ipsp_sad *sad, struct ipsp_sa *sa)
 		p->crypto->ctx_free(sa->crypto);
 		if (sa->own_counter)
 			p->free(p->ctx, sa->counter,
-				sizeof(*sa->counter) + sa->counter->replay.ring_pkts / 8);
+				sizeof(*sa->counter) +
+					sa->counter->replay.n_blocks * sizeof(uint64_t));
 	}
 	p->wipe(p->ctx, sa, sizeof(*sa));
 	p->free(p->ctx, sa, sizeof(*sa));
@@ -322,7 +323,7 @@ static enum ipsp_err take_counter(struct ipsp_sad *sad, struct ipsp_sa *sa, uint
 	if (err != IPSP_OK)
 		return err;
 	/* Also where a process was killed in between. */
-	if (fresh || counter->replay.ring_pkts == 0) {
+	if (fresh || counter->replay.n_blocks == 0) {
 		if (fresh)
 			counter->born_s = now_s;
 		err = ipsp_replay_init(&counter->replay, IPSP_REPLAY_RING(IPSP_REPLAY_MAX), window,

@@ -18,7 +18,7 @@
 #include "ipsp/replay.h"
 
 #define IPSP_COUNTERS_MAGIC 0x69707370636e7472ull	/* "ipspcntr" */
-#define IPSP_COUNTERS_VERSION 2u
+#define IPSP_COUNTERS_VERSION 3u
 
 /** One number space. In a region its ring has room for any window; one of an SA's own, for that SA's. */
 struct ipsp_counter {
@@ -36,6 +36,9 @@ struct ipsp_counter {
 #define IPSP_COUNTER_SIZE(window_pkts) \
 	(sizeof(struct ipsp_counter) + IPSP_REPLAY_RING(window_pkts))
 
+/** Octets of a region's slot: whole cache lines, so that workers of two SAs do not meet in one. */
+#define IPSP_COUNTER_SLOT ((IPSP_COUNTER_SIZE(IPSP_REPLAY_MAX) + 63u) / 64u * 64u)
+
 #define IPSP_COUNTER_DROPPED UINT64_MAX
 
 struct ipsp_counters_header {
@@ -46,14 +49,14 @@ struct ipsp_counters_header {
 	uint32_t reserved[11];	/* 0 */
 };
 
-_Static_assert(IPSP_COUNTER_SIZE(IPSP_REPLAY_MAX) == 576, "layout of IPSP_COUNTERS_VERSION");
+_Static_assert(IPSP_COUNTER_SLOT == 1152, "layout of IPSP_COUNTERS_VERSION");
 _Static_assert(sizeof(struct ipsp_counters_header) == 64, "layout of IPSP_COUNTERS_VERSION");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "numbers must be lock-free to be shared");
 
 /** An attached region. Made by ipsp_counters_attach; nothing to free. */
 struct ipsp_counters {
 	struct ipsp_counters_header *header;
-	uint8_t *slots;		/* of IPSP_COUNTER_SIZE(IPSP_REPLAY_MAX) octets each */
+	uint8_t *slots;		/* of IPSP_COUNTER_SLOT octets each */
 	uint32_t mask;		/* n_slots - 1 */
 };
 

@@ -7,8 +7,9 @@
  * no lock and allocate nothing. What a control call takes out of service is freed once every worker
  * has been outside of a packet call since.
  *
- * Outbound SAs are shared by all workers. An inbound SA belongs to one worker at a time, who alone writes
- * its window: callers give all packets of one SPI to the same one.
+ * SAs are shared by all workers: outbound ones give their numbers by one atomic step a batch, inbound
+ * ones have windows that several may write at once (ipsp/replay.h). Any packet may go to any worker;
+ * those of one SA go fastest through one, whose caches then have it, and stay in order.
  *
  * An ordinary packet stays where it is: headers grow or shrink in front of it. A large segment
  * (segment_size above 0: TCP or UDP over either IP, as a TUN with offload gives it) is cut into the
@@ -113,7 +114,7 @@ struct ipsp_packet {
 	uint32_t piece_len;
 	uint64_t entry_id;	/* the SPD entry that decided; 0: none */
 	uint64_t acquire_id;	/* HOLD: of the struct ipsp_acquire it waits for */
-	const struct ipsp_sa *sa;	/* until the control thread's next call; NULL: none */
+	const struct ipsp_sa *sa;	/* until the worker's turn ends; NULL: none */
 };
 
 /** A packet that an entry with log decided, rate-limited. Borrowed for the call. */
@@ -273,6 +274,18 @@ void ipsp_worker_set_arena(struct ipsp_worker *worker, uint8_t *octets, size_t s
 #define IPSP_SEGMENT_MIN 8u	/* smaller segment_sizes are refused */
 
 /**
+ * A turn: packet calls, and what is done about their outcomes. Whatever they named (struct ipsp_packet.sa,
+ * and what the SAD finds meanwhile) stays there until it ends, though it be out of service already.
+ * Without one, that is until the packet call ends, if the control thread is another one. By the worker's
+ * own thread.
+ */
+void ipsp_worker_begin(struct ipsp_worker *worker);
+void ipsp_worker_end(struct ipsp_worker *worker);
+
+/** Has it asked for SAs that ipsp_engine_turn has not yet taken up? By the worker's own thread. */
+bool ipsp_worker_wants(const struct ipsp_worker *worker);
+
+/**
  * The wall clock for the worker's packet calls from now on: entries that stand in their list for
  * some time only are judged by it. Seconds since 1970 UTC; 0 until told. By the worker's own thread.
  */
@@ -305,7 +318,7 @@ uint64_t ipsp_engine_generation(const struct ipsp_engine *engine);
 
 /**
  * Takes up what packet calls asked for since: SAs that are needed. Call after packet calls, on the
- * control thread; costs next to nothing when nothing was asked for.
+ * control thread, or when ipsp_worker_wants says so; costs next to nothing when nothing was asked for.
  */
 void ipsp_engine_turn(struct ipsp_engine *engine, uint64_t now_s);
 
@@ -366,6 +379,9 @@ const struct ipsp_sa *ipsp_engine_sa_get(const struct ipsp_engine *engine,
  * (IPSP_REASON_NO_KEY_MANAGER), and nothing is asked for.
  */
 void ipsp_engine_set_key_manager(struct ipsp_engine *engine, bool present, uint64_t now_s);
+
+/** Is that need (struct ipsp_packet.acquire_id) still asked for, so that acquire_over will follow? */
+bool ipsp_engine_needs(const struct ipsp_engine *engine, uint64_t acquire_id);
 
 /** The acquire under way with that number, for SAs that come as its answer; NULL: none. */
 const struct ipsp_acquire *ipsp_engine_acquire(const struct ipsp_engine *engine, uint32_t seq);

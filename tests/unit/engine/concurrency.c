@@ -3,9 +3,10 @@
  * test_concurrency.sh, from the core's sources alone.
  *
  * Two policies take turns, each with SAs of its own, as fast as one thread can apply them. Two workers
- * send meanwhile, and one of them takes its packets in again. Each packet that comes out is judged: by
- * the entry that decided, it must be what that entry's policy says, sealed by that policy's SA, under a
- * number that no other packet had. A fixed number of changes, and no clock.
+ * send meanwhile, and each takes in its own packets and copies of the other one's. Each packet that comes
+ * out is judged: by the entry that decided, it must be what that entry's policy says, sealed by that
+ * policy's SA, under a number that no other packet had; and of the two copies one is delivered at the
+ * most. A fixed number of changes, and no clock.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -41,7 +42,7 @@ static const struct {
 static struct ipsp_engine *engine;
 static _Atomic bool over;
 static _Atomic unsigned long sent, delivered;
-static _Atomic uint8_t used[PORTS][NUMBERS];
+static _Atomic uint8_t used[PORTS][NUMBERS], delivered_once[PORTS][NUMBERS];
 
 static void must(bool good, const char *what)
 {
@@ -201,9 +202,18 @@ static void apply(unsigned which, uint64_t generation)
 
 /* ---- traffic, and its judge ---- */
 
+/* Copies of what one worker has sealed, for the other one. */
+struct box {
+	pthread_mutex_t lock;
+	size_t n;
+	uint32_t ports[VECTOR], lens[VECTOR];
+	uint8_t octets[VECTOR][ROOM];
+};
+
 struct traffic {
 	struct ipsp_worker *worker;
-	bool takes_in;
+	struct box box;		/* the other one fills it */
+	struct box *other;
 	struct ipsp_packet packets[VECTOR];
 	uint8_t rooms[VECTOR][ROOM];
 };
@@ -267,7 +277,7 @@ static void judge_out(const struct ipsp_packet *p, uint32_t port)
 	}
 }
 
-static void judge_in(const struct ipsp_packet *p, uint32_t port)
+static void judge_in(const struct ipsp_packet *p, uint32_t port, uint32_t number)
 {
 	const uint64_t which = p->entry_id / 10;
 
@@ -275,6 +285,7 @@ static void judge_in(const struct ipsp_packet *p, uint32_t port)
 	if (p->verdict != IPSP_VERDICT_DELIVER)
 		return;
 	atomic_fetch_add(&delivered, 1);
+	must(!atomic_exchange(&delivered_once[port][number], 1), "a packet was delivered twice");
 	must(p->entry_id % 10 == port + 1 && which < 2 &&
 		     says[which][port].action == IPSP_PROTECT,
 	     "delivered where policy does not say so");
@@ -282,25 +293,63 @@ static void judge_in(const struct ipsp_packet *p, uint32_t port)
 	     "delivered, and changed");
 }
 
-static void take_in(struct traffic *t)
+static void take_in(struct traffic *t, struct ipsp_packet *in, const uint32_t *ports, size_t n)
+{
+	uint32_t numbers[VECTOR];
+
+	for (size_t i = 0; i < n; i++)
+		numbers[i] = get_be32(in[i].data + 24);
+	ipsp_engine_inbound(t->worker, in, n, NOW_S);
+	for (size_t i = 0; i < n; i++)
+		judge_in(&in[i], ports[i], numbers[i]);
+}
+
+/* Its own, and copies into the other one's box. */
+static void take_in_own(struct traffic *t)
 {
 	struct ipsp_packet in[VECTOR];
 	uint32_t ports[VECTOR];
 	size_t n = 0;
 
+	pthread_mutex_lock(&t->other->lock);
 	for (unsigned i = 0; i < VECTOR; i++) {
-		if (t->packets[i].verdict != IPSP_VERDICT_ESP_OUT)
+		const struct ipsp_packet *p = &t->packets[i];
+
+		if (p->verdict != IPSP_VERDICT_ESP_OUT)
 			continue;
-		ports[n] = port_of(i);
-		in[n] = (struct ipsp_packet){
-			.room = t->rooms[i], .room_len = ROOM, .data = t->packets[i].data,
-			.len = t->packets[i].len, .ifindex = IFINDEX,
+		t->other->ports[n] = ports[n] = port_of(i);
+		t->other->lens[n] = p->len;
+		memcpy(t->other->octets[n], p->data, p->len);
+		in[n++] = (struct ipsp_packet){
+			.room = t->rooms[i], .room_len = ROOM, .data = p->data, .len = p->len,
+			.ifindex = IFINDEX,
 		};
-		n++;
 	}
-	ipsp_engine_inbound(t->worker, in, n, NOW_S);
-	for (size_t i = 0; i < n; i++)
-		judge_in(&in[i], ports[i]);
+	t->other->n = n;
+	pthread_mutex_unlock(&t->other->lock);
+	take_in(t, in, ports, n);
+}
+
+static void take_in_others(struct traffic *t)
+{
+	struct ipsp_packet in[VECTOR];
+	uint32_t ports[VECTOR];
+	size_t n;
+
+	pthread_mutex_lock(&t->box.lock);
+	n = t->box.n;
+	for (size_t i = 0; i < n; i++) {
+		ports[i] = t->box.ports[i];
+		in[i] = (struct ipsp_packet){
+			.room = t->rooms[i], .room_len = ROOM,
+			.data = t->rooms[i] + IPSP_HEADROOM, .len = t->box.lens[i],
+			.ifindex = IFINDEX,
+		};
+		memcpy(in[i].data, t->box.octets[i], in[i].len);
+	}
+	t->box.n = 0;
+	pthread_mutex_unlock(&t->box.lock);
+	take_in(t, in, ports, n);
 }
 
 static void *run(void *arg)
@@ -316,8 +365,8 @@ static void *run(void *arg)
 			if (t->packets[i].verdict == IPSP_VERDICT_ESP_OUT)
 				atomic_fetch_add(&sent, 1);
 		}
-		if (t->takes_in)
-			take_in(t);
+		take_in_own(t);
+		take_in_others(t);
 	}
 	return NULL;
 }
@@ -336,7 +385,10 @@ int main(void)
 	apply(0, 1);
 	for (unsigned i = 0; i < WORKERS; i++) {
 		must(ipsp_worker_new(engine, &traffic[i].worker) == IPSP_OK, "no worker");
-		traffic[i].takes_in = i == 0;
+		pthread_mutex_init(&traffic[i].box.lock, NULL);
+		traffic[i].other = &traffic[(i + 1) % WORKERS].box;
+	}
+	for (unsigned i = 0; i < WORKERS; i++) {
 		must(pthread_create(&threads[i], NULL, run, &traffic[i]) == 0, "no thread");
 	}
 	/* Traffic in between: some packets for each change, however the threads are scheduled. */
@@ -346,7 +398,7 @@ int main(void)
 		apply(generation % 2 ? 0 : 1, generation);
 		if (generation % 16 == 0)
 			ipsp_engine_tick(engine, NOW_S);
-		while (generation % 64 == 0 && atomic_load(&sent) == before)
+		while (generation % 8 == 0 && atomic_load(&sent) == before)
 			sched_yield();
 	}
 	atomic_store(&over, true);

@@ -30,7 +30,7 @@ static void teardown(void)
 static const struct ipsp_counter *slot(uint32_t at)
 {
 	return (const struct ipsp_counter *)(counters.slots +
-					     at * IPSP_COUNTER_SIZE(IPSP_REPLAY_MAX));
+					     at * IPSP_COUNTER_SLOT);
 }
 
 static struct ipsp_counter *get(uint64_t id, bool want_fresh)

@@ -193,7 +193,7 @@ START_TEST(test_keys_make_a_larval_sa_mature_in_its_place)
 	ck_assert_ptr_eq(ipsp_sad_find_name(sad, &name), sa);
 	ck_assert_uint_eq(ipsp_sad_count(sad), 1);
 	/* Its ring is no larger than its window. */
-	ck_assert_uint_eq(sa->counter->replay.ring_pkts, 64);
+	ck_assert_uint_eq(sa->counter->replay.n_blocks, 3);
 	ck_assert_int_eq(ipsp_replay_accept(&sa->counter->replay, 100), IPSP_OK);
 	ck_assert_int_eq(ipsp_replay_accept(&sa->counter->replay, 37), IPSP_OK);
 	ck_assert_int_eq(ipsp_replay_accept(&sa->counter->replay, 36), IPSP_EOLD);

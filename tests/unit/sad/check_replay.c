@@ -2,6 +2,7 @@
  * tests/unit/sad/check_replay.c - the window as lists of (number, verdict). RFC 4303 3.4.3, A2.
  */
 #include <check.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +11,7 @@
 /* A window with the widest ring behind it. */
 struct ringed {
 	struct ipsp_replay r;
-	uint64_t ring[IPSP_REPLAY_MAX / 64];
+	uint64_t ring[IPSP_REPLAY_MAX / IPSP_REPLAY_BLOCK + 1];
 };
 
 #define RING sizeof(((struct ringed *)0)->ring)
@@ -164,6 +165,88 @@ START_TEST(test_random_traffic_agrees_with_a_list_of_numbers)
 }
 END_TEST
 
+/* Batches as a worker has them: mostly in order, some late, some twice. */
+START_TEST(test_many_at_once_are_judged_as_one_by_one)
+{
+	static const uint32_t windows[] = { 32, 64, 256, 4096 };
+	struct ringed one, many;
+	uint64_t next = 1;
+
+	srand((unsigned)_i);
+	/* The narrowest ring: its blocks are overtaken at every turn. */
+	ck_assert_int_eq(ipsp_replay_init(&one.r, RING, windows[_i], 0), IPSP_OK);
+	ck_assert_int_eq(ipsp_replay_init(&many.r, IPSP_REPLAY_RING(windows[_i]), windows[_i], 0),
+			 IPSP_OK);
+	for (int turn = 0; turn < 5000; turn++) {
+		uint64_t seqs[32];
+		enum ipsp_err errs[32];
+		const uint32_t n = 1 + (uint32_t)rand() % 32;
+
+		for (uint32_t i = 0; i < n; i++) {
+			const uint64_t back = (uint64_t)rand() % (windows[_i] + 40);
+
+			next += rand() % 50 ? 1 : (uint64_t)rand() % 300;
+			seqs[i] = rand() % 4 ? next : next > back ? next - back : 0;
+		}
+		ipsp_replay_accept_n(&many.r, seqs, errs, n);
+		for (uint32_t i = 0; i < n; i++)
+			ck_assert_int_eq(errs[i], ipsp_replay_accept(&one.r, seqs[i]));
+		ck_assert_uint_eq(many.r.top, one.r.top);
+	}
+}
+END_TEST
+
+/* Of one window and all the same numbers, each thread's turns in an order of its own. */
+enum { THREADS = 3, NUMBERS = 200000, TURN = 16 };
+static struct ringed shared;
+static _Atomic uint8_t accepted_by[NUMBERS + TURN];
+static _Atomic unsigned long accepted_in_all;
+
+static void *accept_all(void *arg)
+{
+	unsigned seed = (unsigned)(uintptr_t)arg;
+
+	for (uint64_t base = 1; base < NUMBERS; base += TURN) {
+		uint64_t seqs[TURN];
+		enum ipsp_err errs[TURN];
+
+		for (uint32_t i = 0; i < TURN; i++)
+			seqs[i] = base + i;
+		for (uint32_t i = TURN - 1; i > 0; i--) {
+			const uint32_t j = (uint32_t)rand_r(&seed) % (i + 1);
+			const uint64_t seq = seqs[i];
+
+			seqs[i] = seqs[j];
+			seqs[j] = seq;
+		}
+		ipsp_replay_accept_n(&shared.r, seqs, errs, TURN);
+		for (uint32_t i = 0; i < TURN; i++) {
+			if (errs[i] != IPSP_OK)
+				continue;
+			accepted_by[seqs[i]]++;
+			accepted_in_all++;
+		}
+	}
+	return NULL;
+}
+
+START_TEST(test_of_packets_with_one_number_one_is_accepted_whoever_has_them)
+{
+	pthread_t threads[THREADS];
+
+	ck_assert_int_eq(ipsp_replay_init(&shared.r, IPSP_REPLAY_RING(64), 64, 0), IPSP_OK);
+	for (uintptr_t i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, accept_all, (void *)(i + 1)), 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	for (size_t i = 0; i < NUMBERS; i++)
+		ck_assert_uint_le(accepted_by[i], 1);
+	/* Whoever is first finds all of its turn fresh but what the others took. */
+	ck_assert_uint_ge(accepted_in_all, NUMBERS / 2);
+	ck_assert_uint_eq(shared.r.top, NUMBERS);
+}
+END_TEST
+
 START_TEST(test_a_resized_window_remembers_what_was_seen)
 {
 	struct ringed r;
@@ -204,6 +287,8 @@ int main(void)
 	tcase_add_loop_test(tc, test_the_high_half_is_guessed_as_appendix_a_says, 0,
 			    sizeof(guesses) / sizeof(guesses[0]));
 	tcase_add_loop_test(tc, test_random_traffic_agrees_with_a_list_of_numbers, 0, 5);
+	tcase_add_loop_test(tc, test_many_at_once_are_judged_as_one_by_one, 0, 4);
+	tcase_add_test(tc, test_of_packets_with_one_number_one_is_accepted_whoever_has_them);
 	tcase_add_test(tc, test_a_resized_window_remembers_what_was_seen);
 	tcase_add_loop_test(tc, test_window_sizes_that_cannot_be_are_refused, 0, 9);
 	suite_add_tcase(suite, tc);
