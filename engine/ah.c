@@ -27,7 +27,7 @@ static uint32_t ah_used(const struct ipsp_sa *sa)
 	return IPSP_AH_HEADER + sa->shape.iv_len + sa->shape.icv_len;
 }
 
-static uint32_t ah_size(const struct ipsp_sa *sa, uint8_t family)
+uint32_t ipsp_ah_size(const struct ipsp_sa *sa, uint8_t family)
 {
 	return round_up(ah_used(sa), family == 4 ? 4 : 8);
 }
@@ -45,7 +45,7 @@ enum ipsp_reason ipsp_ah_plan(const struct ipsp_platform *platform, const struct
 	if (reason != IPSP_REASON_NONE)
 		return reason;
 	family = tunnel ? plan->dst.family : flow->family;
-	plan->ah_len = ah_size(sa, family);
+	plan->ah_len = ipsp_ah_size(sa, family);
 	plan->headers_len = tunnel ? ipsp_outer_len(family) : flow->esp_offset;
 	plan->grow = plan->ah_len + (tunnel ? plan->headers_len : 0);
 	plan->total_len = flow->total_len + plan->grow;
@@ -127,7 +127,7 @@ enum ipsp_reason ipsp_ah_locate(const struct ipsp_sa *sa, const struct ipsp_flow
 {
 	uint32_t ah_len = ah_said_len(packet->data + flow->l4_offset);
 
-	if (ah_len < ah_size(sa, flow->family) || ah_len > round_up(ah_used(sa), 8) ||
+	if (ah_len < ipsp_ah_size(sa, flow->family) || ah_len > round_up(ah_used(sa), 8) ||
 	    ah_len > flow->total_len - flow->l4_offset)
 		return IPSP_REASON_AH_SHORT;
 	return cover(sa, packet->data, flow->l4_offset, ah_len, flow->total_len, seq, true, work,

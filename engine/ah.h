@@ -14,6 +14,9 @@
 /** IV, ICV and padding: AES-GMAC has an IV in the ICV field, RFC 4543 4; IPv6 pads to 8 octets. */
 #define IPSP_AH_MAX (IPSP_AH_HEADER + IPSP_IV_MAX + IPSP_ICV_MAX + 4)
 
+/** Octets of AH with its ICV and padding, in packets of a family. */
+uint32_t ipsp_ah_size(const struct ipsp_sa *sa, uint8_t family);
+
 /** How a clear packet will lie in its AH packet. */
 struct ipsp_ah_plan {
 	struct ipsp_addr src, dst;	/* tunnel mode: of the outer header */

@@ -1,32 +1,41 @@
 /*
- * engine/bundle_out.c - packets through bundles of SAs, and through nested ones: see bundle.h. RFC
- * 4301 5.1, appendix E.
+ * engine/bundle_out.c - packets through bundles of SAs, and through nested ones: see bundle.h and nest.h.
+ * RFC 4301 5.1, appendix E.
  *
- * What a bundle made is looked up once more, as the packet it is now. If the first entry that matches
- * protects it by a tunnel towards another gateway than the one it goes to, it goes through that too;
- * anything else such an entry says is about packets that were not protected yet. An SA is never
- * applied twice, and IPSP_NEST_MAX bundles are the most.
+ * What stands around a packet is found before anything is done to it (layers.h), so that one that its path
+ * does not take is cut, or its sender told, as if it went through one SA alone.
  */
 #include <string.h>
 
 #include "engine/ah.h"
 #include "engine/bundle.h"
+#include "engine/errors.h"
 #include "engine/esp.h"
 #include "engine/header.h"
 #include "engine/ipcomp.h"
 #include "engine/large.h"
+#include "engine/layers.h"
 #include "engine/nat.h"
-#include "engine/tunnel.h"
 
 /* One packet on its way out. */
 struct way {
 	const struct ipsp_bundle_job *job;
 	bool fixed_len;			/* it is a segment: its length must follow from its headers */
 	bool counts_nested;		/* entries around it count it: the first of its segments */
-	uint32_t n_applied;
-	uint64_t applied[IPSP_NEST_MAX * IPSP_BUNDLE_MAX];	/* ids */
+	struct ipsp_applied applied;
+	const struct ipsp_layers *layers;	/* NULL: not known */
 	const struct ipsp_sa *at;	/* that refused */
+	uint32_t tell_mtu;		/* PATH_MTU: what would fit */
 };
+
+/* What the path takes of an SA's packets, so that padding makes them no longer. */
+static uint32_t most_of(const struct way *way, const struct ipsp_sa *sa)
+{
+	const uint32_t at = way->applied.n;
+
+	return way->layers && at < way->layers->n && way->layers->of[at].sa == sa ?
+		       way->layers->of[at].most : UINT32_MAX;
+}
 
 static enum ipsp_reason take_number(const struct ipsp_sa *sa, uint64_t *seq)
 {
@@ -74,11 +83,12 @@ static enum ipsp_reason esp_seal(const struct way *way, const struct ipsp_sa *sa
 {
 	struct ipsp_worker *worker = way->job->worker;
 	const struct ipsp_platform *p = worker->engine->config.platform;
+	const uint32_t most = most_of(way, sa);
 	struct ipsp_esp_plan plan;
-	enum ipsp_reason reason = ipsp_esp_plan(p, sa, packet->data, flow, &plan);
+	enum ipsp_reason reason = ipsp_esp_plan(p, sa, packet->data, flow, most, &plan);
 
 	if (reason == IPSP_REASON_NONE && sa->tfc_random && !way->fixed_len)
-		ipsp_esp_pad_at_random(p, sa, packet, flow, &plan);
+		ipsp_esp_pad_at_random(p, sa, packet, flow, most, &plan);
 	if (reason == IPSP_REASON_NONE && !ipsp_esp_fits(sa, packet, flow, &plan))
 		reason = IPSP_REASON_NO_ROOM;
 	if (reason == IPSP_REASON_NONE)
@@ -156,7 +166,7 @@ static enum ipsp_reason bundle_seal(struct way *way, const struct ipsp_bundle *b
 						 flow);
 		if (reason != IPSP_REASON_NONE)
 			return reason;
-		way->applied[way->n_applied++] = way->at->id;
+		way->applied.sas[way->applied.n++] = way->at;
 	}
 	return IPSP_REASON_NONE;
 }
@@ -183,31 +193,6 @@ enum ipsp_reason ipsp_bundle_around(struct ipsp_worker *worker, const struct ips
 	return reason;
 }
 
-static bool was_applied(const struct way *way, const struct ipsp_bundle *bundle)
-{
-	for (uint32_t i = 0; i < way->n_applied; i++)
-		for (uint32_t j = 0; j < bundle->n; j++)
-			if (way->applied[i] == bundle->sas[j]->id)
-				return true;
-	return false;
-}
-
-static bool leads_elsewhere(const struct ipsp_bundle *bundle, const struct ipsp_addr *dst)
-{
-	const struct ipsp_sa *sa = bundle->sas[0];
-
-	return sa->mode == IPSP_MODE_TUNNEL && sa->remote.family != 0 &&
-	       ipsp_addr_cmp(&sa->remote, dst) != 0;
-}
-
-static bool template_leads_elsewhere(const struct ipsp_spd_rule *rule, const struct ipsp_addr *dst)
-{
-	const struct ipsp_template *t = rule->templates;
-
-	return rule->n_templates > 0 && t->mode == IPSP_MODE_TUNNEL && t->remote.family != 0 &&
-	       ipsp_addr_cmp(&t->remote, dst) != 0;
-}
-
 /*
  * The bundle that an entry puts around a packet that is protected already.
  * @param next  out: n is 0: none
@@ -219,6 +204,7 @@ static enum ipsp_reason nest_find(const struct way *way, const struct ipsp_packe
 	struct ipsp_spd_match match = ipsp_packet_match(job->worker, job->spd, IPSP_OUTBOUND, packet,
 							flow, 0);
 	struct ipsp_outcome outcome;
+	enum ipsp_reason reason;
 
 	next->n = 0;
 	if (job->packet->flags & IPSP_PKT_ONE_BUNDLE)
@@ -228,43 +214,33 @@ static enum ipsp_reason nest_find(const struct way *way, const struct ipsp_packe
 							    IPSP_REASON_NONE;
 	if (match.result != IPSP_SPD_RULE)
 		return IPSP_REASON_NONE;
-	ipsp_rule_decide(job->worker, IPSP_OUTBOUND, match.rule, flow, job->now_s, &outcome);
-	if (outcome.action != IPSP_PROTECT)
-		return IPSP_REASON_NONE;
-	/* It is not held for SAs that are not there: its numbers would grow old. */
-	if (outcome.waits)
-		return template_leads_elsewhere(match.rule, &flow->dst) ? IPSP_REASON_POLICY_NO_SA :
-									  IPSP_REASON_NONE;
-	if (!ipsp_bundle_of(job->worker->engine->sad, match.rule, &outcome, flow, job->now_s, next))
-		return IPSP_REASON_POLICY_NO_SA;
-	if (was_applied(way, next) || !leads_elsewhere(next, &flow->dst)) {
-		next->n = 0;
-		return IPSP_REASON_NONE;
-	}
-	if (way->counts_nested)
+	reason = ipsp_nest_by(job, &match, flow, &way->applied, &outcome, next);
+	if (next->n > 0 && way->counts_nested)
 		ipsp_rule_hit(job->worker, IPSP_OUTBOUND, packet, match.rule, &outcome, flow,
 			      flow->total_len, job->now_s);
-	return IPSP_REASON_NONE;
+	return reason;
 }
 
-/* One packet through its bundle and all that are nested around it. */
-static enum ipsp_reason go(struct way *way, struct ipsp_packet *packet,
-			   const struct ipsp_flow *clear)
+/*
+ * One packet through bundles, the first of which is given, and all that are nested around it.
+ * @param from, to  how many it has behind it, and after how many it stops
+ * @param bundle    in: the first; out: the next, n is 0: none
+ */
+static enum ipsp_reason go(struct way *way, struct ipsp_packet *packet, struct ipsp_flow *flow,
+			   uint32_t from, uint32_t to, struct ipsp_bundle *bundle)
 {
-	struct ipsp_bundle bundle = *way->job->bundle;
-	struct ipsp_flow flow = *clear;
-	enum ipsp_reason reason;
+	enum ipsp_reason reason = IPSP_REASON_NONE;
 
-	way->n_applied = 0;
-	for (unsigned depth = 0;; depth++) {
+	for (uint32_t depth = from; depth < to && bundle->n > 0; depth++) {
 		if (depth == IPSP_NEST_MAX)
 			return IPSP_REASON_NESTING;
-		reason = bundle_seal(way, &bundle, packet, &flow);
+		reason = bundle_seal(way, bundle, packet, flow);
 		if (reason == IPSP_REASON_NONE)
-			reason = nest_find(way, packet, &flow, &bundle);
-		if (reason != IPSP_REASON_NONE || bundle.n == 0)
-			return reason;
+			reason = nest_find(way, packet, flow, bundle);
+		if (reason != IPSP_REASON_NONE)
+			break;
 	}
+	return reason;
 }
 
 bool ipsp_packet_finish_checksum(const struct ipsp_packet *packet, const struct ipsp_flow *flow)
@@ -277,7 +253,7 @@ bool ipsp_packet_finish_checksum(const struct ipsp_packet *packet, const struct 
 				    packet->csum_offset);
 }
 
-/* Gives the clear packet its last form. */
+/* Gives the clear packet its last form; segments get theirs as they are cut. */
 static enum ipsp_reason prepare(const struct ipsp_bundle_job *job, bool has_segments)
 {
 	struct ipsp_packet *packet = job->packet;
@@ -292,49 +268,142 @@ static enum ipsp_reason prepare(const struct ipsp_bundle_job *job, bool has_segm
 	return IPSP_REASON_NONE;
 }
 
-/*
- * Cuts a large segment, each piece in the worker's room for plain packets, and puts what becomes of
- * it into the arena.
- */
-static enum ipsp_reason go_pieces(struct way *way, struct ipsp_large *large, uint8_t *arena,
-				  uint32_t *total_len)
+/* ---- its path, and pieces ---- */
+
+/* How it goes: as many packets or one, and whether its path takes it. Changes nothing. */
+static enum ipsp_reason plan(struct way *way, struct ipsp_layers *layers, struct ipsp_large *large,
+			     struct ipsp_layers_fit *fit)
 {
 	const struct ipsp_bundle_job *job = way->job;
 	struct ipsp_packet *packet = job->packet;
-	struct ipsp_packet piece = *packet;
 	struct ipsp_flow flow = *job->flow;
+	enum ipsp_reason reason;
+
+	if (packet->segment_size > 0) {
+		reason = ipsp_large_begin(packet, job->flow, large);
+		if (reason != IPSP_REASON_NONE)
+			return reason;
+	}
+	if (large->pieces > 1)
+		flow.total_len = large->headers_len + large->data_len;
+	ipsp_layers_find(job, flow.total_len, layers);
+	/* One of its SAs will say why not. */
+	if (layers->n == 0)
+		return IPSP_REASON_NONE;
+	const uint32_t mtu = layers->of[layers->n - 1].own;
+
+	way->layers = layers;
+	packet->path_mtu = mtu == UINT32_MAX ? 0 : mtu;
+	ipsp_layers_judge(layers, &flow, fit);
+	way->tell_mtu = fit->tell;
+	return fit->what == IPSP_PATH_TELL ||
+			       (fit->what == IPSP_PATH_CUT_INNER && large->pieces > 1) ?
+		       IPSP_REASON_PATH_MTU : IPSP_REASON_NONE;
+}
+
+/* What a piece may come to beside its own octets: more than all bundles add, and padding. */
+static uint32_t piece_extra(const struct way *way)
+{
+	uint32_t tfc = 0;
+
+	for (uint32_t i = 0; way->layers && i < way->layers->n; i++)
+		if (way->layers->of[i].sa->tfc_pad > tfc)
+			tfc = way->layers->of[i].sa->tfc_pad;
+	return IPSP_HEADROOM + IPSP_TAILROOM + tfc;
+}
+
+/* More than all pieces come to in the arena; 0: there will be none. */
+static uint32_t pieces_max(const struct way *way, const struct ipsp_large *large,
+			   const struct ipsp_layers_fit *fit)
+{
+	const uint32_t headers = IPSP_V6_HEADER + IPSP_V6_FRAGMENT_HEADER;
+	/* Of the packet that is cut, wherever that is. */
+	const uint32_t len = way->job->flow->total_len + IPSP_HEADROOM + IPSP_TAILROOM;
+	uint32_t data;
+
+	if (large->pieces > 1)
+		return large->pieces * (large->headers_len + large->data_len + piece_extra(way));
+	if (fit->what != IPSP_PATH_CUT_INNER)
+		return 0;
+	data = fit->most > headers + 8 ? (fit->most - headers) & ~7u : 8;
+	return len + (len / data + 1) * (headers + piece_extra(way));
+}
+
+/*
+ * Cuts, each piece in the worker's room for plain packets, and puts what becomes of it into the arena.
+ * @param bundles  that the packet has behind it, and the next
+ */
+static enum ipsp_reason go_pieces(struct way *way, struct ipsp_large *large,
+				  const struct ipsp_flow *whole, uint32_t bundles,
+				  const struct ipsp_bundle *next)
+{
+	const struct ipsp_bundle_job *job = way->job;
+	struct ipsp_arena *arena = &job->worker->arena;
+	const uint32_t room_len = IPSP_PIECE_ROOM - IPSP_HEADROOM - IPSP_TAILROOM;
+	const uint32_t n_applied = way->applied.n;
+	uint8_t *const to = arena->octets + arena->used;
+	struct ipsp_packet *packet = job->packet;
+	struct ipsp_packet piece = *packet;
 	uint8_t *room = job->worker->piece;
+	uint32_t total_len = 0;
 	enum ipsp_reason reason;
 
 	way->fixed_len = true;
-	*total_len = 0;
 	for (uint32_t i = 0; i < large->pieces; i++) {
+		struct ipsp_bundle bundle = *next;
+		struct ipsp_flow flow = *whole;
+
 		piece.room = room;
 		piece.room_len = IPSP_PIECE_ROOM;
 		piece.data = room + IPSP_HEADROOM;
-		flow.total_len = ipsp_segment_next(&large->cut, piece.data,
-						   IPSP_PIECE_ROOM - IPSP_HEADROOM -
-						   IPSP_TAILROOM);
-		piece.len = flow.total_len;
+		piece.len = flow.total_len = ipsp_large_next(large, piece.data, room_len);
 		if (piece.len == 0)
 			return IPSP_REASON_SEGMENTS;
 		way->counts_nested = i == 0;
-		reason = go(way, &piece, &flow);
+		way->applied.n = n_applied;
+		reason = go(way, &piece, &flow, bundles, IPSP_NEST_MAX + 1, &bundle);
 		if (reason != IPSP_REASON_NONE)
 			return reason;
-		memcpy(arena + *total_len, piece.data, piece.len);
+		if (piece.len > arena->size - arena->used - total_len)
+			return IPSP_REASON_NO_ROOM;
+		memcpy(to + total_len, piece.data, piece.len);
 		if (i == 0)
 			packet->piece_len = piece.len;
-		*total_len += piece.len;
+		total_len += piece.len;
 	}
+	packet->pieces = (uint16_t)large->pieces;
+	packet->data = to;
+	packet->len = total_len;
+	arena->used += total_len;
 	return IPSP_REASON_NONE;
 }
 
-/* More than the bundle and those around it add to a piece. */
-static uint32_t pieces_max(const struct ipsp_large *large)
+/* All the way, cut where the path asks for it. */
+static enum ipsp_reason go_through(struct way *way, struct ipsp_large *large,
+				   const struct ipsp_layers_fit *fit, uint32_t *clear_len)
 {
-	return large->pieces *
-	       (large->cut.payload + large->cut.size + IPSP_HEADROOM + IPSP_TAILROOM);
+	const struct ipsp_bundle_job *job = way->job;
+	const struct ipsp_platform *p = job->worker->engine->config.platform;
+	struct ipsp_bundle bundle = *job->bundle;
+	struct ipsp_flow flow = *job->flow;
+	enum ipsp_reason reason;
+	uint32_t id = 0;
+
+	if (fit->what == IPSP_PATH_CUT_INNER) {
+		reason = go(way, job->packet, &flow, 0, fit->bundles, &bundle);
+		/* What was in doubt is not around it. */
+		if (reason != IPSP_REASON_NONE || bundle.n == 0)
+			return reason;
+		if (flow.family == 6 && p->random(p->ctx, (uint8_t *)&id, sizeof(id)) != IPSP_OK)
+			return IPSP_REASON_CRYPTO;
+		if (!ipsp_large_fragment(job->packet, &flow, fit->most, id, large))
+			return IPSP_REASON_PATH_MTU;
+	}
+	if (large->pieces == 1)
+		return go(way, job->packet, &flow, 0, IPSP_NEST_MAX + 1, &bundle);
+	if (fit->bundles == 0)
+		*clear_len += (large->pieces - 1) * large->headers_len;
+	return go_pieces(way, large, &flow, fit->bundles, &bundle);
 }
 
 static void take_sample(const struct ipsp_bundle_job *job, struct ipsp_span *sample)
@@ -349,6 +418,7 @@ static void take_sample(const struct ipsp_bundle_job *job, struct ipsp_span *sam
 	sample->data = job->worker->sample;
 }
 
+/* Its outcome. As long as the packet is in the clear its sender can be told. */
 static void finish(const struct way *way, uint32_t clear_len, struct ipsp_span sample,
 		   enum ipsp_reason reason)
 {
@@ -356,9 +426,16 @@ static void finish(const struct way *way, uint32_t clear_len, struct ipsp_span s
 	struct ipsp_packet *packet = job->packet;
 
 	packet->sa = job->bundle->sas[0];
-	ipsp_packet_done(job->worker, IPSP_OUTBOUND, packet,
-			 reason == IPSP_REASON_NONE ? IPSP_VERDICT_ESP_OUT : IPSP_VERDICT_DROP,
-			 reason);
+	if ((reason == IPSP_REASON_PATH_MTU || reason == IPSP_REASON_TTL) && way->applied.n == 0)
+		ipsp_drop_telling(job->worker, IPSP_OUTBOUND, packet, job->flow, reason,
+				  reason == IPSP_REASON_TTL ? IPSP_ICMP_TIME_EXCEEDED :
+							      IPSP_ICMP_TOO_BIG,
+				  way->tell_mtu, job->now_s);
+	else
+		ipsp_packet_done(job->worker, IPSP_OUTBOUND, packet,
+				 reason == IPSP_REASON_NONE ? IPSP_VERDICT_ESP_OUT :
+							      IPSP_VERDICT_DROP,
+				 reason);
 	if (reason != IPSP_REASON_NONE)
 		ipsp_sa_count_drop(way->at, reason);
 	ipsp_rule_hit(job->worker, IPSP_OUTBOUND, packet, job->rule, job->outcome, job->flow,
@@ -372,102 +449,27 @@ static void finish(const struct way *way, uint32_t clear_len, struct ipsp_span s
 bool ipsp_bundle_outbound(const struct ipsp_bundle_job *job)
 {
 	struct way way = { .job = job, .counts_nested = true, .at = job->bundle->sas[0] };
-	struct ipsp_packet *packet = job->packet;
-	struct ipsp_arena *arena = &job->worker->arena;
+	struct ipsp_layers_fit fit = { .what = IPSP_PATH_FITS };
+	const struct ipsp_arena *arena = &job->worker->arena;
 	uint32_t clear_len = job->flow->total_len;
-	struct ipsp_span sample = { NULL, 0 };
-	enum ipsp_reason reason = IPSP_REASON_NONE;
 	struct ipsp_large large = { .pieces = 1 };
-	uint32_t total_len = 0;
+	struct ipsp_span sample = { NULL, 0 };
+	struct ipsp_layers layers;
+	enum ipsp_reason reason = plan(&way, &layers, &large, &fit);
 
-	if (packet->segment_size > 0)
-		reason = ipsp_large_begin(packet, job->flow, &large);
-	if (reason == IPSP_REASON_NONE && large.pieces > 1) {
-		if (pieces_max(&large) > arena->size - arena->used && arena->used > 0)
+	if (reason == IPSP_REASON_NONE &&
+	    pieces_max(&way, &large, &fit) > arena->size - arena->used) {
+		/* What stands in the arena is sent first. */
+		if (arena->used > 0)
 			return false;
-		if (pieces_max(&large) > arena->size - arena->used)
-			reason = IPSP_REASON_NO_ROOM;
-		clear_len += (large.pieces - 1) * large.cut.payload;
+		reason = IPSP_REASON_NO_ROOM;
 	}
 	if (reason == IPSP_REASON_NONE)
 		reason = prepare(job, large.pieces > 1);
-	if (reason == IPSP_REASON_NONE)
+	if (reason == IPSP_REASON_NONE) {
 		take_sample(job, &sample);
-	if (reason == IPSP_REASON_NONE && large.pieces == 1) {
-		reason = go(&way, packet, job->flow);
-	} else if (reason == IPSP_REASON_NONE) {
-		uint8_t *to = arena->octets + arena->used;
-
-		reason = go_pieces(&way, &large, to, &total_len);
-		if (reason == IPSP_REASON_NONE) {
-			packet->pieces = (uint16_t)large.pieces;
-			packet->data = to;
-			packet->len = total_len;
-			arena->used += total_len;
-		}
+		reason = go_through(&way, &large, &fit, &clear_len);
 	}
 	finish(&way, clear_len, sample, reason);
 	return true;
-}
-
-/* ---- is there anything around? ---- */
-
-/* The selectors' side of what an SA makes of a packet. False: it will be refused in any case. */
-static bool outside_flow(const struct ipsp_worker *worker, const struct ipsp_sa *sa,
-			 const struct ipsp_flow *flow, struct ipsp_flow *out)
-{
-	*out = *flow;
-	out->proto = ipsp_nat_proto(sa);
-	out->proto_known = out->ports_known = true;
-	out->sport = ipsp_sa_in_udp(sa) ? sa->encap.sport : IPSP_PORT_NONE;
-	out->dport = ipsp_sa_in_udp(sa) ? sa->encap.dport : IPSP_PORT_NONE;
-	if (sa->mode != IPSP_MODE_TUNNEL)
-		return true;
-	out->flow_label = 0;
-	out->dscp = sa->dscp_set ? sa->dscp : flow->dscp;
-	out->frag = IPSP_FRAG_NONE;
-	if (ipsp_tunnel_ends(worker->engine->config.platform, sa, flow, &out->src, &out->dst) !=
-	    IPSP_REASON_NONE)
-		return false;
-	ipsp_nat_dst(sa, &out->dst);
-	out->family = out->dst.family;
-	return true;
-}
-
-static bool cache_knows(const struct ipsp_nest_cache *cache, const struct ipsp_sa *sa,
-			const struct ipsp_packet *packet, const struct ipsp_flow *flow)
-{
-	if (cache->sa != sa || cache->ifindex != packet->ifindex || cache->dscp != flow->dscp)
-		return false;
-	/* The ends of such a tunnel are its own. */
-	if (sa->mode == IPSP_MODE_TUNNEL && sa->remote.family != 0)
-		return true;
-	return cache->flow_label == flow->flow_label &&
-	       ipsp_addr_cmp(&cache->src, &flow->src) == 0 &&
-	       ipsp_addr_cmp(&cache->dst, &flow->dst) == 0;
-}
-
-bool ipsp_nest_possible(const struct ipsp_worker *worker, const struct ipsp_spd *spd,
-			const struct ipsp_packet *packet, const struct ipsp_flow *flow,
-			const struct ipsp_sa *sa, struct ipsp_nest_cache *cache)
-{
-	struct ipsp_spd_match match;
-	struct ipsp_flow outside;
-
-	if (packet->flags & IPSP_PKT_ONE_BUNDLE)
-		return false;
-	if (cache_knows(cache, sa, packet, flow))
-		return cache->nested;
-	if (!outside_flow(worker, sa, flow, &outside))
-		return false;
-	match = ipsp_spd_lookup(spd, packet->ifindex, IPSP_OUTBOUND, &outside, NULL);
-	*cache = (struct ipsp_nest_cache){
-		.sa = sa, .ifindex = packet->ifindex, .dscp = flow->dscp, .src = flow->src,
-		.dst = flow->dst, .flow_label = flow->flow_label,
-		.nested = match.result == IPSP_SPD_FRAGMENT ||
-			  (match.result == IPSP_SPD_RULE &&
-			   (match.rule->n_steps > 0 || (match.rule->action == IPSP_PROTECT &&
-							match.rule->sa_id != sa->id))),
-	};
-	return cache->nested;
 }

@@ -8,7 +8,6 @@
 #define V4_DF 0x4000u
 #define V4_MF 0x2000u
 #define V4_OFFSET 0x1fffu
-#define V6_FRAGMENT_HEADER 8u
 #define NH_FRAGMENT 44
 
 /* Options, RFC 791 3.1: one octet alone, or with their length; the first bit: in every fragment. */
@@ -19,7 +18,7 @@ bool ipsp_cut_begin(struct ipsp_cutter *c, const uint8_t *packet, const struct i
 {
 	const bool v4 = flow->family == 4;
 	const uint32_t data_at = v4 ? flow->l4_offset : flow->esp_offset;
-	const uint32_t before = data_at + (v4 ? 0 : V6_FRAGMENT_HEADER);
+	const uint32_t before = data_at + (v4 ? 0 : IPSP_V6_FRAGMENT_HEADER);
 
 	if (mtu < before + 8 || (!v4 && flow->frag != IPSP_FRAG_NONE))
 		return false;
@@ -78,7 +77,7 @@ static uint32_t next_v4(struct ipsp_cutter *c, uint8_t *out)
 static uint32_t next_v6(struct ipsp_cutter *c, uint8_t *out)
 {
 	const uint32_t left = c->len - c->data_at - c->at;
-	const uint32_t header = c->data_at + V6_FRAGMENT_HEADER;
+	const uint32_t header = c->data_at + IPSP_V6_FRAGMENT_HEADER;
 	const bool last = left <= c->mtu - header;
 	const uint32_t size = last ? left : (c->mtu - header) & ~7u;
 	uint8_t *const frag = out + c->data_at;

@@ -93,7 +93,7 @@ static enum ipsp_reason make(struct ipsp_worker *worker, const struct ipsp_sa *s
 	if (reason == IPSP_REASON_NONE)
 		reason = make_clear(p, sa, packet, &flow);
 	if (reason == IPSP_REASON_NONE)
-		reason = ipsp_esp_plan(p, sa, packet->data, &flow, &plan);
+		reason = ipsp_esp_plan(p, sa, packet->data, &flow, UINT32_MAX, &plan);
 	if (reason != IPSP_REASON_NONE)
 		return reason;
 	plan.next_header = IPSP_NH_NONE;

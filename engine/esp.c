@@ -13,6 +13,7 @@
 #include "engine/esp.h"
 #include "engine/header.h"
 #include "engine/nat.h"
+#include "engine/pmtu.h"
 #include "engine/tunnel.h"
 #include "spd/octets.h"
 
@@ -64,7 +65,7 @@ void ipsp_esp_plan_resize(const struct ipsp_sa *sa, const struct ipsp_flow *flow
 			  struct ipsp_esp_plan *plan)
 {
 	if (sa->mode == IPSP_MODE_TUNNEL) {
-		plan->tfc_len = sa->tfc_pad > flow->total_len ? sa->tfc_pad - flow->total_len : 0;
+		plan->tfc_len = plan->tfc_to > flow->total_len ? plan->tfc_to - flow->total_len : 0;
 		plan->payload_len = flow->total_len + plan->tfc_len;
 	} else {
 		plan->tfc_len = 0;
@@ -74,7 +75,7 @@ void ipsp_esp_plan_resize(const struct ipsp_sa *sa, const struct ipsp_flow *flow
 }
 
 enum ipsp_reason ipsp_esp_plan(const struct ipsp_platform *platform, const struct ipsp_sa *sa,
-			       const uint8_t *headers, const struct ipsp_flow *flow,
+			       const uint8_t *headers, const struct ipsp_flow *flow, uint32_t most,
 			       struct ipsp_esp_plan *plan)
 {
 	enum ipsp_reason reason;
@@ -85,6 +86,12 @@ enum ipsp_reason ipsp_esp_plan(const struct ipsp_platform *platform, const struc
 		reason = plan_transport(sa, headers, flow, plan);
 	if (reason != IPSP_REASON_NONE)
 		return reason;
+	plan->tfc_to = sa->tfc_pad;
+	if (plan->tfc_to > 0) {
+		const uint32_t longest = ipsp_path_inner(sa, plan->family, plan->headers_len, most);
+
+		plan->tfc_to = plan->tfc_to < longest ? plan->tfc_to : longest;
+	}
 	ipsp_esp_plan_resize(sa, flow, plan);
 	return plan->total_len > ipsp_packet_max(plan->family) ? IPSP_REASON_TOO_BIG :
 								 IPSP_REASON_NONE;
@@ -100,14 +107,10 @@ bool ipsp_esp_fits(const struct ipsp_sa *sa, const struct ipsp_packet *packet,
 					     sa->shape.icv_len <= tail;
 }
 
-/* Room for what goes around the ESP of a bundle: AH, its ICV and their padding. */
-#define AROUND_MAX 64u
-
 void ipsp_esp_pad_at_random(const struct ipsp_platform *p, const struct ipsp_sa *sa,
 			    const struct ipsp_packet *packet, const struct ipsp_flow *flow,
-			    struct ipsp_esp_plan *plan)
+			    uint32_t most, struct ipsp_esp_plan *plan)
 {
-	const uint32_t around = sa->next_id ? AROUND_MAX : 0;
 	struct ipsp_esp_plan padded = *plan;
 	uint8_t draw;
 
@@ -118,8 +121,7 @@ void ipsp_esp_pad_at_random(const struct ipsp_platform *p, const struct ipsp_sa 
 	padded.tfc_len += more;
 	padded.payload_len += more;
 	plan_lengths(sa, &padded);
-	if (padded.total_len + around <= ipsp_packet_max(padded.family) &&
-	    (packet->path_mtu == 0 || padded.total_len + around <= packet->path_mtu) &&
+	if (padded.total_len <= ipsp_packet_max(padded.family) && padded.total_len <= most &&
 	    ipsp_esp_fits(sa, packet, flow, &padded))
 		*plan = padded;
 }

@@ -16,8 +16,9 @@ struct ipsp_esp_plan {
 	struct ipsp_addr src, dst;	/* tunnel mode: of the outer header */
 	uint8_t family;			/* of the outermost header */
 	uint32_t headers_len;		/* octets before the ESP header */
-	uint32_t tfc_len;		/* zeros behind the clear packet: RFC 4303 2.7 */
-	uint32_t payload_len;		/* clear octets and those zeros, without padding */
+	uint32_t tfc_to;		/* tunnel mode: clear packets that are shorter become so long */
+	uint32_t tfc_len;		/* by zeros behind them: RFC 4303 2.7 */
+	uint32_t payload_len;		/* clear octets and those zeros, without padding for the cipher */
 	uint32_t text_len;		/* what is encrypted */
 	uint32_t total_len;		/* of the ESP packet with its headers */
 	uint32_t grow;			/* octets in front of the clear packet */
@@ -27,10 +28,11 @@ struct ipsp_esp_plan {
 /**
  * Can this packet go through this SA, and how? Changes nothing.
  * @param headers  the packet's, as long as flow says
+ * @param most     what the path takes: it is not made longer by the SA's tfc_pad; UINT32_MAX: not known
  * @return IPSP_REASON_NONE; TRANSPORT_ADDRESS, TRANSPORT_FRAGMENT, TUNNEL_LOCAL, TOO_BIG
  */
 enum ipsp_reason ipsp_esp_plan(const struct ipsp_platform *platform, const struct ipsp_sa *sa,
-			       const uint8_t *headers, const struct ipsp_flow *flow,
+			       const uint8_t *headers, const struct ipsp_flow *flow, uint32_t most,
 			       struct ipsp_esp_plan *plan);
 
 /** Makes a plan fit a packet of the same headers that is no longer: flow->total_len is its own. */
@@ -43,11 +45,11 @@ bool ipsp_esp_fits(const struct ipsp_sa *sa, const struct ipsp_packet *packet,
 
 /**
  * Makes a tunnel's plan longer by some TFC padding, up to the SA's tfc_random: RFC 4303 2.7. Never so
- * that the packet would not fit its room, or its path_mtu (0: none is known): then it goes as it is.
+ * that the ESP packet would not fit its room, or be longer than most: then it goes as it is.
  */
 void ipsp_esp_pad_at_random(const struct ipsp_platform *p, const struct ipsp_sa *sa,
 			    const struct ipsp_packet *packet, const struct ipsp_flow *flow,
-			    struct ipsp_esp_plan *plan);
+			    uint32_t most, struct ipsp_esp_plan *plan);
 
 /**
  * Lays the ESP packet out by a plan: headers, ESP header, IV, padding, trailer. data and len become

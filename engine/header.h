@@ -10,6 +10,7 @@
 
 #define IPSP_V4_HEADER 20u
 #define IPSP_V6_HEADER 40u
+#define IPSP_V6_FRAGMENT_HEADER 8u
 
 /** Outer header of a family, without options. */
 static inline uint32_t ipsp_outer_len(uint8_t family)

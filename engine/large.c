@@ -35,26 +35,36 @@ enum ipsp_reason ipsp_large_begin(const struct ipsp_packet *packet, const struct
 }
 
 bool ipsp_large_fragment(const struct ipsp_packet *packet, const struct ipsp_flow *flow,
-			 uint32_t mtu, struct ipsp_large *large)
+			 uint32_t mtu, uint32_t v6_id, struct ipsp_large *large)
 {
+	const bool v4 = flow->family == 4;
+	const uint32_t data_at = v4 ? IPSP_V4_HEADER : flow->esp_offset;
+	const uint32_t headers = data_at + (v4 ? 0 : IPSP_V6_FRAGMENT_HEADER);
 	/* Whole blocks, so that the last one is not the longest. */
-	const uint32_t block_mtu = mtu < IPSP_V4_HEADER ? 0 : mtu - (mtu - IPSP_V4_HEADER) % 8;
+	const uint32_t block_mtu = mtu < headers ? 0 : mtu - (mtu - headers) % 8;
 
-	if (flow->l4_offset != IPSP_V4_HEADER ||
-	    !ipsp_cut_begin(&large->frag, packet->data, flow, block_mtu, 0))
+	if ((v4 && flow->l4_offset != IPSP_V4_HEADER) ||
+	    !ipsp_cut_begin(&large->frag, packet->data, flow, block_mtu, v6_id))
 		return false;
 	large->is_frag = true;
-	large->headers_len = IPSP_V4_HEADER;
-	large->data_len = block_mtu - IPSP_V4_HEADER;
+	large->headers_len = headers;
+	large->data_len = block_mtu - headers;
 	large->clear_total = flow->total_len;
-	large->pieces = (flow->total_len - IPSP_V4_HEADER + large->data_len - 1) /
-			large->data_len;
+	large->pieces = (flow->total_len - data_at + large->data_len - 1) / large->data_len;
 	return large->pieces > 1;
+}
+
+uint32_t ipsp_large_next(struct ipsp_large *large, uint8_t *out, uint32_t room)
+{
+	if (!large->is_frag)
+		return ipsp_segment_next(&large->cut, out, room);
+	return large->headers_len + large->data_len <= room ? ipsp_cut_next(&large->frag, out) : 0;
 }
 
 enum ipsp_reason ipsp_large_plan(const struct ipsp_platform *platform, const struct ipsp_sa *sa,
 				 const struct ipsp_packet *packet, const struct ipsp_flow *flow,
-				 struct ipsp_large *large, struct ipsp_esp_plan *plan)
+				 uint32_t most, struct ipsp_large *large,
+				 struct ipsp_esp_plan *plan)
 {
 	const uint32_t whole = large->pieces - 1;
 	struct ipsp_flow segment = *flow;
@@ -62,7 +72,7 @@ enum ipsp_reason ipsp_large_plan(const struct ipsp_platform *platform, const str
 	enum ipsp_reason reason;
 
 	segment.total_len = large->headers_len + large->data_len;
-	reason = ipsp_esp_plan(platform, sa, packet->data, &segment, plan);
+	reason = ipsp_esp_plan(platform, sa, packet->data, &segment, most, plan);
 	if (reason != IPSP_REASON_NONE)
 		return reason;
 	last = *plan;
@@ -83,11 +93,8 @@ void ipsp_large_layout(struct ipsp_worker *worker, const struct ipsp_sa *sa,
 	struct ipsp_esp_plan own = *plan;
 	struct ipsp_flow segment = *flow;
 
-	if (large->is_frag)
-		segment.total_len = ipsp_cut_next(&large->frag, piece.data);
-	else
-		segment.total_len = ipsp_segment_next(&large->cut, piece.data,
-						      large->headers_len + large->data_len);
+	segment.total_len = ipsp_large_next(large, piece.data,
+					    large->headers_len + large->data_len);
 	ipsp_esp_plan_resize(sa, &segment, &own);
 	ipsp_esp_layout(worker, sa, &segment, &own, seq, iv, &piece, op);
 	large->next += own.total_len;

@@ -15,7 +15,7 @@ struct ipsp_large {
 	struct ipsp_segmenter cut;
 	struct ipsp_cutter frag;
 	bool is_frag;		/* fragments, not segments */
-	uint32_t headers_len;	/* of each piece */
+	uint32_t headers_len;	/* of each piece, its fragment header included */
 	uint32_t data_len;	/* of each piece but the last */
 	uint32_t clear_total;	/* of the packet that is cut */
 	uint32_t pieces;
@@ -34,21 +34,31 @@ enum ipsp_reason ipsp_large_begin(const struct ipsp_packet *packet, const struct
 
 /**
  * Begins to cut a packet into fragments of mtu octets at most, each of which will be protected.
- * @param flow  IPv4 that may be cut
- * @return false: it has options, so that its fragments would not be of one length; or the mtu is
+ * @param flow   one that may be cut; IPv6: of our own making
+ * @param v6_id  IPv6: of its fragments
+ * @return false: it has IPv4 options, so that its fragments would not be of one length; or the mtu is
  *	   too small
  */
 bool ipsp_large_fragment(const struct ipsp_packet *packet, const struct ipsp_flow *flow,
-			 uint32_t mtu, struct ipsp_large *large);
+			 uint32_t mtu, uint32_t v6_id, struct ipsp_large *large);
+
+/**
+ * The next piece in the clear.
+ * @param out  of at least room octets
+ * @return its length; 0: that was all, or it does not fit the room
+ */
+uint32_t ipsp_large_next(struct ipsp_large *large, uint8_t *out, uint32_t room);
 
 /**
  * How its segments go through an SA.
+ * @param most  as that of ipsp_esp_plan
  * @param plan  out: of each segment but the last
  * @return those of ipsp_esp_plan
  */
 enum ipsp_reason ipsp_large_plan(const struct ipsp_platform *platform, const struct ipsp_sa *sa,
 				 const struct ipsp_packet *packet, const struct ipsp_flow *flow,
-				 struct ipsp_large *large, struct ipsp_esp_plan *plan);
+				 uint32_t most, struct ipsp_large *large,
+				 struct ipsp_esp_plan *plan);
 
 /** Cuts and lays out the next one; parameters as those of ipsp_esp_layout. At most pieces times. */
 void ipsp_large_layout(struct ipsp_worker *worker, const struct ipsp_sa *sa,

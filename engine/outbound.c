@@ -193,6 +193,14 @@ static void batch_flush(struct batch *b)
 	batch_empty(b);
 }
 
+/* RFC 4303 2.7: packets are not made longer than what the path takes. */
+static uint32_t tfc_most(const struct batch *b, const struct ipsp_sa *sa,
+			 const struct ipsp_flow *flow)
+{
+	return sa->tfc_pad == 0 ? UINT32_MAX :
+				  ipsp_path_mtu_of(b->worker->engine, sa, flow, b->now_s);
+}
+
 /* How all of its pieces go through the SA, and whether the arena has room for them. */
 static enum ipsp_reason plan_pieces(struct batch *b, const struct ipsp_sa *sa, struct job *job)
 {
@@ -200,7 +208,7 @@ static enum ipsp_reason plan_pieces(struct batch *b, const struct ipsp_sa *sa, s
 	enum ipsp_reason reason;
 
 	reason = ipsp_large_plan(b->worker->engine->config.platform, sa, job->packet, job->flow,
-				 &job->large, &job->plan);
+				 tfc_most(b, sa, job->flow), &job->large, &job->plan);
 	if (reason != IPSP_REASON_NONE)
 		return reason;
 	job->pieces = job->large.pieces;
@@ -228,7 +236,8 @@ static enum ipsp_reason plan(struct batch *b, const struct ipsp_sa *sa, struct j
 	if (reason != IPSP_REASON_NONE)
 		return reason;
 	if (job->pieces == 1) {
-		reason = ipsp_esp_plan(platform, sa, packet->data, job->flow, &job->plan);
+		reason = ipsp_esp_plan(platform, sa, packet->data, job->flow,
+				       tfc_most(b, sa, job->flow), &job->plan);
 		job->text_len = job->plan.text_len;
 		job->clear_len = job->flow->total_len;
 		return reason != IPSP_REASON_NONE ||
@@ -260,7 +269,7 @@ static enum ipsp_reason fit_path(struct batch *b, const struct ipsp_sa *sa, stru
 	switch (ipsp_path_judge(sa, &piece, job->plan.total_len, mtu)) {
 	case IPSP_PATH_CUT_INNER:
 		if (job->pieces > 1 ||
-		    !ipsp_large_fragment(job->packet, job->flow, inner, &job->large))
+		    !ipsp_large_fragment(job->packet, job->flow, inner, 0, &job->large))
 			return IPSP_REASON_PATH_MTU;
 		return plan_pieces(b, sa, job);
 	case IPSP_PATH_TELL:
@@ -285,7 +294,7 @@ static enum ipsp_reason prepare(struct batch *b, const struct ipsp_sa *sa, struc
 		return reason;
 	if (sa->tfc_random && job->pieces == 1) {
 		ipsp_esp_pad_at_random(b->worker->engine->config.platform, sa, packet, job->flow,
-				       &job->plan);
+				       packet->path_mtu ? packet->path_mtu : UINT32_MAX, &job->plan);
 		job->text_len = job->plan.text_len;
 	}
 	/* Segments get theirs as they are cut. */

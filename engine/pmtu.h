@@ -30,6 +30,10 @@ enum ipsp_path_fit {
 uint32_t ipsp_path_mtu(const struct ipsp_engine *engine, const struct ipsp_sa *sa,
 		       const struct ipsp_addr *dst, uint64_t now_s);
 
+/** The same of where a packet with these headers goes by the SA. */
+uint32_t ipsp_path_mtu_of(const struct ipsp_engine *engine, const struct ipsp_sa *sa,
+			  const struct ipsp_flow *flow, uint64_t now_s);
+
 /**
  * @param flow       the clear packet's headers
  * @param outer_len  of what it would become
@@ -38,13 +42,19 @@ enum ipsp_path_fit ipsp_path_judge(const struct ipsp_sa *sa, const struct ipsp_f
 				   uint32_t outer_len, uint32_t mtu);
 
 /**
- * The longest clear packet whose ESP packet is not longer than mtu, to the octet.
- * @param family       of the outer header; tunnel mode
- * @param headers_len  transport mode: what stays before ESP
+ * The longest packet of which the SA makes one that is not longer than mtu, to the octet. Without
+ * compression, and without padding that hides its length.
+ * @param family       of what it makes
+ * @param headers_len  that stand before ESP or AH: in tunnel mode the outer header
+ * @param mtu          UINT32_MAX: not known, as is the result
  * @return 0: none
  */
 uint32_t ipsp_path_inner(const struct ipsp_sa *sa, uint8_t family, uint32_t headers_len,
 			 uint32_t mtu);
+
+/** The other way: how long is what it makes of a packet of len octets? */
+uint32_t ipsp_path_outer(const struct ipsp_sa *sa, uint8_t family, uint32_t headers_len,
+			 uint32_t len);
 
 enum ipsp_path_heard {
 	IPSP_PATH_NOT_OURS,	/* the quoted packet came from no SA of ours */

@@ -2,8 +2,9 @@
  * engine/segment.h - cuts a large segment into the packets its sender meant.
  *
  * Senders on the same machine leave that to their device, and a TUN or a bump in the wire stands
- * where the device would be. Private to engine/ and the attachments. Sizes are the sender's: it knows the receiver's MSS and the path. RFC 9293 3.1
- * for TCP; UDP datagrams that were sent as one. Nothing here trusts a length.
+ * where the device would be. Sizes are the sender's: it knows the receiver's MSS and the path. RFC 9293
+ * 3.1 for TCP; UDP datagrams that were sent as one. Nothing here trusts a length. Private to engine/ and
+ * the attachments.
  */
 #ifndef ENGINE_SEGMENT_H
 #define ENGINE_SEGMENT_H

@@ -1,9 +1,9 @@
 /*
  * ipspd/agent_rows.c - ipspdProblemTable: the rows of all tables that are not in force, and why.
  *
- * What is told is a picture of one moment, so that GETNEXT finds its place in it at any size. It is taken anew
- * when somebody reads after a change; not more often than that taking it costs a tenth of the time. A row that was
- * in the one before keeps its number.
+ * What is told is a picture of one moment, so that GETNEXT finds its place in it at any size. It is taken
+ * anew when somebody reads after a change; not more often than that taking it costs a tenth of the time. A
+ * row that was in the one before keeps its number.
  */
 #include "config.h"
 

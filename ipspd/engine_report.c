@@ -177,8 +177,8 @@ static void put_ipv6(uint8_t *p, const struct ipsp_flow *f)
 }
 
 /**
- * The headers of a logged packet as its selectors saw them: a plain IP header and, if it has
- * ports or is a message, the first eight octets behind it. The packet itself may be encrypted by now. Lengths say
+ * The headers of a logged packet as its selectors saw them: a plain IP header and, if it has ports or is
+ * a message, the first eight octets behind it. The packet itself may be encrypted by now. Lengths say
  * what stands there, so that a reader takes it for a whole packet.
  */
 #define HEADERS_MAX 48

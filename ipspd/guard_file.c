@@ -2,8 +2,8 @@
  * ipspd/guard_file.c - the guard on disk, so that it stands before the network does.
  *
  *   "IPSPGRD3", then records: type (16 bits), length (32 bits), payload - those of ipspd/messages.h:
- *   GUARD_LAYER, its GEN_LIST, GEN_ENTRY, GEN_PREDICATE, GEN_SELECTORS .., next layer, and at the end GUARD_COMMIT
- *   with the number of layers.
+ *   GUARD_LAYER, its GEN_LIST, GEN_ENTRY, GEN_PREDICATE, GEN_SELECTORS .., next layer, and at the end
+ *   GUARD_COMMIT with the number of layers.
  *
  * Written anew each time, beside the old file, which it replaces when it is safe on disk. Holds no
  * keys: layers have no SAs.

@@ -1,8 +1,9 @@
 /*
  * ipspd/roles.h - the processes that one binary can be.
  *
- * ipspd/main.c gives up root, enters the role's sandbox, and only then calls its main function,
- * with the channel to the parent (import: to the agent) on ROLE_CHANNEL_FD and logging (ipspd/log.h) not yet attached.
+ * ipspd/main.c gives up root, enters the role's sandbox, and only then calls its main function, with
+ * the channel to the parent (import: to the agent) on ROLE_CHANNEL_FD and logging (ipspd/log.h) not yet
+ * attached.
  */
 #ifndef IPSPD_ROLES_H
 #define IPSPD_ROLES_H

@@ -3,8 +3,8 @@
  *
  * While it grows, lists and entries know their parts by number, since arrays move; the pointers are
  * set once at the end. Order on the wire: SAs, then each list with its entries, each entry with its
- * action in full, if that was sent, and its selectors; then edits, and their runs with entries. Must not be changed to accept less than a
- * whole generation: an entry cut short would match less than policy says.
+ * action in full, if that was sent, and its selectors; then edits, and their runs with entries. Must not
+ * be changed to accept less than a whole generation: an entry cut short would match less than policy says.
  */
 #include "config.h"
 
