@@ -32,6 +32,8 @@
 	X(TUN, "tun-failed", RESOURCE, EIO, "the kernel refused it from the TUN") \
 	X(NOT_IP, "not-ip", PACKET, ENOTSUP, \
 	  "a frame that is neither IP nor ARP, or bears a VLAN tag") \
+	X(IP_CHECKSUM, "ip-checksum", PACKET, EMALFORMED, \
+	  "an IPv4 header whose checksum is wrong") \
 	X(OFFLOAD, "offload", PACKET, ENOTSUP, \
 	  "an unfinished checksum or large segment of an unknown kind") \
 	X(HANDOVER_LOST, "handover-lost", RESOURCE, EAGAIN, \

@@ -23,6 +23,7 @@
 #include "engine/io/frame.h"
 #include "engine/io/outer.h"
 #include "engine/segment.h"
+#include "engine/sum.h"
 
 #define ARP_LEN 28u
 #define SCTP_CHECKSUM_OFFSET 8u
@@ -134,6 +135,18 @@ static bool finish_checksum(struct frame *f)
 	       ipsp_checksum_finish(f->data, f->len, f->csum_start, f->csum_offset);
 }
 
+/**
+ * RFC 1122 3.2.1.2: a header that was damaged on the way is nobody's. What is no header at all the
+ * engine finds out.
+ */
+static bool header_sum_right(const struct frame *f)
+{
+	const uint32_t len = f->len ? (f->data[0] & 15u) * 4 : 0;
+
+	return f->type != FRAME_IPV4 || len < 20 || len > f->len ||
+	       ipsp_sum(f->data, len) == 0xffff;
+}
+
 /** @return true: p is a packet; false: what the frame held is dealt with otherwise */
 static bool take_frame(struct wire *w, enum pcap_side from, struct frame *f, size_t i,
 		       struct ipsp_packet *p)
@@ -152,6 +165,10 @@ static bool take_frame(struct wire *w, enum pcap_side from, struct frame *f, siz
 		return false;
 	}
 	w->base.stats.packets_in[from == PCAP_RED ? IPSP_OUTBOUND - 1 : IPSP_INBOUND - 1]++;
+	if (!header_sum_right(f)) {
+		w->base.stats.drops[IO_REASON_IP_CHECKSUM]++;
+		return false;
+	}
 	if (f->segment == IPSP_SEGMENT_NONE && finish_checksum(f)) {
 		memcpy(p->room + IPSP_HEADROOM, f->data, f->len);
 		describe(w, from, f->head, f->len, i, p);

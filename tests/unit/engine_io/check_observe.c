@@ -4,90 +4,26 @@
  */
 #include "config.h"
 #include <check.h>
-#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ipspd/engine.h"
 #include "ipspd/messages.h"
 #include "ipspd/report.h"
+#include "tests/unit/engine_io/nflog.h"
 #include "tests/unit/engine_io/role.h"
 
-enum {
-	TYPE_PACKET = 0x0400,	/* subsystem 4 (ULOG), message 0 */
-	TYPE_DONE = 3,
-	A_HDR = 1, A_INDEV = 4, A_OUTDEV = 5, A_PAYLOAD = 9, A_PREFIX = 10,
-	PRE_ROUTING = 0, LOCAL_IN = 1, POST_ROUTING = 4,
-};
-
 static struct engine_role role;
-static alignas(8) uint8_t gram[2048];
-static size_t gram_len, msg_at;
 
 static void setup(void)
 {
 	role_setup(&role);
-	gram_len = 0;
+	nflog_clear();
 }
 
 static void teardown(void)
 {
 	role_teardown(&role);
-}
-
-/* ---- datagrams: lengths in host order, as netlink has them ---- */
-
-static void put(const void *data, size_t len)
-{
-	ck_assert_uint_le(gram_len + len + 3, sizeof(gram));
-	if (len)
-		memcpy(gram + gram_len, data, len);
-	gram_len += len;
-	while (gram_len % 4)
-		gram[gram_len++] = 0;
-}
-
-static void begin(uint16_t type)
-{
-	const uint32_t nothing[2] = { 0, 0 };
-	const uint16_t head[2] = { type, 0 };
-	const uint8_t nfgen[4] = { 2, 0, 0x69, 0x70 };
-	const uint32_t len = 0;
-
-	msg_at = gram_len;
-	put(&len, 4);
-	put(head, 4);
-	put(nothing, 8);
-	put(nfgen, 4);
-}
-
-static void attr(uint16_t type, const void *data, size_t len)
-{
-	const uint16_t head[2] = { (uint16_t)(len + 4), type };
-
-	put(head, 4);
-	put(data, len);
-}
-
-static void end(void)
-{
-	const uint32_t len = (uint32_t)(gram_len - msg_at);
-
-	memcpy(gram + msg_at, &len, 4);
-}
-
-static void put_hook(uint8_t hook)
-{
-	const uint8_t hdr[4] = { 0x08, 0x00, hook, 0 };
-
-	attr(A_HDR, hdr, sizeof(hdr));
-}
-
-static void put_ifindex(uint16_t type, uint8_t ifindex)
-{
-	const uint8_t be[4] = { 0, 0, 0, ifindex };
-
-	attr(type, be, sizeof(be));
 }
 
 /* UDP from 10.2.0.2 port 7 to 10.1.0.2 port 9, its length as given. */
@@ -103,27 +39,10 @@ static void udp4(uint8_t p[28], uint16_t total_len)
 	p[3] = (uint8_t)total_len;
 }
 
-static void whole(const char *prefix, uint8_t hook, const uint8_t *packet, size_t len)
-{
-	begin(TYPE_PACKET);
-	put_hook(hook);
-	attr(A_PREFIX, prefix, strlen(prefix) + 1);
-	put_ifindex(A_INDEV, 3);
-	put_ifindex(A_OUTDEV, 4);
-	attr(A_PAYLOAD, packet, len);
-	end();
-}
-
 static size_t observe(void)
 {
-	/* Just as long as it is, so that the sanitizer sees who reads beyond. */
-	uint8_t *exact = malloc(gram_len ? gram_len : 1);
+	const size_t bad = nflog_give(engine_observe_datagram, &role);
 
-	ck_assert_ptr_nonnull(exact);
-	memcpy(exact, gram, gram_len);
-	const size_t bad = engine_observe_datagram(&role, exact, gram_len);
-
-	free(exact);
 	role_settle(&role);
 	return bad;
 }
@@ -157,12 +76,13 @@ static const struct {
 	uint8_t dir, action;
 	uint16_t reason;
 } outcomes[] = {
-	{ "1f 0", PRE_ROUTING, 0x1f, 3, IPSP_INBOUND, IPSP_DISCARD, IPSP_REASON_POLICY_DISCARD },
-	{ "1f 1", PRE_ROUTING, 0x1f, 3, IPSP_INBOUND, IPSP_BYPASS, IPSP_REASON_NONE },
-	{ "1f 2", PRE_ROUTING, 0x1f, 3, IPSP_INBOUND, IPSP_DISCARD, IPSP_REASON_POLICY_CLEAR },
-	{ "fedcba9876543210 0", POST_ROUTING, 0xfedcba9876543210, 4, IPSP_OUTBOUND, IPSP_DISCARD,
+	{ "1f 0", NFLOG_PRE_ROUTING, 0x1f, 3, IPSP_INBOUND, IPSP_DISCARD,
 	  IPSP_REASON_POLICY_DISCARD },
-	{ "1 1", POST_ROUTING, 1, 4, IPSP_OUTBOUND, IPSP_BYPASS, IPSP_REASON_NONE },
+	{ "1f 1", NFLOG_PRE_ROUTING, 0x1f, 3, IPSP_INBOUND, IPSP_BYPASS, IPSP_REASON_NONE },
+	{ "1f 2", NFLOG_PRE_ROUTING, 0x1f, 3, IPSP_INBOUND, IPSP_DISCARD, IPSP_REASON_POLICY_CLEAR },
+	{ "fedcba9876543210 0", NFLOG_POST_ROUTING, 0xfedcba9876543210, 4, IPSP_OUTBOUND,
+	  IPSP_DISCARD, IPSP_REASON_POLICY_DISCARD },
+	{ "1 1", NFLOG_POST_ROUTING, 1, 4, IPSP_OUTBOUND, IPSP_BYPASS, IPSP_REASON_NONE },
 };
 
 START_TEST(test_observe_reports_entry_interface_direction_and_outcome)
@@ -170,7 +90,7 @@ START_TEST(test_observe_reports_entry_interface_direction_and_outcome)
 	uint8_t packet[28];
 
 	udp4(packet, 28);
-	whole(outcomes[_i].prefix, outcomes[_i].hook, packet, sizeof(packet));
+	nflog_packet(outcomes[_i].prefix, outcomes[_i].hook, packet, sizeof(packet));
 	ck_assert_uint_eq(observe(), 0);
 	const struct wire_event e = expect_event();
 
@@ -200,7 +120,7 @@ START_TEST(test_observe_reports_headers_of_whole_and_of_longer_packets)
 	uint8_t packet[28];
 
 	udp4(packet, lengths[_i]);
-	whole("1f 0", PRE_ROUTING, packet, sizeof(packet));
+	nflog_packet("1f 0", NFLOG_PRE_ROUTING, packet, sizeof(packet));
 	ck_assert_uint_eq(observe(), 0);
 	const struct wire_event e = expect_event();
 
@@ -213,7 +133,7 @@ START_TEST(test_observe_reads_no_more_of_a_packet_than_it_asked_for)
 	uint8_t packet[1024] = { 0 };
 
 	udp4(packet, 1024);
-	whole("1f 0", PRE_ROUTING, packet, sizeof(packet));
+	nflog_packet("1f 0", NFLOG_PRE_ROUTING, packet, sizeof(packet));
 	ck_assert_uint_eq(observe(), 0);
 	const struct wire_event e = expect_event();
 
@@ -231,7 +151,7 @@ START_TEST(test_observe_names_addresses_where_the_headers_go_on_elsewhere)
 	packet[39] = 1;
 	packet[40] = 17;
 	packet[41] = 255;
-	whole("1f 0", PRE_ROUTING, packet, sizeof(packet));
+	nflog_packet("1f 0", NFLOG_PRE_ROUTING, packet, sizeof(packet));
 	ck_assert_uint_eq(observe(), 0);
 	const struct wire_event e = expect_event();
 
@@ -253,7 +173,7 @@ START_TEST(test_observe_reports_what_is_no_packet_without_headers)
 		{ { 0x05, 0, 0, 20 }, 24 },
 	};
 
-	whole("1f 0", PRE_ROUTING, junk[_i].octets, junk[_i].len);
+	nflog_packet("1f 0", NFLOG_PRE_ROUTING, junk[_i].octets, junk[_i].len);
 	ck_assert_uint_eq(observe(), 0);
 	ck_assert_uint_eq(expect_event().packet_len, 0);
 }
@@ -264,11 +184,11 @@ START_TEST(test_observe_takes_every_message_of_a_datagram)
 	uint8_t packet[28];
 
 	udp4(packet, 28);
-	whole("1 0", PRE_ROUTING, packet, sizeof(packet));
-	whole("junk", PRE_ROUTING, packet, sizeof(packet));
-	whole("2 0", POST_ROUTING, packet, sizeof(packet));
-	begin(TYPE_DONE);
-	end();
+	nflog_packet("1 0", NFLOG_PRE_ROUTING, packet, sizeof(packet));
+	nflog_packet("junk", NFLOG_PRE_ROUTING, packet, sizeof(packet));
+	nflog_packet("2 0", NFLOG_POST_ROUTING, packet, sizeof(packet));
+	nflog_begin(NFLOG_TYPE_DONE);
+	nflog_end();
 	ck_assert_uint_eq(observe(), 1);
 	ck_assert_uint_eq(expect_event().id, 1);
 	ck_assert_uint_eq(expect_event().id, 2);
@@ -288,7 +208,7 @@ START_TEST(test_observe_refuses_prefixes_that_the_guard_does_not_write)
 	uint8_t packet[28];
 
 	udp4(packet, 28);
-	whole(prefixes[_i], PRE_ROUTING, packet, sizeof(packet));
+	nflog_packet(prefixes[_i], NFLOG_PRE_ROUTING, packet, sizeof(packet));
 	ck_assert_uint_eq(observe(), 1);
 	expect_silence();
 }
@@ -296,12 +216,12 @@ END_TEST
 
 START_TEST(test_observe_refuses_a_prefix_without_end)
 {
-	begin(TYPE_PACKET);
-	put_hook(PRE_ROUTING);
-	attr(A_PREFIX, "1f 0", 4);
-	put_ifindex(A_INDEV, 3);
-	attr(A_PAYLOAD, "", 0);
-	end();
+	nflog_begin(NFLOG_TYPE_PACKET);
+	nflog_hook(NFLOG_PRE_ROUTING);
+	nflog_attr(NFLOG_PREFIX, "1f 0", 4);
+	nflog_ifindex(NFLOG_INDEV, 3);
+	nflog_attr(NFLOG_PAYLOAD, "", 0);
+	nflog_end();
 	ck_assert_uint_eq(observe(), 1);
 	expect_silence();
 }
@@ -312,7 +232,7 @@ START_TEST(test_observe_refuses_other_hooks)
 	uint8_t packet[28];
 
 	udp4(packet, 28);
-	whole("1f 0", LOCAL_IN, packet, sizeof(packet));
+	nflog_packet("1f 0", NFLOG_LOCAL_IN, packet, sizeof(packet));
 	ck_assert_uint_eq(observe(), 1);
 	expect_silence();
 }
@@ -323,10 +243,10 @@ static const struct {
 	uint16_t type;
 	size_t len;	/* what it has; SIZE_MAX: it is not there */
 } lacks[] = {
-	{ A_HDR, SIZE_MAX }, { A_HDR, 0 }, { A_HDR, 3 },
-	{ A_PREFIX, SIZE_MAX }, { A_PREFIX, 0 },
-	{ A_INDEV, SIZE_MAX }, { A_INDEV, 0 }, { A_INDEV, 3 },
-	{ A_PAYLOAD, SIZE_MAX },
+	{ NFLOG_HDR, SIZE_MAX }, { NFLOG_HDR, 0 }, { NFLOG_HDR, 3 },
+	{ NFLOG_PREFIX, SIZE_MAX }, { NFLOG_PREFIX, 0 },
+	{ NFLOG_INDEV, SIZE_MAX }, { NFLOG_INDEV, 0 }, { NFLOG_INDEV, 3 },
+	{ NFLOG_PAYLOAD, SIZE_MAX },
 };
 
 START_TEST(test_observe_refuses_messages_that_lack_something)
@@ -336,21 +256,21 @@ START_TEST(test_observe_refuses_messages_that_lack_something)
 		const char *data;
 		size_t len;
 	} good[] = {
-		{ A_HDR, "\x08\x00\x00\x00", 4 },
-		{ A_PREFIX, "1f 0", 5 },
-		{ A_INDEV, "\x00\x00\x00\x03", 4 },
-		{ A_PAYLOAD, "E", 1 },
+		{ NFLOG_HDR, "\x08\x00\x00\x00", 4 },
+		{ NFLOG_PREFIX, "1f 0", 5 },
+		{ NFLOG_INDEV, "\x00\x00\x00\x03", 4 },
+		{ NFLOG_PAYLOAD, "E", 1 },
 	};
 
-	begin(TYPE_PACKET);
+	nflog_begin(NFLOG_TYPE_PACKET);
 	for (size_t i = 0; i < 4; i++) {
 		const bool hit = good[i].type == lacks[_i].type;
 
 		if (hit && lacks[_i].len == SIZE_MAX)
 			continue;
-		attr(good[i].type, good[i].data, hit ? lacks[_i].len : good[i].len);
+		nflog_attr(good[i].type, good[i].data, hit ? lacks[_i].len : good[i].len);
 	}
-	end();
+	nflog_end();
 	ck_assert_uint_eq(observe(), 1);
 	expect_silence();
 }
@@ -361,10 +281,10 @@ START_TEST(test_observe_refuses_a_datagram_cut_anywhere)
 	uint8_t packet[28];
 
 	udp4(packet, 28);
-	whole("1f 0", PRE_ROUTING, packet, sizeof(packet));
-	const size_t full = gram_len;
+	nflog_packet("1f 0", NFLOG_PRE_ROUTING, packet, sizeof(packet));
+	const size_t full = nflog_len;
 
-	for (gram_len = 1; gram_len < full; gram_len++) {
+	for (nflog_len = 1; nflog_len < full; nflog_len++) {
 		ck_assert_uint_eq(observe(), 1);
 		expect_silence();
 	}
@@ -379,8 +299,8 @@ START_TEST(test_observe_refuses_lengths_that_go_beyond_or_too_short)
 	uint8_t packet[28];
 
 	udp4(packet, 28);
-	whole("1f 0", PRE_ROUTING, packet, sizeof(packet));
-	memcpy(gram, &lengths[_i], 4);
+	nflog_packet("1f 0", NFLOG_PRE_ROUTING, packet, sizeof(packet));
+	memcpy(nflog_gram, &lengths[_i], 4);
 	ck_assert_uint_ge(observe(), 1);
 	expect_silence();
 }
@@ -392,9 +312,9 @@ START_TEST(test_observe_refuses_attributes_longer_than_their_message)
 	uint8_t packet[28];
 
 	udp4(packet, 28);
-	whole("1f 0", PRE_ROUTING, packet, sizeof(packet));
+	nflog_packet("1f 0", NFLOG_PRE_ROUTING, packet, sizeof(packet));
 	/* The payload is the last attribute: its head stands 32 octets before the end. */
-	memcpy(gram + gram_len - 32, &lengths[_i], 2);
+	memcpy(nflog_gram + nflog_len - 32, &lengths[_i], 2);
 	ck_assert_uint_eq(observe(), 1);
 	expect_silence();
 }
@@ -402,10 +322,10 @@ END_TEST
 
 START_TEST(test_observe_passes_over_messages_of_other_kinds)
 {
-	begin(0x0401);
-	end();
-	begin(TYPE_DONE);
-	end();
+	nflog_begin(0x0401);
+	nflog_end();
+	nflog_begin(NFLOG_TYPE_DONE);
+	nflog_end();
 	ck_assert_uint_eq(observe(), 0);
 	expect_silence();
 }

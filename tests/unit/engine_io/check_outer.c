@@ -222,6 +222,25 @@ START_TEST(test_outer_packet_the_kernel_finds_malformed_is_counted)
 }
 END_TEST
 
+/* Packets that wait for a neighbour who never answers fill the socket's share. */
+START_TEST(test_outer_full_send_queue_drops_and_counts)
+{
+	static const int least = 1;
+	uint8_t octets[60];
+	const struct outer_send s = { .data = octets, .len = 60 };
+	size_t sent = 0, tried = 0;
+
+	make_ipv4(octets, 0, 64, 40);
+	memcpy(octets + 16, netns_addr("192.0.2.77").octets, 4);
+	ck_assert_int_eq(setsockopt(out_fd[OUTER_IPV4], SOL_SOCKET, SO_SNDBUF, &least,
+				    sizeof(least)), 0);
+	while (stats.drops[IO_REASON_SEND_QUEUE] == 0 && tried++ < 1000)
+		sent += outer_write(out_fd[OUTER_IPV4], OUTER_IPV4, &s, 1, &stats);
+	ck_assert_uint_eq(stats.drops[IO_REASON_SEND_QUEUE], 1);
+	ck_assert_uint_eq(sent, tried - 1);
+}
+END_TEST
+
 START_TEST(test_outer_empty_socket_gives_nothing)
 {
 	ck_assert_uint_eq(outer_read(in_fd[OUTER_IPV6], OUTER_IPV6, IPPROTO_ESP, packets, IO_BATCH, &stats),
@@ -277,6 +296,7 @@ int main(void)
 	tcase_add_test(t, test_outer_batch_keeps_order_and_every_room);
 	tcase_add_test(t, test_outer_packet_the_kernel_refuses_does_not_hold_up_the_rest);
 	tcase_add_test(t, test_outer_packet_the_kernel_finds_malformed_is_counted);
+	tcase_add_test(t, test_outer_full_send_queue_drops_and_counts);
 	tcase_add_test(t, test_outer_empty_socket_gives_nothing);
 	tcase_add_test(t, test_outer_packet_without_ancillary_data_is_counted_not_used);
 	tcase_add_test(t, test_outer_family_needs_a_whole_header);

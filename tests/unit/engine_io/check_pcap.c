@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <check.h>
 #include <linux/if_packet.h>
+#include <linux/virtio_net.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -34,6 +35,7 @@ static struct io_attachment *a;
 static struct ipsp_packet packets[IO_BATCH];
 static uint8_t rooms[IO_BATCH][IO_ROOM];
 static int far[2];		/* by side */
+static int far_virtio[2];	/* likewise, with a header of virtio before each frame */
 static uint8_t own_mac[2][6];
 
 static int packet_socket(const char *name, bool for_engine)
@@ -86,6 +88,8 @@ static void setup(void)
 	netns_run("ip addr add 10.1.0.2/16 dev red-far; ip addr add 192.0.2.254/24 dev black-far");
 	far[PCAP_RED] = packet_socket("red-far", false);
 	far[PCAP_BLACK] = packet_socket("black-far", false);
+	far_virtio[PCAP_RED] = packet_socket("red-far", true);
+	far_virtio[PCAP_BLACK] = packet_socket("black-far", true);
 	netns_enter_with((const char *const[]){ "red", "black", NULL });
 	netns_run("ip link set red up; ip link set black up; ip addr add 192.0.2.1/24 dev black");
 	netns_run("ip route add 10.1.0.0/16 dev red; ip route add default via 192.0.2.254");
@@ -110,6 +114,8 @@ static void teardown(void)
 	a->ops->free(a);
 	close(far[PCAP_RED]);
 	close(far[PCAP_BLACK]);
+	close(far_virtio[PCAP_RED]);
+	close(far_virtio[PCAP_BLACK]);
 }
 
 static const enum pcap_side other_side[] = { [PCAP_RED] = PCAP_BLACK, [PCAP_BLACK] = PCAP_RED };
@@ -314,6 +320,46 @@ START_TEST(test_arp_crosses_and_other_protocols_do_not)
 }
 END_TEST
 
+START_TEST(test_a_header_with_a_wrong_checksum_is_dropped)
+{
+	const enum pcap_side from = (enum pcap_side)_i;
+	uint8_t p[60] = { 0 }, frame[4000];
+
+	packets_header(p, 4, 50, sizeof(p));
+	memcpy(p + 40, "never", 5);
+	p[11] ^= 1;
+	put_frame(from, NULL, 0x0800, p, sizeof(p));
+	put_text(from, NULL, "behind it");
+	pass(from, read_text(from, "behind it"), IPSP_VERDICT_BYPASS);
+	hear(other_side[from], "behind it", frame);
+	ck_assert_uint_eq(a->stats.drops[IO_REASON_IP_CHECKSUM], 1);
+}
+END_TEST
+
+/* SCTP's checksum, left to the device: it is not a sum, and nobody here can finish it. */
+START_TEST(test_an_unfinished_checksum_of_another_kind_is_dropped)
+{
+	const enum pcap_side from = (enum pcap_side)_i;
+	uint8_t f[sizeof(struct virtio_net_hdr) + HEAD + 60] = { 0 }, frame[4000];
+	const struct virtio_net_hdr virtio = {
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = HEAD + 20, .csum_offset = 8,
+	};
+	uint8_t *const head = f + sizeof(virtio), *const p = head + HEAD;
+
+	memcpy(f, &virtio, sizeof(virtio));
+	memcpy(head, from == PCAP_RED ? router_mac : host_mac, 6);
+	memcpy(head + 6, from == PCAP_RED ? host_mac : router_mac, 6);
+	head[12] = 8;
+	packets_header(p, 4, 132, 60);
+	memcpy(p + 40, "never", 5);
+	ck_assert_int_eq(send(far_virtio[from], f, sizeof(f), 0), (ssize_t)sizeof(f));
+	put_text(from, NULL, "behind it");
+	pass(from, read_text(from, "behind it"), IPSP_VERDICT_BYPASS);
+	hear(other_side[from], "behind it", frame);
+	ck_assert_uint_eq(a->stats.drops[IO_REASON_OFFLOAD], 1);
+}
+END_TEST
+
 START_TEST(test_frames_for_this_machine_are_the_kernels)
 {
 	const enum pcap_side from = (enum pcap_side)_i;
@@ -332,6 +378,7 @@ START_TEST(test_a_packet_too_big_for_black_is_told_its_sender)
 	ck_assert(a->ops->changed(a));
 	packets_header(p, 4, 17, sizeof(p));
 	p[6] = 0x40;
+	packets_header_sum(p);
 	memcpy(p + 28, "never", 5);
 	put_frame(PCAP_RED, NULL, 0x0800, p, sizeof(p));
 	struct io_source sources[IO_SOURCES_MAX];
@@ -356,6 +403,7 @@ START_TEST(test_a_packet_too_big_for_black_is_told_its_sender)
 	pass(PCAP_RED, &packets[0], IPSP_VERDICT_BYPASS);
 	ck_assert_uint_eq(a->stats.drops[IO_REASON_PATH_TOO_BIG], 1);
 	p[6] = 0;
+	packets_header_sum(p);
 	memcpy(p + 28, "front", 5);
 	memcpy(p + 1390, "back", 4);
 	put_frame(PCAP_RED, NULL, 0x0800, p, sizeof(p));
@@ -408,6 +456,8 @@ int main(void)
 	tcase_add_test(t, test_esp_in_transport_mode_stays_in_its_frame_and_a_tunnels_does_not);
 	tcase_add_test(t, test_what_came_out_of_a_tunnel_goes_to_its_receiver_on_red);
 	tcase_add_loop_test(t, test_arp_crosses_and_other_protocols_do_not, 0, 2);
+	tcase_add_loop_test(t, test_a_header_with_a_wrong_checksum_is_dropped, 0, 2);
+	tcase_add_loop_test(t, test_an_unfinished_checksum_of_another_kind_is_dropped, 0, 2);
 	tcase_add_loop_test(t, test_frames_for_this_machine_are_the_kernels, 0, 2);
 	tcase_add_test(t, test_a_packet_too_big_for_black_is_told_its_sender);
 	tcase_add_loop_test(t, test_the_end_of_an_interface_is_seen, 0, 2);

@@ -23,6 +23,15 @@ bool packets_sums_right(const uint8_t *p, uint32_t len, uint32_t l4, uint8_t pro
 	       packets_sum(sum, p + l4, l4_len) == 0xffff;
 }
 
+void packets_header_sum(uint8_t *p)
+{
+	p[10] = p[11] = 0;
+	const uint32_t sum = packets_sum(0, p, 20);
+
+	p[10] = (uint8_t)(~sum >> 8);
+	p[11] = (uint8_t)~sum;
+}
+
 uint32_t packets_header(uint8_t *p, int family, uint8_t proto, uint32_t total_len)
 {
 	static const uint8_t v4[20] = { 0x45, 0, 0, 0, 0x12, 0x34, 0, 0, 64, 0, 0, 0,
@@ -41,9 +50,6 @@ uint32_t packets_header(uint8_t *p, int family, uint8_t proto, uint32_t total_le
 	p[2] = (uint8_t)(total_len >> 8);
 	p[3] = (uint8_t)total_len;
 	p[9] = proto;
-	const uint32_t sum = packets_sum(0, p, 20);
-
-	p[10] = (uint8_t)(~sum >> 8);
-	p[11] = (uint8_t)~sum;
+	packets_header_sum(p);
 	return 20;
 }

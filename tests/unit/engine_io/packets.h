@@ -14,4 +14,7 @@ bool packets_sums_right(const uint8_t *p, uint32_t len, uint32_t l4, uint8_t pro
 /** 192.0.2.1 to 192.0.2.2 or 2001:db8::1 to ::2, header only, checksum right. @return its length */
 uint32_t packets_header(uint8_t *p, int family, uint8_t proto, uint32_t total_len);
 
+/** Puts the checksum of an IPv4 header without options right. */
+void packets_header_sum(uint8_t *p);
+
 #endif
