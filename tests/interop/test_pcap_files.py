@@ -225,6 +225,10 @@ def lengths():
     _, _, snaplen, got = read_pcap("cut-out.pcap")
     check("cut packets", got == frames[:2] + [Frame(CLEAR[4], 3)] and snaplen == len(esp), got)
     check("cut packets counted", counts.get("passed") == {"truncated": 2}, counts)
+    write_pcap("stub.pcap", EN10MB, [Frame(ether(4)[:9], 1)])
+    counts, _ = run("decap", "secrets", "stub.pcap", "stub-out.pcap")
+    check("a frame that ends in its link header", counts.get("passed") == {"link-short": 1} and
+          read_pcap("stub-out.pcap")[3] == [Frame(ether(4)[:9], 1)], counts)
     write_secrets("grow", [secret_line(0x1001, ENDS[6][1], AES, SHA1, "udp from=" + ENDS[6][0])])
     write_pcap("small.pcap", RAW, [CLEAR[6]], snaplen=len(CLEAR[6]))
     run("encap", "grow", "small.pcap", "small-out.pcap")

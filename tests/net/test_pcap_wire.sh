@@ -104,6 +104,18 @@ claim "... and what BLACK's would protect is dropped" silent host-a 10.2.0.2
 claim "RED's list is taken away and its interface freed" eval 'tb_set router-a \
 	"spdEndGroupRowStatus.inbound.$red" i destroy && tb_ctl router-a release lan inbound && tb_ctl router-a wait'
 claim "... and all crosses as before" pings host-a 10.2.0.2
+red_protects()
+{
+	tb_rule router-a red-back 21 tunnel outbound red-out 10 &&
+	tb_set router-a "spdEndGroupName.outbound.$red" s red-out "spdEndGroupRowStatus.outbound.$red" i createAndGo &&
+	tb_ctl router-a wait
+}
+claim "RED gets a list that protects what leaves towards its hosts" red_protects
+claim "... which would be an SA inside of the boundary, and drops" silent host-a 10.2.0.2
+claim "... counted as that" tb_until 20 says 'inside-protect' tb_ctl router-a show stats
+claim "that list is taken away and its interface freed" eval 'tb_set router-a \
+	"spdEndGroupRowStatus.outbound.$red" i destroy && tb_ctl router-a release lan outbound && tb_ctl router-a wait'
+claim "... and all crosses again" pings host-a 10.2.0.2
 
 # The interfaces.
 tb_in router-a ip link set lan down
