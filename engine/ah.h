@@ -70,7 +70,7 @@ enum ipsp_reason ipsp_ah_locate(const struct ipsp_sa *sa, const struct ipsp_flow
 /**
  * Takes AH, and in tunnel mode the outer header, away from a packet that was verified. On
  * IPSP_REASON_NONE data and len are the clear packet's and inner has its headers.
- * @return IPSP_REASON_NONE; NEXT_HEADER, INNER, ECN, TTL, TUNNEL_ADDRESS, TRANSPORT_ADDRESS
+ * @return IPSP_REASON_NONE; NEXT_HEADER, INNER, ECN, TUNNEL_ADDRESS, TRANSPORT_ADDRESS
  */
 enum ipsp_reason ipsp_ah_unwrap(const struct ipsp_sa *sa, const struct ipsp_flow *flow,
 				struct ipsp_packet *packet, struct ipsp_flow *inner);

@@ -74,7 +74,7 @@ bool ipsp_esp_locate(const struct ipsp_sa *sa, const struct ipsp_flow *flow, uin
 /**
  * Takes the clear packet out of one that was opened. On IPSP_REASON_NONE data and len are the clear
  * packet's and inner has its headers.
- * @return IPSP_REASON_NONE; PADDING, NEXT_HEADER, DUMMY, INNER, ECN, TTL, TUNNEL_ADDRESS,
+ * @return IPSP_REASON_NONE; PADDING, NEXT_HEADER, DUMMY, INNER, ECN, TUNNEL_ADDRESS,
  *	   TRANSPORT_ADDRESS, NO_ROOM
  */
 enum ipsp_reason ipsp_esp_unwrap(const struct ipsp_sa *sa, const struct ipsp_flow *flow,

@@ -9,6 +9,7 @@
 #include "engine/bundle.h"
 #include "engine/errors.h"
 #include "engine/esp.h"
+#include "engine/header.h"
 #include "engine/nat.h"
 #include "engine/resync.h"
 #include "spd/octets.h"
@@ -93,6 +94,24 @@ static void unwrapped_drop(struct batch *b, const struct unwrapped *u, enum ipsp
 }
 
 /*
+ * RFC 4301 5.1.2.1: who forwards what came out of a tunnel takes one hop from it, once the policy has let it
+ * in; and tells its sender when there is none left, as any router does.
+ */
+static bool has_hop_left(const struct unwrapped *u)
+{
+	return !(u->packet->flags & IPSP_PKT_DECREMENT_TTL) ||
+	       u->path.sas[u->path.n - 1]->mode != IPSP_MODE_TUNNEL ||
+	       ipsp_ttl_decrement(u->packet->data, u->flow.family);
+}
+
+static void end_of_hops(struct batch *b, const struct unwrapped *u)
+{
+	ipsp_sa_count_drop(u->packet->sa, IPSP_REASON_TTL);
+	ipsp_drop_telling(b->worker, IPSP_INBOUND, u->packet, &u->flow, IPSP_REASON_TTL,
+			  IPSP_ICMP_TIME_EXCEEDED, 0, b->now_s);
+}
+
+/*
  * Policy for what came out of a whole bundle. It is delivered, or, if another bundle begins in it,
  * may go on.
  * @return false: it was dropped
@@ -123,10 +142,14 @@ static bool check_inner(struct batch *b, struct unwrapped *u, bool is_last)
 	if (refused != IPSP_REASON_NONE)
 		reason = refused;
 	packet->entry_id = match.rule ? match.rule->id : 0;
-	if (reason != IPSP_REASON_NONE)
+	if (reason == IPSP_REASON_NONE && is_last && !has_hop_left(u)) {
+		reason = IPSP_REASON_TTL;
+		end_of_hops(b, u);
+	} else if (reason != IPSP_REASON_NONE) {
 		unwrapped_drop(b, u, reason);
-	else if (is_last)
+	} else if (is_last) {
 		done(b->worker, packet, IPSP_VERDICT_DELIVER, IPSP_REASON_NONE);
+	}
 	if (reason == IPSP_REASON_NONE && ipsp_passed_wanted(b->worker, head, b->now_s))
 		ipsp_passed(b->worker, packet, inner,
 			    ipsp_passed_octets(head, packet->data, inner));

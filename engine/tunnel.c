@@ -105,11 +105,6 @@ enum ipsp_reason ipsp_tunnel_unwrap(const struct ipsp_sa *sa, const struct ipsp_
 		ecn = inner->ecn;
 	else if (!ipsp_ecn_combine(outer->ecn, inner->ecn, &ecn))
 		return IPSP_REASON_ECN;
-	if (packet->flags & IPSP_PKT_DECREMENT_TTL) {
-		if (!ipsp_ttl_decrement(payload, inner->family))
-			return IPSP_REASON_TTL;
-		inner->ttl--;
-	}
 	if (ecn != inner->ecn) {
 		ipsp_ecn_set(payload, inner->family, ecn);
 		inner->ecn = ecn;

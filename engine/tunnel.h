@@ -56,7 +56,7 @@ void ipsp_tunnel_write(struct ipsp_worker *worker, const struct ipsp_sa *sa,
  * it in the payload is TFC padding: RFC 4303 2.7.
  * @param outer  the packet as received
  * @param inner  out: its headers
- * @return IPSP_REASON_NONE; TUNNEL_ADDRESS, NEXT_HEADER, INNER, ECN, TTL
+ * @return IPSP_REASON_NONE; TUNNEL_ADDRESS, NEXT_HEADER, INNER, ECN
  */
 enum ipsp_reason ipsp_tunnel_unwrap(const struct ipsp_sa *sa, const struct ipsp_flow *outer,
 				    uint8_t *payload, uint32_t payload_len, uint8_t next_header,

@@ -454,6 +454,12 @@ static void put_path_errors(FILE *f)
 }
 
 /*
+ * The headers that may name AH. nft looks behind it in IPv6, and finds no protocol at all in its later
+ * fragments.
+ */
+static const char *const before_ah[] = { "ip6", "hbh", "rt", "dst", "frag" };
+
+/*
  * ESP, AH and IKE addressed to ourselves are judged by SAs, not by selectors, unless an entry that
  * names them says otherwise.
  */
@@ -469,17 +475,16 @@ static void put_own_protocols(FILE *f, const struct guard_boxes *boxes, const st
 		else if (!b->ask && (b->pass || b->discard))
 			put_box(f, b, o);
 	}
-	fputs("\t\tmeta l4proto { 50, 51 } fib daddr type local return\n"
-	      "\t\tip6 nexthdr 51 fib daddr type local return\n"
-	      "\t\tudp dport { 500, 4500 } fib daddr type local return\n", f);
+	fputs("\t\tmeta l4proto { 50, 51 } fib daddr type local return\n", f);
+	for (size_t i = 0; i < sizeof(before_ah) / sizeof(before_ah[0]); i++)
+		fprintf(f, "\t\t%s nexthdr 51 fib daddr type local return\n", before_ah[i]);
+	fputs("\t\tudp dport { 500, 4500 } fib daddr type local return\n", f);
 	put_path_errors(f);
 }
 
 /* IPv6 headers may hide the protocol from nft: sorts those packets out before any box is asked. */
 static void put_sorting(FILE *f, const char *name, const struct origin *o, char next)
 {
-	static const char *const before_ah[] = { "ip6", "hbh", "rt", "dst", "frag" };
-
 	fprintf(f, "\t\tmeta nfproto ipv4 goto %s_%c\n", name, next);
 	for (size_t i = 0; i < sizeof(before_ah) / sizeof(before_ah[0]); i++)
 		fprintf(f, "\t\t%s nexthdr 51 goto %s_ah\n", before_ah[i], name);
@@ -614,8 +619,8 @@ static void put_hook(FILE *f, const struct guard_view *v, int later, uint8_t dir
 	fprintf(f, "\t\t%sname \"lo\" accept\n", in ? "iif" : "oif");
 	if (v->tun_ifindex)
 		fprintf(f, "\t\t%s %" PRIu32 " accept\n", in ? "iif" : "oif", v->tun_ifindex);
-	fprintf(f, "\t\tmeta mark & 0x%08x == { 0x%08x, 0x%08x } accept\n", IPSPD_MARK_MASK,
-		IPSPD_MARK_BYPASS, IPSPD_MARK_JUDGED);
+	fprintf(f, "\t\tmeta mark & 0x%08x == 0x%08x accept\n", IPSPD_MARK_MASK,
+		IPSPD_MARK_BYPASS);
 	for (size_t i = 0; i < v->n_layers; i++)
 		fprintf(f, "\t\tjump l%zu_%s\n", i, dir_name(dir));
 	fputs("\t}\n", f);

@@ -59,8 +59,9 @@ enum ipsp_verdict {
 	IPSP_VERDICT_HOLD,
 	IPSP_VERDICT_TAKEN,	/* a fragment; the engine has it and waits for the others */
 	/* The packet is dropped for reason, and data is the ICMP error that tells its sender: send it
-	 * back where the packet came from. Its source is an address of ours, or of the packet's
-	 * destination where the platform knows none. */
+	 * back where the packet came from; what came out of a tunnel, as a packet of your own to
+	 * ipsp_engine_outbound. Its source is an address of ours, or of the packet's destination where
+	 * the platform knows none. */
 	IPSP_VERDICT_ERROR,
 	IPSP_N_VERDICTS
 };
@@ -69,7 +70,7 @@ enum {
 	/* in: the checksum at csum_start + csum_offset is of the pseudo header only: finish it */
 	IPSP_PKT_CSUM_PARTIAL = 1 << 0,
 	/* in: lower the TTL or hop limit of what goes into or comes out of a tunnel, as nobody else
-	 * does for this forwarded packet: RFC 4301 5.1.2.1 */
+	 * does for this forwarded packet: RFC 4301 5.1.2.1. Where none is left, verdict ERROR */
 	IPSP_PKT_DECREMENT_TTL = 1 << 1,
 	/* in, inbound: not addressed to this device, so ESP or AH in it is a protocol like any other */
 	IPSP_PKT_TRANSIT = 1 << 2,

@@ -62,6 +62,24 @@ claim "nothing of the LANs went without AH" equal 0 \
 # The WAN routes: what comes from router-b has lost one on its way, and AH does not mind.
 claim "the WAN lowers the TTL" test "$(seen wan bundles 'ah.spi == 0x6000 && ip.ttl == 63')" -ge 6
 
+# Its path: octets of an outer header, AH with 16 of ICV, ESP with IV and 16 of ICV around whole blocks of 16, of
+# which two are the trailer. Compression is not counted on.
+ping_of() { tb_in host-a ping -4 -c "$1" -W 2 -M do -s "$2" 10.2.0.2; }
+whole() { /usr/bin/python3 "$TB_SRC/tests/net/transfer.py" "$(tb_ns host-a)" "$(tb_ns host-b)" "$1"; }
+claim "the largest packet that fits the bundle crosses" ping_of 1 1378
+claim "one more octet is answered with the size that fits, though it compresses well" says 'mtu = 1406' ping_of 2 1379
+claim "TCP and UDP cross the bundle, whole" whole 10.2.0.2
+tb_in wan ip link set dev b mtu 1300
+tb_in router-b ip link set dev wan mtu 1300
+claim "TCP and UDP cross when the path becomes narrow" whole 10.2.0.2
+claim "... under AH in IPv6, too" whole fd00:2::2
+claim "tracepath finds the narrow path, and both routers on it" says 'pmtu 1198' \
+	tb_in host-a tracepath -4 -n -m 4 -p 33434 10.2.0.2
+claim "it was learned of errors that quote AH" equal 1300 \
+	"$(tb_snmp snmpget router-a -OqvU 'ipspdSaPathMtu."tunnel".outbound.3')"
+tb_in wan ip link set dev b mtu 1500
+tb_in router-b ip link set dev wan mtu 1500
+
 claim "show sad names each SA of the bundle" says ipcomp tb_ctl router-a --json show sad
 claim "ipspdSaTable has a row for each SA of the bundle: IPComp" says 'ipcomp(3)' \
 	tb_snmp snmpget router-a 'ipspdSaProtocol."tunnel".outbound.1'

@@ -653,6 +653,43 @@ START_TEST(test_forwarded_packets_lose_one_hop_in_a_tunnel)
 }
 END_TEST
 
+/* RFC 4301 5.1.2.1: who forwards it is who says so, to the sender in the tunnel. */
+START_TEST(test_forwarded_packets_lose_one_hop_behind_a_tunnel)
+{
+	static const struct world_rule out = { 1, IPSP_PROTECT, 1, ANY, false };
+	static const struct world_rule in = { 1, IPSP_PROTECT, 2, ANY, false };
+	struct ipsp_sa_config sas[2] = { world_sa(1, IPSP_OUTBOUND, OUT_SPI),
+					 world_sa(2, IPSP_INBOUND, OUT_SPI) };
+	const uint8_t ttl = (uint8_t)(1 + _i);
+	struct ipsp_packet p;
+
+	for (int i = 0; i < 2; i++) {
+		sas[i].mode = IPSP_MODE_TUNNEL;
+		sas[i].df = IPSP_DF_COPY;
+	}
+	sas[1].local = sas[0].remote;
+	sas[1].remote = sas[0].local;
+	ck_assert_int_eq(world_apply(&w, &out, 1, sas, 2, NULL), IPSP_OK);
+	world_udp(&p, IPSP_OUTBOUND, 1, 3);
+	p.data[8] = ttl;
+	ck_assert_int_eq(world_pass(&w, IPSP_OUTBOUND, &p), IPSP_REASON_NONE);
+	ck_assert_int_eq(world_apply(&w, &in, 1, sas, 2, NULL), IPSP_OK);
+	p.flags = IPSP_PKT_DECREMENT_TTL;
+	if (ttl > 1) {
+		ck_assert_int_eq(world_pass(&w, IPSP_INBOUND, &p), IPSP_REASON_NONE);
+		ck_assert_int_eq(p.verdict, IPSP_VERDICT_DELIVER);
+		ck_assert_uint_eq(p.data[8], 1);
+	} else {
+		ck_assert_int_eq(world_pass(&w, IPSP_INBOUND, &p), IPSP_REASON_TTL);
+		ck_assert_int_eq(p.verdict, IPSP_VERDICT_ERROR);
+		ck_assert_uint_eq(p.data[20], 11);
+		ck_assert_uint_eq(p.data[19], 1);
+		ck_assert_uint_eq(p.data[28 + 9], 17);
+	}
+	world_packet_free(&p);
+}
+END_TEST
+
 static enum ipsp_err local_addr(void *ctx, const struct ipsp_addr *remote,
 				struct ipsp_addr *local)
 {
@@ -809,6 +846,7 @@ int main(void)
 	tcase_add_test(tc, test_an_ipv4_packet_of_full_size_is_too_big);
 	tcase_add_test(tc, test_unfinished_checksums_are_finished_before_encryption);
 	tcase_add_test(tc, test_forwarded_packets_lose_one_hop_in_a_tunnel);
+	tcase_add_loop_test(tc, test_forwarded_packets_lose_one_hop_behind_a_tunnel, 0, 2);
 	tcase_add_test(tc, test_tunnel_ends_that_are_not_configured_come_from_packet_and_routing);
 	tcase_add_test(tc, test_nothing_is_freed_while_a_packet_call_can_see_it);
 	tcase_add_test(tc, test_workers_are_limited_and_their_counts_stay);
