@@ -17,6 +17,7 @@
 #include "engine/compress/zlib.h"
 #include "engine/crypto/provider.h"
 #include "engine/crypto/hosted.h"
+#include "engine/io/nfqueue.h"
 #include "engine/io/pcap.h"
 #include "engine/io/tun.h"
 #include "ipspd/engine.h"
@@ -366,6 +367,18 @@ static int attach_tun(struct engine_role *role, const struct engine_start *s)
 	return tun_attach(&config, &role->io);
 }
 
+/** The queues in front of what attach_tun has made. */
+static int attach_nfqueue(struct engine_role *role, const struct engine_start *s)
+{
+	const struct nfqueue_config config = {
+		.queue_fd = { [IPSP_INBOUND - 1] = s->fds[ENGINE_FD_QUEUE_IN][0],
+			      [IPSP_OUTBOUND - 1] = s->fds[ENGINE_FD_QUEUE_OUT][0] },
+		.verdict_fd = s->fds[ENGINE_FD_VERDICTS][0],
+	};
+
+	return nfqueue_attach(&config, role->io, &role->io);
+}
+
 static int attach_pcap(struct engine_role *role, const struct engine_start *s)
 {
 	const struct pcap_config config = {
@@ -404,9 +417,12 @@ int engine_attach(struct engine_role *role, struct engine_start *s)
 
 	if (!err)
 		err = is_pcap ? attach_pcap(role, s) : attach_tun(role, s);
+	if (!err && s->fds[ENGINE_FD_QUEUE_IN][0] >= 0)
+		err = attach_nfqueue(role, s);
+	if (role->io)
+		take_fds(s);
 	if (err)
 		return err;
-	take_fds(s);
 	err = watch(role, role->io->ops->changes_fd(role->io), on_changes, &role->changes_event);
 	const size_t n = role->io->ops->sources(role->io, sources);
 

@@ -41,6 +41,7 @@ struct guard {
 	size_t n_layers;
 	uint32_t tun_ifindex;
 	char tun_name[16];
+	bool unsteered;		/* see guard_steer */
 	struct guard_sum table;	/* as we left it in the kernel */
 	bool table_is_known;	/* nobody came between our change and our look at it */
 	struct nft_ctx *owner;	/* of the table's twin; NULL: there is none */
@@ -214,7 +215,7 @@ static bool make_view(const struct guard *g, const struct guard_layer *layers, s
 	*v = (struct guard_view){ .layers = layers, .n_layers = n, .tun_ifindex = g->tun_ifindex,
 				  .tun_name = g->tun_name, .log = true,
 				  .owner = g->owner };
-	return guard_steered(layers, n, &v->steered);
+	return guard_steered(layers, g->unsteered ? 0 : n, &v->steered);
 }
 
 static void view_fini(struct guard_view *v)
@@ -289,6 +290,22 @@ int guard_set_tun(struct guard *g, uint32_t ifindex, const char *name, const cha
 	g->tun_ifindex = ifindex;
 	snprintf(g->tun_name, sizeof(g->tun_name), "%s", name);
 	return guard_apply(g, why);
+}
+
+void guard_steer(struct guard *g, bool steer)
+{
+	g->unsteered = !steer;
+}
+
+void guard_each_list(const struct guard *g,
+		     void (*each)(void *arg, uint32_t ifindex, uint8_t dir), void *arg)
+{
+	for (size_t i = 0; i < g->n_layers; i++) {
+		const struct wire_gen *const gen = g->layers[i].gen;
+
+		for (size_t j = 0; j < gen->n_lists; j++)
+			each(arg, gen->lists[j].ifindex, gen->lists[j].dir);
+	}
 }
 
 void guard_own(struct guard *g)

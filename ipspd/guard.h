@@ -81,6 +81,16 @@ int guard_check(struct guard *g, unsigned parts, struct guard_changes *found, co
 int guard_set_tun(struct guard *g, uint32_t ifindex, const char *name, const char **why);
 
 /**
+ * From the next change on: does routing lead what must be protected to the TUN? At first it does. An
+ * attachment that takes packets behind routing wants it not to; the filters are all that holds then.
+ */
+void guard_steer(struct guard *g, bool steer);
+
+/** Calls each(arg, ifindex, dir) for each list of each layer; 0: of all other interfaces. */
+void guard_each_list(const struct guard *g,
+		     void (*each)(void *arg, uint32_t ifindex, uint8_t dir), void *arg);
+
+/**
  * The newest generation of the database that it holds: policy that was in force, or about to be. A
  * database that has not reached it is not what this guard was made for. 0: no policy so far.
  */

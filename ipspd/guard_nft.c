@@ -619,8 +619,8 @@ static void put_hook(FILE *f, const struct guard_view *v, int later, uint8_t dir
 	fprintf(f, "\t\t%sname \"lo\" accept\n", in ? "iif" : "oif");
 	if (v->tun_ifindex)
 		fprintf(f, "\t\t%s %" PRIu32 " accept\n", in ? "iif" : "oif", v->tun_ifindex);
-	fprintf(f, "\t\tmeta mark & 0x%08x == 0x%08x accept\n", IPSPD_MARK_MASK,
-		IPSPD_MARK_BYPASS);
+	fprintf(f, "\t\tmeta mark & 0x%08x == { 0x%08x, 0x%08x } accept\n", IPSPD_MARK_MASK,
+		IPSPD_MARK_BYPASS, IPSPD_MARK_JUDGED);
 	for (size_t i = 0; i < v->n_layers; i++)
 		fprintf(f, "\t\tjump l%zu_%s\n", i, dir_name(dir));
 	fputs("\t}\n", f);

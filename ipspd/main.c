@@ -29,6 +29,7 @@ static const struct child_kind {
 	{ "--role=engine", "engine", ROLE_ENGINE, engine_main, NULL },
 	{ "--role=import", "import", ROLE_IMPORT, import_main, NULL },
 	{ "--role=fetch", "import", ROLE_FETCH, import_main, import_prepare },
+	{ "--role=verdict", "verdict", ROLE_VERDICT, verdict_main, NULL },
 };
 
 static int run_child(const struct child_kind *k)
@@ -37,7 +38,7 @@ static int run_child(const struct child_kind *k)
 
 	setproctitle("-ipspd: %s", k->title);
 	log_set_process(k->title);
-	if (!sandbox_drop_root(IPSPD_USER, &why)) {
+	if (!sandbox_drop_root(IPSPD_USER, k->role, &why)) {
 		ipspd_log(LOG_CRIT, "sandbox", "not started: %s", why);
 		return 1;
 	}

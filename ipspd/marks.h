@@ -15,6 +15,9 @@
  * the bypass mark. */
 #define IPSPD_MARK_REROUTE 0x00010000u
 
+/* A packet of a queue that the engine lets pass, until the guard has seen it; never leaves a hook. */
+#define IPSPD_MARK_JUDGED 0x69720000u
+
 /* The table whose default route is our TUN, with a blackhole behind it; ours alone. */
 #define IPSPD_ROUTE_TABLE 26992
 #define IPSPD_BLACKHOLE_METRIC 0x7fffffffu
@@ -27,6 +30,11 @@
 
 #define IPSPD_NFT_TABLE "ipspd_guard"
 #define IPSPD_NFT_TWIN "ipspd_guard_live"	/* owned by the parent while it lives */
+#define IPSPD_NFT_QUEUE "ipspd_queue"		/* likewise: leads packets into the queues */
+
+/* The queues that the engine judges packets from (nfnetlink_queue). */
+#define IPSPD_QUEUE_IN 26994
+#define IPSPD_QUEUE_OUT 26995
 
 /* Where the table's rules log packets to (nfnetlink_log): one group, of which the engine reads the
  * first octets of each. Every rule logs at most so many a second, after at most so many at once. */

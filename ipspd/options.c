@@ -42,7 +42,7 @@ static void usage(FILE *f)
 	      "  -k, --pfkey PATH         PF_KEY socket (pfkey, beside the control socket)\n"
 	      "  -x, --master ADDRESS     AgentX master, in Net-SNMP's notation\n"
 	      "  -a, --attach ATTACH      where packets come from: tun[:NAME],\n"
-	      "                           pcap:RED,BLACK or none\n"
+	      "                           nfqueue[:IF,..], pcap:RED,BLACK or none\n"
 	      "  -i, --import FILE        import this XML file before serving\n"
 	      "      --pidfile FILE       write the process id there ("
 	      IPSPD_RUNDIR "/ipspd.pid in the background)\n"

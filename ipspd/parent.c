@@ -109,13 +109,22 @@ static bool attach(struct parent *p, const struct agent_options *o)
 			  strerror(-rc));
 		return false;
 	}
+	p->attach = a;
+	rc = a.kind == ATTACH_NFQUEUE ? queue_table_open(&p->queue_table, &why) : 0;
+	if (rc < 0) {
+		ipspd_log(LOG_ERR, "parent", "attachment \"%s\": this kernel leads no packets into "
+			  "queues: %s", text, why);
+		return false;
+	}
+	guard_steer(p->guard, a.kind != ATTACH_NFQUEUE);
 	rc = guard_set_tun(p->guard, p->engine_start.tun_ifindex, p->engine_start.tun_name, &why);
+	if (rc == 0)
+		rc = queues_follow(p, &why);
 	if (rc < 0) {
 		ipspd_log(LOG_ERR, "guard", "%s", why);
 		return false;
 	}
 	p->attached = true;
-	p->attach = a;
 	return true;
 }
 
@@ -236,16 +245,24 @@ static void agent_begin(struct parent *p, struct child *c)
 		close(import_fd);
 }
 
-/* Each engine gets packet sockets of its own: an interface may have gone and come, and what waited
- * for the last engine is old. */
+/* Each engine gets packet sockets and queues of its own: an interface may have gone and come, and what
+ * waited for the last engine is old. */
 static bool open_for_engine(struct parent *p)
 {
 	const char *why;
-	int rc = p->attach.kind == ATTACH_PCAP ? open_wire(&p->attach, &p->engine_start, &why) : 0;
+	int rc = 0;
 
-	if (rc < 0)
-		ipspd_log(LOG_ERR, "parent", "attachment pcap:%s,%s: %s: %s", p->attach.red,
-			  p->attach.black, why, strerror(-rc));
+	if (p->attach.kind == ATTACH_PCAP) {
+		rc = open_wire(&p->attach, &p->engine_start, &why);
+		if (rc < 0)
+			ipspd_log(LOG_ERR, "parent", "attachment pcap:%s,%s: %s: %s", p->attach.red,
+				  p->attach.black, why, strerror(-rc));
+	} else if (p->attach.kind == ATTACH_NFQUEUE) {
+		rc = queues_open(p, &why);
+		if (rc < 0)
+			ipspd_log(LOG_ERR, "parent", "attachment nfqueue: %s: %s", why,
+				  strerror(-rc));
+	}
 	return rc == 0;
 }
 
@@ -267,7 +284,7 @@ static void engine_begin(struct parent *p, struct child *c)
 {
 	open_log(&p->engine_start.fds[ENGINE_FD_PACKET_LOG][0], false,
 		 "what the guard decides is not logged");
-	if (p->attach.kind == ATTACH_TUN)
+	if (p->attach.kind == ATTACH_TUN || p->attach.kind == ATTACH_NFQUEUE)
 		open_log(&p->engine_start.fds[ENGINE_FD_HANDOVER][0], true,
 			 "what only the engine can judge is dropped");
 	p->engine_start.log_level = (uint8_t)log_level();
@@ -278,6 +295,7 @@ static void engine_begin(struct parent *p, struct child *c)
 	if (engine_start_send(c->chan, &p->engine_start) < 0)
 		child_kill(c, "cannot be told to start");
 	close_wire(&p->engine_start);
+	close_queues(&p->engine_start);
 	introduce(p);
 }
 
@@ -480,6 +498,19 @@ static void close_all(struct parent *p)
 	engine_start_close_all(&p->engine_start);
 }
 
+/* Without queues nothing takes packets behind routing any more: there they find the blackhole again. */
+static void end_queues(struct parent *p)
+{
+	const char *why;
+
+	if (!p->queue_table)
+		return;
+	guard_steer(p->guard, true);
+	if (guard_set_tun(p->guard, 0, "", &why) < 0)
+		ipspd_log(LOG_ERR, "guard", "%s", why);
+	queue_table_close(p->queue_table);
+}
+
 static int run(struct parent *p, const struct passwd *pw)
 {
 	p->status = 1;
@@ -493,6 +524,7 @@ static int run(struct parent *p, const struct passwd *pw)
 	parent_watch_stop(p);
 	end_loop(p);
 	parent_guard_forget(p);
+	end_queues(p);
 	close_all(p);
 	return p->status;
 }

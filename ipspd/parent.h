@@ -5,6 +5,7 @@
  *	parent_children.c	starting, watching and restarting children
  *	parent_open.c		directories, sockets, TUN: everything that takes privilege
  *	parent_wire.c		the two interfaces of a bump in the wire
+ *	parent_queue.c		the kernel's queues, and the process that gives verdicts
  *	parent_guard.c		the agent's layers on their way into the guard
  *	parent_import.c		the import process
  *	parent_watch.c		what other programs took from the guard is put back
@@ -21,6 +22,7 @@
 #include "chan/chan.h"
 #include "ipspd/guard.h"
 #include "ipspd/options.h"
+#include "ipspd/queue_table.h"
 #include "ipspd/roles.h"
 #include "ipspd/start.h"
 
@@ -94,6 +96,8 @@ struct parent {
 	bool agent_was_started;
 	bool attached;			/* attach has been opened */
 	struct attach attach;		/* then: what it is */
+	struct queue_table *queue_table;	/* NULL: attached otherwise */
+	pid_t verdict_pid;		/* 0: does not run */
 	int control_fd;
 	struct engine_start engine_start;	/* its descriptors are ours, for life */
 	struct event *signals[4];
@@ -175,6 +179,20 @@ int tun_bring_up(const char *name, bool *was_down);
  */
 int open_wire(const struct attach *a, struct engine_start *s, const char **why);
 void close_wire(struct engine_start *s);
+
+/* ---- parent_queue.c ---- */
+
+/**
+ * Opens the queues into p->engine_start, anew when they are open, and starts the verdict process.
+ * @return 0; -errno with *why (static or internal), and none is open
+ */
+int queues_open(struct parent *p, const char **why);
+void close_queues(struct engine_start *s);
+/** Notices the end of the verdict process, which is the engine's, too. */
+void queues_reap(struct parent *p);
+/** Leads into the queues what the guard has lists for, or what the attachment names; no table: nothing.
+ *  @return 0 or -errno with *why */
+int queues_follow(struct parent *p, const char **why);
 
 /* ---- parent_guard.c ---- */
 

@@ -223,6 +223,7 @@ void children_reap(struct parent *p)
 		}
 	}
 	import_reap(p);
+	queues_reap(p);
 }
 
 void children_stop(struct parent *p)
@@ -241,5 +242,6 @@ void children_stop(struct parent *p)
 
 bool children_are_gone(const struct parent *p)
 {
-	return p->agent.pid == 0 && p->engine.pid == 0 && p->import.pid == 0;
+	return p->agent.pid == 0 && p->engine.pid == 0 && p->import.pid == 0 &&
+	       p->verdict_pid == 0;
 }

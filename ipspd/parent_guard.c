@@ -114,6 +114,9 @@ static bool commit(struct parent *p, const struct chan_msg *m)
 	else
 		in->n_layers = 0;	/* they are the guard's now */
 	parent_guard_forget(p);
+	/* The guard holds in any case; packets that are not queued it decides alone. */
+	if (rc == 0)
+		rc = queues_follow(p, &why);
 	answer(p, serial, rc, why);
 	return true;
 }

@@ -1,7 +1,7 @@
 /*
  * ipspd/parent_open.c - what only root may open: directories, the control socket, the kernel's packet
  * log; and giving up the rest of root's powers. What packets go through: parent_sockets.c,
- * parent_tun.c, parent_wire.c.
+ * parent_tun.c, parent_wire.c, parent_queue.c.
  */
 #include "config.h"
 

@@ -142,6 +142,8 @@ static int tun_again(struct parent *p, const char **why)
 	if (rc < 0)
 		return rc;
 	rc = guard_set_tun(p->guard, s->tun_ifindex, s->tun_name, why);
+	if (rc == 0)
+		rc = queues_follow(p, why);
 	if (rc == 0 && p->engine.pid > 0)
 		child_kill(&p->engine, "its TUN was deleted and made anew");
 	return rc;

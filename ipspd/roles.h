@@ -2,8 +2,8 @@
  * ipspd/roles.h - the processes that one binary can be.
  *
  * ipspd/main.c gives up root, enters the role's sandbox, and only then calls its main function, with
- * the channel to the parent (import: to the agent) on ROLE_CHANNEL_FD and logging (ipspd/log.h) not yet
- * attached.
+ * the channel to the parent (import: to the agent; verdict: to the engine) on ROLE_CHANNEL_FD and logging
+ * (ipspd/log.h) not yet attached.
  */
 #ifndef IPSPD_ROLES_H
 #define IPSPD_ROLES_H
@@ -17,6 +17,7 @@ enum ipspd_role {
 	ROLE_ENGINE,
 	ROLE_IMPORT,	/* of a file that is open */
 	ROLE_FETCH,	/* of a URL: the same, with the network */
+	ROLE_VERDICT,
 };
 
 /** The agent: MIB state, AgentX, control socket. @return exit status, when the parent is gone */
@@ -29,6 +30,10 @@ int engine_main(int channel_fd);
  * Import: fetches and parses one file for the agent, to which it is connected. @return exit status
  */
 int import_main(int channel_fd);
+
+/** Gives the kernel the engine's verdicts on queued packets. @return exit status, when the engine is
+ *  gone */
+int verdict_main(int channel_fd);
 
 /** What import needs from the file system, before it has none. */
 void import_prepare(void);

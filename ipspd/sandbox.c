@@ -143,7 +143,16 @@ static const struct socket_kind sockets[] = {
 
 /* ---- root ---- */
 
-bool sandbox_drop_root(const char *user, const char **why)
+/* The kernel takes verdicts on packets from who may administer the network. */
+static bool choose_capabilities(enum ipspd_role role)
+{
+	capng_clear(CAPNG_SELECT_BOTH);
+	return role != ROLE_VERDICT ||
+	       capng_update(CAPNG_ADD, (capng_type_t)(CAPNG_EFFECTIVE | CAPNG_PERMITTED),
+			    CAP_NET_ADMIN) == 0;
+}
+
+bool sandbox_drop_root(const char *user, enum ipspd_role role, const char **why)
 {
 	const struct rlimit none = { 0, 0 };
 	const struct passwd *pw = getpwnam(user);
@@ -152,14 +161,14 @@ bool sandbox_drop_root(const char *user, const char **why)
 		*why = "the unprivileged user does not exist, or is root";
 		return false;
 	}
-	capng_clear(CAPNG_SELECT_BOTH);
-	if (capng_change_id((int)pw->pw_uid, (int)pw->pw_gid,
+	if (!choose_capabilities(role) ||
+	    capng_change_id((int)pw->pw_uid, (int)pw->pw_gid,
 			    (capng_flags_t)(CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING)) != 0) {
 		*why = "cannot change to the unprivileged user";
 		return false;
 	}
 	if (setuid(0) == 0 || setgid(0) == 0 || capng_have_capabilities(CAPNG_SELECT_CAPS) !=
-	    CAPNG_NONE) {
+	    (role == ROLE_VERDICT ? CAPNG_PARTIAL : CAPNG_NONE)) {
 		*why = "root could be had back";
 		return false;
 	}
@@ -303,6 +312,7 @@ static const struct role_rules {
 	{ ROLE_ENGINE, engine_calls, N_OF(engine_calls), true, false },
 	{ ROLE_IMPORT, NULL, 0, false, false },
 	{ ROLE_FETCH, fetch_calls, N_OF(fetch_calls), true, true },
+	{ ROLE_VERDICT, NULL, 0, false, false },
 };
 
 static int fill_role(scmp_filter_ctx ctx, const struct role_rules *r)

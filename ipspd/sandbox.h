@@ -11,9 +11,10 @@
 
 /**
  * Becomes the unprivileged user for good: ids, groups, capabilities, no_new_privs; no core dumps, no
- * ptrace by equals. Needs root. @return false with *why
+ * ptrace by equals. ROLE_VERDICT keeps CAP_NET_ADMIN, no other role anything. Needs root.
+ * @return false with *why
  */
-bool sandbox_drop_root(const char *user, const char **why);
+bool sandbox_drop_root(const char *user, enum ipspd_role role, const char **why);
 
 /** Keeps all memory of the process, present and future, out of swap. @return false: may be swapped */
 bool sandbox_lock_memory(void);

@@ -276,6 +276,30 @@ static const char *parse_pcap(const char *names, struct attach *out)
 	return NULL;
 }
 
+static const char *parse_nfqueue(const char *names, struct attach *out)
+{
+	struct attach a = { .kind = ATTACH_NFQUEUE, .name = "ipspd%d" };
+
+	while (names) {
+		const char *comma = strchr(names, ',');
+		const size_t len = comma ? (size_t)(comma - names) : strlen(names);
+
+		if (a.n_queued == ATTACH_QUEUED_MAX)
+			return "these are too many interfaces";
+		char *const name = a.queued[a.n_queued++];
+
+		if (len >= sizeof(a.queued[0]))
+			return "this is no name an interface can have";
+		memcpy(name, names, len);
+		/* These are others': the kernel numbers none of them. */
+		if (!is_ifname(name) || strchr(name, '%'))
+			return "this is no name an interface can have";
+		names = comma ? comma + 1 : NULL;
+	}
+	*out = a;
+	return NULL;
+}
+
 const char *attach_parse(const char *text, struct attach *out)
 {
 	if (strcmp(text, "none") == 0) {
@@ -288,7 +312,9 @@ const char *attach_parse(const char *text, struct attach *out)
 		return parse_tun(text + 4, out);
 	if (strncmp(text, "pcap:", 5) == 0)
 		return parse_pcap(text + 5, out);
-	if (strncmp(text, "nfqueue", 7) == 0)
-		return "this attachment is not offered yet; use tun[:NAME], pcap:RED,BLACK or none";
-	return "an attachment is tun[:NAME], pcap:RED,BLACK or none";
+	if (strcmp(text, "nfqueue") == 0)
+		return parse_nfqueue(NULL, out);
+	if (strncmp(text, "nfqueue:", 8) == 0)
+		return parse_nfqueue(text + 8, out);
+	return "an attachment is tun[:NAME], nfqueue[:IF,..], pcap:RED,BLACK or none";
 }

@@ -50,6 +50,9 @@ enum engine_fd {
 	ENGINE_FD_PFKEY,	/* listens for PF_KEY clients: AF_UNIX, SOCK_SEQPACKET; -1: nobody does */
 	ENGINE_FD_ICMP4,	/* raw sockets that hear of packets too big for a path; reads whole IPv4 */
 	ENGINE_FD_ICMP6,	/* packets; from the ICMPv6 header on */
+	ENGINE_FD_QUEUE_IN,	/* netlink, bound to IPSPD_QUEUE_IN; -1: no packets are queued */
+	ENGINE_FD_QUEUE_OUT,	/* likewise, to IPSPD_QUEUE_OUT */
+	ENGINE_FD_VERDICTS,	/* to the process that gives the kernel verdicts: engine/io/nfqueue.h */
 	ENGINE_FDS
 };
 
@@ -108,14 +111,18 @@ bool engine_start_read(struct chan_msg *m, struct engine_start *s);
 bool agent_options_read(const struct chan_msg *m, struct agent_options *o);
 
 /** One attachment as -a and the options file name it. */
-enum attach_kind { ATTACH_NONE, ATTACH_TUN, ATTACH_PCAP };
+enum attach_kind { ATTACH_NONE, ATTACH_TUN, ATTACH_PCAP, ATTACH_NFQUEUE };
+#define ATTACH_QUEUED_MAX 8
 struct attach {
 	enum attach_kind kind;
-	char name[16];		/* TUN: interface name, "%d" for the kernel to number it */
+	char name[16];		/* TUN, NFQUEUE: of the TUN, "%d" for the kernel to number it */
 	char red[16], black[16];	/* PCAP: interface names, different ones */
+	size_t n_queued;	/* NFQUEUE: 0: the interfaces and directions that rows name */
+	char queued[ATTACH_QUEUED_MAX][16];	/* else: these, in both directions */
 };
 
-/** Reads "tun", "tun:NAME", "pcap:RED,BLACK", "none". @return NULL, or what is wrong with it */
+/** Reads "tun", "tun:NAME", "nfqueue", "nfqueue:IF,..", "pcap:RED,BLACK", "none".
+ *  @return NULL, or what is wrong with it */
 const char *attach_parse(const char *text, struct attach *out);
 
 #endif

@@ -76,8 +76,26 @@ static const char *const bad_lines[] = {
 	"ipspd -a tun:sixteen-octets-long", "ipspd -a tun -a none", "ipspd -a pcap:a",
 	"ipspd -a pcap:,b", "ipspd -a pcap:a,", "ipspd -a pcap:a,a", "ipspd -a pcap:a,b,c",
 	"ipspd -a pcap:a%d,b", "ipspd -a pcap:a,sixteen-octets-xx", "ipspd -a pcap:sixteen-octets-xx,b",
+	"ipspd -a nfqueue:", "ipspd -a nfqueue:a,", "ipspd -a nfqueue:a,,b", "ipspd -a nfqueue:a%d",
+	"ipspd -a nfqueue:sixteen-octets-xx", "ipspd -a nfqueue:1,2,3,4,5,6,7,8,9", "ipspd -a nfqueues",
 	"ipspd --no-such-option", "ipspd word",
 };
+
+START_TEST(test_queues_are_of_rows_or_of_interfaces_that_are_named)
+{
+	struct attach a;
+
+	ck_assert_ptr_null(attach_parse("nfqueue", &a));
+	ck_assert_int_eq(a.kind, ATTACH_NFQUEUE);
+	ck_assert_uint_eq(a.n_queued, 0);
+	ck_assert_ptr_null(attach_parse("nfqueue:lan,fifteen-octets-", &a));
+	ck_assert_uint_eq(a.n_queued, 2);
+	ck_assert_str_eq(a.queued[0], "lan");
+	ck_assert_str_eq(a.queued[1], "fifteen-octets-");
+	ck_assert_ptr_null(attach_parse("nfqueue:1,2,3,4,5,6,7,8", &a));
+	ck_assert_uint_eq(a.n_queued, ATTACH_QUEUED_MAX);
+}
+END_TEST
 
 START_TEST(test_a_bump_in_the_wire_has_two_interfaces)
 {
@@ -392,6 +410,7 @@ int main(void)
 	tcase_add_test(tc, test_every_option_is_taken);
 	tcase_add_test(tc, test_nothing_said_means_the_defaults);
 	tcase_add_test(tc, test_a_bump_in_the_wire_has_two_interfaces);
+	tcase_add_test(tc, test_queues_are_of_rows_or_of_interfaces_that_are_named);
 	tcase_add_loop_test(tc, test_bad_line_is_refused, 0,
 			    sizeof(bad_lines) / sizeof(bad_lines[0]));
 	tcase_add_test(tc, test_options_file_says_what_it_says);

@@ -3,6 +3,7 @@
 
 #include <check.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -32,7 +33,7 @@ static int in_sandbox(enum ipspd_role role, void (*act)(void))
 	if (pid == 0) {
 		const char *why;
 
-		if (!sandbox_drop_root(IPSPD_USER, &why) || !sandbox_enter(role, &why))
+		if (!sandbox_drop_root(IPSPD_USER, role, &why) || !sandbox_enter(role, &why))
 			_exit(99);
 		act();
 		_exit(0);
@@ -106,6 +107,12 @@ static void act_thread(void)
 	syscall(SYS_clone, CLONE_THREAD | CLONE_SIGHAND | CLONE_VM, NULL, NULL, NULL, 0);
 }
 
+static void act_engine_netlink(void)
+{
+	if (socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0) < 0)
+		_exit(1);
+}
+
 static const struct {
 	const char *name;
 	enum ipspd_role role;
@@ -137,6 +144,12 @@ static const struct {
 	{ "import traces", ROLE_IMPORT, act_ptrace },
 	{ "import signals", ROLE_IMPORT, act_kill },
 	{ "import changes its user", ROLE_IMPORT, act_setuid },
+	{ "verdict executes a program", ROLE_VERDICT, act_exec },
+	{ "verdict makes a process", ROLE_VERDICT, act_fork },
+	{ "verdict opens a raw socket", ROLE_VERDICT, act_raw_socket },
+	{ "verdict asks the kernel's routing", ROLE_VERDICT, act_engine_netlink },
+	{ "verdict unlinks a file", ROLE_VERDICT, act_unlink },
+	{ "verdict changes its user", ROLE_VERDICT, act_setuid },
 	{ "fetch executes a program", ROLE_FETCH, act_exec },
 	{ "fetch makes a process", ROLE_FETCH, act_fork },
 	{ "fetch opens a raw socket", ROLE_FETCH, act_raw_socket },
@@ -176,12 +189,6 @@ static void act_agent_file(void)
 		_exit(1);
 	act_tcp();
 	act_unlink();
-}
-
-static void act_engine_netlink(void)
-{
-	if (socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0) < 0)
-		_exit(1);
 }
 
 /* What needs no killing: it is answered with an error. */
@@ -230,6 +237,8 @@ static const struct {
 	void (*act)(void);
 } allowed[] = {
 	{ "agent reads, writes, allocates", ROLE_AGENT, act_ordinary },
+	{ "verdict reads, writes, allocates", ROLE_VERDICT, act_ordinary },
+	{ "verdict has no files", ROLE_VERDICT, act_no_files },
 	{ "agent works with files and the master", ROLE_AGENT, act_agent_file },
 	{ "agent is refused executable memory", ROLE_AGENT, act_executable_memory },
 	{ "engine reads, writes, allocates", ROLE_ENGINE, act_ordinary },
@@ -277,7 +286,7 @@ START_TEST(test_root_is_gone)
 		const char *why;
 		struct rlimit core;
 
-		if (!sandbox_drop_root(IPSPD_USER, &why))
+		if (!sandbox_drop_root(IPSPD_USER, ROLE_AGENT, &why))
 			_exit(1);
 		if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 ||
 		    prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0 ||
@@ -291,15 +300,47 @@ START_TEST(test_root_is_gone)
 }
 END_TEST
 
+static const struct {
+	enum ipspd_role role;
+	uint32_t capabilities;
+} capable[] = {
+	{ ROLE_AGENT, 0 }, { ROLE_ENGINE, 0 }, { ROLE_IMPORT, 0 }, { ROLE_FETCH, 0 },
+	{ ROLE_VERDICT, 1u << CAP_NET_ADMIN },
+};
+
+START_TEST(test_a_role_keeps_the_capabilities_it_needs_and_no_other)
+{
+	if (!has_root())
+		return;
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+		struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+		const char *why;
+
+		if (!sandbox_drop_root(IPSPD_USER, capable[_i].role, &why) ||
+		    syscall(SYS_capget, &head, data) < 0)
+			_exit(1);
+		_exit(data[0].effective == capable[_i].capabilities &&
+		      data[0].permitted == capable[_i].capabilities && data[1].permitted == 0 &&
+		      data[0].inheritable == 0 ? 0 : 2);
+	}
+	int status;
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "role %d: status %x",
+		      (int)capable[_i].role, (unsigned)status);
+}
+END_TEST
+
 START_TEST(test_nobody_is_refused)
 {
 	const char *why = NULL;
 
 	if (!has_root())
 		return;
-	ck_assert(!sandbox_drop_root("no-such-user-of-ours", &why));
+	ck_assert(!sandbox_drop_root("no-such-user-of-ours", ROLE_AGENT, &why));
 	ck_assert_ptr_nonnull(why);
-	ck_assert(!sandbox_drop_root("root", &why));
+	ck_assert(!sandbox_drop_root("root", ROLE_VERDICT, &why));
 	ck_assert_uint_eq(geteuid(), 0);
 }
 END_TEST
@@ -314,6 +355,8 @@ int main(void)
 	tcase_add_loop_test(tc, test_what_a_role_needs_is_allowed, 0,
 			    sizeof(allowed) / sizeof(allowed[0]));
 	tcase_add_test(tc, test_root_is_gone);
+	tcase_add_loop_test(tc, test_a_role_keeps_the_capabilities_it_needs_and_no_other, 0,
+			    sizeof(capable) / sizeof(capable[0]));
 	tcase_add_test(tc, test_nobody_is_refused);
 	suite_add_tcase(s, tc);
 	SRunner *sr = srunner_create(s);
