@@ -545,6 +545,5 @@ enum ipsp_err ipsp_engine_acquire_failed(struct ipsp_engine *engine, uint32_t se
 
 void ipsp_engine_count_held(struct ipsp_engine *engine, enum ipsp_reason reason, uint64_t packets)
 {
-	engine->gone.verdicts[IPSP_OUTBOUND - 1][IPSP_VERDICT_DROP] += packets;
-	engine->gone.reasons[IPSP_OUTBOUND - 1][reason] += packets;
+	ipsp_count(&engine->held_drops[reason], packets);
 }

@@ -301,6 +301,13 @@ static void add_worker(const struct ipsp_worker *w, struct ipsp_engine_stats *ou
 void ipsp_engine_stats(const struct ipsp_engine *engine, struct ipsp_engine_stats *out)
 {
 	*out = engine->gone;
+	for (unsigned r = 0; r < IPSP_N_REASONS; r++) {
+		const uint64_t n = atomic_load_explicit(&engine->held_drops[r],
+							memory_order_relaxed);
+
+		out->reasons[IPSP_OUTBOUND - 1][r] += n;
+		out->verdicts[IPSP_OUTBOUND - 1][IPSP_VERDICT_DROP] += n;
+	}
 	for (size_t i = 0; i < IPSP_WORKERS_MAX; i++) {
 		if (engine->workers[i])
 			add_worker(engine->workers[i], out);

@@ -104,6 +104,7 @@ struct ipsp_engine {
 	/* Control thread: workers, and what waits until none of them can see it. */
 	struct ipsp_worker *workers[IPSP_WORKERS_MAX];
 	struct ipsp_engine_stats gone;		/* counts of workers that were freed */
+	_Atomic uint64_t held_drops[IPSP_N_REASONS];	/* of packets that were held, by any thread */
 	_Atomic uint64_t epoch;
 	struct ipsp_retired_spd *retired_spds;
 	struct ipsp_sa *retired_sas;

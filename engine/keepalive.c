@@ -5,7 +5,6 @@
 #include "engine/nat.h"
 
 struct round {
-	const struct ipsp_platform *platform;
 	uint64_t now_s;
 	void (*send)(void *arg, const struct ipsp_flow *datagram);
 	void *arg;
@@ -37,10 +36,6 @@ static void send_due(void *arg, struct ipsp_sa *sa)
 	sa->keepalive_s = r->now_s;
 	if (ipsp_peer_get(&sa->peer, sa->remote.family, &datagram.dst, &port))
 		datagram.dport = port;
-	if (!datagram.src.family &&
-	    (!r->platform->local_addr ||
-	     r->platform->local_addr(r->platform->ctx, &datagram.dst, &datagram.src) != IPSP_OK))
-		return;
 	r->send(r->arg, &datagram);
 }
 
@@ -48,7 +43,7 @@ void ipsp_engine_keepalives(struct ipsp_engine *engine, uint64_t now_s,
 			    void (*send)(void *arg, const struct ipsp_flow *datagram),
 			    void *arg)
 {
-	struct round r = { engine->config.platform, now_s, send, arg };
+	struct round r = { now_s, send, arg };
 
 	ipsp_sad_each(engine->sad, send_due, &r);
 }

@@ -3,6 +3,8 @@
  *
  *	engine_main.c     life: channels, start, end
  *	engine_policy.c   generations from the agent, put in force in one piece
+ *	engine_worker.c   threads that packets pass through
+ *	engine_mail.c     what they tell the control thread
  *	engine_packets.c  the attachment, and the turns of packets through the core
  *	engine_hold.c     packets that wait for an SA
  *	engine_reserve.c  which sequence numbers may be used
@@ -12,7 +14,7 @@
  *	engine_handover.c packets that the guard cannot judge
  *	engine_pfkey.c    sockets of key managers
  *
- * Single-threaded: everything is called from one event loop.
+ * Of the control thread's event loop but for what takes a worker: see engine_worker.h.
  */
 #ifndef IPSPD_ENGINE_H
 #define IPSPD_ENGINE_H
@@ -24,6 +26,7 @@
 #include "ipsp/platform.h"
 #include "ipspd/engine_hold.h"
 #include "ipspd/engine_reserve.h"
+#include "ipspd/engine_worker.h"
 #include "ipspd/packet_log.h"
 #include "ipspd/report.h"
 #include "ipspd/start.h"
@@ -36,8 +39,6 @@ struct wire_builder;
 /** Number spaces that the region of counters has room for (three quarters get used). */
 #define ENGINE_COUNTER_SLOTS (1u << 15)
 
-#define ENGINE_RANDOM_POOL 256u	/* what getrandom(2) never cuts short */
-
 struct engine_role {
 	struct event_base *base;
 	struct chan *parent;
@@ -48,41 +49,28 @@ struct engine_role {
 	bool started;
 	struct ipsp_platform platform;
 	struct ipsp_engine *engine;
-	struct ipsp_worker *worker;
 	void *counters_region;
 	size_t counters_size;
 	struct ipsp_counters counters;	/* of that region; to look, the engine writes */
 	struct event *tick;
 
-	/* engine_packets.c; io is NULL when attached to nothing */
-	struct io_attachment *io;
-	struct event *source_event[IO_SOURCES_MAX];
-	struct event *changes_event;
-	struct ipsp_packet *packets;	/* IO_BATCH of them, their rooms behind one another */
-	uint8_t *rooms;
-	uint8_t *arena;			/* the worker's, for ESP packets of large segments */
-	uint8_t random_pool[ENGINE_RANDOM_POOL];
-	size_t random_left;		/* octets at the end of the pool that nobody has had */
+	struct engine_worker *workers;	/* none when attached to nothing */
+	size_t n_workers;
+	struct mailbox mail;		/* from them */
+	struct event *mail_event;
+	_Atomic bool is_gone;		/* the attachment, for good */
 
 	/* engine_policy.c */
 	struct wire_builder *builder;	/* a generation that is coming in; NULL: none */
 	uint64_t coming;		/* its number */
-	bool has_policy;		/* a generation is in force (0 is the empty store's) */
+	_Atomic bool has_policy;	/* a generation is in force (0 is the empty store's) */
 	bool can_follow;		/* and this agent knows which: it may send what changes */
 
 	struct engine_reserve *reserve;
 	struct engine_hold *hold;
 
-	/* engine_icmp.c: IPv4, IPv6 */
-	struct event *icmp_event[2];
-
 	/* engine_observe.c */
 	struct packet_log observe;
-
-	/* engine_handover.c */
-	struct packet_log handover;	/* packets the guard cannot judge */
-	bool handover_begun;
-	uint32_t handover_next;		/* number of the next one */
 
 	struct engine_pfkey *pfkey;	/* NULL: nobody listens */
 };
@@ -98,18 +86,24 @@ uint64_t engine_wall_s(void);
 /** Fills role->platform. @return 0, or negative when the crypto library is not fit for use */
 int engine_platform_init(struct engine_role *role, const struct engine_start *s);
 
-/** Attaches to what START brought, taking those of s->fds, and begins to read. @return 0, -errno */
+/**
+ * Makes workers that are attached to what START brought, taking those of s->fds. Control thread.
+ * @return 0, -errno
+ */
 int engine_attach(struct engine_role *role, struct engine_start *s);
+
+/** Frees them. Their threads do not run. */
 void engine_detach(struct engine_role *role);
 
-/** Looks after the reservations of the SAs that packets used; what none covers is not sent. */
-void engine_outbound_reserve(struct engine_role *role, struct ipsp_packet *packets, size_t n);
+/**
+ * Writes outbound packets that were judged. The reservations of the SAs that they used are looked after;
+ * what none covers is not sent. In a turn of the worker's.
+ */
+void engine_worker_write(struct engine_worker *w, struct ipsp_packet *packets, size_t n);
 
-/** Makes a dummy packet and sends it; for ipsp_engine_dummies, arg is the role. */
-void engine_dummy(void *arg, uint64_t sa_id);
-
-/** Sends a NAT keepalive; for ipsp_engine_keepalives, arg is the role. */
-void engine_keepalive(void *arg, const struct ipsp_flow *datagram);
+/** Judges clear packets on their way out, and writes or holds them. Likewise. */
+void engine_worker_outbound(struct engine_worker *w, struct ipsp_packet *packets, size_t n,
+			    uint64_t now_s);
 
 /* ---- engine_policy.c ---- */
 
@@ -137,15 +131,15 @@ struct ipsp_engine_events engine_events(struct engine_role *role);
 /** STATS_GET from the agent. */
 void engine_stats_message(struct engine_role *role, const struct chan_msg *m);
 
-/** Tells the agent of a logged packet; fills e->packet from its headers. flow NULL: not known. */
+/** Tells the agent of a logged packet; any thread. Fills e->packet from its headers. flow NULL: not known. */
 void engine_report_packet(struct engine_role *role, struct wire_event *e,
 			  const struct ipsp_flow *flow);
 
 /* ---- engine_icmp.c ---- */
 
 /** Hears ICMP errors from now on; takes fd on success. @return 0, -errno */
-int engine_icmp_start(struct engine_role *role, int fd, bool is_v6);
-void engine_icmp_stop(struct engine_role *role);
+int engine_icmp_start(struct engine_worker *w, int fd, bool is_v6);
+void engine_icmp_stop(struct engine_worker *w);
 
 /* ---- engine_observe.c ---- */
 
@@ -163,15 +157,15 @@ size_t engine_observe_datagram(struct engine_role *role, void *data, size_t len)
 /* ---- engine_handover.c ---- */
 
 /** Takes packets from the guard from now on; takes fd on success. @return 0, -ENOMEM */
-int engine_handover_start(struct engine_role *role, int fd);
-void engine_handover_stop(struct engine_role *role);
+int engine_handover_start(struct engine_worker *w, int fd);
+void engine_handover_stop(struct engine_worker *w);
 
 /**
  * Judges the packets of one datagram, and sends on or delivers what passes.
  * @param data  aligned as struct nlmsghdr; whatever may stand there
  * @return how many of its messages were malformed and passed over
  */
-size_t engine_handover_datagram(struct engine_role *role, void *data, size_t len);
+size_t engine_handover_datagram(struct engine_worker *w, void *data, size_t len);
 
 /* ---- engine_pfkey.c ---- */
 

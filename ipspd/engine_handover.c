@@ -75,31 +75,33 @@ static void finish_checksum(uint8_t *p, const struct ipsp_flow *f)
 
 /* ---- judgement and what follows ---- */
 
-static void judge(struct engine_role *role, const struct handed *h, size_t n)
+static void judge(struct engine_worker *w, const struct handed *h, size_t n)
 {
 	const uint64_t now_s = engine_now_s();
 
-	ipsp_worker_set_wall_clock(role->worker, engine_wall_s());
-	if (h->own) {
-		ipsp_engine_own(role->worker, role->packets, n, now_s);
-	} else if (h->dir == IPSP_INBOUND) {
-		ipsp_engine_inbound(role->worker, role->packets, n, now_s);
-	} else {
-		ipsp_engine_outbound(role->worker, role->packets, n, now_s);
+	ipsp_worker_set_wall_clock(w->core, engine_wall_s());
+	ipsp_worker_begin(w->core);
+	if (!h->own && h->dir == IPSP_OUTBOUND) {
+		engine_worker_outbound(w, w->packets, n, now_s);
+		ipsp_worker_end(w->core);
+		return;
 	}
+	if (h->own)
+		ipsp_engine_own(w->core, w->packets, n, now_s);
+	else
+		ipsp_engine_inbound(w->core, w->packets, n, now_s);
 	/* Nobody but us delivers it: the kernel has dropped the packet itself. */
 	for (size_t i = 0; h->dir == IPSP_INBOUND && i < n; i++) {
-		if (role->packets[i].verdict == IPSP_VERDICT_BYPASS)
-			role->packets[i].verdict = IPSP_VERDICT_DELIVER;
+		if (w->packets[i].verdict == IPSP_VERDICT_BYPASS)
+			w->packets[i].verdict = IPSP_VERDICT_DELIVER;
 	}
-	if (h->dir == IPSP_OUTBOUND)
-		engine_outbound_reserve(role, role->packets, n);
-	role->io->ops->write(role->io, h->dir, role->packets, n);
+	w->io->ops->write(w->io, h->dir, w->packets, n);
+	ipsp_worker_end(w->core);
 }
 
-static uint8_t *room_for(struct engine_role *role, size_t i, const struct handed *h)
+static uint8_t *room_for(struct engine_worker *w, size_t i, const struct handed *h)
 {
-	struct ipsp_packet *const p = &role->packets[i];
+	struct ipsp_packet *const p = &w->packets[i];
 
 	*p = (struct ipsp_packet){
 		.room = p->room, .room_len = p->room_len, .data = p->room + IPSP_HEADROOM,
@@ -112,7 +114,7 @@ static uint8_t *room_for(struct engine_role *role, size_t i, const struct handed
 }
 
 /* @return false: not cut, the packet is none that was put together */
-static bool judge_segments(struct engine_role *role, const struct handed *h)
+static bool judge_segments(struct engine_worker *w, const struct handed *h)
 {
 	const struct ipsp_flow *f = &h->flow;
 	struct ipsp_segmenter s;
@@ -128,38 +130,37 @@ static bool judge_segments(struct engine_role *role, const struct handed *h)
 				SEGMENT_LEN - headers))
 		return false;
 	for (uint32_t len;;) {
-		len = ipsp_segment_next(&s, room_for(role, n, h), IO_PACKET_MAX);
+		len = ipsp_segment_next(&s, room_for(w, n, h), IO_PACKET_MAX);
 		if (len == 0)
 			break;
-		role->packets[n++].len = len;
+		w->packets[n++].len = len;
 		if (n == IO_BATCH) {
-			judge(role, h, n);
+			judge(w, h, n);
 			n = 0;
 		}
 	}
-	judge(role, h, n);
+	judge(w, h, n);
 	return true;
 }
 
-static void take(struct engine_role *role, struct handed *h)
+static void take(struct engine_worker *w, struct handed *h)
 {
 	const struct ipsp_span span = { h->data, h->len };
 
-	if (!role->io || !role->has_policy) {
-		if (role->io)
-			role->io->stats.drops[IO_REASON_NOT_READY]++;
+	if (!w->role->has_policy) {
+		io_count(&w->io->stats.drops[IO_REASON_NOT_READY], 1);
 		return;
 	}
-	role->io->stats.packets_in[h->dir - 1]++;
+	io_count(&w->io->stats.packets_in[h->dir - 1], 1);
 	const bool known = ipsp_flow_parse(span, &h->flow) == IPSP_REASON_NONE;
 
-	if (known && judge_segments(role, h))
+	if (known && judge_segments(w, h))
 		return;
-	memcpy(room_for(role, 0, h), h->data, h->len);
-	role->packets[0].len = (uint32_t)h->len;
+	memcpy(room_for(w, 0, h), h->data, h->len);
+	w->packets[0].len = (uint32_t)h->len;
 	if (known)
-		finish_checksum(role->packets[0].data, &h->flow);
-	judge(role, h, 1);
+		finish_checksum(w->packets[0].data, &h->flow);
+	judge(w, h, 1);
 }
 
 /* ---- the message ---- */
@@ -171,26 +172,27 @@ static bool read_prefix(const char *text, struct handed *h)
 }
 
 /* The kernel numbers what it logs: what is missing was lost. */
-static void count_lost(struct engine_role *role, const struct logged_packet *p)
+static void count_lost(struct engine_worker *w, const struct logged_packet *p)
 {
 	if (!p->numbered)
 		return;
-	if (role->handover_begun && role->io)
-		role->io->stats.drops[IO_REASON_HANDOVER_LOST] += p->number - role->handover_next;
-	role->handover_begun = true;
-	role->handover_next = p->number + 1;
+	if (w->handover_begun)
+		io_count(&w->io->stats.drops[IO_REASON_HANDOVER_LOST],
+			 p->number - w->handover_next);
+	w->handover_begun = true;
+	w->handover_next = p->number + 1;
 }
 
 /* @return false: malformed, nothing passes because of it */
 static bool take_packet(void *arg, const struct logged_packet *p)
 {
 	struct handed h = { .dir = p->dir, .ifindex = p->ifindex, .data = p->data, .len = p->len };
-	struct engine_role *role = arg;
+	struct engine_worker *w = arg;
 
-	count_lost(role, p);
+	count_lost(w, p);
 	if (!read_prefix(p->prefix, &h) || h.len > IO_PACKET_MAX)
 		return false;
-	take(role, &h);
+	take(w, &h);
 	return true;
 }
 
@@ -202,17 +204,17 @@ static const struct packet_log_use use = {
 	.end = "the guard cannot hand over packets any more",
 };
 
-size_t engine_handover_datagram(struct engine_role *role, void *data, size_t len)
+size_t engine_handover_datagram(struct engine_worker *w, void *data, size_t len)
 {
-	return packet_log_datagram(&use, role, data, len);
+	return packet_log_datagram(&use, w, data, len);
 }
 
-int engine_handover_start(struct engine_role *role, int fd)
+int engine_handover_start(struct engine_worker *w, int fd)
 {
-	return packet_log_start(&role->handover, &use, role, role->base, fd);
+	return packet_log_start(&w->handover, &use, w, w->base, fd);
 }
 
-void engine_handover_stop(struct engine_role *role)
+void engine_handover_stop(struct engine_worker *w)
 {
-	packet_log_stop(&role->handover);
+	packet_log_stop(&w->handover);
 }

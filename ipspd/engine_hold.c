@@ -75,6 +75,7 @@ static struct held *displaced_by(struct engine_hold *h, uint64_t need)
 	return n >= HOLD_DEPTH ? oldest : NULL;
 }
 
+/* What its need waited for may have come since the packet was judged: then it goes at once. */
 static void keep(struct engine_role *role, const struct ipsp_packet *packet, uint64_t now_s)
 {
 	struct engine_hold *h = role->hold;
@@ -106,6 +107,9 @@ static void keep(struct engine_role *role, const struct ipsp_packet *packet, uin
 	TAILQ_INSERT_TAIL(&h->all, p, by_age);
 	h->n++;
 	h->octets += size;
+	p->may_go = !ipsp_engine_needs(role->engine, p->need);
+	if (p->may_go)
+		event_active(h->go, EV_TIMEOUT, 0);
 }
 
 void engine_hold_take(struct engine_role *role, const struct ipsp_packet *packets, size_t n,
@@ -137,24 +141,6 @@ void engine_hold_over(struct engine_role *role, const struct ipsp_acquire *a,
 		event_active(h->go, EV_TIMEOUT, 0);
 }
 
-/*
- * Policy is asked again, as it may be another one now. A packet that would have to wait once more
- * has waited enough.
- */
-static void send_one(struct engine_role *role, struct held *p)
-{
-	const uint64_t now_s = engine_now_s();
-	struct ipsp_packet *const packet = &p->packet;
-
-	ipsp_worker_set_wall_clock(role->worker, engine_wall_s());
-	ipsp_engine_outbound(role->worker, packet, 1, now_s);
-	engine_outbound_reserve(role, packet, 1);
-	if (packet->verdict == IPSP_VERDICT_HOLD)
-		ipsp_engine_count_held(role->engine, IPSP_REASON_HOLD_OVER, 1);
-	else if (role->io)
-		role->io->ops->write(role->io, IPSP_OUTBOUND, packet, 1);
-}
-
 static void on_go(evutil_socket_t fd, short what, void *arg)
 {
 	struct engine_role *role = arg;
@@ -168,7 +154,9 @@ static void on_go(evutil_socket_t fd, short what, void *arg)
 		if (!p->may_go)
 			continue;
 		take_out(h, p);
-		send_one(role, p);
+		/* Its worker asks policy again, as it may be another one now. */
+		if (role->n_workers > 0)
+			engine_worker_send(&role->workers[0], &p->packet);
 		let_go(p);
 	}
 }

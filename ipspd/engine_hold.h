@@ -22,7 +22,7 @@ int engine_hold_new(struct engine_role *role);
 /** Drops all. NULL in role is fine. */
 void engine_hold_free(struct engine_role *role);
 
-/** Takes copies of those of role->packets that are to be held. */
+/** Takes copies of those packets that are to be held. What they need has been taken up: ipsp_engine_turn. */
 void engine_hold_take(struct engine_role *role, const struct ipsp_packet *packets, size_t n,
 		      uint64_t now_s);
 

@@ -22,15 +22,15 @@ static uint8_t proto_of(enum outer_family family)
 	return family == OUTER_IPV6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
 }
 
-static void hear(struct engine_role *role, int fd, enum outer_family family)
+static void hear(struct engine_worker *w, int fd, enum outer_family family)
 {
 	/* Between turns of packets their rooms are free. */
-	struct ipsp_packet *const packets = role->packets;
+	struct ipsp_packet *const packets = w->packets;
 	struct io_stats uncounted = { 0 };
 	const size_t n = outer_read(fd, family, proto_of(family), packets, MESSAGES_A_TURN,
 				    &uncounted);
 
-	ipsp_engine_icmp(role->worker, packets, n, engine_now_s());
+	ipsp_engine_icmp(w->core, packets, n, engine_now_s());
 }
 
 static void on_icmp4(evutil_socket_t fd, short what, void *arg)
@@ -45,32 +45,32 @@ static void on_icmp6(evutil_socket_t fd, short what, void *arg)
 	hear(arg, fd, OUTER_IPV6);
 }
 
-int engine_icmp_start(struct engine_role *role, int fd, bool is_v6)
+int engine_icmp_start(struct engine_worker *w, int fd, bool is_v6)
 {
 	const enum outer_family family = is_v6 ? OUTER_IPV6 : OUTER_IPV4;
 	const int err = outer_in_init(fd, family, proto_of(family));
 
 	if (err)
 		return err;
-	struct event *e = event_new(role->base, fd, EV_READ | EV_PERSIST,
-				    is_v6 ? on_icmp6 : on_icmp4, role);
+	struct event *e = event_new(w->base, fd, EV_READ | EV_PERSIST,
+				    is_v6 ? on_icmp6 : on_icmp4, w);
 
 	if (!e || event_add(e, NULL) < 0) {
 		if (e)
 			event_free(e);
 		return -ENOMEM;
 	}
-	role->icmp_event[is_v6] = e;
+	w->icmp_event[is_v6] = e;
 	return 0;
 }
 
-void engine_icmp_stop(struct engine_role *role)
+void engine_icmp_stop(struct engine_worker *w)
 {
 	for (int i = 0; i < 2; i++) {
-		if (!role->icmp_event[i])
+		if (!w->icmp_event[i])
 			continue;
-		close(event_get_fd(role->icmp_event[i]));
-		event_free(role->icmp_event[i]);
-		role->icmp_event[i] = NULL;
+		close(event_get_fd(w->icmp_event[i]));
+		event_free(w->icmp_event[i]);
+		w->icmp_event[i] = NULL;
 	}
 }

@@ -165,8 +165,6 @@ static int make_engine(struct engine_role *role)
 	if (!err)
 		err = ipsp_counters_attach(role->counters_region, role->counters_size,
 					   &role->counters);
-	if (!err)
-		err = ipsp_worker_new(role->engine, &role->worker);
 	if (!err && engine_hold_new(role) != 0)
 		err = IPSP_ENOMEM;
 	if (err)
@@ -201,6 +199,8 @@ static void start(struct engine_role *role, struct chan_msg *m)
 		what = "engine";
 		err = make_engine(role);
 	}
+	if (!err)
+		err = engine_mail_start(role);
 	if (!err) {
 		what = "attachment";
 		err = engine_attach(role, &s);
@@ -211,9 +211,9 @@ static void start(struct engine_role *role, struct chan_msg *m)
 		if (!err)
 			s.fds[ENGINE_FD_PACKET_LOG][0] = -1;
 	}
-	if (!err && s.fds[ENGINE_FD_HANDOVER][0] >= 0) {
+	if (!err && role->n_workers > 0 && s.fds[ENGINE_FD_HANDOVER][0] >= 0) {
 		what = "packets from the guard";
-		err = engine_handover_start(role, s.fds[ENGINE_FD_HANDOVER][0]);
+		err = engine_handover_start(&role->workers[0], s.fds[ENGINE_FD_HANDOVER][0]);
 		if (!err)
 			s.fds[ENGINE_FD_HANDOVER][0] = -1;
 	}
@@ -223,16 +223,20 @@ static void start(struct engine_role *role, struct chan_msg *m)
 		if (!err)
 			s.fds[ENGINE_FD_PFKEY][0] = -1;
 	}
-	for (int i = 0; i < 2 && !err && role->io; i++) {
+	for (int i = 0; i < 2 && !err && role->n_workers > 0; i++) {
 		int *const fd = &s.fds[i ? ENGINE_FD_ICMP6 : ENGINE_FD_ICMP4][0];
 
 		what = "ICMP";
-		err = *fd >= 0 ? engine_icmp_start(role, *fd, i == 1) : 0;
+		err = *fd >= 0 ? engine_icmp_start(&role->workers[0], *fd, i == 1) : 0;
 		if (!err)
 			*fd = -1;
 	}
-	if (!err)
+	if (!err) {
+		what = "threads";
 		err = make_tick(role);
+	}
+	if (!err)
+		err = engine_workers_start(role);
 	engine_start_close_all(&s);
 	role->started = !err;
 	if (!err)
@@ -286,18 +290,19 @@ static void fini(struct engine_role *role)
 {
 	if (role->tick)
 		event_free(role->tick);
+	engine_workers_stop(role);
+	if (role->n_workers > 0) {
+		engine_handover_stop(&role->workers[0]);
+		engine_icmp_stop(&role->workers[0]);
+	}
+	engine_mail_stop(role);
 	chan_free(role->agent);
 	engine_policy_forget(role);
 	engine_observe_stop(role);
-	engine_handover_stop(role);
-	engine_icmp_stop(role);
 	engine_pfkey_stop(role);
 	engine_detach(role);
 	engine_hold_free(role);
-	if (role->engine) {
-		ipsp_worker_free(role->worker);
-		ipsp_engine_free(role->engine);
-	}
+	ipsp_engine_free(role->engine);
 	if (role->counters_region)
 		munmap(role->counters_region, role->counters_size);
 	engine_reserve_free(role->reserve);

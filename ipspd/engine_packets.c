@@ -10,7 +10,6 @@
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +24,7 @@
 #include "ipspd/marks.h"
 
 #define SECURE_MEMORY 65536	/* octets of locked memory for keys, to begin with */
+#define ASK_AGAIN_S 1u		/* a reservation, while nothing comes of it */
 
 uint64_t engine_now_s(void)
 {
@@ -43,44 +43,29 @@ uint64_t engine_wall_s(void)
 
 /* ---- what the core needs from here ---- */
 
-/** The kernel's randomness, fetched for many packets at once; no octet is given out twice. */
 static enum ipsp_err platform_random(void *ctx, uint8_t *out, size_t len)
 {
-	struct engine_role *role = ctx;
-
-	while (len > 0) {
-		if (role->random_left == 0) {
-			const ssize_t got = getrandom(role->random_pool, ENGINE_RANDOM_POOL, 0);
-
-			if (got != (ssize_t)ENGINE_RANDOM_POOL)
-				return IPSP_ECRYPTO;
-			role->random_left = ENGINE_RANDOM_POOL;
-		}
-		const size_t n = len < role->random_left ? len : role->random_left;
-		uint8_t *const from = role->random_pool + ENGINE_RANDOM_POOL - role->random_left;
-
-		memcpy(out, from, n);
-		explicit_bzero(from, n);
-		role->random_left -= n;
-		out += n;
-		len -= n;
-	}
-	return IPSP_OK;
+	(void)ctx;
+	return engine_random_take(engine_pool(), out, len);
 }
+
+/* Only packets ask for the following, so it is a worker that does. */
 
 static enum ipsp_err platform_local_addr(void *ctx, const struct ipsp_addr *remote,
 					 struct ipsp_addr *local)
 {
-	const struct engine_role *role = ctx;
+	struct engine_worker *const w = engine_self();
 
-	return role->io ? role->io->ops->local_addr(role->io, remote, local) : IPSP_ENOENT;
+	(void)ctx;
+	return w ? w->io->ops->local_addr(w->io, remote, local) : IPSP_ENOENT;
 }
 
 static uint32_t platform_path_mtu(void *ctx, const struct ipsp_addr *dst)
 {
-	const struct engine_role *role = ctx;
+	struct engine_worker *const w = engine_self();
 
-	return role->io && role->io->ops->path_mtu ? role->io->ops->path_mtu(role->io, dst) : 0;
+	(void)ctx;
+	return w && w->io->ops->path_mtu ? w->io->ops->path_mtu(w->io, dst) : 0;
 }
 
 /** Says what computes, and what does not for want of a right answer. */
@@ -119,7 +104,7 @@ int engine_platform_init(struct engine_role *role, const struct engine_start *s)
 		return -ENOTSUP;
 	tell_crypto(s->allow_weak);
 	ipsp_platform_hosted(&role->platform, ipsp_crypto_provider());
-	role->platform.ctx = role;
+	role->platform.n_threads = s->n_workers;
 	role->platform.compress = ipsp_compress_zlib();
 	role->platform.random = platform_random;
 	role->platform.local_addr = platform_local_addr;
@@ -129,11 +114,10 @@ int engine_platform_init(struct engine_role *role, const struct engine_start *s)
 
 /* ---- turns ---- */
 
-static size_t source_of(const struct engine_role *role, evutil_socket_t fd,
-			struct io_source *out)
+static size_t source_of(const struct engine_worker *w, evutil_socket_t fd, struct io_source *out)
 {
 	struct io_source sources[IO_SOURCES_MAX];
-	const size_t n = role->io->ops->sources(role->io, sources);
+	const size_t n = w->io->ops->sources(w->io, sources);
 	size_t i = 0;
 
 	while (i + 1 < n && sources[i].fd != fd)
@@ -142,49 +126,46 @@ static size_t source_of(const struct engine_role *role, evutil_socket_t fd,
 	return i;
 }
 
-void engine_keepalive(void *arg, const struct ipsp_flow *datagram)
-{
-	struct engine_role *role = arg;
-
-	if (role->io && role->io->ops->keepalive)
-		role->io->ops->keepalive(role->io, datagram);
-}
-
 /** The SA that is applied after one, or NULL. */
-static const struct ipsp_sa *around(const struct engine_role *role, const struct ipsp_sa *sa)
+static const struct ipsp_sa *around(const struct engine_worker *w, const struct ipsp_sa *sa)
 {
-	return sa->next_id ? ipsp_sad_find(ipsp_engine_sad(role->engine), sa->next_id) : NULL;
+	return sa->next_id ? ipsp_sad_find(ipsp_engine_sad(w->role->engine), sa->next_id) : NULL;
 }
 
 /** Has any SA of the bundle no number reserved? */
-static bool is_unreserved(const struct engine_role *role, const struct ipsp_sa *sa)
+static bool is_unreserved(const struct engine_worker *w, const struct ipsp_sa *sa)
 {
-	for (unsigned i = 0; sa && i < IPSP_BUNDLE_MAX; i++, sa = around(role, sa)) {
+	for (unsigned i = 0; sa && i < IPSP_BUNDLE_MAX; i++, sa = around(w, sa)) {
 		if (engine_reserve_is_empty(sa))
 			return true;
 	}
 	return false;
 }
 
-static void ask_for_bundle(struct engine_role *role, const struct ipsp_sa *sa)
+/** Has the control thread ask for numbers, if there are few; not for the same ones with each batch. */
+static void ask_if_low(struct engine_worker *w, const struct ipsp_sa *sa)
 {
-	for (unsigned i = 0; sa && i < IPSP_BUNDLE_MAX; i++, sa = around(role, sa))
-		engine_reserve_ask(role, sa);
-}
+	const uint64_t ceiling = atomic_load_explicit(&sa->seq_ceiling, memory_order_relaxed);
+	const uint64_t now_s = engine_now_s();
+	const size_t at = sa->id % ENGINE_ASKED;
 
-void engine_dummy(void *arg, uint64_t sa_id)
-{
-	struct engine_role *role = arg;
-	uint8_t room[IPSP_HEADROOM + IPSP_DUMMY_LEN_MAX + IPSP_TAILROOM];
-	struct ipsp_packet packet = { .room = room, .room_len = sizeof(room) };
-
-	if (!role->io || ipsp_engine_dummy(role->worker, sa_id, &packet, engine_now_s()) != IPSP_OK)
+	if (!engine_reserve_is_low(sa) ||
+	    (w->asked[at].sa_id == sa->id && w->asked[at].ceiling == ceiling &&
+	     now_s - w->asked[at].asked_s < ASK_AGAIN_S))
 		return;
-	engine_outbound_reserve(role, &packet, 1);
-	role->io->ops->write(role->io, IPSP_OUTBOUND, &packet, 1);
+	w->asked[at].sa_id = sa->id;
+	w->asked[at].ceiling = ceiling;
+	w->asked[at].asked_s = now_s;
+	engine_mail_low(w->role, sa->id);
 }
 
-void engine_outbound_reserve(struct engine_role *role, struct ipsp_packet *packets, size_t n)
+static void ask_for_bundle(struct engine_worker *w, const struct ipsp_sa *sa)
+{
+	for (unsigned i = 0; sa && i < IPSP_BUNDLE_MAX; i++, sa = around(w, sa))
+		ask_if_low(w, sa);
+}
+
+static void look_after_numbers(struct engine_worker *w, struct ipsp_packet *packets, size_t n)
 {
 	const struct ipsp_sa *last = NULL;
 
@@ -193,86 +174,104 @@ void engine_outbound_reserve(struct engine_role *role, struct ipsp_packet *packe
 
 		if (!p->sa)
 			continue;
-		if (p->verdict == IPSP_VERDICT_ESP_OUT && is_unreserved(role, p->sa)) {
+		if (p->verdict == IPSP_VERDICT_ESP_OUT && is_unreserved(w, p->sa)) {
 			p->verdict = IPSP_VERDICT_DROP;
-			if (role->io)
-				role->io->stats.drops[IO_REASON_NOT_READY]++;
+			io_count(&w->io->stats.drops[IO_REASON_NOT_READY], 1);
 		}
 		if (p->sa != last)
-			ask_for_bundle(role, p->sa);
+			ask_for_bundle(w, p->sa);
 		last = p->sa;
 	}
 }
 
+void engine_worker_write(struct engine_worker *w, struct ipsp_packet *packets, size_t n)
+{
+	look_after_numbers(w, packets, n);
+	w->io->ops->write(w->io, IPSP_OUTBOUND, packets, n);
+}
+
+static void hold(struct engine_worker *w, const struct ipsp_packet *packets, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (packets[i].verdict == IPSP_VERDICT_HOLD)
+			engine_mail_hold(w->role, &packets[i]);
+	}
+}
+
+void engine_worker_outbound(struct engine_worker *w, struct ipsp_packet *packets, size_t n,
+			    uint64_t now_s)
+{
+	/* What a full arena holds must be sent before the others are judged. */
+	while (n > 0) {
+		const size_t judged = ipsp_engine_outbound(w->core, packets, n, now_s);
+
+		hold(w, packets, judged);
+		engine_worker_write(w, packets, judged);
+		packets += judged;
+		n -= judged;
+	}
+	if (ipsp_worker_wants(w->core))
+		mailbox_ring(&w->role->mail);
+}
+
 /** Keeps the packets that passed, in order. Rooms change places, so that each stays once. */
-static size_t keep_passed(struct engine_role *role, size_t n, uint8_t verdicts[IO_BATCH])
+static size_t keep_passed(struct engine_worker *w, size_t n, uint8_t verdicts[IO_BATCH])
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		struct ipsp_packet *const p = &role->packets[i];
+		struct ipsp_packet *const p = &w->packets[i];
 		const struct ipsp_packet passed = *p;
 
 		if (p->verdict != IPSP_VERDICT_BYPASS && p->verdict != IPSP_VERDICT_DELIVER)
 			continue;
-		*p = role->packets[kept];
-		role->packets[kept] = passed;
+		*p = w->packets[kept];
+		w->packets[kept] = passed;
 		verdicts[kept++] = passed.verdict;
 	}
 	return kept;
 }
 
 /** RFC 4301 5.1, and off it goes; behind what the list of the interface at the inside of a bump lets in. */
-static void outbound(struct engine_role *role, const struct io_source *source, size_t n,
+static void outbound(struct engine_worker *w, const struct io_source *source, size_t n,
 		     uint64_t now_s)
 {
-	struct ipsp_packet *packets = role->packets;
 	uint8_t verdicts[IO_BATCH];
 
 	if (source->inside_ifindex) {
-		const uint32_t ifindex = n ? role->packets[0].ifindex : 0;
+		const uint32_t ifindex = n ? w->packets[0].ifindex : 0;
 
 		for (size_t i = 0; i < n; i++) {
-			role->packets[i].ifindex = source->inside_ifindex;
-			role->packets[i].flags |= IPSP_PKT_TRANSIT;
+			w->packets[i].ifindex = source->inside_ifindex;
+			w->packets[i].flags |= IPSP_PKT_TRANSIT;
 		}
-		ipsp_engine_inbound(role->worker, role->packets, n, now_s);
-		n = keep_passed(role, n, verdicts);
+		ipsp_engine_inbound(w->core, w->packets, n, now_s);
+		n = keep_passed(w, n, verdicts);
 		for (size_t i = 0; i < n; i++)
-			role->packets[i].ifindex = ifindex;
+			w->packets[i].ifindex = ifindex;
 	}
-	/* What a full arena holds must be sent before the others are judged. */
-	while (n > 0) {
-		const size_t judged = ipsp_engine_outbound(role->worker, packets, n, now_s);
-
-		engine_outbound_reserve(role, packets, judged);
-		engine_hold_take(role, packets, judged, now_s);
-		role->io->ops->write(role->io, IPSP_OUTBOUND, packets, judged);
-		packets += judged;
-		n -= judged;
-	}
-	ipsp_engine_turn(role->engine, now_s);
+	engine_worker_outbound(w, w->packets, n, now_s);
 }
 
 /** RFC 4301 5.2, before what the list of the interface at the inside of a bump lets out. */
-static size_t judge_inbound(struct engine_role *role, const struct io_source *source, size_t n,
+static size_t judge_inbound(struct engine_worker *w, const struct io_source *source, size_t n,
 			    uint64_t now_s)
 {
 	uint8_t verdicts[IO_BATCH];
 
-	ipsp_engine_inbound(role->worker, role->packets, n, now_s);
+	ipsp_engine_inbound(w->core, w->packets, n, now_s);
 	if (!source->inside_ifindex)
 		return n;
-	n = keep_passed(role, n, verdicts);
+	n = keep_passed(w, n, verdicts);
 	for (size_t i = 0; i < n; i++)
-		role->packets[i].ifindex = source->inside_ifindex;
-	ipsp_engine_outbound(role->worker, role->packets, n, now_s);
+		w->packets[i].ifindex = source->inside_ifindex;
+	ipsp_engine_outbound(w->core, w->packets, n, now_s);
 	for (size_t i = 0; i < n; i++) {
-		struct ipsp_packet *const p = &role->packets[i];
+		struct ipsp_packet *const p = &w->packets[i];
 
 		if (p->verdict == IPSP_VERDICT_ESP_OUT) {
 			p->verdict = IPSP_VERDICT_DROP;
-			role->io->stats.drops[IO_REASON_INSIDE_PROTECT]++;
+			io_count(&w->io->stats.drops[IO_REASON_INSIDE_PROTECT], 1);
 		} else if (p->verdict == IPSP_VERDICT_BYPASS) {
 			p->verdict = verdicts[i];
 		}
@@ -280,51 +279,58 @@ static size_t judge_inbound(struct engine_role *role, const struct io_source *so
 	return n;
 }
 
+static void turn(struct engine_worker *w, const struct io_source *source, size_t n)
+{
+	const uint64_t now_s = engine_now_s();
+
+	ipsp_worker_set_wall_clock(w->core, engine_wall_s());
+	ipsp_worker_begin(w->core);
+	if (source->dir == IPSP_OUTBOUND) {
+		outbound(w, source, n, now_s);
+	} else {
+		n = judge_inbound(w, source, n, now_s);
+		w->io->ops->write(w->io, IPSP_INBOUND, w->packets, n);
+	}
+	ipsp_worker_end(w->core);
+}
+
 static void on_packets(evutil_socket_t fd, short what, void *arg)
 {
-	struct engine_role *role = arg;
-	struct io_attachment *const io = role->io;
-	const uint64_t now_s = engine_now_s();
+	struct engine_worker *w = arg;
 	struct io_source source;
-	const size_t at = source_of(role, fd, &source);
-	size_t n = io->ops->read(io, at, role->packets, IO_BATCH);
+	const size_t at = source_of(w, fd, &source);
+	const size_t n = w->io->ops->read(w->io, at, w->packets, IO_BATCH);
 
 	(void)what;
 	/* The attachment may have read more at once than it could hand on. */
 	if (n == IO_BATCH)
-		event_active(role->source_event[at], EV_READ, 0);
-	if (!role->has_policy) {
-		io->stats.drops[IO_REASON_NOT_READY] += n;
-		return;
-	}
-	ipsp_worker_set_wall_clock(role->worker, engine_wall_s());
-	if (source.dir == IPSP_OUTBOUND) {
-		outbound(role, &source, n, now_s);
-		return;
-	}
-	n = judge_inbound(role, &source, n, now_s);
-	io->ops->write(io, IPSP_INBOUND, role->packets, n);
+		event_active(w->source_event[at], EV_READ, 0);
+	if (w->role->has_policy)
+		turn(w, &source, n);
+	else
+		io_count(&w->io->stats.drops[IO_REASON_NOT_READY], n);
 }
 
 static void on_changes(evutil_socket_t fd, short what, void *arg)
 {
-	struct engine_role *role = arg;
+	struct engine_worker *w = arg;
 
 	(void)fd;
 	(void)what;
-	if (role->io->ops->changed(role->io))
+	if (w->io->ops->changed(w->io))
 		return;
 	/* The parent opens all anew for the next engine, and this one has nothing left to do. */
 	ipspd_log(LOG_ERR, "engine", "attachment %s: an interface is gone; nothing passes until the "
-		  "next start finds it again", role->io->ops->name);
-	role->status = EXIT_FAILURE;
-	event_base_loopbreak(role->base);
+		  "next start finds it again", w->io->ops->name);
+	engine_mail_gone(w->role);
 }
 
+/* ---- attaching ---- */
+
 /** Watches a descriptor. @return 0, -ENOMEM */
-static int watch(struct engine_role *role, int fd, event_callback_fn callback, struct event **out)
+static int watch(struct engine_worker *w, int fd, event_callback_fn callback, struct event **out)
 {
-	struct event *e = event_new(role->base, fd, EV_READ | EV_PERSIST, callback, role);
+	struct event *e = event_new(w->base, fd, EV_READ | EV_PERSIST, callback, w);
 
 	if (!e || event_add(e, NULL) < 0) {
 		if (e)
@@ -335,40 +341,44 @@ static int watch(struct engine_role *role, int fd, event_callback_fn callback, s
 	return 0;
 }
 
-static int make_rooms(struct engine_role *role)
+static int make_rooms(struct engine_worker *w)
 {
-	role->packets = calloc(IO_BATCH, sizeof(*role->packets));
-	role->rooms = calloc(IO_BATCH, IO_ROOM);
-	role->arena = malloc(IPSP_ARENA_MIN);
-	if (!role->packets || !role->rooms || !role->arena)
+	w->packets = calloc(IO_BATCH, sizeof(*w->packets));
+	w->rooms = calloc(IO_BATCH, IO_ROOM);
+	w->arena = malloc(IPSP_ARENA_MIN);
+	if (!w->packets || !w->rooms || !w->arena)
 		return -ENOMEM;
-	ipsp_worker_set_arena(role->worker, role->arena, IPSP_ARENA_MIN);
+	ipsp_worker_set_arena(w->core, w->arena, IPSP_ARENA_MIN);
 	for (size_t i = 0; i < IO_BATCH; i++) {
-		role->packets[i].room = role->rooms + i * IO_ROOM;
-		role->packets[i].room_len = IO_ROOM;
+		w->packets[i].room = w->rooms + i * IO_ROOM;
+		w->packets[i].room_len = IO_ROOM;
 	}
 	return 0;
 }
 
-static int attach_tun(struct engine_role *role, const struct engine_start *s)
+/** What a worker has of one kind, by family. */
+#define PAIR(s, kind4, kind6, at) { (s)->fds[kind4][at], (s)->fds[kind6][at] }
+
+static int attach_tun(struct engine_worker *w, const struct engine_start *s)
 {
+	const unsigned at = w->number;
 	const struct tun_config config = {
-		.tun_fd = s->fds[ENGINE_FD_TUN][0],
+		.tun_fd = s->fds[ENGINE_FD_TUN][at],
 		.tun_ifindex = s->tun_ifindex,
 		.offload = (s->offload & ENGINE_OFFLOAD_TUN) != 0,
 		.offload_udp = (s->offload & ENGINE_OFFLOAD_UDP) != 0,
-		.udp_fd = { s->fds[ENGINE_FD_UDP4][0], s->fds[ENGINE_FD_UDP6][0] },
-		.esp_in_fd = { s->fds[ENGINE_FD_ESP4_IN][0], s->fds[ENGINE_FD_ESP6_IN][0] },
-		.ah_in_fd = { s->fds[ENGINE_FD_AH4_IN][0], s->fds[ENGINE_FD_AH6_IN][0] },
-		.raw_out_fd = { s->fds[ENGINE_FD_RAW4_OUT][0], s->fds[ENGINE_FD_RAW6_OUT][0] },
+		.udp_fd = PAIR(s, ENGINE_FD_UDP4, ENGINE_FD_UDP6, at),
+		.esp_in_fd = PAIR(s, ENGINE_FD_ESP4_IN, ENGINE_FD_ESP6_IN, at),
+		.ah_in_fd = PAIR(s, ENGINE_FD_AH4_IN, ENGINE_FD_AH6_IN, at),
+		.raw_out_fd = PAIR(s, ENGINE_FD_RAW4_OUT, ENGINE_FD_RAW6_OUT, at),
 		.mark = IPSPD_MARK_BYPASS,
 	};
 
-	return tun_attach(&config, &role->io);
+	return tun_attach(&config, &w->io);
 }
 
 /** The queues in front of what attach_tun has made. */
-static int attach_nfqueue(struct engine_role *role, const struct engine_start *s)
+static int attach_nfqueue(struct engine_worker *w, const struct engine_start *s)
 {
 	const struct nfqueue_config config = {
 		.queue_fd = { [IPSP_INBOUND - 1] = s->fds[ENGINE_FD_QUEUE_IN][0],
@@ -376,84 +386,103 @@ static int attach_nfqueue(struct engine_role *role, const struct engine_start *s
 		.verdict_fd = s->fds[ENGINE_FD_VERDICTS][0],
 	};
 
-	return nfqueue_attach(&config, role->io, &role->io);
+	return nfqueue_attach(&config, w->io, &w->io);
 }
 
-static int attach_pcap(struct engine_role *role, const struct engine_start *s)
+static int attach_pcap(struct engine_worker *w, const struct engine_start *s)
 {
 	const struct pcap_config config = {
-		.frames_fd = { s->fds[ENGINE_FD_RED][0], s->fds[ENGINE_FD_BLACK][0] },
+		.frames_fd = PAIR(s, ENGINE_FD_RED, ENGINE_FD_BLACK, 0),
 		.ifindex = { s->red_ifindex, s->black_ifindex },
-		.esp_in_fd = { s->fds[ENGINE_FD_ESP4_IN][0], s->fds[ENGINE_FD_ESP6_IN][0] },
-		.ah_in_fd = { s->fds[ENGINE_FD_AH4_IN][0], s->fds[ENGINE_FD_AH6_IN][0] },
-		.raw_out_fd = { s->fds[ENGINE_FD_RAW4_OUT][0], s->fds[ENGINE_FD_RAW6_OUT][0] },
+		.esp_in_fd = PAIR(s, ENGINE_FD_ESP4_IN, ENGINE_FD_ESP6_IN, 0),
+		.ah_in_fd = PAIR(s, ENGINE_FD_AH4_IN, ENGINE_FD_AH6_IN, 0),
+		.raw_out_fd = PAIR(s, ENGINE_FD_RAW4_OUT, ENGINE_FD_RAW6_OUT, 0),
 		.mark = IPSPD_MARK_BYPASS,
 	};
 
-	return pcap_attach(&config, &role->io);
+	return pcap_attach(&config, &w->io);
 }
 
-/** What the attachment has is not START's any more. */
-static void take_fds(struct engine_start *s)
+/** What an attachment has is not START's any more. */
+static void take_fds(struct engine_start *s, size_t worker)
 {
 	for (int i = 0; i < ENGINE_FDS; i++) {
-		for (size_t worker = 0; worker < ENGINE_WORKERS_MAX; worker++) {
-			if (i != ENGINE_FD_COUNTERS && i != ENGINE_FD_PACKET_LOG &&
-			    i != ENGINE_FD_HANDOVER && i != ENGINE_FD_PFKEY &&
-			    i != ENGINE_FD_ICMP4 && i != ENGINE_FD_ICMP6)
-				s->fds[i][worker] = -1;
-		}
+		if (i != ENGINE_FD_COUNTERS && i != ENGINE_FD_PACKET_LOG &&
+		    i != ENGINE_FD_HANDOVER && i != ENGINE_FD_PFKEY &&
+		    i != ENGINE_FD_ICMP4 && i != ENGINE_FD_ICMP6)
+			s->fds[i][worker] = -1;
 	}
+}
+
+static int attach_one(struct engine_worker *w, struct engine_start *s, bool is_pcap)
+{
+	struct io_source sources[IO_SOURCES_MAX];
+	int err = engine_worker_init(w);
+
+	if (!err)
+		err = make_rooms(w);
+	if (!err)
+		err = is_pcap ? attach_pcap(w, s) : attach_tun(w, s);
+	if (!err && s->fds[ENGINE_FD_QUEUE_IN][w->number] >= 0)
+		err = attach_nfqueue(w, s);
+	if (w->io)
+		take_fds(s, w->number);
+	if (err)
+		return err;
+	err = watch(w, w->io->ops->changes_fd(w->io), on_changes, &w->changes_event);
+	const size_t n = w->io->ops->sources(w->io, sources);
+
+	for (size_t i = 0; i < n && !err; i++)
+		err = watch(w, sources[i].fd, on_packets, &w->source_event[i]);
+	return err;
 }
 
 int engine_attach(struct engine_role *role, struct engine_start *s)
 {
 	const bool is_pcap = s->fds[ENGINE_FD_RED][0] >= 0 && s->fds[ENGINE_FD_BLACK][0] >= 0;
-	struct io_source sources[IO_SOURCES_MAX];
+	int err = 0;
 
 	if (!is_pcap && s->fds[ENGINE_FD_TUN][0] < 0)
 		return 0;
-	int err = make_rooms(role);
+	role->workers = calloc(s->n_workers, sizeof(*role->workers));
+	if (!role->workers)
+		return -ENOMEM;
+	while (!err && role->n_workers < s->n_workers) {
+		struct engine_worker *const w = &role->workers[role->n_workers];
 
-	if (!err)
-		err = is_pcap ? attach_pcap(role, s) : attach_tun(role, s);
-	if (!err && s->fds[ENGINE_FD_QUEUE_IN][0] >= 0)
-		err = attach_nfqueue(role, s);
-	if (role->io)
-		take_fds(s);
-	if (err)
-		return err;
-	err = watch(role, role->io->ops->changes_fd(role->io), on_changes, &role->changes_event);
-	const size_t n = role->io->ops->sources(role->io, sources);
-
-	for (size_t i = 0; i < n && !err; i++)
-		err = watch(role, sources[i].fd, on_packets, &role->source_event[i]);
+		w->role = role;
+		w->number = (unsigned)role->n_workers++;
+		err = attach_one(w, s, is_pcap);
+	}
 	return err;
+}
+
+static void detach_one(struct engine_worker *w)
+{
+	for (size_t i = 0; i < IO_SOURCES_MAX; i++) {
+		if (w->source_event[i])
+			event_free(w->source_event[i]);
+	}
+	if (w->changes_event)
+		event_free(w->changes_event);
+	if (w->io)
+		w->io->ops->free(w->io);
+	engine_worker_fini(w);
+	if (w->rooms)
+		explicit_bzero(w->rooms, (size_t)IO_BATCH * IO_ROOM);
+	if (w->arena)
+		explicit_bzero(w->arena, IPSP_ARENA_MIN);
+	free(w->arena);
+	free(w->rooms);
+	free(w->packets);
 }
 
 void engine_detach(struct engine_role *role)
 {
-	for (size_t i = 0; i < IO_SOURCES_MAX; i++) {
-		if (role->source_event[i])
-			event_free(role->source_event[i]);
-		role->source_event[i] = NULL;
-	}
-	if (role->changes_event)
-		event_free(role->changes_event);
-	role->changes_event = NULL;
-	if (role->io)
-		role->io->ops->free(role->io);
-	role->io = NULL;
-	if (role->rooms)
-		explicit_bzero(role->rooms, (size_t)IO_BATCH * IO_ROOM);
-	if (role->arena)
-		explicit_bzero(role->arena, IPSP_ARENA_MIN);
-	free(role->arena);
-	free(role->rooms);
-	free(role->packets);
-	role->arena = NULL;
-	role->rooms = NULL;
-	role->packets = NULL;
-	explicit_bzero(role->random_pool, sizeof(role->random_pool));
-	role->random_left = 0;
+	for (size_t i = 0; i < role->n_workers; i++)
+		detach_one(&role->workers[i]);
+	free(role->workers);
+	role->workers = NULL;
+	role->n_workers = 0;
+	engine_random_forget(engine_pool());
 }

@@ -69,10 +69,9 @@ void engine_reserve_ask(struct engine_role *role, const struct ipsp_sa *sa)
 {
 	uint64_t next;
 
-	/* The numbers of a key manager's SA end with it. */
-	if (!role->agent || sa->origin != IPSP_ORIGIN_POLICY ||
-	    !engine_reserve_check(role->reserve, ipsp_engine_sad(role->engine), sa, engine_now_s(),
-				  &next))
+	if (!role->agent ||
+	    !engine_reserve_check(role->reserve, ipsp_engine_sad(role->engine), sa,
+				  engine_now_s(), &next))
 		return;
 	uint8_t buf[16];
 	struct chan_writer w = { .data = buf, .size = sizeof(buf) };

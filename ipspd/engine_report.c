@@ -115,6 +115,16 @@ static void answer_drop(struct stats_answer *a, unsigned reason, uint64_t packet
 	a->err = chan_send(a->role->agent, MSG_STATS_DROP, buf, w.len, NULL, 0);
 }
 
+/* By the attachments of all workers. */
+static uint64_t dropped(const struct engine_role *role, enum io_reason reason)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < role->n_workers; i++)
+		n += relaxed(&role->workers[i].io->stats.drops[reason]);
+	return n;
+}
+
 void engine_stats_message(struct engine_role *role, const struct chan_msg *m)
 {
 	struct chan_reader r = { .data = m->data, .len = m->len };
@@ -135,8 +145,8 @@ void engine_stats_message(struct engine_role *role, const struct chan_msg *m)
 	ipsp_engine_stats(role->engine, &stats);
 	for (unsigned i = IPSP_REASON_NONE + 1; i < IPSP_N_REASONS; i++)
 		answer_drop(&a, i, stats.reasons[0][i] + stats.reasons[1][i]);
-	for (unsigned i = 0; role->io && i < IO_N_REASONS; i++)
-		answer_drop(&a, IO_REASON_BASE + i, role->io->stats.drops[i]);
+	for (unsigned i = 0; i < IO_N_REASONS; i++)
+		answer_drop(&a, IO_REASON_BASE + i, dropped(role, (enum io_reason)i));
 	chan_put_u32(&w, a.serial);
 	chan_put_u64(&w, ipsp_engine_generation(role->engine));
 	if (!a.err)
@@ -227,7 +237,9 @@ static void put_clear_packet(struct wire_event *e, const struct ipsp_flow *flow)
 static void send_event(struct engine_role *role, const struct wire_event *e)
 {
 	/* Lost when the agent is away or far behind: its counters still count. */
-	if (role->agent)
+	if (engine_self())
+		engine_mail_event(role, e);
+	else if (role->agent)
 		(void)report_event_send(role->agent, e);
 }
 

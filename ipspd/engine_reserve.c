@@ -125,10 +125,17 @@ void engine_reserve_prepare(const struct engine_reserve *r, const struct ipsp_sa
 		sa->seq_ceiling = sa->seq_floor ? sa->seq_floor : RESERVE_NOTHING;
 }
 
+/* The numbers of a key manager's SA end with it. */
+bool engine_reserve_is_low(const struct ipsp_sa *sa)
+{
+	return sa->dir == IPSP_OUTBOUND && sa->origin == IPSP_ORIGIN_POLICY &&
+	       ipsp_sa_seq_left(sa) < RESERVE_BLOCK / 2;
+}
+
 bool engine_reserve_check(struct engine_reserve *r, struct ipsp_sad *sad, const struct ipsp_sa *sa,
 		   uint64_t now_s, uint64_t *next)
 {
-	if (sa->dir != IPSP_OUTBOUND || ipsp_sa_seq_left(sa) >= RESERVE_BLOCK / 2)
+	if (!engine_reserve_is_low(sa))
 		return false;
 	struct space *s = find_or_add(r, sa->counter_id);
 

@@ -47,6 +47,9 @@ static inline bool engine_reserve_is_empty(const struct ipsp_sa *sa)
 	       atomic_load_explicit(&sa->seq_ceiling, memory_order_relaxed) == RESERVE_NOTHING;
 }
 
+/** Is it time to ask for more numbers of an SA? Any thread. */
+bool engine_reserve_is_low(const struct ipsp_sa *sa);
+
 /**
  * Raises the SA's ceiling to what is allowed; then: should the agent be asked for more?
  * @param next  out: the number that would come next, to ask with

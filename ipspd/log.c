@@ -4,6 +4,7 @@
 #include "ipspd/log.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,15 +15,21 @@
 
 enum target { TO_STDERR, TO_SYSLOG, TO_CHANNEL };
 
-/* One log a process; single-threaded as the process is. */
+/* One log a process, of one thread; all threads ask for the level. */
 static struct {
 	enum target target;
 	struct chan *channel;
 	const char *process;
-	int level;
+	_Atomic int level;
 	struct log_listener *listeners;
 	bool busy;	/* a listener that logs must not come back here */
 } the_log = { .target = TO_STDERR, .process = "parent", .level = LOG_INFO };
+
+/* Where this thread's lines go, if not there. */
+static _Thread_local struct {
+	void (*line)(void *arg, int priority, const char *category, const char *text);
+	void *arg;
+} own;
 
 static const char *const level_names[] = {
 	"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
@@ -114,6 +121,10 @@ void ipspd_log(int priority, const char *category, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(raw, sizeof(raw), fmt, ap);
 	va_end(ap);
+	if (own.line) {
+		own.line(own.arg, priority, category, raw);
+		return;
+	}
 	escape(raw, text, sizeof(text));
 	write_line(the_log.process, priority, category, text);
 	if (the_log.busy)
@@ -150,6 +161,13 @@ void log_to_channel(struct chan *c)
 {
 	the_log.channel = c;
 	the_log.target = TO_CHANNEL;
+}
+
+void log_of_thread(void (*line)(void *arg, int priority, const char *category, const char *text),
+		   void *arg)
+{
+	own.line = line;
+	own.arg = arg;
 }
 
 void log_set_process(const char *name)

@@ -3,7 +3,7 @@
  *
  * A line has a priority of <syslog.h>, a category (who in the program: "agentx", "store", "guard" ..)
  * and a text that begins with its subject. Secrets never go here. Each process has one log, set up
- * once; lines logged before that go to stderr.
+ * once, of one thread (but log_of_thread); lines logged before that go to stderr.
  */
 #ifndef IPSPD_LOG_H
 #define IPSPD_LOG_H
@@ -24,6 +24,13 @@ void ipspd_log(int priority, const char *category, const char *fmt, ...)
 void log_to_stderr(void);		/* with time, for -f */
 void log_to_syslog(void);
 void log_to_channel(struct chan *c);	/* MSG_LOG to the parent; NULL: nowhere any more */
+
+/**
+ * Lines of the calling thread go to line from now on, for a thread beside the one whose log it is: who
+ * gets them logs them there. Everything else here is that one thread's. text is as it was written.
+ */
+void log_of_thread(void (*line)(void *arg, int priority, const char *category, const char *text),
+		   void *arg);
 
 /** Writes a line that a child sent, with the child's name. */
 void log_from_child(const char *child, int priority, const char *category, const char *text);

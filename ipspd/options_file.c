@@ -4,7 +4,7 @@
  *   master    = "unix:/var/agentx/master"
  *   attach    = { "tun:ipspd0" }
  *   log-level = "info"
- *   workers   = 1
+ *   workers   = 0
  *   offload   = true
  *   crypto-provider = "auto"
  *   allow-weak = false
@@ -28,6 +28,8 @@
 
 #define FILE_MAX (64 * 1024)
 #define N_OF(a) (sizeof(a) / sizeof((a)[0]))
+#define TEXT_OF(macro) TEXT_OF_IT(macro)
+#define TEXT_OF_IT(value) #value
 
 /* libconfuse reports through a callback without an argument of ours. */
 static struct {
@@ -49,7 +51,7 @@ void options_file_init(struct options_file *f)
 	memset(f, 0, sizeof(*f));
 	snprintf(f->master, sizeof(f->master), "unix:/var/agentx/master");
 	f->options.log_level = LOG_INFO;
-	f->options.n_workers = 1;
+	f->options.n_workers = 0;
 	f->options.offload = true;
 	f->options.crypto = IPSP_CRYPTO_AUTO;
 	f->options.n_attach = 1;
@@ -85,9 +87,9 @@ static bool take_workers(cfg_t *cfg, struct agent_options *o)
 {
 	const long n = cfg_getint(cfg, "workers");
 
-	/* Sockets and queues are there for more; the engine process has one thread that reads them. */
-	if (n != 1)
-		return wrong("workers", "this version runs 1");
+	if (n < 0 || n > ENGINE_WORKERS_MAX)
+		return wrong("workers", "use 1 to " TEXT_OF(ENGINE_WORKERS_MAX)
+			     ", or 0 for one a processor");
 	o->n_workers = (uint8_t)n;
 	o->offload = cfg_getbool(cfg, "offload") == cfg_true;
 	return true;
@@ -168,7 +170,7 @@ bool options_file_read(int fd, const char *name, struct options_file *out, char 
 		CFG_STR("log-level", NULL, CFGF_NONE),
 		CFG_STR("import-directory", NULL, CFGF_NONE),
 		CFG_STR_LIST("attach", NULL, CFGF_NONE),
-		CFG_INT("workers", 1, CFGF_NONE),
+		CFG_INT("workers", 0, CFGF_NONE),
 		CFG_BOOL("offload", cfg_true, CFGF_NONE),
 		CFG_STR("crypto-provider", NULL, CFGF_NONE),
 		CFG_BOOL("allow-weak", cfg_false, CFGF_NONE),

@@ -11,7 +11,7 @@
 #include <linux/netfilter/nfnetlink_log.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
-#include <stdalign.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -85,7 +85,6 @@ static void count_bad(struct packet_log *l, size_t bad)
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
-	static alignas(struct nlmsghdr) uint8_t data[DATAGRAM_MAX];
 	struct packet_log *l = arg;
 
 	(void)what;
@@ -93,7 +92,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		struct sockaddr_nl from = { 0 };
 		socklen_t from_len = sizeof(from);
 		/* MSG_TRUNC: says how long a datagram is that does not fit. */
-		const ssize_t n = recvfrom(fd, data, sizeof(data), MSG_DONTWAIT | MSG_TRUNC,
+		const ssize_t n = recvfrom(fd, l->datagram, DATAGRAM_MAX, MSG_DONTWAIT | MSG_TRUNC,
 					   (struct sockaddr *)&from, &from_len);
 
 		if (n < 0 && errno == ENOBUFS)
@@ -109,21 +108,23 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		/* Only the kernel, whose number is 0, logs packets. */
 		if (from_len != sizeof(from) || from.nl_pid != 0)
 			continue;
-		count_bad(l, (size_t)n > sizeof(data) ?
-				     1 : packet_log_datagram(l->use, l->arg, data, (size_t)n));
+		count_bad(l, (size_t)n > DATAGRAM_MAX ?
+				     1 : packet_log_datagram(l->use, l->arg, l->datagram,
+							     (size_t)n));
 	}
 }
 
 int packet_log_start(struct packet_log *l, const struct packet_log_use *use, void *arg,
 		     struct event_base *base, int fd)
 {
-	*l = (struct packet_log){ .use = use, .arg = arg };
+	*l = (struct packet_log){ .use = use, .arg = arg, .datagram = malloc(DATAGRAM_MAX) };
 	l->event = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, l);
-	if (l->event && event_add(l->event, NULL) == 0)
+	if (l->datagram && l->event && event_add(l->event, NULL) == 0)
 		return 0;
 	if (l->event)
 		event_free(l->event);
-	l->event = NULL;
+	free(l->datagram);
+	*l = (struct packet_log){ .use = NULL };
 	return -ENOMEM;
 }
 
@@ -135,5 +136,8 @@ void packet_log_stop(struct packet_log *l)
 
 	event_free(l->event);
 	l->event = NULL;
+	explicit_bzero(l->datagram, DATAGRAM_MAX);
+	free(l->datagram);
+	l->datagram = NULL;
 	close(fd);
 }

@@ -2,7 +2,7 @@
  * ipspd/packet_log.h - the kernel's packet log (nfnetlink_log) as the guard writes it, packet by packet.
  *
  * Reads from a socket that the parent has bound to a group; never writes to it. What is not exactly as
- * the guard has it written is passed over, counted, and told once. One thread, one log at a time.
+ * the guard has it written is passed over, counted, and told once. One thread has a log.
  */
 #ifndef IPSPD_PACKET_LOG_H
 #define IPSPD_PACKET_LOG_H
@@ -41,6 +41,7 @@ struct packet_log {
 	const struct packet_log_use *use;
 	void *arg;
 	struct event *event;	/* NULL: there is none */
+	void *datagram;		/* as long as one may be */
 	uint64_t n_bad;
 };
 

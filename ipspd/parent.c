@@ -99,7 +99,8 @@ static bool attach(struct parent *p, const struct agent_options *o)
 		ipspd_log(LOG_ERR, "parent", "attachment \"%s\": %s", text, why ? why : "bad");
 		return false;
 	}
-	p->engine_start.n_workers = count_workers(o);
+	/* The frames of an interface keep their order: one worker has them. */
+	p->engine_start.n_workers = a.kind == ATTACH_TUN ? count_workers(o) : 1;
 	p->engine_start.offload = o->offload ? ENGINE_OFFLOAD_TUN : 0;
 	p->engine_start.crypto = o->crypto;
 	p->engine_start.allow_weak = o->allow_weak;

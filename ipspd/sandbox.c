@@ -187,10 +187,11 @@ bool sandbox_lock_memory(void)
 	/* The sanitizers reserve terabytes that cannot be locked. */
 	if (WITH_SANITIZERS)
 		return true;
-	/* With a limit, memory would run out at it: better swappable than dead. */
+	/* With a limit, memory would run out at it: better swappable than dead. What nobody has touched
+	 * has no secrets. */
 	if (getrlimit(RLIMIT_MEMLOCK, &limit) < 0 || limit.rlim_cur != RLIM_INFINITY)
 		return false;
-	return mlockall(MCL_CURRENT | MCL_FUTURE) == 0;
+	return mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;
 }
 
 /* ---- system calls ---- */
@@ -244,7 +245,10 @@ static int allow_memory(scmp_filter_ctx ctx)
 	return rc;
 }
 
-/* The agent opens its connection to the master aside: a thread of its own, never a process. */
+/*
+ * Threads of its own, never a process: the agent opens its connection to the master aside, the engine
+ * has workers.
+ */
 static int allow_threads(scmp_filter_ctx ctx)
 {
 	int rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
@@ -309,7 +313,7 @@ static const struct role_rules {
 	bool threads;		/* and questions about descriptors */
 } role_rules[] = {
 	{ ROLE_AGENT, agent_calls, N_OF(agent_calls), true, true },
-	{ ROLE_ENGINE, engine_calls, N_OF(engine_calls), true, false },
+	{ ROLE_ENGINE, engine_calls, N_OF(engine_calls), true, true },
 	{ ROLE_IMPORT, NULL, 0, false, false },
 	{ ROLE_FETCH, fetch_calls, N_OF(fetch_calls), true, true },
 	{ ROLE_VERDICT, NULL, 0, false, false },

@@ -3,10 +3,13 @@
  *
  * An attachment reads batches of packets for the engine and does what the engine's verdicts say.
  * It judges nothing itself: a packet it cannot place (no route, damaged) is dropped and counted.
- * All descriptors are opened by the parent; nothing here waits, and all of it is single-threaded.
+ * All descriptors are opened by the parent; nothing here waits. One thread has an attachment; each worker
+ * has one of its own.
  */
 #ifndef ENGINE_IO_ATTACH_H
 #define ENGINE_IO_ATTACH_H
+
+#include <stdatomic.h>
 
 #include "ipsp/engine.h"
 
@@ -59,11 +62,19 @@ const char *io_reason_text(unsigned number);
 enum ipsp_reason_class io_reason_class(unsigned number);
 enum ipsp_err io_reason_err(unsigned number);
 
+/** Written by the thread that has the attachment, read by any. */
 struct io_stats {
-	uint64_t packets_in[2];		/* read, by [enum ipsp_dir - 1] */
-	uint64_t packets_out[2];	/* sent on or delivered, likewise */
-	uint64_t drops[IO_N_REASONS];
+	_Atomic uint64_t packets_in[2];		/* read, by [enum ipsp_dir - 1] */
+	_Atomic uint64_t packets_out[2];	/* sent on or delivered, likewise */
+	_Atomic uint64_t drops[IO_N_REASONS];
 };
+
+/** Counts, for the thread that writes. */
+static inline void io_count(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+			      memory_order_relaxed);
+}
 
 /** Something readable that packets of one direction come from. */
 struct io_source {

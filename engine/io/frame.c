@@ -154,7 +154,7 @@ bool frame_read(struct frame_reader *r, int fd, struct io_stats *stats, struct f
 			continue;
 		if (take(r, i, out))
 			return true;
-		stats->drops[IO_REASON_READ_CUT]++;
+		io_count(&stats->drops[IO_REASON_READ_CUT], 1);
 	}
 }
 

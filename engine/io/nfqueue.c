@@ -82,7 +82,7 @@ static void send_verdicts(struct nfqueue *q)
 
 	/* Its buffer has room for a verdict of each packet that the queues hold. */
 	if (size && send(q->config.verdict_fd, q->verdicts, size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		q->base.stats.drops[IO_REASON_SEND_QUEUE] += q->n_verdicts;
+		io_count(&q->base.stats.drops[IO_REASON_SEND_QUEUE], q->n_verdicts);
 	q->n_verdicts = 0;
 }
 
@@ -95,7 +95,7 @@ static void give(struct nfqueue *q, struct waiting *w, bool pass)
 		.id = w->id, .mark_low = w->mark_low, .dir = w->dir, .pass = pass,
 	};
 	if (pass)
-		q->base.stats.packets_out[w->dir - 1]++;
+		io_count(&q->base.stats.packets_out[w->dir - 1], 1);
 	if (q->n_verdicts == NFQUEUE_VERDICTS_MAX)
 		send_verdicts(q);
 }
@@ -162,7 +162,7 @@ static bool take_message(struct nfqueue *q, enum ipsp_dir dir, struct nlmsghdr *
 	    nlmsg_parse(nlh, sizeof(struct nfgenmsg), tb, NFQA_MAX, policy) < 0 ||
 	    !tb[NFQA_PACKET_HDR])
 		return false;
-	q->base.stats.packets_in[dir - 1]++;
+	io_count(&q->base.stats.packets_in[dir - 1], 1);
 	const bool named = read_name(tb, w, dir, &ifindex);
 	const enum io_reason reason = read_payload(tb, p);
 
@@ -172,7 +172,7 @@ static bool take_message(struct nfqueue *q, enum ipsp_dir dir, struct nlmsghdr *
 		p->mark = (uint32_t)q->n_waiting;
 		return true;
 	}
-	q->base.stats.drops[named ? reason : IO_REASON_READ_CUT]++;
+	io_count(&q->base.stats.drops[named ? reason : IO_REASON_READ_CUT], 1);
 	give(q, w, false);
 	return false;
 }

@@ -208,10 +208,10 @@ size_t outer_read(int fd, enum outer_family family, uint8_t proto, struct ipsp_p
 			.data = iov[i].iov_base, .len = msgs[i].msg_len,
 		};
 
-		stats->packets_in[IPSP_INBOUND - 1]++;
+		io_count(&stats->packets_in[IPSP_INBOUND - 1], 1);
 		if ((h->msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
 		    !(family == OUTER_IPV4 ? finish_ipv4(h, &p) : finish_ipv6(h, proto, &p))) {
-			stats->drops[IO_REASON_READ_CUT]++;
+			io_count(&stats->drops[IO_REASON_READ_CUT], 1);
 			continue;
 		}
 		/* Rooms change places, so that each stays in the vector once. */
@@ -311,7 +311,7 @@ size_t outer_send_all(int fd, struct mmsghdr *msgs, size_t n, struct io_stats *s
 			at += (size_t)done;
 			sent += (size_t)done;
 		} else if (errno != EINTR) {
-			stats->drops[reason_of(errno)]++;
+			io_count(&stats->drops[reason_of(errno)], 1);
 			at++;
 		}
 	}

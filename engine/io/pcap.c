@@ -92,7 +92,7 @@ static void cross_arp(struct wire *w, enum pcap_side from, const struct frame *f
 	struct frame_send out = { .head = f->head, .data = f->data, .len = ARP_LEN };
 
 	if (f->len < ARP_LEN || memcmp(f->data, begin, sizeof(begin)) != 0)
-		w->base.stats.drops[IO_REASON_NOT_IP]++;
+		io_count(&w->base.stats.drops[IO_REASON_NOT_IP], 1);
 	else
 		(void)frame_write(w->config.frames_fd[other(from)], &out, 1, &w->base.stats);
 }
@@ -161,12 +161,13 @@ static bool take_frame(struct wire *w, enum pcap_side from, struct frame *f, siz
 	}
 	if (f->tagged || (f->type != FRAME_IPV4 && f->type != FRAME_IPV6) ||
 	    f->len > IO_PACKET_MAX) {
-		w->base.stats.drops[IO_REASON_NOT_IP]++;
+		io_count(&w->base.stats.drops[IO_REASON_NOT_IP], 1);
 		return false;
 	}
-	w->base.stats.packets_in[from == PCAP_RED ? IPSP_OUTBOUND - 1 : IPSP_INBOUND - 1]++;
+	io_count(&w->base.stats.packets_in[(from == PCAP_RED ? IPSP_OUTBOUND : IPSP_INBOUND) - 1],
+		 1);
 	if (!header_sum_right(f)) {
-		w->base.stats.drops[IO_REASON_IP_CHECKSUM]++;
+		io_count(&w->base.stats.drops[IO_REASON_IP_CHECKSUM], 1);
 		return false;
 	}
 	if (f->segment == IPSP_SEGMENT_NONE && finish_checksum(f)) {
@@ -180,7 +181,7 @@ static bool take_frame(struct wire *w, enum pcap_side from, struct frame *f, siz
 		memcpy(s->large_head, f->head, FRAME_HEADER);
 		return next_segment(w, from, i, p);
 	}
-	w->base.stats.drops[IO_REASON_OFFLOAD]++;
+	io_count(&w->base.stats.drops[IO_REASON_OFFLOAD], 1);
 	return false;
 }
 
@@ -243,8 +244,8 @@ static void flush(struct outbox *o)
 		o->n_raw[family] = 0;
 	}
 	o->n_frames = 0;
-	w->base.stats.packets_out[o->to == PCAP_BLACK ? IPSP_OUTBOUND - 1 : IPSP_INBOUND - 1] +=
-		sent;
+	io_count(&w->base.stats.packets_out[(o->to == PCAP_BLACK ? IPSP_OUTBOUND : IPSP_INBOUND) -
+					    1], sent);
 }
 
 /** @param way  the frame it goes in; NULL: by raw socket */
@@ -254,7 +255,7 @@ static void put(struct outbox *o, struct passage *way, uint8_t *data, uint32_t l
 	const int family = outer_family_of(data, len);
 
 	if (family < 0 || (!way && w->config.raw_out_fd[family] < 0)) {
-		w->base.stats.drops[IO_REASON_SEND]++;
+		io_count(&w->base.stats.drops[IO_REASON_SEND], 1);
 		return;
 	}
 	if (!way) {
@@ -303,7 +304,7 @@ static void put_cut(struct outbox *o, struct passage *frame, const struct ipsp_p
 	flush(o);
 	if (!io_cut(p->data, p->len, p->path_mtu, w->fragment, sizeof(w->fragment), put_fragment,
 		    &cutting))
-		w->base.stats.drops[IO_REASON_PATH_TOO_BIG]++;
+		io_count(&w->base.stats.drops[IO_REASON_PATH_TOO_BIG], 1);
 }
 
 static void write_one(struct outbox *o, const struct ipsp_packet *p)

@@ -90,7 +90,7 @@ static bool place(struct tun *t, struct ipsp_packet *p)
 	struct egress_route route;
 
 	if (!packet_addrs(p, &src, &dst)) {
-		t->base.stats.drops[IO_REASON_READ_CUT]++;
+		io_count(&t->base.stats.drops[IO_REASON_READ_CUT], 1);
 		return false;
 	}
 	/* The unspecified address as source (RFC 4861 4.3, DHCP) asks routing nothing. */
@@ -99,7 +99,7 @@ static bool place(struct tun *t, struct ipsp_packet *p)
 	if (memcmp(src.octets, zero, ipsp_addr_size(src.family)) == 0)
 		src.family = 0;
 	if (egress_lookup(t->egress, &src, &dst, &route) != 0) {
-		t->base.stats.drops[IO_REASON_NO_ROUTE]++;
+		io_count(&t->base.stats.drops[IO_REASON_NO_ROUTE], 1);
 		return false;
 	}
 	p->ifindex = route.ifindex;
@@ -119,15 +119,15 @@ static bool read_one(struct tun *t, struct ipsp_packet *p)
 
 	if (got <= 0)
 		return false;
-	t->base.stats.packets_in[IPSP_OUTBOUND - 1]++;
+	io_count(&t->base.stats.packets_in[IPSP_OUTBOUND - 1], 1);
 	*p = (struct ipsp_packet) {
 		.room = p->room, .room_len = p->room_len,
 		.data = data, .len = got > before ? (uint32_t)(got - before) : 0,
 	};
 	if (p->len == 0) {
-		t->base.stats.drops[IO_REASON_READ_CUT]++;
+		io_count(&t->base.stats.drops[IO_REASON_READ_CUT], 1);
 	} else if (!vnet_read(&vnet, p)) {
-		t->base.stats.drops[IO_REASON_OFFLOAD]++;
+		io_count(&t->base.stats.drops[IO_REASON_OFFLOAD], 1);
 		p->len = 0;
 	}
 	return true;
@@ -171,9 +171,9 @@ static void flush_raw(struct tun *t, enum outer_family family)
 {
 	if (t->n_send[family] == 0)
 		return;
-	t->base.stats.packets_out[IPSP_OUTBOUND - 1] +=
-		outer_write(t->config.raw_out_fd[family], family, t->send[family],
-			    t->n_send[family], &t->base.stats);
+	io_count(&t->base.stats.packets_out[IPSP_OUTBOUND - 1],
+		 outer_write(t->config.raw_out_fd[family], family, t->send[family],
+			     t->n_send[family], &t->base.stats));
 	t->n_send[family] = 0;
 }
 
@@ -183,7 +183,7 @@ static void send_raw(struct tun *t, uint8_t *data, uint32_t len, uint32_t ifinde
 	const int family = outer_family_of(data, len);
 
 	if (family < 0 || t->config.raw_out_fd[family] < 0) {
-		t->base.stats.drops[IO_REASON_SEND]++;
+		io_count(&t->base.stats.drops[IO_REASON_SEND], 1);
 		return;
 	}
 	t->send[family][t->n_send[family]++] = (struct outer_send) {
@@ -218,7 +218,7 @@ static void send_fitting(struct tun *t, uint8_t *data, uint32_t len, uint32_t pa
 		send_raw(t, data, len, ifindex);
 	else if (!io_cut(data, len, path_mtu, t->segment, sizeof(t->segment), send_fragment,
 			 &cutting))
-		t->base.stats.drops[IO_REASON_PATH_TOO_BIG]++;
+		io_count(&t->base.stats.drops[IO_REASON_PATH_TOO_BIG], 1);
 }
 
 /** ESP packets may go to their peer by any interface. */
@@ -246,7 +246,7 @@ static void send_segments(struct tun *t, const struct ipsp_packet *p)
 	if (ipsp_flow_parse((struct ipsp_span){ p->data, p->len }, &flow) != IPSP_REASON_NONE ||
 	    !ipsp_segment_begin(&s, flow.proto == IPPROTO_TCP ? IPSP_SEGMENT_TCP : IPSP_SEGMENT_UDP,
 				p->data, flow.total_len, flow.l4_offset, p->segment_size)) {
-		t->base.stats.drops[IO_REASON_OFFLOAD]++;
+		io_count(&t->base.stats.drops[IO_REASON_OFFLOAD], 1);
 		return;
 	}
 	while ((len = ipsp_segment_next(&s, t->segment, sizeof(t->segment))) > 0) {
@@ -263,7 +263,7 @@ static void send_clear(struct tun *t, const struct ipsp_packet *p)
 		send_segments(t, p);
 	else if ((p->flags & IPSP_PKT_CSUM_PARTIAL) &&
 		 !ipsp_checksum_finish(p->data, p->len, p->csum_start, p->csum_offset))
-		t->base.stats.drops[IO_REASON_OFFLOAD]++;
+		io_count(&t->base.stats.drops[IO_REASON_OFFLOAD], 1);
 	else
 		send_fitting(t, p->data, p->len, p->path_mtu, p->ifindex);
 }
@@ -279,9 +279,9 @@ static void write_tun(void *ctx, const struct iovec *iov, size_t n, size_t packe
 		done = writev(t->config.tun_fd, iov + skip, (int)(n - skip));
 	while (done < 0 && errno == EINTR);
 	if (done >= 0)
-		t->base.stats.packets_out[IPSP_INBOUND - 1] += packets;
+		io_count(&t->base.stats.packets_out[IPSP_INBOUND - 1], packets);
 	else
-		t->base.stats.drops[IO_REASON_TUN] += packets;
+		io_count(&t->base.stats.drops[IO_REASON_TUN], packets);
 }
 
 /** One packet, as it is. */
@@ -306,8 +306,8 @@ static void write_outside(struct tun *t, const struct ipsp_packet *packets, size
 	for (int family = OUTER_IPV4; family <= OUTER_IPV6; family++) {
 		flush_raw(t, (enum outer_family)family);
 		if (t->udp[family])
-			t->base.stats.packets_out[IPSP_OUTBOUND - 1] +=
-				udp_flush(t->udp[family], &t->base.stats);
+			io_count(&t->base.stats.packets_out[IPSP_OUTBOUND - 1],
+				 udp_flush(t->udp[family], &t->base.stats));
 	}
 }
 

@@ -216,7 +216,7 @@ static void refill(struct udp_socket *u, struct io_stats *stats)
 	for (size_t i = 0; i < u->n_messages; i++) {
 		if (take_message(u, &u->messages[i], &msgs[i], &from[i]))
 			continue;
-		stats->drops[IO_REASON_READ_CUT]++;
+		io_count(&stats->drops[IO_REASON_READ_CUT], 1);
 		u->messages[i].len = 0;
 	}
 }
@@ -225,11 +225,11 @@ static void refill(struct udp_socket *u, struct io_stats *stats)
 static bool is_esp(const uint8_t *payload, uint32_t len, struct io_stats *stats)
 {
 	if (len == 1 && payload[0] == 0xff)
-		stats->drops[IO_REASON_KEEPALIVE]++;
+		io_count(&stats->drops[IO_REASON_KEEPALIVE], 1);
 	else if (len >= 4 && get_be32(payload) == 0)
-		stats->drops[IO_REASON_NO_IKE]++;
+		io_count(&stats->drops[IO_REASON_NO_IKE], 1);
 	else if (len < ESP_MIN)
-		stats->drops[IO_REASON_READ_CUT]++;
+		io_count(&stats->drops[IO_REASON_READ_CUT], 1);
 	else
 		return true;
 	return false;
@@ -257,7 +257,7 @@ size_t udp_read(struct udp_socket *u, struct ipsp_packet *packets, size_t n, str
 			.ifindex = m->ifindex, .outer = &m->outer,
 		};
 		u->at += len;
-		stats->packets_in[IPSP_INBOUND - 1]++;
+		io_count(&stats->packets_in[IPSP_INBOUND - 1], 1);
 		if (is_esp(p->data, len, stats))
 			good++;
 	}
@@ -396,7 +396,7 @@ static void flush_train(struct udp_socket *u, struct io_stats *stats)
 	if (err == 0)
 		u->sent += t->n;
 	else if (err == EAGAIN || err == ENOBUFS || err == ENOMEM || u->raw_fd < 0)
-		stats->drops[IO_REASON_SEND_QUEUE] += t->n;
+		io_count(&stats->drops[IO_REASON_SEND_QUEUE], t->n);
 	else
 		send_train_raw(u, t, stats);
 	t->n = 0;

@@ -395,7 +395,7 @@ const struct ipsp_acquire *ipsp_engine_acquire(const struct ipsp_engine *engine,
 IPSP_MUST_CHECK enum ipsp_err ipsp_engine_acquire_failed(struct ipsp_engine *engine, uint32_t seq,
 							 uint64_t now_s);
 
-/** Counts drops of outbound packets that were held for a need. Control thread. */
+/** Counts drops of outbound packets that were held for a need. Any thread. */
 void ipsp_engine_count_held(struct ipsp_engine *engine, enum ipsp_reason reason, uint64_t packets);
 
 /** Hit counters by entry id: for ipsp_spd_hits_each. */
@@ -403,7 +403,8 @@ struct ipsp_spd_db *ipsp_engine_spd_db(const struct ipsp_engine *engine);
 
 /**
  * Calls send(arg, datagram) for each outbound SA whose NAT keepalive is due (RFC 3948 4): one octet,
- * 0xff, from its src and sport to its dst and dport. Control thread, about once a second.
+ * 0xff, from its src (family 0: the one that routing chooses) and sport to its dst and dport. Control
+ * thread, about once a second.
  */
 void ipsp_engine_keepalives(struct ipsp_engine *engine, uint64_t now_s,
 			    void (*send)(void *arg, const struct ipsp_flow *datagram),

@@ -1,9 +1,9 @@
 /*
  * tests/net/engine-driver.c - plays parent and agent for one engine process, in a namespace.
  *
- *	engine-driver TUN [plain]
+ *	engine-driver TUN [plain] [WORKERS]
  *
- * Opens the TUN (plain: without offload) and the sockets as the parent does, starts engine_main() as an unprivileged child in its sandbox,
+ * Opens the TUN (plain: without offload) and the sockets as the parent does, for one worker or so many, starts engine_main() as an unprivileged child in its sandbox,
  * starts it again whenever it ends, and gives it what stands in the commands on stdin. What comes back stands on
  * stdout, one event a line. Commands, one a line (prefixes: ADDRESS/LENGTH; keys: hex):
  *
@@ -80,12 +80,13 @@ static void die(const char *what)
 
 /* ---- descriptors, as the parent opens them ---- */
 
-static void open_all(const char *tun, bool offload)
+static void open_all(const char *tun, bool offload, uint8_t n_workers)
 {
 	const char *why = tun;
 
 	engine_start_init(&start);
 	start.log_level = LOG_DEBUG;
+	start.n_workers = n_workers;
 	start.offload = offload ? ENGINE_OFFLOAD_TUN : 0;
 	start.fds[ENGINE_FD_COUNTERS][0] = memfd_create("counters", MFD_CLOEXEC);
 	if (start.fds[ENGINE_FD_COUNTERS][0] < 0)
@@ -567,13 +568,17 @@ static void on_stdin(evutil_socket_t fd, short what, void *arg)
 
 int main(int argc, char **argv)
 {
-	if (argc != 2 && (argc != 3 || strcmp(argv[2], "plain") != 0)) {
-		fprintf(stderr, "usage: engine-driver TUN [plain]\n");
+	const bool plain = argc > 2 && strcmp(argv[2], "plain") == 0;
+	const char *const workers = argc == 3 + plain ? argv[2 + plain] : "1";
+	const unsigned long n_workers = strtoul(workers, NULL, 10);
+
+	if (argc < 2 || argc > 3 + plain || n_workers < 1 || n_workers > ENGINE_WORKERS_MAX) {
+		fprintf(stderr, "usage: engine-driver TUN [plain] [WORKERS]\n");
 		return EXIT_FAILURE;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	base = event_base_new();
-	open_all(argv[1], argc == 2);
+	open_all(argv[1], !plain, (uint8_t)n_workers);
 	struct event *in = event_new(base, STDIN_FILENO, EV_READ | EV_PERSIST, on_stdin, NULL);
 	struct event *child = evsignal_new(base, SIGCHLD, on_child, NULL);
 

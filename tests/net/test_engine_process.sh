@@ -11,11 +11,11 @@ AES_BA=101112131415161718191a1b1c1d1e1f
 SHA_AB=202122232425262728292a2b2c2d2e2f30313233
 SHA_BA=303132333435363738393a3b3c3d3e3f40414243
 
-# driver ROUTER: its engine; commands go to its fifo, which is held open.
+# driver ROUTER WORKERS: its engine; commands go to its fifo, which is held open.
 driver()
 {
 	mkfifo "$TB_DIR/$1/commands"
-	ip netns exec "$(tb_ns "$1")" "$TB_BUILD/tests/net/engine-driver" ipsp0 \
+	ip netns exec "$(tb_ns "$1")" "$TB_BUILD/tests/net/engine-driver" ipsp0 "$2" \
 		<"$TB_DIR/$1/commands" >"$TB_DIR/$1/driver.log" 2>&1 &
 	TB_PIDS="$TB_PIDS $!"
 	echo $! >"$TB_DIR/$1/driver.pid"
@@ -81,11 +81,10 @@ policy_b()
 }
 
 for t_r in router-a router-b; do
-	driver $t_r
 	# Held open, so that no command's end is the end of all.
 	case $t_r in
-	router-a) exec 8>"$TB_DIR/$t_r/commands" ;;
-	router-b) exec 9>"$TB_DIR/$t_r/commands" ;;
+	router-a) driver $t_r 1; exec 8>"$TB_DIR/$t_r/commands" ;;
+	router-b) driver $t_r 2; exec 9>"$TB_DIR/$t_r/commands" ;;
 	esac
 	claim "the engine of $t_r starts without root" tb_until 30 heard $t_r '^engine '
 done

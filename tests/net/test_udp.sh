@@ -10,12 +10,12 @@ MARK=0x69700000/0xffff0000
 KEY=000102030405060708090a0b0c0d0e0f
 NAT=198.51.100.254
 
-# driver ROUTER [plain]: its engine; commands go to its fifo, which is held open.
+# driver ROUTER [plain] [WORKERS]: its engine; commands go to its fifo, which is held open.
 driver()
 {
 	mkfifo "$TB_DIR/$1/commands"
 	# shellcheck disable=SC2086
-	ip netns exec "$(tb_ns "$1")" "$TB_BUILD/tests/net/engine-driver" ipsp0 ${2:-} \
+	ip netns exec "$(tb_ns "$1")" "$TB_BUILD/tests/net/engine-driver" ipsp0 ${2:-} ${3:-} \
 		<"$TB_DIR/$1/commands" >"$TB_DIR/$1/driver.log" 2>&1 &
 	TB_PIDS="$TB_PIDS $!"
 }
@@ -75,9 +75,9 @@ table ip nat {
 	}
 }
 NFT
-driver router-a
+driver router-a 2
 exec 8>>"$TB_DIR/router-a/commands"
-driver router-b plain
+driver router-b plain 2
 exec 9>>"$TB_DIR/router-b/commands"
 for r in router-a router-b; do tb_until 20 tb_in $r ip link show dev ipsp0; done
 steer router-a 192.0.2.1 10.2.0.0/16 198.51.100.1

@@ -16,6 +16,7 @@
 #define LEN 60u
 
 static struct engine_role role;
+static struct engine_worker worker;	/* of this thread, and the role's loop */
 static struct ipsp_packet packets[8];
 static uint8_t rooms[8][IPSP_HEADROOM + LEN + IPSP_TAILROOM];
 
@@ -39,11 +40,12 @@ static const struct io_attachment_ops ops = { .name = "test", .write = on_write 
 static void setup(void)
 {
 	role_setup(&role);
-	ck_assert_int_eq(ipsp_worker_new(role.engine, &role.worker), IPSP_OK);
+	worker = (struct engine_worker){ .role = &role, .base = role.base, .io = &io };
+	ck_assert_int_eq(engine_worker_init(&worker), 0);
+	role.workers = &worker;
+	role.n_workers = 1;
 	ck_assert_int_eq(engine_hold_new(&role), 0);
 	io = (struct io_attachment){ .ops = &ops };
-	role.io = &io;
-	role.packets = packets;
 	n_sent = 0;
 	ipsp_engine_set_key_manager(role.engine, true, 0);
 }
@@ -51,8 +53,7 @@ static void setup(void)
 static void teardown(void)
 {
 	engine_hold_free(&role);
-	ipsp_worker_free(role.worker);
-	role.io = NULL;
+	engine_worker_fini(&worker);
 	role_teardown(&role);
 }
 
@@ -95,9 +96,9 @@ static void turn(uint8_t tag, uint8_t port)
 	p->data[23] = port;
 	p->data[25] = LEN - 20;
 	p->data[LEN - 1] = tag;
-	ipsp_engine_outbound(role.worker, p, 1, 0);
-	engine_hold_take(&role, role.packets, 1, 0);
+	ipsp_engine_outbound(worker.core, p, 1, 0);
 	ipsp_engine_turn(role.engine, 0);
+	engine_hold_take(&role, packets, 1, 0);
 }
 
 static void add_sa(void)

@@ -369,17 +369,18 @@ START_TEST(test_policy_random_octets_are_never_given_out_twice)
 {
 	uint8_t a[ENGINE_RANDOM_POOL - 3], b[16], c[600];
 	static const uint8_t zero[16];
+	struct engine_random pool = { .left = 0 };
 
-	ck_assert_int_eq(role.platform.random(role.platform.ctx, a, sizeof(a)), IPSP_OK);
-	ck_assert_int_eq(role.platform.random(role.platform.ctx, b, sizeof(b)), IPSP_OK);
-	ck_assert_int_eq(role.platform.random(role.platform.ctx, c, sizeof(c)), IPSP_OK);
+	ck_assert_int_eq(engine_random_take(&pool, a, sizeof(a)), IPSP_OK);
+	ck_assert_int_eq(engine_random_take(&pool, b, sizeof(b)), IPSP_OK);
+	ck_assert_int_eq(engine_random_take(&pool, c, sizeof(c)), IPSP_OK);
 	ck_assert_mem_ne(a, b, sizeof(b));
 	ck_assert_mem_ne(b, c, sizeof(b));
 	ck_assert_mem_ne(b, zero, sizeof(b));
 	ck_assert_mem_ne(c + sizeof(c) - 16, zero, 16);
 	/* What has been given out stands in the pool no more. */
-	for (size_t i = 0; i < ENGINE_RANDOM_POOL - role.random_left; i++)
-		ck_assert_uint_eq(role.random_pool[i], 0);
+	for (size_t i = 0; i < ENGINE_RANDOM_POOL - pool.left; i++)
+		ck_assert_uint_eq(pool.octets[i], 0);
 }
 END_TEST
 

@@ -132,7 +132,7 @@ START_TEST(test_options_file_says_what_it_says)
 	static const char text[] = "# a comment\n"
 				   "master = \"tcp:192.0.2.1:705\"\n"
 				   "log-level = \"debug\"\n"
-				   "workers = 1\n"
+				   "workers = 3\n"
 				   "offload = off\n"
 				   "crypto-provider = \"gcrypt\"\n"
 				   "allow-weak = true\n"
@@ -147,7 +147,7 @@ START_TEST(test_options_file_says_what_it_says)
 	ck_assert_uint_eq(f.options.log_level, LOG_DEBUG);
 	ck_assert_uint_eq(f.options.n_attach, 1);
 	ck_assert_str_eq(f.options.attach[0], "tun:blue0");
-	ck_assert_uint_eq(f.options.n_workers, 1);
+	ck_assert_uint_eq(f.options.n_workers, 3);
 	ck_assert(!f.options.offload);
 	ck_assert_uint_eq(f.options.crypto, IPSP_CRYPTO_GCRYPT);
 	ck_assert(f.options.allow_weak);
@@ -163,6 +163,7 @@ START_TEST(test_empty_options_file_leaves_the_defaults)
 	ck_assert(options_file_read(file_of("", 0), "f", &f, why, sizeof(why)));
 	ck_assert_str_eq(f.master, "unix:/var/agentx/master");
 	ck_assert_uint_eq(f.options.log_level, LOG_INFO);
+	ck_assert_uint_eq(f.options.n_workers, 0);
 	ck_assert_uint_eq(f.options.crypto, IPSP_CRYPTO_AUTO);
 	ck_assert(!f.options.allow_weak);
 }
@@ -178,8 +179,8 @@ static const struct {
 	{ "attach = { \"tun:a/b\" }\n", "attach" },
 	{ "\n\nno-such-key = 1\n", "line 3" },
 	{ "master = {\n", "line" },
-	{ "workers = 2\n", "workers" },
-	{ "workers = 0\n", "workers" },
+	{ "workers = 17\n", "workers" },
+	{ "workers = -1\n", "workers" },
 	{ "offload = perhaps\n", "offload" },
 	{ "crypto-provider = \"fast\"\n", "crypto-provider" },
 	{ "allow-weak = 3des\n", "allow-weak" },
