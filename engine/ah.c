@@ -90,9 +90,10 @@ enum ipsp_reason ipsp_ah_layout(struct ipsp_worker *worker, const struct ipsp_sa
 		const struct ipsp_tunnel_outer outer = {
 			.src = &plan->src, .dst = &plan->dst, .total_len = plan->total_len,
 			.proto = IPSP_PROTO_AH,
+			.ipv4_id = plan->dst.family == 4 ? ipsp_next_ipv4_id(worker) : 0,
 		};
 
-		ipsp_tunnel_write(worker, sa, flow, &outer, p);
+		ipsp_tunnel_write(worker->engine, sa, flow, &outer, p);
 	} else {
 		memmove(p, packet->data, plan->headers_len);
 		/* It is covered, and nobody must put one in for none: RFC 4302 3.3.3.1.1.1. */

@@ -10,6 +10,7 @@
 
 #include "engine/acquire.h"
 #include "engine/frag.h"
+#include "engine/stream.h"
 
 static void *engine_alloc(const struct ipsp_platform *p, size_t size)
 {
@@ -314,14 +315,15 @@ void ipsp_engine_stats(const struct ipsp_engine *engine, struct ipsp_engine_stat
 	}
 }
 
-/* What a worker knows of fragments: places that nobody outside can choose. */
+/* What a worker knows of streams, and of fragments: those in places that nobody outside can choose. */
 static enum ipsp_err make_tables(struct ipsp_worker *worker)
 {
 	const struct ipsp_engine *engine = worker->engine;
 	const struct ipsp_platform *p = engine->config.platform;
 
 	worker->frags = engine_alloc(p, sizeof(*worker->frags));
-	if (!worker->frags)
+	worker->streams = engine_alloc(p, sizeof(*worker->streams));
+	if (!worker->frags || !worker->streams)
 		return IPSP_ENOMEM;
 	if (p->random(p->ctx, worker->frags->key, sizeof(worker->frags->key)) != IPSP_OK)
 		return IPSP_ECRYPTO;
@@ -336,6 +338,7 @@ static void free_worker(struct ipsp_worker *worker)
 	const struct ipsp_platform *p = worker->engine->config.platform;
 
 	ipsp_reassembly_free(p, worker->reassembly);
+	p->free(p->ctx, worker->streams, sizeof(*worker->streams));
 	p->free(p->ctx, worker->frags, sizeof(*worker->frags));
 	if (worker->compress)
 		p->compress->ctx_free(worker->compress);
@@ -464,21 +467,11 @@ void ipsp_hit(struct ipsp_worker *worker, struct ipsp_spd_hits *hits, uint64_t p
 	p->bytes += bytes;
 }
 
-uint16_t ipsp_next_ipv4_id(struct ipsp_worker *worker)
+void ipsp_take_ipv4_ids(struct ipsp_worker *worker)
 {
-	uint16_t id;
-
-	do {
-		if (worker->ipv4_ids == 0) {
-			worker->ipv4_id = atomic_fetch_add_explicit(&worker->engine->ipv4_id,
-								    IPSP_IPV4_IDS,
-								    memory_order_relaxed);
-			worker->ipv4_ids = IPSP_IPV4_IDS;
-		}
-		worker->ipv4_ids--;
-		id = (uint16_t)worker->ipv4_id++;
-	} while (id == 0);
-	return id;
+	worker->ipv4_id = atomic_fetch_add_explicit(&worker->engine->ipv4_id, IPSP_IPV4_IDS,
+						    memory_order_relaxed);
+	worker->ipv4_ids = IPSP_IPV4_IDS;
 }
 
 void ipsp_worker_set_arena(struct ipsp_worker *worker, uint8_t *octets, size_t size)
@@ -514,13 +507,4 @@ struct ipsp_spd_match ipsp_packet_match(struct ipsp_worker *worker, const struct
 	if (match.fixed)
 		ipsp_cache_put(cache, set, worker->epoch, key, &match);
 	return match;
-}
-
-bool ipsp_packet_valid(const struct ipsp_packet *packet)
-{
-	uintptr_t room = (uintptr_t)packet->room;
-	uintptr_t data = (uintptr_t)packet->data;
-
-	return data >= room && data - room <= packet->room_len &&
-	       packet->len <= packet->room_len - (data - room);
 }

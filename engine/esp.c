@@ -157,9 +157,10 @@ void ipsp_esp_layout(struct ipsp_worker *worker, const struct ipsp_sa *sa,
 		const struct ipsp_tunnel_outer outer = {
 			.src = &plan->src, .dst = &plan->dst, .total_len = plan->total_len,
 			.proto = ipsp_nat_proto(sa),
+			.ipv4_id = plan->family == 4 ? ipsp_next_ipv4_id(worker) : 0,
 		};
 
-		ipsp_tunnel_write(worker, sa, flow, &outer, p);
+		ipsp_tunnel_write(worker->engine, sa, flow, &outer, p);
 	} else {
 		memmove(p, packet->data, plan->headers_len);
 		ipsp_header_update(p, flow->family, flow->esp_nh_offset, ipsp_nat_proto(sa),

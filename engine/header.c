@@ -7,7 +7,6 @@
 #include "engine/sum.h"
 #include "spd/octets.h"
 
-#define V4_DF 0x4000u
 
 static void v4_checksum(uint8_t *p)
 {
@@ -22,7 +21,7 @@ void ipsp_outer_write(uint8_t *p, const struct ipsp_outer *outer)
 		p[1] = outer->tos;
 		put_be16(p + 2, (uint16_t)outer->total_len);
 		put_be16(p + 4, outer->ipv4_id);
-		put_be16(p + 6, outer->df ? V4_DF : 0);
+		put_be16(p + 6, outer->df ? IPSP_V4_DF : 0);
 		p[8] = outer->ttl;
 		p[9] = outer->proto;
 		memcpy(p + 12, outer->src.octets, 4);

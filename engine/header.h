@@ -8,6 +8,7 @@
 #include "ipsp/config.h"
 #include "ipsp/flow.h"
 
+#define IPSP_V4_DF 0x4000u	/* of the octets at 6 */
 #define IPSP_V4_HEADER 20u
 #define IPSP_V6_HEADER 40u
 #define IPSP_V6_FRAGMENT_HEADER 8u

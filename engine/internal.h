@@ -35,6 +35,7 @@ struct ipsp_arena {
 struct ipsp_wants;
 struct ipsp_acquires;
 struct ipsp_frag_table;
+struct ipsp_streams;
 
 /** What the control thread may set while packets pass. */
 struct ipsp_settings {
@@ -76,6 +77,7 @@ struct ipsp_worker {
 	struct ipsp_wants *wants;	/* SAs that its packets need, for the control thread */
 	struct ipsp_arena arena;
 	struct ipsp_cache caches[2];	/* [enum ipsp_dir - 1] */
+	struct ipsp_streams *streams;	/* engine/stream.h */
 	/* The clear form of one outbound packet that will be reported once it is sealed. */
 	uint8_t sample[IPSP_PASSED_OCTETS_MAX];
 	/* For one packet at a time: a segment that goes through a bundle; and what (de)compression
@@ -162,8 +164,22 @@ static inline struct ipsp_spd_match ipsp_match(struct ipsp_worker *worker,
 		       ipsp_fragment_match(worker, spd, dir, packet, flow, sa_id, now_s, refused);
 }
 
+/** Gives the worker IPSP_IPV4_IDS identifications more. */
+void ipsp_take_ipv4_ids(struct ipsp_worker *worker);
+
 /** The identification of the next outer header. Never 0: kernels take that for one still to be chosen. */
-uint16_t ipsp_next_ipv4_id(struct ipsp_worker *worker);
+static inline uint16_t ipsp_next_ipv4_id(struct ipsp_worker *worker)
+{
+	uint16_t id;
+
+	do {
+		if (worker->ipv4_ids == 0)
+			ipsp_take_ipv4_ids(worker);
+		worker->ipv4_ids--;
+		id = (uint16_t)worker->ipv4_id++;
+	} while (id == 0);
+	return id;
+}
 
 /** Counts hits of an entry, or of a list's end: at the latest when the packet call ends. */
 void ipsp_hit(struct ipsp_worker *worker, struct ipsp_spd_hits *hits, uint64_t packets,
@@ -243,7 +259,14 @@ void ipsp_sa_count_use(const struct ipsp_sa *sa, uint64_t packets, uint64_t byte
 		       uint64_t now_s);
 
 /** Is data .. data + len inside the packet's room? */
-bool ipsp_packet_valid(const struct ipsp_packet *packet);
+static inline bool ipsp_packet_valid(const struct ipsp_packet *packet)
+{
+	const uintptr_t room = (uintptr_t)packet->room;
+	const uintptr_t data = (uintptr_t)packet->data;
+
+	return data >= room && data - room <= packet->room_len &&
+	       packet->len <= packet->room_len - (data - room);
+}
 
 /**
  * Will packets that wait for the crypto take the SA past its lifetime? Then they go now, as they
@@ -267,6 +290,19 @@ static inline bool ipsp_sa_near_end(const struct ipsp_sa *sa, uint32_t packets, 
 static inline void ipsp_prefetch(const void *p)
 {
 	__builtin_prefetch(p);
+}
+
+/** Those of the packets that come behind at. */
+static inline void ipsp_prefetch_ahead(const struct ipsp_packet *packets, size_t at, size_t n)
+{
+	if (at + IPSP_AHEAD < n)
+		ipsp_prefetch(packets[at + IPSP_AHEAD].data);
+}
+
+static inline void ipsp_prefetch_first(const struct ipsp_packet *packets, size_t n)
+{
+	for (size_t i = 0; i < n && i < IPSP_AHEAD; i++)
+		ipsp_prefetch(packets[i].data);
 }
 
 /** Counts what one worker alone writes, and others read. */

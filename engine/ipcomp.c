@@ -96,11 +96,12 @@ static enum ipsp_reason seal_tunnel(struct ipsp_worker *worker, const struct ips
 	const struct ipsp_tunnel_outer outer = {
 		.src = &src, .dst = &dst, .total_len = header_len + len,
 		.proto = smaller ? IPSP_PROTO_IPCOMP : next_header,
+		.ipv4_id = dst.family == 4 ? ipsp_next_ipv4_id(worker) : 0,
 	};
 
 	packet->data -= header_len;
 	packet->len = outer.total_len;
-	ipsp_tunnel_write(worker, sa, flow, &outer, packet->data);
+	ipsp_tunnel_write(worker->engine, sa, flow, &outer, packet->data);
 	return IPSP_REASON_NONE;
 }
 

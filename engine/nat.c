@@ -59,10 +59,13 @@ void ipsp_nat_finish(const struct ipsp_sa *sa, struct ipsp_packet *packet)
 {
 	if (!ipsp_sa_in_udp(sa) || packet->data[0] >> 4 != 6)
 		return;
-	for (uint32_t at = 0; at < packet->len; at += packet->piece_len) {
+	/* Of one packet nobody need have set it. */
+	const uint32_t piece_len = packet->pieces > 1 ? packet->piece_len : packet->len;
+
+	for (uint32_t at = 0; at < packet->len; at += piece_len) {
 		const uint32_t left = packet->len - at;
 
-		finish_one(packet->data + at, left < packet->piece_len ? left : packet->piece_len);
+		finish_one(packet->data + at, left < piece_len ? left : piece_len);
 	}
 }
 

@@ -14,6 +14,7 @@
 #include "engine/large.h"
 #include "engine/nat.h"
 #include "engine/pmtu.h"
+#include "engine/stream.h"
 #include "engine/tunnel.h"
 
 struct job {
@@ -41,8 +42,9 @@ struct batch {
 	uint64_t text_len;	/* likewise */
 	uint64_t used_pieces, used_len;	/* what the SA carried of it */
 	bool has_sample;	/* one of the jobs has */
+	bool is_fixed;		/* the match of the packet that is looked at: struct ipsp_spd_match */
+	uint32_t n_flows;
 	struct ipsp_flow flows[IPSP_BATCH];	/* of the packets that are looked at together */
-	enum ipsp_reason reasons[IPSP_BATCH];	/* why one has none; NONE: it has */
 	struct job jobs[IPSP_BATCH];
 	/* What goes to the provider at once. More pieces go one batch after the other. */
 	uint32_t n_ops;
@@ -393,6 +395,8 @@ static bool protect(struct batch *b, struct ipsp_packet *packet, const struct ip
 		return true;
 	}
 	take_sample(b, job);
+	if (b->is_fixed && !outcome->asks && job->pieces == 1)
+		ipsp_stream_note_out(b->worker, packet, flow, rule, sa, &job->plan);
 	b->n++;
 	b->pieces += job->pieces;
 	b->text_len += job->text_len;
@@ -457,25 +461,17 @@ static struct ipsp_spd_match by_quote(struct batch *b, const struct ipsp_spd *sp
 	return ipsp_match_by_quote(b->worker, spd, IPSP_OUTBOUND, packet, flow, own);
 }
 
-/* Reads the headers of packets that are looked at together. */
-static void read_headers(struct batch *b, const struct ipsp_packet *packets, uint32_t n)
+static enum ipsp_reason read_header(const struct ipsp_packet *packet, struct ipsp_flow *flow)
 {
-	for (uint32_t i = 0; i < n && i < IPSP_AHEAD; i++)
-		ipsp_prefetch(packets[i].data);
-	for (uint32_t i = 0; i < n; i++) {
-		const struct ipsp_span span = { packets[i].data, packets[i].len };
+	const struct ipsp_span span = { packet->data, packet->len };
 
-		if (i + IPSP_AHEAD < n)
-			ipsp_prefetch(packets[i + IPSP_AHEAD].data);
-		b->reasons[i] = ipsp_packet_valid(&packets[i]) ?
-					ipsp_flow_parse(span, &b->flows[i]) : IPSP_REASON_NO_ROOM;
-	}
+	return ipsp_packet_valid(packet) ? ipsp_flow_parse(span, flow) : IPSP_REASON_NO_ROOM;
 }
 
 /* @return false: it must wait for the next call */
-static bool classify(struct batch *b, struct ipsp_packet *packet, struct ipsp_flow *flow,
-		     enum ipsp_reason reason)
+static bool classify(struct batch *b, struct ipsp_packet *packet, struct ipsp_flow *flow)
 {
+	enum ipsp_reason reason = read_header(packet, flow);
 	struct ipsp_spd_match match;
 
 	packet->entry_id = 0;
@@ -504,8 +500,13 @@ static bool classify(struct batch *b, struct ipsp_packet *packet, struct ipsp_fl
 		done(b->worker, packet, IPSP_VERDICT_DROP, reason);
 		return true;
 	}
-	if (match.result != IPSP_SPD_NO_POLICY && ipsp_flow_is_icmp(flow))
+	b->is_fixed = match.fixed;
+	if (match.result != IPSP_SPD_NO_POLICY && ipsp_flow_is_icmp(flow)) {
+		const struct ipsp_spd_rule *const own = match.rule;
+
 		match = by_quote(b, b->spd, packet, flow, &match);
+		b->is_fixed = b->is_fixed && match.rule == own;
+	}
 	if (match.result == IPSP_SPD_RULE)
 		return by_rule(b, packet, match.rule, flow);
 	if (match.result == IPSP_SPD_NO_POLICY)
@@ -515,12 +516,32 @@ static bool classify(struct batch *b, struct ipsp_packet *packet, struct ipsp_fl
 	return true;
 }
 
+/* Those of a stream, if the first one is of one: they go behind what waits. @return how many went */
+static uint32_t stream(struct batch *b, struct ipsp_packet *packets, size_t n)
+{
+	if (!b->spd || !ipsp_stream_has_out(b->worker, &packets[0]))
+		return 0;
+	batch_flush(b);
+	b->n_flows = 0;
+	return ipsp_stream_outbound(b->worker, packets, n, b->now_s);
+}
+
+/* @return false: it must wait for the next call */
+static bool ordinary(struct batch *b, struct ipsp_packet *packet)
+{
+	/* Jobs point to them. */
+	if (b->n_flows == IPSP_BATCH) {
+		batch_flush(b);
+		b->n_flows = 0;
+	}
+	return classify(b, packet, &b->flows[b->n_flows++]);
+}
+
 size_t ipsp_engine_outbound(struct ipsp_worker *worker, struct ipsp_packet *packets, size_t n,
 			    uint64_t now_s)
 {
 	struct batch b;
 	size_t at = 0;
-	uint32_t i, some;
 
 	worker->arena.used = 0;
 	b.worker = worker;
@@ -528,18 +549,19 @@ size_t ipsp_engine_outbound(struct ipsp_worker *worker, struct ipsp_packet *pack
 	b.now_s = now_s;
 	b.nest.sa = NULL;
 	b.sa = NULL;
+	b.n_flows = 0;
 	b.n_ops = 0;
 	batch_empty(&b);
-	do {
-		some = n - at < IPSP_BATCH ? (uint32_t)(n - at) : IPSP_BATCH;
-		read_headers(&b, packets + at, some);
-		for (i = 0; i < some; i++) {
-			if (!classify(&b, &packets[at + i], &b.flows[i], b.reasons[i]))
-				break;
-		}
-		batch_flush(&b);
-		at += i;
-	} while (i == some && at < n);
+	ipsp_prefetch_first(packets, n);
+	while (at < n) {
+		const uint32_t went = stream(&b, packets + at, n - at);
+
+		ipsp_prefetch_ahead(packets, at, n);
+		if (went == 0 && !ordinary(&b, &packets[at]))
+			break;
+		at += went ? went : 1;
+	}
+	batch_flush(&b);
 	ipsp_worker_leave(worker);
 	return at;
 }

@@ -65,7 +65,7 @@ static uint8_t outer_ttl(const struct ipsp_engine *engine, const struct ipsp_sa 
 	return engine->config.outer_ttl ? engine->config.outer_ttl : DEFAULT_TTL;
 }
 
-void ipsp_tunnel_write(struct ipsp_worker *worker, const struct ipsp_sa *sa,
+void ipsp_tunnel_write(const struct ipsp_engine *engine, const struct ipsp_sa *sa,
 		       const struct ipsp_flow *inner, const struct ipsp_tunnel_outer *outer,
 		       uint8_t *p)
 {
@@ -74,11 +74,11 @@ void ipsp_tunnel_write(struct ipsp_worker *worker, const struct ipsp_sa *sa,
 		.dst = *outer->dst,
 		.total_len = outer->total_len,
 		.proto = outer->proto,
-		.ipv4_id = ipsp_next_ipv4_id(worker),
+		.ipv4_id = outer->ipv4_id,
 		.tos = outer_tos(sa, inner),
 		.flow_label = sa->flow_label == IPSP_FLOW_COPY ? inner->flow_label :
 								 sa->flow_label,
-		.ttl = outer_ttl(worker->engine, sa),
+		.ttl = outer_ttl(engine, sa),
 		.df = ipsp_tunnel_df(sa, inner),
 	};
 

@@ -44,10 +44,11 @@ struct ipsp_tunnel_outer {
 	const struct ipsp_addr *src, *dst;
 	uint32_t total_len;	/* of the outer packet */
 	uint8_t proto;		/* what follows it: enum ipsp_proto */
+	uint16_t ipv4_id;	/* ipsp_next_ipv4_id; of IPv6 not read */
 };
 
 /** Writes the outer header of a tunnel at p. */
-void ipsp_tunnel_write(struct ipsp_worker *worker, const struct ipsp_sa *sa,
+void ipsp_tunnel_write(const struct ipsp_engine *engine, const struct ipsp_sa *sa,
 		       const struct ipsp_flow *inner, const struct ipsp_tunnel_outer *outer,
 		       uint8_t *p);
 

@@ -7,6 +7,11 @@
  * and replay window, outer header, padding, crypto, and inbound the check against the policy. Raw
  * is the best library alone on texts of the same length in the same buffers, in turns with the
  * engine, so that both see the same machine. One thread, its processor time.
+ *
+ * The two are on a par: both go through the same 256 buffers in vectors of 64, which just had new headers
+ * written into them, and neither finds its packets in the first cache: of 1400 octets they are half a
+ * megabyte. A provider that was given one hot buffer again and again would be measured faster than any
+ * engine can feed it. What came of packets is looked at when the clock has stopped, on both sides.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -212,7 +217,7 @@ static void lay_out_raw(struct bench *b, uint32_t size)
 	}
 }
 
-static void pass(struct bench *b, enum ipsp_dir dir, enum ipsp_verdict verdict)
+static void pass(struct bench *b, enum ipsp_dir dir)
 {
 	for (uint32_t i = 0; i < CHUNK; i += VECTOR) {
 		if (dir == IPSP_OUTBOUND)
@@ -220,6 +225,13 @@ static void pass(struct bench *b, enum ipsp_dir dir, enum ipsp_verdict verdict)
 		else
 			ipsp_engine_inbound(b->worker, b->packets + i, VECTOR, 1);
 	}
+}
+
+static void check_verdicts(const struct bench *b, enum ipsp_dir dir)
+{
+	const enum ipsp_verdict verdict = dir == IPSP_OUTBOUND ? IPSP_VERDICT_ESP_OUT :
+								 IPSP_VERDICT_DELIVER;
+
 	for (uint32_t i = 0; i < CHUNK; i++)
 		bench_must(b->packets[i].verdict == verdict,
 			   ipsp_reason_key(b->packets[i].reason));
@@ -233,6 +245,10 @@ static void run_raw(struct bench *b, unsigned library, enum ipsp_dir dir)
 		else
 			b->libraries[library]->open(b->raw[library], 0, b->ops + i, VECTOR);
 	}
+}
+
+static void check_ops(const struct bench *b)
+{
 	for (uint32_t i = 0; i < CHUNK; i++)
 		bench_must(b->ops[i].err == IPSP_OK, "the provider fails");
 }
@@ -244,14 +260,16 @@ static void engine_chunk(struct bench *b, enum ipsp_dir dir, uint32_t size, stru
 	lay_out_clear(b, size);
 	if (dir == IPSP_INBOUND) {
 		/* Fresh numbers each time: the window is at work. */
-		pass(b, IPSP_OUTBOUND, IPSP_VERDICT_ESP_OUT);
+		pass(b, IPSP_OUTBOUND);
+		check_verdicts(b, IPSP_OUTBOUND);
 		bench_must(b->packets[0].len == OUTER_HEADER + ESP_HEADER + b->shape.iv_len +
 			   b->ops[0].text_len + b->shape.icv_len, "raw texts differ in length");
 	}
 	from = bench_cpu_s();
-	pass(b, dir, dir == IPSP_INBOUND ? IPSP_VERDICT_DELIVER : IPSP_VERDICT_ESP_OUT);
+	pass(b, dir);
 	t->seconds += bench_cpu_s() - from;
 	t->packets += CHUNK;
+	check_verdicts(b, dir);
 }
 
 static void raw_chunk(struct bench *b, unsigned library, enum ipsp_dir dir, uint32_t size,
@@ -266,6 +284,7 @@ static void raw_chunk(struct bench *b, unsigned library, enum ipsp_dir dir, uint
 	run_raw(b, library, dir);
 	t->seconds += bench_cpu_s() - from;
 	t->packets += CHUNK;
+	check_ops(b);
 }
 
 /* Each library in turn. */

@@ -1,0 +1,83 @@
+/*
+ * engine/stream.h - streams: what a worker remembers of packets of one flow in one SA, so that those
+ * that are like one before them go on without being asked everything again. Private to engine/.
+ *
+ * A packet of plain ESP in tunnel mode that was let through in the ordinary way leaves a stream behind,
+ * if everything that was decided of it is the same for all packets like it as long as policy and SAs
+ * stay. Such a stream is good for one epoch, as a remembered match is (engine/cache.h). What may change
+ * meanwhile is asked of each run of packets: is the SA usable, where is its peer, how long is the
+ * path. Anything unusual goes the ordinary way, which alone drops packets, so it is for being fast,
+ * never for being right, that a packet is taken here.
+ */
+#ifndef ENGINE_STREAM_H
+#define ENGINE_STREAM_H
+
+#include "engine/like.h"
+#include "engine/pattern.h"
+
+/** Streams of one kind that a worker remembers, by a hash: a power of two. */
+#define IPSP_STREAMS 256u
+
+/** Clear packets that become ESP packets of one SA. */
+struct ipsp_stream_out {
+	uint64_t epoch;			/* that it is good for; 0: none */
+	struct ipsp_like like;		/* of clear packets */
+	uint32_t ifindex, flags;	/* of them, too */
+	const struct ipsp_sa *sa;
+	const struct ipsp_spd_rule *rule;
+	struct ipsp_pattern pattern;
+	struct ipsp_addr src, dst;	/* of the outer header */
+	uint16_t dport;			/* in UDP: the peer's */
+	uint8_t proto;			/* of clear packets: what follows their header */
+};
+
+/** ESP packets of one SA, by the headers they come under. */
+struct ipsp_stream_in {
+	uint64_t epoch;
+	struct ipsp_like like;		/* with SPI; not of packets in UDP */
+	uint32_t ifindex, flags;
+	uint32_t spi;
+	bool in_udp;
+	const struct ipsp_sa *sa;
+	struct ipsp_flow outer;		/* but for total_len */
+};
+
+/** Clear packets that may come out of an SA. */
+struct ipsp_stream_inner {
+	uint64_t epoch;
+	struct ipsp_like like;
+	uint32_t ifindex, flags;
+	uint8_t outer_ecn;		/* of the packet around it */
+	uint8_t next_header;		/* that names it */
+	const struct ipsp_sa *sa;
+	const struct ipsp_spd_rule *rule;
+};
+
+struct ipsp_streams {
+	struct ipsp_stream_out out[IPSP_STREAMS];
+	struct ipsp_stream_in in[IPSP_STREAMS];
+	struct ipsp_stream_inner inner[IPSP_STREAMS];
+};
+
+/* ---- outbound ---- */
+
+/** Does a packet belong to a stream? Then ipsp_stream_outbound may take it. */
+bool ipsp_stream_has_out(struct ipsp_worker *worker, const struct ipsp_packet *packet);
+
+/**
+ * Takes packets from the beginning of a vector that belong to streams and one SA, and finishes them.
+ * @return how many; 0: the first one goes the ordinary way
+ */
+uint32_t ipsp_stream_outbound(struct ipsp_worker *worker, struct ipsp_packet *packets, size_t n,
+			      uint64_t now_s);
+
+/**
+ * A packet goes through an SA alone by a rule that is fixed, and will be one ESP packet: packets like
+ * it may do the same. Before it is changed.
+ * @param plan  its own
+ */
+void ipsp_stream_note_out(struct ipsp_worker *worker, const struct ipsp_packet *packet,
+			  const struct ipsp_flow *flow, const struct ipsp_spd_rule *rule,
+			  const struct ipsp_sa *sa, const struct ipsp_esp_plan *plan);
+
+#endif
