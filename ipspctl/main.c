@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "ipspctl/files.h"
+#include "ipspctl/firewall.h"
 #include "ipspctl/guard.h"
 #include "ipspctl/operate.h"
 #include "ipspctl/request.h"
@@ -271,6 +272,24 @@ static int guard_take_away(struct context *x, int argc, char **argv)
 	return ctl_guard_remove(x->statedir) ? EXIT_OK : EXIT_REFUSED;
 }
 
+/* A name that means nothing but itself to nft. */
+static bool is_plain_name(const char *word, size_t len_max)
+{
+	const size_t len = strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
+
+	return len > 0 && len <= len_max && word[len] == '\0';
+}
+
+static int firewall(struct context *x, int argc, char **argv)
+{
+	(void)x;
+	if (argc > 2 || (argc > 0 && !is_plain_name(argv[0], FIREWALL_TABLE_MAX)) ||
+	    (argc > 1 && !is_plain_name(argv[1], IFNAMSIZ - 1)))
+		return ctl_usage_error("firewall", "[TABLE [TUN]]");
+	ctl_firewall_print(argc > 0 ? argv[0] : "filter", argc > 1 ? argv[1] : "ipspd0");
+	return EXIT_OK;
+}
+
 static const struct command commands[] = {
 	{ "show spd", "", show_spd },
 	{ "show sad", "", show_sad },
@@ -295,6 +314,7 @@ static const struct command commands[] = {
 	{ "wait", "[--snmp] [--generation N] [--timeout SECONDS]", wait_for },
 	{ "guard show", "", guard_show },
 	{ "guard remove", "", guard_take_away },
+	{ "firewall", "[TABLE [TUN]]", firewall },
 	{ "release", "INTERFACE|all inbound|outbound", release },
 	{ "monitor", "", monitor },
 	{ "log", "err|warning|notice|info|debug", log_level },

@@ -143,6 +143,8 @@ class Usage(Case):
         ['wait', '--timeout', '1x'], ['wait', '5'], ['release'], ['release', 'all'],
         ['release', 'all', 'up'], ['release', 'all', 'inbound', 'x'], ['monitor', 'x'], ['log'],
         ['log', 'a', 'b'], ['guard'], ['guard', 'show', 'x'], ['guard', 'remove', 'x'],
+        ['firewall', 'a', 'b', 'c'], ['firewall', ''], ['firewall', 'a b'], ['firewall', 'a;'],
+        ['firewall', 'a', 'b"'], ['firewall', 'a', 'sixteen-letters.'], ['firewall', 'a' * 65],
     ]
 
     def test_wrong_words_exit_2_and_ask_nothing(self):
