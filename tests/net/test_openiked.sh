@@ -27,15 +27,21 @@ other() { if [ "$1" = router-a ]; then echo router-b; else echo router-a; fi; }
 nothing_clear() { equal 0 "$(seen wan "$1" "$t_clear && icmp")"; }
 has_policies() { tb_ctl "$1" show spd | grep -c 'protect  PF_KEY policy' | grep -qx 3; }
 
-# kill_iked ROUTER: all of its processes at once, so that none tidies up after another.
+# kill_iked ROUTER: all of its processes at once, so that none tidies up after another. The parent goes
+# last: the kernel wakes up those stopped that nobody is the parent of.
 kill_iked()
 {
-	for how in STOP KILL; do
-		for pid in $(ip netns pids "$(tb_ns "$1")"); do
-			[ "$(cat "/proc/$pid/comm")" != iked ] || kill -$how "$pid"
-		done
+	all=
+	for pid in $(ip netns pids "$(tb_ns "$1")" | sort -rn); do
+		[ "$(cat "/proc/$pid/comm")" != iked ] || { kill -STOP "$pid"; all="$all $pid"; }
 	done
+	kill -KILL $all
 }
+# say ROUTER STATEMENTS: on a client of its socket.
+say() { tb_in "$1" env PYTHONPATH="$TB_SRC/tests/net" /usr/bin/python3 -c "
+from pfkey_client import *
+c = Client('$TB_DIR/$1/pfkey')
+$2"; }
 
 claim "without policy the LANs reach each other in the clear" pings host-a 10.2.0.2
 sniff wan a wan
@@ -52,13 +58,28 @@ unsniff wan wan
 claim "as ESP" test "$(seen wan wan esp)" -ge 12
 claim "... and nothing in the clear" nothing_clear wan
 
-# The other router's are strongSwan's now, with its ESP of its own.
-[ -x /usr/sbin/charon-systemd ] || conclude
+# SAs and policies are the kernel's, not their maker's.
 kill_iked router-a
 kill_iked router-b
-claim "policies are taken away" env PYTHONPATH="$TB_SRC/tests/net" /usr/bin/python3 -c "
-from pfkey_client import *
-assert Client('$TB_DIR/router-b/pfkey').ask(SPDFLUSH).errno == 0"
+sniff wan a orphans
+claim "without iked its SAs and policies live on" pings host-a 10.2.0.2
+unsniff wan orphans
+claim "as ESP" test "$(seen wan orphans esp)" -ge 4
+claim "... and nothing in the clear" nothing_clear orphans
+sniff wan a dead
+claim "... till their hard lifetime is over" say router-a "
+for m in c.dump():
+    parts = [m.ext[e] for e in (E_SA, E_SRC, E_DST, E_SA2)] + [lifetime(E_HARD, add=1)]
+    assert c.ask(UPDATE, ESP, parts).errno == 0"
+claim "... and then they are gone" tb_until 10 say router-a "assert c.dump() == []"
+claim "... their traffic stops" silent host-a 10.2.0.2
+unsniff wan dead
+claim "... and nothing is in the clear" nothing_clear dead
+[ -x /usr/sbin/charon-systemd ] || { conclude; exit; }
+
+# The other router's are strongSwan's now, with its ESP of its own.
+claim "policies are taken away" say router-b "assert c.ask(SPDFLUSH).errno == 0"
+claim "... at the other, too" say router-a "assert c.ask(SPDFLUSH).errno == 0"
 kill "$(tb_pid router-b ipspd)"
 tb_reap "$(tb_pid router-b ipspd)"
 tb_in router-b nft flush ruleset
