@@ -150,16 +150,59 @@ void print_spd(struct json_object *item, bool first)
 	print_lines(item, "selectors");
 }
 
+/* "lifetime 3600 s, 1000 packets; soft 3000 s": those that there are. */
+static void print_lives(struct json_object *item)
+{
+	static const struct {
+		const char *key, *before, *unit;
+	} lives[] = {
+		{ "life-seconds", "lifetime", "s" },
+		{ "life-use-seconds", "lifetime", "s of use" },
+		{ "life-bytes", "lifetime", "octets" },
+		{ "life-packets", "lifetime", "packets" },
+		{ "life-idle-seconds", "lifetime", "s without a packet" },
+		{ "soft-seconds", "soft", "s" },
+		{ "soft-use-seconds", "soft", "s of use" },
+		{ "soft-bytes", "soft", "octets" },
+		{ "soft-packets", "soft", "packets" },
+	};
+	const char *before = "";
+
+	for (size_t i = 0; i < sizeof(lives) / sizeof(lives[0]); i++) {
+		if (!has(item, lives[i].key))
+			continue;
+		if (strcmp(before, lives[i].before) == 0)
+			printf(", ");
+		else
+			printf("%s%s ", before[0] ? "; " : "    ", lives[i].before);
+		before = lives[i].before;
+		printf("%" PRId64 " %s", number(item, lives[i].key), lives[i].unit);
+	}
+	if (before[0])
+		putchar('\n');
+}
+
 void print_sad(struct json_object *item, bool first)
 {
 	(void)first;
-	printf("%s spi 0x%08" PRIx64 " %s %s  %s -> %s  %s\n", text(item, "protocol"),
-	       (uint64_t)number(item, "spi"), text(item, "direction"), text(item, "mode"),
-	       text(item, "source"), text(item, "destination"), text(item, "state"));
-	printf("    ");
+	if (has(item, "spi"))
+		printf("%s spi 0x%08" PRIx64 " %s %s", text(item, "protocol"),
+		       (uint64_t)number(item, "spi"), text(item, "direction"), text(item, "mode"));
+	else
+		printf("in clear");
+	printf("  %s -> %s  %s\n    ", text(item, "source"), text(item, "destination"),
+	       text(item, "state"));
 	put_safe(stdout, text(item, "name"));
-	printf("\n    cipher %s, integrity %s, window %" PRId64 "\n", text(item, "cipher"),
-	       text(item, "integrity"), number(item, "window"));
+	if (strcmp(text(item, "origin"), "row") != 0)
+		printf(", number %" PRId64 ", of %s", number(item, "index"),
+		       has(item, "spi") ? "a key manager" : "nobody");
+	putchar('\n');
+	if (has(item, "cipher"))
+		printf("    cipher %s, integrity %s, window %" PRId64 "\n", text(item, "cipher"),
+		       text(item, "integrity"), number(item, "window"));
+	if (has(item, "selector"))
+		printf("    for %s\n", text(item, "selector"));
+	print_lives(item);
 	if (!has(item, "sequence"))
 		return;
 	printf("    sequence %" PRId64 ", packets %" PRId64 ", octets %" PRId64 ", replays %" PRId64

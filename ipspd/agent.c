@@ -106,6 +106,7 @@ static void engine_gone(struct agent *a)
 	chan_free(a->engine_met);
 	a->engine = a->engine_met = NULL;
 	stats_engine_down(a);
+	sad_engine_down(a);
 	apply_engine_down(a);
 }
 
@@ -124,6 +125,7 @@ static bool band_came(struct agent *a, const struct chan_msg *m)
 	a->engine_met = NULL;
 	settings_tell(a);
 	stats_engine_up(a);
+	sad_engine_up(a);
 	apply_engine_up(a);
 	return true;
 }
@@ -153,6 +155,9 @@ static void engine_message(void *arg, struct chan_msg *m)
 	case MSG_STATS_DROP:
 	case MSG_STATS_END:
 		good = stats_message(a, m);
+		break;
+	case MSG_SAD_SAS:
+		good = sad_message(a, m);
 		break;
 	case MSG_EVENT:
 		good = report_event_read(m, &e);
@@ -598,7 +603,7 @@ static bool init(struct agent *a, int channel_fd)
 	a->snmp_check = evtimer_new(a->base, on_snmp_check, a);
 	return a->idle && a->snmp_check && commit_log_init(&a->commits, a->base) == 0 &&
 	       apply_init(a) == 0 && band_init(a) == 0 && clock_init(a) == 0 &&
-	       notify_init(a) && news_init(a) && stats_init(a) == 0 &&
+	       notify_init(a) && news_init(a) && stats_init(a) == 0 && sad_init(a) == 0 &&
 	       operations_init(a) == 0;
 }
 
@@ -620,6 +625,7 @@ static void fini(struct agent *a)
 	band_fini(a);
 	clock_fini(a);
 	stats_fini(a);
+	sad_fini(a);
 	guard_questions_fini(a);
 	reserve_fini(a);
 	close_store(a);

@@ -14,6 +14,7 @@
 #include "ipsp/types.h"
 #include "ipspd/import_wire.h"
 #include "ipspd/report.h"
+#include "ipspd/sad_picture.h"
 #include "ipspd/totals.h"
 #include "mibs/store.h"
 #include "policy/status.h"
@@ -89,6 +90,15 @@ void agent_totals_wanted(struct agent *a);
 /** The row of that id was destroyed: what it counted is forgotten. */
 void agent_forget_totals(struct agent *a, uint64_t id);
 
+/**
+ * The SAs of key managers, and what may pass in clear: as the engine told last, which is some seconds
+ * ago, more where there are very many. Never NULL; internal, do not free.
+ */
+const struct sad_picture *agent_sad(const struct agent *a);
+
+/** Somebody reads that now, and will go on: asks the engine when it is time to. */
+void agent_sad_wanted(struct agent *a);
+
 /** The clock of totals: seconds since boot. */
 int64_t agent_now_s(const struct agent *a);
 
@@ -97,7 +107,10 @@ int64_t agent_now_s(const struct agent *a);
  * out of the list when its callback runs.
  */
 struct agent_question {
-	/** agent_totals is no older than the question, as far as engine and parent have answered. */
+	/**
+	 * agent_totals, or agent_sad, is no older than the question, as far as engine and parent have
+	 * answered.
+	 */
 	void (*counted)(struct agent_question *q);
 	/** What the kernel's guard holds, as text for people; NULL: the parent failed to say. */
 	void (*guard)(struct agent_question *q, const char *text);
@@ -107,6 +120,9 @@ struct agent_question {
 
 /** Asks for new counters: q->counted is called from the event loop, never from within. */
 void agent_count(struct agent *a, struct agent_question *q);
+
+/** Asks for all SAs of key managers: q->counted is called when agent_sad is no older than this. */
+void agent_sad_look(struct agent *a, struct agent_question *q);
 
 /** Asks the parent what the guard holds: q->guard is called from the event loop. */
 void agent_guard_show(struct agent *a, struct agent_question *q);

@@ -9,6 +9,7 @@
  *	agent_problems.c	what is not in force, in the log
  *	agent_reserve.c		sequence numbers of manual SAs
  *	agent_stats.c		counters, asked of engine and parent
+ *	agent_sad.c		SAs of key managers, asked of the engine
  *	agent_guard.c		what the parent says of the guard
  *	agent_sources.c		observed objects of IPSPD-MIB
  *	agent_import.c		files, read by a process of their own
@@ -130,6 +131,23 @@ struct counting {
 	struct wire_sa_stats *sas;
 	size_t n_sas, room_sas;
 	uint64_t drops[TOTALS_N_DROPS];
+};
+
+/* ---- agent_sad.c ---- */
+
+struct sad_name;
+
+struct sad_watching {
+	struct sad_picture *picture;
+	struct agent_question *questions;	/* wait for a walk that begins after them */
+	struct event *poll;
+	uint32_t serial;		/* of the newest walk */
+	bool walks;			/* it is not over */
+	bool lacks;			/* there was no room for all that came */
+	int64_t begun_ms, took_ms;	/* by a clock that never goes back */
+	struct sad_name *names;		/* by reqid */
+	size_t n_names;
+	uint64_t names_generation;
 };
 
 /* ---- agent_guard.c ---- */
@@ -323,6 +341,7 @@ struct agent {
 	struct band band;
 	struct reservations reservations;
 	struct counting counting;
+	struct sad_watching sad;
 	struct guard_questions guard;
 	struct imports imports;
 	struct operations operations;
@@ -434,6 +453,14 @@ bool stats_message(struct agent *a, const struct chan_msg *m);
 bool stats_guard_counted(struct agent *a, const struct chan_msg *m);
 void stats_engine_up(struct agent *a);
 void stats_engine_down(struct agent *a);
+
+/* agent_sad.c */
+int sad_init(struct agent *a);
+void sad_fini(struct agent *a);
+/** SAD_SAS. @return false: malformed */
+bool sad_message(struct agent *a, const struct chan_msg *m);
+void sad_engine_up(struct agent *a);
+void sad_engine_down(struct agent *a);
 
 /* agent_guard.c */
 void guard_questions_fini(struct agent *a);

@@ -351,6 +351,7 @@ void agent_forget_question(struct agent *a, struct agent_question *q)
 {
 	forget(&a->counting.questions, q);
 	forget(&a->guard.questions, q);
+	forget(&a->sad.questions, q);
 }
 
 int stats_init(struct agent *a)

@@ -151,6 +151,7 @@ void control_monitor_fini(struct control *control);
 /* The commands, by the file they are in. */
 extern const struct control_command control_row_commands[];	/* control_rows.c */
 extern const struct control_command control_show_commands[];	/* control_show.c */
+extern const struct control_command control_sad_commands[];	/* control_sad.c */
 extern const struct control_command control_file_commands[];	/* control_files.c */
 extern const struct control_command control_daemon_commands[];	/* control_daemon.c */
 extern const struct control_command control_monitor_commands[];	/* control_monitor.c */

@@ -1,5 +1,5 @@
 /*
- * ipspd/control_show.c - what policy, SAs and counters look like: spd, sad, stats.
+ * ipspd/control_show.c - what policy and counters look like: spd, stats.
  *
  * The policy as compiled, with the totals that the MIB's tables show too: fresh ones, so far as engine
  * and guard answer.
@@ -13,7 +13,6 @@
 #include "ipsp/config.h"
 #include "ipspd/compiled.h"
 #include "ipspd/control_client.h"
-#include "ipspd/watch.h"
 #include "ipspd/words.h"
 #include "mibs/schema_gen.h"
 
@@ -155,92 +154,6 @@ static void show_spd(struct control_client *c)
 	}
 }
 
-/* ---- sad ---- */
-
-/* Its state as ipspdSaState has it, and why it cannot be used. */
-static void add_state(struct json_object *item, struct agent *a, const struct ipsp_sa_config *sa)
-{
-	static const char *const states[] = {
-		[WATCH_SA_DOWN] = "not in force",
-		[WATCH_SA_LARVAL] = "larval",
-		[WATCH_SA_MATURE] = "mature",
-		[WATCH_SA_DYING] = "dying",
-		[WATCH_SA_DEAD] = "dead",
-	};
-	const struct pol_origin *o = pol_origin_find(agent_policy(a), sa->id);
-	const struct mib_row *r = o ? mib_view_row(mib_store_view(agent_store(a)), o->table,
-						   o->index.ids, o->index.len) : NULL;
-	const struct totals_sa *there = totals_sa(agent_totals(a), sa->id);
-	enum watch_sa_state state;
-	char why[POL_STATUS_TEXT] = "";
-	uint64_t id;
-
-	/* A row that was destroyed has its SA until that is in force. */
-	if (r)
-		state = watch_sa_state(a, r, &id, why);
-	else
-		state = there->is_there ? (enum watch_sa_state)(there->now.state + 1) :
-					  WATCH_SA_DOWN;
-	add_text(item, "state", states[state]);
-	if (why[0])
-		add_text(item, "reason", why);
-}
-
-static const char *cipher(const struct ipsp_sa_config *sa, char buf[32])
-{
-	if (sa->encr == IPSP_ENCR_NULL)
-		snprintf(buf, 32, "%s", words_cipher(sa));
-	else
-		snprintf(buf, 32, "%s-%u", words_cipher(sa), sa->encr_key_bits);
-	return buf;
-}
-
-static struct json_object *sa_item(struct agent *a, const struct ipsp_sa_config *sa)
-{
-	const struct totals_sa *s = totals_sa(agent_totals(a), sa->id);
-	bool in = sa->dir == IPSP_INBOUND;
-	struct json_object *item = json_object_new_object();
-	char text[IPSP_ADDR_TEXT], name[32];
-
-	add_text(item, "name", origin_name(agent_policy(a), pol_sa_head(agent_policy(a), sa->id)));
-	add_text(item, "protocol", words_protocol(sa->proto));
-	add_number(item, "spi", sa->spi);
-	add_text(item, "direction", direction(sa->dir));
-	add_text(item, "mode", sa->mode == IPSP_MODE_TUNNEL ? "tunnel" : "transport");
-	add_text(item, "source", ipsp_addr_print(in ? &sa->remote : &sa->local, text));
-	add_text(item, "destination", ipsp_addr_print(in ? &sa->local : &sa->remote, text));
-	add_text(item, "cipher", cipher(sa, name));
-	add_text(item, "integrity", words_integrity(sa));
-	add_number(item, "window", sa->replay ? sa->replay_window_pkts : 0);
-	add_state(item, a, sa);
-	add_number(item, "packets", s->packets);
-	add_number(item, "bytes", s->bytes);
-	add_number(item, "icv-errors", s->auth_errors);
-	add_number(item, "replays", s->replay_errors);
-	add_number(item, "other-errors", s->other_errors);
-	add_number(item, "dummies", s->dummies);
-	if (s->is_there) {
-		add_number(item, "sequence", s->now.seq);
-		add_number(item, "age", s->now.age_s);
-		if (s->now.path_mtu)
-			add_number(item, "path-mtu", s->now.path_mtu);
-	}
-	return item;
-}
-
-static void show_sad(struct control_client *c)
-{
-	const struct pol_generation *g = agent_policy(c->agent);
-	const struct pol_sa *sa;
-	struct pol_map_walk w;
-
-	if (!g)
-		return;
-	pol_map_walk_start(&w, &g->sas, 0);
-	while ((sa = (const struct pol_sa *)pol_map_walk_next(&w)))
-		client_item(c, sa_item(c->agent, &sa->config));
-}
-
 /* ---- stats ---- */
 
 static void show_stats(struct control_client *c)
@@ -273,12 +186,6 @@ static void spd_counted(struct agent_question *q)
 	client_end(asker(q));
 }
 
-static void sad_counted(struct agent_question *q)
-{
-	show_sad(asker(q));
-	client_end(asker(q));
-}
-
 static void stats_counted(struct agent_question *q)
 {
 	show_stats(asker(q));
@@ -304,13 +211,6 @@ static void spd(struct control_client *c, struct json_object *request, int fd)
 	ask(c, spd_counted);
 }
 
-static void sad(struct control_client *c, struct json_object *request, int fd)
-{
-	(void)request;
-	(void)fd;
-	ask(c, sad_counted);
-}
-
 static void stats(struct control_client *c, struct json_object *request, int fd)
 {
 	(void)request;
@@ -322,7 +222,6 @@ static const struct control_member no_members[] = { { NULL, json_type_null } };
 
 const struct control_command control_show_commands[] = {
 	{ "spd", no_members, spd },
-	{ "sad", no_members, sad },
 	{ "stats", no_members, stats },
 	{ NULL, NULL, NULL },
 };

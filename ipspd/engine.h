@@ -13,6 +13,7 @@
  *	engine_icmp.c     what ICMP errors say of the paths of SAs
  *	engine_handover.c packets that the guard cannot judge
  *	engine_pfkey.c    sockets of key managers
+ *	engine_sad.c      their SAs, told to the agent
  *
  * Of the control thread's event loop but for what takes a worker: see engine_worker.h.
  */
@@ -73,6 +74,10 @@ struct engine_role {
 	struct packet_log observe;
 
 	struct engine_pfkey *pfkey;	/* NULL: nobody listens */
+
+	/* engine_sad.c */
+	struct ipsp_sad_cursor sad_cursor;
+	bool sad_walks;			/* the cursor is in use */
 };
 
 /** Seconds since boot: the one clock of SAs. It goes on over restarts of this process. */
@@ -128,12 +133,24 @@ void engine_reserve_ask_all(struct engine_role *role);
 /** What the core tells; for struct ipsp_engine_config. */
 struct ipsp_engine_events engine_events(struct engine_role *role);
 
+/** State and counters of one SA, as reports have them. */
+struct wire_sa_stats engine_sa_stats(const struct ipsp_engine *engine, const struct ipsp_sa *sa,
+				     uint64_t now_s);
+
 /** STATS_GET from the agent. */
 void engine_stats_message(struct engine_role *role, const struct chan_msg *m);
 
 /** Tells the agent of a logged packet; any thread. Fills e->packet from its headers. flow NULL: not known. */
 void engine_report_packet(struct engine_role *role, struct wire_event *e,
 			  const struct ipsp_flow *flow);
+
+/* ---- engine_sad.c ---- */
+
+/** SAD_GET from the agent. */
+void engine_sad_message(struct engine_role *role, const struct chan_msg *m);
+
+/** Nobody asks on. While the engine's SAD is there. */
+void engine_sad_forget(struct engine_role *role);
 
 /* ---- engine_icmp.c ---- */
 

@@ -60,6 +60,9 @@ static void on_agent_message(void *arg, struct chan_msg *m)
 	case MSG_STATS_GET:
 		engine_stats_message(role, m);
 		break;
+	case MSG_SAD_GET:
+		engine_sad_message(role, m);
+		break;
 	case MSG_BAND_PUT:
 	case MSG_BAND_ALL:
 	case MSG_BAND_APPLIED:
@@ -75,6 +78,7 @@ static void lose_agent(struct engine_role *role)
 	chan_free(role->agent);
 	role->agent = NULL;
 	engine_policy_forget(role);
+	engine_sad_forget(role);
 }
 
 static void on_agent_closed(void *arg, int why)
@@ -300,6 +304,7 @@ static void fini(struct engine_role *role)
 	engine_policy_forget(role);
 	engine_observe_stop(role);
 	engine_pfkey_stop(role);
+	engine_sad_forget(role);
 	engine_detach(role);
 	engine_hold_free(role);
 	ipsp_engine_free(role->engine);

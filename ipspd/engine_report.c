@@ -65,7 +65,7 @@ static uint64_t since(uint64_t then_s, uint64_t now_s)
 	return now_s > then_s ? now_s - then_s : 0;
 }
 
-static struct wire_sa_stats stats_of(const struct ipsp_engine *engine, const struct ipsp_sa *sa,
+struct wire_sa_stats engine_sa_stats(const struct ipsp_engine *engine, const struct ipsp_sa *sa,
 				     uint64_t now_s)
 {
 	const uint64_t used_s = relaxed(&sa->last_used_s);
@@ -97,7 +97,7 @@ static void answer_sa(void *arg, struct ipsp_sa *sa)
 
 	if (sa->origin != IPSP_ORIGIN_POLICY)
 		return;
-	a->sas[a->n_sas++] = stats_of(a->role->engine, sa, a->now_s);
+	a->sas[a->n_sas++] = engine_sa_stats(a->role->engine, sa, a->now_s);
 	if (a->n_sas == REPORT_SAS_MAX)
 		send_sas(a);
 }
@@ -329,7 +329,7 @@ static void tell_sa(struct engine_role *role, const struct ipsp_sa *sa, enum wir
 /* No packet comes between this and its end: what it carried since it was asked for is not lost. */
 static void tell_last_counters(struct engine_role *role, const struct ipsp_sa *sa)
 {
-	const struct wire_sa_stats s = stats_of(role->engine, sa, engine_now_s());
+	const struct wire_sa_stats s = engine_sa_stats(role->engine, sa, engine_now_s());
 
 	if (role->agent)
 		(void)report_sas_send(role->agent, REPORT_UNASKED, &s, 1);

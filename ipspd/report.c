@@ -65,6 +65,45 @@ bool report_entries_read(const struct chan_msg *m, uint32_t *serial,
 	return chan_reader_done(&r);
 }
 
+void report_sa_put(struct chan_writer *w, const struct wire_sa_stats *s)
+{
+	chan_put_u64(w, s->id);
+	chan_put_u64(w, s->counter_id);
+	chan_put_u32(w, s->spi);
+	chan_put_u8(w, s->dir);
+	chan_put_u8(w, s->state);
+	chan_put_u64(w, s->packets);
+	chan_put_u64(w, s->bytes);
+	chan_put_u64(w, s->seq);
+	chan_put_u64(w, s->auth_errors);
+	chan_put_u64(w, s->replay_errors);
+	chan_put_u64(w, s->other_errors);
+	chan_put_u64(w, s->dummies);
+	chan_put_u64(w, s->age_s);
+	chan_put_u64(w, s->idle_s);
+	chan_put_u32(w, s->path_mtu);
+}
+
+bool report_sa_get(struct chan_reader *r, struct wire_sa_stats *s)
+{
+	s->id = chan_get_u64(r);
+	s->counter_id = chan_get_u64(r);
+	s->spi = chan_get_u32(r);
+	s->dir = chan_get_u8(r);
+	s->state = chan_get_u8(r);
+	s->packets = chan_get_u64(r);
+	s->bytes = chan_get_u64(r);
+	s->seq = chan_get_u64(r);
+	s->auth_errors = chan_get_u64(r);
+	s->replay_errors = chan_get_u64(r);
+	s->other_errors = chan_get_u64(r);
+	s->dummies = chan_get_u64(r);
+	s->age_s = chan_get_u64(r);
+	s->idle_s = chan_get_u64(r);
+	s->path_mtu = chan_get_u32(r);
+	return !r->short_read && s->id != 0 && s->state >= 1 && s->state <= 4;
+}
+
 int report_sas_send(struct chan *c, uint32_t serial, const struct wire_sa_stats *s, size_t n)
 {
 	uint8_t buf[COUNTED + REPORT_SAS_MAX * SA_SIZE];
@@ -74,23 +113,8 @@ int report_sas_send(struct chan *c, uint32_t serial, const struct wire_sa_stats 
 		return -EMSGSIZE;
 	chan_put_u32(&w, serial);
 	chan_put_u16(&w, (uint16_t)n);
-	for (size_t i = 0; i < n; i++) {
-		chan_put_u64(&w, s[i].id);
-		chan_put_u64(&w, s[i].counter_id);
-		chan_put_u32(&w, s[i].spi);
-		chan_put_u8(&w, s[i].dir);
-		chan_put_u8(&w, s[i].state);
-		chan_put_u64(&w, s[i].packets);
-		chan_put_u64(&w, s[i].bytes);
-		chan_put_u64(&w, s[i].seq);
-		chan_put_u64(&w, s[i].auth_errors);
-		chan_put_u64(&w, s[i].replay_errors);
-		chan_put_u64(&w, s[i].other_errors);
-		chan_put_u64(&w, s[i].dummies);
-		chan_put_u64(&w, s[i].age_s);
-		chan_put_u64(&w, s[i].idle_s);
-		chan_put_u32(&w, s[i].path_mtu);
-	}
+	for (size_t i = 0; i < n; i++)
+		report_sa_put(&w, &s[i]);
 	return chan_send(c, MSG_STATS_SAS, buf, w.len, NULL, 0);
 }
 
@@ -102,22 +126,7 @@ bool report_sas_read(const struct chan_msg *m, uint32_t *serial,
 	if (!read_counted(&r, REPORT_SAS_MAX, SA_SIZE, serial, n))
 		return false;
 	for (size_t i = 0; i < *n; i++) {
-		s[i].id = chan_get_u64(&r);
-		s[i].counter_id = chan_get_u64(&r);
-		s[i].spi = chan_get_u32(&r);
-		s[i].dir = chan_get_u8(&r);
-		s[i].state = chan_get_u8(&r);
-		s[i].packets = chan_get_u64(&r);
-		s[i].bytes = chan_get_u64(&r);
-		s[i].seq = chan_get_u64(&r);
-		s[i].auth_errors = chan_get_u64(&r);
-		s[i].replay_errors = chan_get_u64(&r);
-		s[i].other_errors = chan_get_u64(&r);
-		s[i].dummies = chan_get_u64(&r);
-		s[i].age_s = chan_get_u64(&r);
-		s[i].idle_s = chan_get_u64(&r);
-		s[i].path_mtu = chan_get_u32(&r);
-		if (s[i].id == 0 || s[i].state < 1 || s[i].state > 4)
+		if (!report_sa_get(&r, &s[i]))
 			return false;
 	}
 	return chan_reader_done(&r);

@@ -105,6 +105,11 @@ struct wire_event {
 	uint8_t packet[REPORT_PACKET_MAX];
 };
 
+/** What is counted of one SA, as all messages have it. */
+void report_sa_put(struct chan_writer *w, const struct wire_sa_stats *s);
+/** @return false: cut short, or it cannot be */
+bool report_sa_get(struct chan_reader *r, struct wire_sa_stats *s);
+
 /** Each sends one message, of at most as many as one may hold; @return what chan_send says. */
 int report_entries_send(struct chan *c, uint32_t serial, const struct wire_entry_stats *s, size_t n);
 int report_sas_send(struct chan *c, uint32_t serial, const struct wire_sa_stats *s, size_t n);

@@ -44,4 +44,14 @@ enum watch_sa_state {
 enum watch_sa_state watch_sa_state(struct agent *a, const struct mib_row *r, uint64_t *id,
 				   char why[POL_STATUS_TEXT]);
 
+/**
+ * An SA of no row as if a row configured it, without keys, and what it counted.
+ * @param cfg  out: id, names, algorithms, lifetimes; what the engine does not tell is 0
+ */
+void watch_negotiated(const struct sad_picture_sa *n, struct ipsp_sa_config *cfg,
+		      struct totals_sa *counted);
+
+/** Its state. @param why  out: why it cannot be used; "" when it can. Internal, do not free */
+enum watch_sa_state watch_negotiated_state(const struct sad_picture_sa *n, const char **why);
+
 #endif

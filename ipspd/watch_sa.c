@@ -1,8 +1,9 @@
 /*
  * ipspd/watch_sa.c - ipspdSaTable: one row for each action with manual keys, whether or not it has its SA,
- * and one more for each SA that is around it in its bundle.
+ * and one more for each SA that is around it in its bundle; and one for each SA of a key manager.
  *
- * The index is the action's (name, direction) and a number behind it: 1, and then outwards.
+ * The index is the action's (name, direction) and a number behind it: 1, and then outwards. Those of key
+ * managers are found by their index in what the engine has told of them (ipspd/sad_picture.h).
  */
 #include "config.h"
 
@@ -68,9 +69,8 @@ static uint64_t id_of_action(const struct watch *w, const struct mib_row *r)
 	return origin ? origin->id : pol_id_of_row(t, index, len, 0);
 }
 
-static bool next_sa(void *arg, const struct mib_oid *after, struct mib_oid *out)
+static bool next_of_rows(const struct watch *w, const struct mib_oid *after, struct mib_oid *out)
 {
-	const struct watch *w = (const struct watch *)arg;
 	const struct mib_row *r = after ? row_at(w, after->ids, after->len) : NULL;
 	uint32_t number = FIRST;
 
@@ -89,6 +89,25 @@ static bool next_sa(void *arg, const struct mib_oid *after, struct mib_oid *out)
 		return false;
 	mib_row_index_copy(r, out);
 	return mib_oid_append(out, &number, 1);
+}
+
+static bool next_sa(void *arg, const struct mib_oid *after, struct mib_oid *out)
+{
+	const struct watch *w = (const struct watch *)arg;
+	const struct sad_picture_sa *sa = sad_picture_after(
+		agent_sad(w->agent), after ? after->ids : NULL, after ? after->len : 0);
+	const bool has_row = next_of_rows(w, after, out);
+	uint32_t index[SAD_PICTURE_INDEX_MAX];
+
+	if (!sa)
+		return has_row;
+	const size_t len = sad_picture_index(sa, index);
+
+	if (!has_row || mib_oid_cmp(index, len, out->ids, out->len) < 0) {
+		out->len = 0;
+		return mib_oid_append(out, index, len);
+	}
+	return true;
 }
 
 /* ---- state ---- */
@@ -212,6 +231,49 @@ static enum mib_err read_ends(struct watch *w, const struct mib_column *col,
 	}
 }
 
+/* Whose it is, for what, and when it is over. */
+static enum mib_err read_terms(struct watch *w, const struct mib_column *col,
+			       const struct ipsp_sa_config *cfg, const struct totals_sa *sa,
+			       struct mib_value *out)
+{
+	char text[WORDS_SELECTOR] = "";
+
+	switch (col->pos) {
+	case MIB_C_ipspdSaOrigin:
+		*out = mib_value_integer(cfg->origin + 1);
+		return MIB_OK;
+	case MIB_C_ipspdSaReqid:
+		*out = mib_value_unsigned(cfg->reqid);
+		return MIB_OK;
+	case MIB_C_ipspdSaSelector:
+		*out = watch_text(w, cfg->sel.family ? words_selector(&cfg->sel, text) : text);
+		return MIB_OK;
+	case MIB_C_ipspdSaLifeUse:
+		*out = watch_gauge(cfg->life_use_s);
+		return MIB_OK;
+	case MIB_C_ipspdSaLifePackets:
+		*out = watch_gauge(cfg->life_packets);
+		return MIB_OK;
+	case MIB_C_ipspdSaLifeIdle:
+		*out = watch_gauge(cfg->idle_s);
+		return MIB_OK;
+	case MIB_C_ipspdSaSoftSeconds:
+		*out = watch_gauge(cfg->soft_s);
+		return MIB_OK;
+	case MIB_C_ipspdSaSoftUse:
+		*out = watch_gauge(cfg->soft_use_s);
+		return MIB_OK;
+	case MIB_C_ipspdSaSoftKbytes:
+		*out = watch_gauge(cfg->soft_bytes / KBYTE);
+		return MIB_OK;
+	case MIB_C_ipspdSaSoftPackets:
+		*out = watch_gauge(cfg->soft_packets);
+		return MIB_OK;
+	default:
+		return read_ends(w, col, cfg, sa, out);
+	}
+}
+
 static enum mib_err read_config(struct watch *w, const struct mib_column *col,
 				const struct ipsp_sa_config *cfg, const struct totals_sa *sa,
 				struct mib_value *out)
@@ -251,14 +313,100 @@ static enum mib_err read_config(struct watch *w, const struct mib_column *col,
 		*out = watch_gauge(cfg->life_bytes / KBYTE);
 		return MIB_OK;
 	default:
-		return read_ends(w, col, cfg, sa, out);
+		return read_terms(w, col, cfg, sa, out);
 	}
 }
+
+/* ---- of key managers ---- */
+
+void watch_negotiated(const struct sad_picture_sa *n, struct ipsp_sa_config *cfg,
+		      struct totals_sa *counted)
+{
+	const struct wire_sad_sa *sa = &n->sa;
+
+	*cfg = (struct ipsp_sa_config){
+		.id = sa->stats.id, .dir = sa->stats.dir, .proto = sa->proto, .mode = sa->mode,
+		.origin = sa->origin, .esn = sa->esn, .replay = sa->window_pkts != 0,
+		.replay_window_pkts = sa->window_pkts, .spi = sa->stats.spi, .reqid = sa->reqid,
+		.encr = sa->encr, .encr_key_bits = sa->encr_key_bits, .integ = sa->integ,
+		.local = sa->local, .remote = sa->remote, .sel = sa->sel,
+		.life_s = sa->life_s, .life_use_s = sa->life_use_s,
+		.life_bytes = sa->life_bytes, .life_packets = sa->life_packets,
+		.soft_s = sa->soft_s, .soft_use_s = sa->soft_use_s,
+		.soft_bytes = sa->soft_bytes, .soft_packets = sa->soft_packets,
+		.idle_s = sa->idle_s,
+	};
+	*counted = (struct totals_sa){
+		.is_there = true, .now = sa->stats, .packets = sa->stats.packets,
+		.bytes = sa->stats.bytes, .auth_errors = sa->stats.auth_errors,
+		.replay_errors = sa->stats.replay_errors, .other_errors = sa->stats.other_errors,
+		.dummies = sa->stats.dummies,
+	};
+	if (sa->stats.idle_s != REPORT_NEVER_USED && (int64_t)sa->stats.idle_s < n->seen_s)
+		counted->last_s = n->seen_s - (int64_t)sa->stats.idle_s;
+}
+
+enum watch_sa_state watch_negotiated_state(const struct sad_picture_sa *n, const char **why)
+{
+	const enum watch_sa_state state = (enum watch_sa_state)(n->sa.stats.state + 1);
+
+	*why = state == WATCH_SA_LARVAL ? "waits for its keys" :
+	       state == WATCH_SA_DEAD ? "its lifetime is over" : "";
+	return state;
+}
+
+/* What a larval SA, and what passes in clear, does not have. */
+static bool has_column(const struct sad_picture_sa *n, uint16_t pos)
+{
+	switch (pos) {
+	case MIB_C_ipspdSaProtocol:
+	case MIB_C_ipspdSaSpi:
+		return n->sa.origin != IPSP_ORIGIN_CLEAR;
+	case MIB_C_ipspdSaMode:
+		return n->sa.mode != 0 && n->sa.mode != IPSP_MODE_ANY;
+	case MIB_C_ipspdSaCipher:
+	case MIB_C_ipspdSaCipherBits:
+	case MIB_C_ipspdSaIntegrity:
+	case MIB_C_ipspdSaSequence:
+	case MIB_C_ipspdSaEsn:
+	case MIB_C_ipspdSaWindow:
+		return n->sa.origin != IPSP_ORIGIN_CLEAR &&
+		       n->sa.stats.state + 1 != WATCH_SA_LARVAL;
+	default:
+		return true;
+	}
+}
+
+static enum mib_err read_negotiated(struct watch *w, const struct mib_column *col,
+				    const struct sad_picture_sa *n, struct mib_value *out)
+{
+	struct ipsp_sa_config cfg;
+	struct totals_sa counted;
+	const char *why;
+	const enum watch_sa_state state = watch_negotiated_state(n, &why);
+
+	agent_sad_wanted(w->agent);
+	if (col->pos == MIB_C_ipspdSaState) {
+		*out = mib_value_integer(state);
+		return MIB_OK;
+	}
+	if (col->pos == MIB_C_ipspdSaReason) {
+		*out = watch_text(w, why);
+		return MIB_OK;
+	}
+	if (!has_column(n, col->pos))
+		return MIB_NO_SUCH_INSTANCE;
+	watch_negotiated(n, &cfg, &counted);
+	return read_config(w, col, &cfg, &counted, out);
+}
+
+/* ---- the table ---- */
 
 static enum mib_err read_sa(void *arg, const struct mib_column *col, const uint32_t *index,
 			    size_t len, struct mib_value *out)
 {
 	struct watch *w = (struct watch *)arg;
+	const struct sad_picture_sa *negotiated = sad_picture_at(agent_sad(w->agent), index, len);
 	const struct mib_row *r = row_at(w, index, len);
 	const struct pol_sa *made;
 	const struct totals_sa *sa;
@@ -266,6 +414,8 @@ static enum mib_err read_sa(void *arg, const struct mib_column *col, const uint3
 	char why[POL_STATUS_TEXT];
 	uint64_t id;
 
+	if (negotiated)
+		return read_negotiated(w, col, negotiated, out);
 	if (!r || len != action_len(index, len) + 1 || index[len - 1] < FIRST)
 		return MIB_NO_SUCH_INSTANCE;
 	made = member(w, id_of_action(w, r), index[len - 1]);

@@ -20,7 +20,7 @@ static void put_addr(struct chan_writer *w, const struct ipsp_addr *a)
 	chan_put_raw(w, a->octets, ipsp_addr_size(a->family));
 }
 
-static void put_selector(struct chan_writer *w, const struct ipsp_selector *s)
+void wire_selector_put(struct chan_writer *w, const struct ipsp_selector *s)
 {
 	chan_put_u8(w, s->family);
 	chan_put_u8(w, s->proto_lo);
@@ -51,7 +51,7 @@ static int put_selectors(const struct ipsp_selector *s, uint32_t n, wire_emit em
 
 		chan_put_u16(&w, (uint16_t)part);
 		for (uint32_t i = 0; i < part; i++)
-			put_selector(&w, &s[done + i]);
+			wire_selector_put(&w, &s[done + i]);
 		if (w.overflow)
 			return -EMSGSIZE;
 		int rc = emit(arg, MSG_GEN_SELECTORS, buf, w.len);

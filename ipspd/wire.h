@@ -25,6 +25,13 @@
 #define WIRE_OCTETS_MAX (1u << 24)
 #define WIRE_IDS_MAX (1u << 20)
 
+struct chan_reader;
+struct chan_writer;
+
+/** One selector as all messages have it. What is read is to be asked for by ipsp_selector_valid. */
+void wire_selector_put(struct chan_writer *w, const struct ipsp_selector *s);
+void wire_selector_get(struct chan_reader *r, struct ipsp_selector *s);
+
 /** Takes one message's type and payload, borrowed. @return 0, or a negative number that ends it */
 typedef int (*wire_emit)(void *arg, uint16_t type, const uint8_t *data, size_t len);
 

@@ -328,7 +328,7 @@ static int add_entry(struct wire_builder *b, struct chan_reader *r)
 	return 0;
 }
 
-static void get_selector(struct chan_reader *r, struct ipsp_selector *s)
+void wire_selector_get(struct chan_reader *r, struct ipsp_selector *s)
 {
 	s->family = chan_get_u8(r);
 	s->proto_lo = chan_get_u8(r);
@@ -358,7 +358,7 @@ static int add_selectors(struct wire_builder *b, struct chan_reader *r)
 	for (uint16_t i = 0; i < count; i++) {
 		struct ipsp_selector s = { .family = 0 };
 
-		get_selector(r, &s);
+		wire_selector_get(r, &s);
 		if (r->short_read)
 			return refuse(b, "selectors cut short");
 		if (!ipsp_selector_valid(&s))

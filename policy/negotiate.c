@@ -87,13 +87,13 @@ static unsigned protocols_of(const struct mib_view *v, const struct mib_row *r,
 	return protocols;
 }
 
-static uint32_t reqid_of(const struct mib_row *r)
+uint32_t pol_negotiate_reqid(const struct mib_row *r)
 {
 	size_t len;
 	const uint32_t *index = mib_row_index(r, &len);
 	const uint64_t id = pol_id_of_row(mib_row_table(r), index, len, 0);
 
-	/* Those below are for key managers that number their own. 0: no memory. */
+	/* Those below are for key managers that number their own. */
 	return id ? (uint32_t)(id >> 32) | 0x80000000u : 0;
 }
 
@@ -111,7 +111,7 @@ bool pol_negotiate(const struct mib_view *v, const struct mib_row *r, struct pol
 	};
 	struct ipsp_template t = {
 		.mode = (uint8_t)mib_row_number(r, IPSEC(ipiaIpsecActMode), IPSP_MODE_TUNNEL),
-		.pfp = pfp_of(r), .reqid = reqid_of(r),
+		.pfp = pfp_of(r), .reqid = pol_negotiate_reqid(r),
 	};
 	struct pol_connection *c = calloc(1, sizeof(*c));
 	char list[POL_CONN_NAME];

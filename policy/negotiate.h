@@ -12,6 +12,9 @@
 
 #define POL_NEGOTIATE_TEXT 200
 
+/** The reqid of the SAs that a row of ipiaIpsecActionTable asks for. 0: no memory */
+uint32_t pol_negotiate_reqid(const struct mib_row *r);
+
 /** The SAs of one IPsec action, innermost first. */
 struct pol_negotiated {
 	uint32_t n;

@@ -23,6 +23,19 @@ c = Client('$sock')
 $1"; }
 source_of() { tb_snmp snmpwalk router-a -Ov -Oq ipspdSpdSource; }
 
+count_sas() { tb_ctl router-a --json show sad | grep -c keyManager || :; }
+walk_sas() { tb_snmp snmpbulkwalk router-a -Ov -Oq ipspdSaOrigin | grep -c keyManager || :; }
+claim "a key manager makes SAs" say "
+for i in range(2000):
+    m = c.ask(ADD, ESP, [sa(0x10000 + i)] + addresses('127.0.0.1', '198.51.100.2') +
+              [lifetime(E_HARD, add=3600), key(E_AUTH, bytes(32)), key(E_ENCRYPT, bytes(16)), sa2(TUNNEL, 9)])
+    assert m.errno == 0"
+claim "ipspctl shows all of them" equal 2000 "$(count_sas)"
+claim "a manager sees all of them" tb_until 10 eval 'equal 2000 "$(walk_sas)"'
+claim "... with their lifetimes" says 3600 tb_snmp snmpwalk router-a -Ov -Oq ipspdSaLifeSeconds
+claim "flushed they are gone" say "assert c.ask(FLUSH).errno == 0"
+claim "... for ipspctl" equal 0 "$(count_sas)"
+
 claim "a policy is installed" say "
 assert c.ask(SPDADD, 0, selector('10.1.0.0/16', '10.2.0.0/16') + [policy(DISCARD, OUT)]).errno == 0"
 claim "a manager sees whose it is" says keyManager source_of

@@ -427,6 +427,9 @@ static struct answer ask_engine(const char *json)
 	request(client, json);
 	settle();
 	ck_assert(fake_agent_answer(&agent, NULL));
+	/* Who has one answer may have another question. */
+	while (settle(), fake_agent_answer(&agent, NULL))
+		;
 	a = answer_of(client);
 	close(client);
 	settle();
@@ -525,6 +528,35 @@ START_TEST(test_sad_shows_state_and_no_key)
 	ck_assert_str_eq(member(item(&a, 0), "sequence"), "77");
 	ck_assert_str_eq(member(item(&a, 0), "path-mtu"), "1300");
 	ck_assert_ptr_null(strstr(json_object_to_json_string(a.items), "key"));
+	forget(&a);
+}
+END_TEST
+
+START_TEST(test_sad_shows_all_SAs_of_key_managers)
+{
+	enum { N = 700 };
+	struct wire_sad_sa sa = {
+		.stats = { .dir = IPSP_INBOUND, .state = 2, .seq = 5, .idle_s = REPORT_NEVER_USED },
+		.origin = IPSP_ORIGIN_PFKEY, .proto = IPSP_PROTO_ESP, .mode = IPSP_MODE_TUNNEL,
+		.reqid = 6, .encr = IPSP_ENCR_AES_GCM_16, .encr_key_bits = 128, .life_s = 3600,
+		.local = { 4, { 192, 0, 2, 1 } }, .remote = { 4, { 192, 0, 2, 2 } },
+	};
+	struct answer a;
+
+	for (uint32_t i = 0; i < N; i++) {
+		sa.stats.id = i + 1;
+		sa.stats.spi = 0x1000 + i;
+		ck_assert(sad_picture_take(agent.sad, &sa, "vpn", 10));
+	}
+	a = ask_engine("{\"command\": \"sad\"}");
+	ck_assert_uint_eq(json_object_array_length(a.items), N);
+	ck_assert_str_eq(member(item(&a, 0), "name"), "vpn");
+	ck_assert_str_eq(member(item(&a, 0), "origin"), "keyManager");
+	ck_assert_str_eq(member(item(&a, 0), "cipher"), "aes-gcm-16-128");
+	ck_assert_str_eq(member(item(&a, 0), "life-seconds"), "3600");
+	ck_assert_str_eq(member(item(&a, 0), "source"), "192.0.2.2");
+	ck_assert_str_eq(member(item(&a, N - 1), "index"), "1700");
+	ck_assert_ptr_null(json_object_object_get(item(&a, 0), "soft-seconds"));
 	forget(&a);
 }
 END_TEST
@@ -662,6 +694,7 @@ int main(void)
 	tcase_add_test(c, test_object_longer_than_a_message_comes_in_parts);
 	tcase_add_test(c, test_stats_are_the_reasons_that_occurred);
 	tcase_add_test(c, test_sad_shows_state_and_no_key);
+	tcase_add_test(c, test_sad_shows_all_SAs_of_key_managers);
 	tcase_add_test(c, test_release_opens_what_is_closed);
 	tcase_add_test(c, test_monitor_tells_what_happens);
 	tcase_add_test(c, test_monitor_that_does_not_read_loses_lines_and_is_told);

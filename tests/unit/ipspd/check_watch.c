@@ -413,6 +413,76 @@ START_TEST(test_an_SA_that_cannot_be_used_says_why)
 }
 END_TEST
 
+/* ---- SAs of key managers ---- */
+
+static void take_negotiated(uint64_t id, enum ipsp_dir dir, const char *name)
+{
+	struct wire_sad_sa sa = {
+		.stats = { .id = id, .counter_id = id, .spi = 0x2000, .dir = (uint8_t)dir,
+			   .state = 2, .packets = 8, .bytes = 4096, .seq = 8, .age_s = 70,
+			   .idle_s = 3 },
+		.origin = IPSP_ORIGIN_PFKEY, .proto = IPSP_PROTO_ESP,
+		.mode = IPSP_MODE_TRANSPORT, .reqid = 42, .encr = IPSP_ENCR_AES_GCM_16,
+		.encr_key_bits = 128, .local = { 4, { 192, 0, 2, 1 } },
+		.remote = { 4, { 192, 0, 2, 2 } }, .life_s = 3600, .life_packets = 5000,
+		.soft_s = 3000, .soft_bytes = 2048,
+	};
+
+	ipsp_selector_any(4, &sa.sel);
+	sa.sel.proto_lo = sa.sel.proto_hi = 6;
+	ck_assert(sad_picture_take(agent.sad, &sa, name, 990));
+}
+
+START_TEST(test_SAs_of_key_managers_stand_among_those_of_rows)
+{
+	const struct wire_sad_sa clear = {
+		.stats = { .id = 3, .counter_id = 3, .dir = IPSP_OUTBOUND, .state = 2,
+			   .idle_s = REPORT_NEVER_USED },
+		.origin = IPSP_ORIGIN_CLEAR, .reqid = 42, .remote = { 4, { 192, 0, 2, 9 } },
+	};
+	const struct wire_sad_sa larval = {
+		.stats = { .id = 4, .counter_id = 4, .spi = 0x2001, .dir = IPSP_INBOUND, .state = 1,
+			   .idle_s = REPORT_NEVER_USED },
+		.origin = IPSP_ORIGIN_PFKEY, .proto = IPSP_PROTO_AH, .mode = IPSP_MODE_ANY,
+	};
+	const char *text;
+
+	count();
+	take_negotiated(1, IPSP_INBOUND, "p");
+	take_negotiated(2, IPSP_OUTBOUND, "o");
+	ck_assert(sad_picture_take(agent.sad, &clear, "PF_KEY", 990));
+	ck_assert(sad_picture_take(agent.sad, &larval, "PF_KEY", 990));
+	ck_assert_str_eq(COLUMN(ipspdSaTable, ipspdSaOrigin),
+			 "ipspdSaOrigin \"o\",outbound,1002: keyManager\n"
+			 "ipspdSaOrigin \"p\",inbound,1: row\n"
+			 "ipspdSaOrigin \"p\",inbound,1001: keyManager\n"
+			 "ipspdSaOrigin \"p\",outbound,1: row\n"
+			 "ipspdSaOrigin \"PF_KEY\",inbound,1004: keyManager\n"
+			 "ipspdSaOrigin \"PF_KEY\",outbound,1003: clear\n");
+	text = TABLE(ipspdSaTable);
+	has(text, "ipspdSaState \"p\",inbound,1001: mature\n");
+	has(text, "ipspdSaMode \"p\",inbound,1001: transport\n");
+	has(text, "ipspdSaSpi \"p\",inbound,1001: 8192\n");
+	has(text, "ipspdSaCipher \"p\",inbound,1001: aes-gcm-16\n");
+	has(text, "ipspdSaReqid \"p\",inbound,1001: 42\n");
+	has(text, "ipspdSaSelector \"p\",inbound,1001: 0.0.0.0/0 -> 0.0.0.0/0 proto 6\n");
+	has(text, "ipspdSaLifeSeconds \"p\",inbound,1001: 3600\n");
+	has(text, "ipspdSaLifePackets \"p\",inbound,1001: 5000\n");
+	has(text, "ipspdSaSoftSeconds \"p\",inbound,1001: 3000\n");
+	has(text, "ipspdSaSoftKbytes \"p\",inbound,1001: 2\n");
+	has(text, "ipspdSaPackets \"p\",inbound,1001: 8\n");
+	has(text, "ipspdSaUsedKbytes \"p\",inbound,1001: 4\n");
+	has(text, "ipspdSaIdle \"p\",inbound,1001: 13\n");
+	/* Of what is not there yet, or never will be, nothing is said. */
+	has(text, "ipspdSaState \"PF_KEY\",inbound,1004: larval\n");
+	has(text, "ipspdSaProtocol \"PF_KEY\",inbound,1004: ah\n");
+	ck_assert_ptr_null(strstr(text, "ipspdSaMode \"PF_KEY\""));
+	ck_assert_ptr_null(strstr(text, "ipspdSaCipher \"PF_KEY\""));
+	ck_assert_ptr_null(strstr(text, "ipspdSaSpi \"PF_KEY\",outbound"));
+	ck_assert_ptr_null(strstr(text, "ipspdSaIdle \"PF_KEY\""));
+}
+END_TEST
+
 /* ---- peers ---- */
 
 START_TEST(test_a_peer_is_the_sum_of_its_SAs)
@@ -510,6 +580,7 @@ int main(void)
 	tcase_add_test(c, test_rows_that_are_not_there_have_no_instance);
 	tcase_add_test(c, test_an_SA_is_named_by_its_action_and_says_what_it_carried);
 	tcase_add_test(c, test_an_SA_that_cannot_be_used_says_why);
+	tcase_add_test(c, test_SAs_of_key_managers_stand_among_those_of_rows);
 	tcase_add_test(c, test_a_peer_is_the_sum_of_its_SAs);
 	tcase_add_test(c, test_a_peer_is_partly_up_for_the_SA_that_is_not);
 	tcase_add_test(c, test_no_policy_has_no_rows);

@@ -32,6 +32,8 @@ void fake_agent_init(struct agent *a)
 	must(pol_bind(a->store) == MIB_OK);
 	a->totals = totals_new();
 	must(a->totals != NULL);
+	a->sad = sad_picture_new();
+	must(a->sad != NULL);
 	must(pol_status_new(a->store, &a->status) == MIB_OK);
 }
 
@@ -65,6 +67,7 @@ void fake_agent_fini(struct agent *a)
 	mib_store_free(a->store);
 	pol_status_free(a->status);
 	totals_free(a->totals);
+	sad_picture_free(a->sad);
 	event_base_free(a->base);
 }
 
@@ -206,6 +209,21 @@ static void ask(struct agent *a, struct agent_question *q)
 }
 
 void agent_count(struct agent *a, struct agent_question *q)
+{
+	ask(a, q);
+}
+
+const struct sad_picture *agent_sad(const struct agent *a)
+{
+	return a->sad;
+}
+
+void agent_sad_wanted(struct agent *a)
+{
+	(void)a;
+}
+
+void agent_sad_look(struct agent *a, struct agent_question *q)
 {
 	ask(a, q);
 }
