@@ -189,6 +189,12 @@ struct ipsp_spd_match ipsp_fragment_match(struct ipsp_worker *worker, const stru
 	/* What entries say of such fragments themselves goes first: OPAQUE, or any port. */
 	if (match.result != IPSP_SPD_FRAGMENT || state != IPSP_FRAG_KNOWN)
 		return match;
+	const struct ipsp_spd_match first = ipsp_packet_match(worker, spd, dir, packet, &shown,
+							      sa_id);
+
+	/* RFC 4301 7.4: each entry may do without, and is in doubt then. */
+	if (first.result == IPSP_SPD_RULE && first.rule->no_frag_state)
+		return match;
 	*flow = shown;
-	return ipsp_packet_match(worker, spd, dir, packet, flow, sa_id);
+	return first;
 }

@@ -215,8 +215,21 @@ void print_sad(struct json_object *item, bool first)
 		printf("    path MTU %" PRId64 "\n", number(item, "path-mtu"));
 }
 
+static void print_icmp(struct json_object *counts)
+{
+	puts("ICMP errors:");
+	json_object_object_foreach(counts, key, value)
+		printf("    %-35s %" PRId64 "\n", key, json_object_get_int64(value));
+}
+
 void print_stats(struct json_object *item, bool first)
 {
+	struct json_object *icmp;
+
+	if (json_object_object_get_ex(item, "icmp-errors", &icmp)) {
+		print_icmp(icmp);
+		return;
+	}
 	if (first)
 		puts("dropped packets, by reason:");
 	printf("    %-24s %-10s %" PRId64 "\n", text(item, "reason"), text(item, "class"),

@@ -131,6 +131,7 @@ struct counting {
 	struct wire_sa_stats *sas;
 	size_t n_sas, room_sas;
 	uint64_t drops[TOTALS_N_DROPS];
+	uint64_t icmp[IPSP_N_ICMP_COUNTS];
 };
 
 /* ---- agent_sad.c ---- */
@@ -327,6 +328,7 @@ struct agent {
 	struct mib_listener listener;
 	struct mib_source system_source;
 	struct mib_source drop_source;
+	struct mib_source icmp_source;
 	struct pol_status *pol_status;
 	struct watch *watch;
 	struct ax_subagent *subagent;
@@ -421,7 +423,7 @@ int send_policy(struct agent *a, const struct pol_generation *base, const struct
 int send_layer(struct agent *a, const struct pol_generation *g);
 
 /* agent_settings.c */
-/** Sends what the scalars of ipspdPath say to the engine, if it is there. */
+/** Sends what the scalars of ipspdPath and ipspdIcmp say to the engine, if it is there. */
 void settings_tell(struct agent *a);
 /** The same, if they are among what has changed. */
 void settings_committed(struct agent *a, const struct mib_change *changes, size_t n);

@@ -1,6 +1,6 @@
 /*
- * ipspd/agent_settings.c - the scalars of ipspdPath, sent to the engine: when it comes, before any
- * policy, and when they change.
+ * ipspd/agent_settings.c - the scalars of ipspdPath and ipspdIcmp, sent to the engine: when it comes,
+ * before any policy, and when they change.
  */
 #include "config.h"
 
@@ -13,10 +13,11 @@
 #include "mibs/schema_gen.h"
 
 #define PATH(column) MIB_COL(ipspdPath, column)
+#define ICMP(column) MIB_COL(ipspdIcmp, column)
 
 enum { TRUTH_TRUE = 1, QUOTE_NEVER = 1 };
 
-static void put_row(const struct mib_row *r, struct ipsp_engine_settings *s)
+static void put_path(const struct mib_row *r, struct ipsp_engine_settings *s)
 {
 	s->frag_timeout_s = (uint32_t)mib_row_number(r, PATH(ipspdPathFragTimeout),
 						     s->frag_timeout_s);
@@ -29,19 +30,29 @@ static void put_row(const struct mib_row *r, struct ipsp_engine_settings *s)
 				     QUOTE_NEVER);
 }
 
+static void put_icmp(const struct mib_row *r, struct ipsp_engine_settings *s)
+{
+	s->icmp_clear = mib_row_number(r, ICMP(ipspdIcmpClear), 0) == TRUTH_TRUE;
+	s->reassembly_timeout_s = (uint32_t)mib_row_number(r, ICMP(ipspdIcmpReassemblyTimeout),
+							   s->reassembly_timeout_s);
+}
+
 void settings_tell(struct agent *a)
 {
 	static const uint32_t scalar[] = { 0 };
-	const struct mib_row *r = mib_view_row(mib_store_view(a->store), &mib_t_ipspdPath, scalar,
-					       1);
+	const struct mib_view *view = mib_store_view(a->store);
+	const struct mib_row *path = mib_view_row(view, &mib_t_ipspdPath, scalar, 1);
+	const struct mib_row *icmp = mib_view_row(view, &mib_t_ipspdIcmp, scalar, 1);
 	struct ipsp_engine_settings s;
 	int rc;
 
 	if (!a->engine)
 		return;
 	ipsp_engine_settings_default(&s);
-	if (r)
-		put_row(r, &s);
+	if (path)
+		put_path(path, &s);
+	if (icmp)
+		put_icmp(icmp, &s);
 	rc = settings_send(a->engine, &s);
 	/* -EPIPE: the other end is gone, and the next engine is told. */
 	if (rc == 0 || rc == -EPIPE)
@@ -53,7 +64,7 @@ void settings_tell(struct agent *a)
 void settings_committed(struct agent *a, const struct mib_change *changes, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (changes[i].table == &mib_t_ipspdPath) {
+		if (changes[i].table == &mib_t_ipspdPath || changes[i].table == &mib_t_ipspdIcmp) {
 			settings_tell(a);
 			return;
 		}

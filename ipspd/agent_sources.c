@@ -1,5 +1,5 @@
 /*
- * ipspd/agent_sources.c - observed objects: the scalars of ipspdSystem, and ipspdDropTable.
+ * ipspd/agent_sources.c - observed objects: the scalars of ipspdSystem and ipspdIcmp, and ipspdDropTable.
  */
 #include "config.h"
 
@@ -96,13 +96,45 @@ static enum mib_err read_drop(void *arg, const struct mib_column *col, const uin
 	return MIB_NO_SUCH_INSTANCE;
 }
 
+static enum mib_err read_icmp(void *arg, const struct mib_column *col, const uint32_t *index,
+			      size_t index_len, struct mib_value *out)
+{
+	static const struct {
+		size_t pos;
+		enum ipsp_icmp_count what;
+	} counts[] = {
+		{ MIB_C_ipspdIcmpTooBigSent, IPSP_ICMP_SENT_TOO_BIG },
+		{ MIB_C_ipspdIcmpTimeExceededSent, IPSP_ICMP_SENT_TIME },
+		{ MIB_C_ipspdIcmpNotSent, IPSP_ICMP_NOT_SENT },
+		{ MIB_C_ipspdIcmpLearned, IPSP_ICMP_LEARNED },
+		{ MIB_C_ipspdIcmpIgnored, IPSP_ICMP_IGNORED },
+		{ MIB_C_ipspdIcmpByQuote, IPSP_ICMP_BY_QUOTE },
+	};
+	struct agent *a = (struct agent *)arg;
+
+	(void)index;
+	(void)index_len;
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		if (counts[i].pos != col->pos)
+			continue;
+		agent_totals_wanted(a);
+		*out = mib_value_counter64(totals_icmp(a->counting.totals, counts[i].what));
+		return MIB_OK;
+	}
+	return MIB_NO_SUCH_INSTANCE;
+}
+
 enum mib_err sources_add(struct agent *a)
 {
 	a->system_source = (struct mib_source){ .table = &mib_t_ipspdSystem, .read = read_system,
 						.arg = a };
 	a->drop_source = (struct mib_source){ .table = &mib_t_ipspdDropTable, .next = next_drop,
 					      .read = read_drop, .arg = a };
+	a->icmp_source = (struct mib_source){ .table = &mib_t_ipspdIcmp, .read = read_icmp,
+					      .arg = a };
 	enum mib_err err = mib_store_add_source(a->store, &a->system_source);
 
-	return err == MIB_OK ? mib_store_add_source(a->store, &a->drop_source) : err;
+	if (err == MIB_OK)
+		err = mib_store_add_source(a->store, &a->drop_source);
+	return err == MIB_OK ? mib_store_add_source(a->store, &a->icmp_source) : err;
 }

@@ -53,6 +53,7 @@ static void ask(struct agent *a)
 	c->n_sas = 0;
 	c->cut = false;
 	memset(c->drops, 0, sizeof(c->drops));
+	memset(c->icmp, 0, sizeof(c->icmp));
 	if (++c->serial == REPORT_UNASKED)
 		c->serial++;
 	chan_put_u32(&w, c->serial);
@@ -103,7 +104,7 @@ static void all_came(struct agent *a)
 	const struct totals_report r = {
 		.entries = c->entries, .n_entries = c->n_entries,
 		.sas = c->sas, .n_sas = c->n_sas,
-		.drops = c->drops,
+		.drops = c->drops, .icmp = c->icmp,
 	};
 
 	/* Half an answer would be taken for counters that began anew. */
@@ -195,6 +196,21 @@ static bool take_drop(struct counting *c, const struct chan_msg *m)
 	return true;
 }
 
+static bool take_icmp(struct counting *c, const struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	uint32_t serial = chan_get_u32(&r);
+	uint64_t got[IPSP_N_ICMP_COUNTS];
+
+	for (size_t i = 0; i < IPSP_N_ICMP_COUNTS; i++)
+		got[i] = chan_get_u64(&r);
+	if (!chan_reader_done(&r))
+		return false;
+	if (is_awaited(c, serial))
+		memcpy(c->icmp, got, sizeof(got));
+	return true;
+}
+
 static bool take_end(struct agent *a, const struct chan_msg *m)
 {
 	struct chan_reader r = { .data = m->data, .len = m->len };
@@ -217,6 +233,8 @@ bool stats_message(struct agent *a, const struct chan_msg *m)
 		return take_sas(&a->counting, m);
 	case MSG_STATS_DROP:
 		return take_drop(&a->counting, m);
+	case MSG_STATS_ICMP:
+		return take_icmp(&a->counting, m);
 	default:
 		return take_end(a, m);
 	}

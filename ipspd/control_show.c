@@ -106,6 +106,8 @@ static struct json_object *entry_item(const struct pol_generation *g,
 	add_text(item, "rule", compiled_entry_name(g, e, name));
 	add_text(item, "source", sources[pe->band]);
 	control_json_add(item, "log", json_object_new_boolean(e->log));
+	if (e->no_frag_state)
+		control_json_add(item, "fragment_state", json_object_new_boolean(false));
 	if (e->accept_clear)
 		control_json_add(item, "accept_clear", json_object_new_boolean(true));
 	if (e->action == IPSP_PROTECT && e->sa_id)
@@ -156,6 +158,34 @@ static void show_spd(struct control_client *c)
 
 /* ---- stats ---- */
 
+static void show_icmp(struct control_client *c)
+{
+	static const char *const names[IPSP_N_ICMP_COUNTS] = {
+		[IPSP_ICMP_SENT_TOO_BIG] = "sent-too-big",
+		[IPSP_ICMP_SENT_TIME] = "sent-time-exceeded",
+		[IPSP_ICMP_NOT_SENT] = "not-sent",
+		[IPSP_ICMP_LEARNED] = "learned",
+		[IPSP_ICMP_IGNORED] = "ignored",
+		[IPSP_ICMP_BY_QUOTE] = "passed-by-quote",
+	};
+	struct json_object *item, *counts = NULL;
+
+	for (unsigned i = 0; i < IPSP_N_ICMP_COUNTS; i++) {
+		uint64_t n = totals_icmp(agent_totals(c->agent), (enum ipsp_icmp_count)i);
+
+		if (n == 0)
+			continue;
+		if (!counts)
+			counts = json_object_new_object();
+		add_number(counts, names[i], n);
+	}
+	if (!counts)
+		return;
+	item = json_object_new_object();
+	control_json_add(item, "icmp-errors", counts);
+	client_item(c, item);
+}
+
 static void show_stats(struct control_client *c)
 {
 	/* The core's reasons and the attachment's: those between are not used. */
@@ -171,6 +201,7 @@ static void show_stats(struct control_client *c)
 		add_number(item, "packets", packets);
 		client_item(c, item);
 	}
+	show_icmp(c);
 }
 
 /* ---- when the totals are fresh ---- */

@@ -125,6 +125,19 @@ static uint64_t dropped(const struct engine_role *role, enum io_reason reason)
 	return n;
 }
 
+static void answer_icmp(struct stats_answer *a, const uint64_t counts[IPSP_N_ICMP_COUNTS])
+{
+	uint8_t buf[4 + 8 * IPSP_N_ICMP_COUNTS];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	if (a->err)
+		return;
+	chan_put_u32(&w, a->serial);
+	for (size_t i = 0; i < IPSP_N_ICMP_COUNTS; i++)
+		chan_put_u64(&w, counts[i]);
+	a->err = chan_send(a->role->agent, MSG_STATS_ICMP, buf, w.len, NULL, 0);
+}
+
 void engine_stats_message(struct engine_role *role, const struct chan_msg *m)
 {
 	struct chan_reader r = { .data = m->data, .len = m->len };
@@ -147,6 +160,7 @@ void engine_stats_message(struct engine_role *role, const struct chan_msg *m)
 		answer_drop(&a, i, stats.reasons[0][i] + stats.reasons[1][i]);
 	for (unsigned i = 0; i < IO_N_REASONS; i++)
 		answer_drop(&a, IO_REASON_BASE + i, dropped(role, (enum io_reason)i));
+	answer_icmp(&a, stats.icmp);
 	chan_put_u32(&w, a.serial);
 	chan_put_u64(&w, ipsp_engine_generation(role->engine));
 	if (!a.err)

@@ -86,7 +86,8 @@ enum ipspd_message {
 	MSG_GEN_RUN,		/* u32 entries that stay, u32 that go; those that come follow */
 	/* agent to engine, before its first generation and when one of them changes */
 	MSG_SETTINGS,		/* u32 seconds for fragments, u32 seconds for path MTUs, u32 ICMP errors
-				 * a second, u8 1: learn path MTUs, u8 enum ipsp_icmp_by_quote */
+				 * a second, u8 1: learn path MTUs, u8 enum ipsp_icmp_by_quote, u32
+				 * seconds for reassembly, u8 1: let ICMP errors in clear in */
 	/* Policies of key managers, between agent and engine in both directions: ipspd/agent_band.c */
 	MSG_BAND_PUT,		/* u32 serial of the change, then one (ipspd/band_wire.h) */
 	MSG_BAND_GONE,		/* u32 serial, u32 index */
@@ -96,6 +97,8 @@ enum ipspd_message {
 	MSG_SAD_GET,		/* agent to engine: u32 serial, u8 1: from the first on; 0: what comes next */
 	MSG_SAD_SAS,		/* engine to agent: u32 serial, u8 1 when more follows, u16 count, so many
 				 * struct wire_sad_sa */
+	/* engine to agent, before STATS_END */
+	MSG_STATS_ICMP,		/* u32 serial, then u64 of each of enum ipsp_icmp_count */
 };
 
 /*

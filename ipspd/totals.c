@@ -44,6 +44,7 @@ struct totals {
 	uint32_t report;
 	uint64_t drops[TOTALS_N_DROPS];
 	uint64_t drops_now[TOTALS_N_DROPS];	/* as the engine said last */
+	uint64_t icmp[IPSP_N_ICMP_COUNTS], icmp_now[IPSP_N_ICMP_COUNTS];	/* likewise */
 };
 
 static int count_cmp(const struct count_node *a, const struct count_node *b)
@@ -232,6 +233,10 @@ bool totals_take(struct totals *t, const struct totals_report *r, int64_t now_s)
 		t->drops[i] += since(r->drops[i], t->drops_now[i]);
 		t->drops_now[i] = r->drops[i];
 	}
+	for (size_t i = 0; i < IPSP_N_ICMP_COUNTS; i++) {
+		t->icmp[i] += since(r->icmp[i], t->icmp_now[i]);
+		t->icmp_now[i] = r->icmp[i];
+	}
 	return true;
 }
 
@@ -254,6 +259,7 @@ void totals_engine_gone(struct totals *t)
 	t->report++;
 	without_report(t);
 	memset(t->drops_now, 0, sizeof(t->drops_now));
+	memset(t->icmp_now, 0, sizeof(t->icmp_now));
 }
 
 bool totals_kernel(struct totals *t, uint32_t ifindex, enum ipsp_dir dir, uint64_t id,
@@ -347,4 +353,9 @@ void totals_free(struct totals *t)
 		free(s);
 	}
 	free(t);
+}
+
+uint64_t totals_icmp(const struct totals *t, enum ipsp_icmp_count what)
+{
+	return t->icmp[what];
 }

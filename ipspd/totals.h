@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "engine/io/attach.h"
+#include "ipsp/engine.h"
 #include "ipsp/types.h"
 #include "ipspd/report.h"
 
@@ -48,6 +49,7 @@ struct totals_report {
 	const struct wire_sa_stats *sas;
 	size_t n_sas;
 	const uint64_t *drops;		/* TOTALS_N_DROPS of them, by reason number */
+	const uint64_t *icmp;		/* IPSP_N_ICMP_COUNTS of them */
 };
 
 /** @return NULL: no memory */
@@ -68,7 +70,7 @@ bool totals_take(struct totals *t, const struct totals_report *r, int64_t now_s)
  */
 bool totals_take_last(struct totals *t, const struct wire_sa_stats *s, int64_t now_s);
 
-/** The engine is gone; the next one counts entries and drops from nothing. */
+/** The engine is gone; the next one counts entries, drops and ICMP errors from nothing. */
 void totals_engine_gone(struct totals *t);
 
 /**
@@ -94,5 +96,7 @@ const struct totals_count *totals_row(const struct totals *t, uint64_t id);
 const struct totals_sa *totals_sa(const struct totals *t, uint64_t id);
 /** Packets dropped for a reason (below TOTALS_N_DROPS), by engines and guard. */
 uint64_t totals_drops(const struct totals *t, unsigned reason);
+/** What engines counted of ICMP errors. */
+uint64_t totals_icmp(const struct totals *t, enum ipsp_icmp_count what);
 
 #endif

@@ -171,7 +171,8 @@ static int put_entry(const struct ipsp_spd_entry *e, bool whole, wire_emit emit,
 	chan_put_u8(&w, e->action);
 	chan_put_u8(&w, (uint8_t)((e->log ? WIRE_ENTRY_LOG : 0) |
 				  (action ? WIRE_ENTRY_ACTION : 0) |
-				  (e->accept_clear ? WIRE_ENTRY_ACCEPT_CLEAR : 0)));
+				  (e->accept_clear ? WIRE_ENTRY_ACCEPT_CLEAR : 0) |
+				  (e->no_frag_state ? WIRE_ENTRY_NO_FRAG_STATE : 0)));
 	chan_put_u64(&w, e->sa_id);
 	chan_put_u64(&w, e->from_s);
 	chan_put_u64(&w, e->until_s);

@@ -13,6 +13,7 @@
 #define WIRE_ENTRY_LOG 1		/* flags of an entry */
 #define WIRE_ENTRY_ACTION 2		/* its GEN_ACTION follows */
 #define WIRE_ENTRY_ACCEPT_CLEAR 4
+#define WIRE_ENTRY_NO_FRAG_STATE 8
 #define WIRE_SA_MAX 448			/* octets; two keys and four IPv6 addresses fit */
 
 /** What a GEN_PREDICATE message brings: more of one of the predicate's arrays. */

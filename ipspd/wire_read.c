@@ -284,6 +284,7 @@ static int add_entry(struct wire_builder *b, struct chan_reader *r)
 
 	e.log = flags & WIRE_ENTRY_LOG;
 	e.accept_clear = flags & WIRE_ENTRY_ACCEPT_CLEAR;
+	e.no_frag_state = flags & WIRE_ENTRY_NO_FRAG_STATE;
 	e.sa_id = chan_get_u64(r);
 	e.from_s = chan_get_u64(r);
 	e.until_s = chan_get_u64(r);
@@ -293,7 +294,8 @@ static int add_entry(struct wire_builder *b, struct chan_reader *r)
 	p.n_ids = chan_get_u32(r);
 	p.n_selectors = chan_get_u32(r);
 	if (!chan_reader_done(r) || flags > (WIRE_ENTRY_LOG | WIRE_ENTRY_ACTION |
-						 WIRE_ENTRY_ACCEPT_CLEAR))
+						 WIRE_ENTRY_ACCEPT_CLEAR |
+						 WIRE_ENTRY_NO_FRAG_STATE))
 		return refuse(b, "entry of the wrong form");
 	if (!entries_of_last(b))
 		return refuse(b, "entry outside any list");

@@ -14,6 +14,7 @@ struct pol_decision {
 	enum ipsp_action action;	/* steps: what they may come to, as struct ipsp_spd_entry says */
 	bool log;
 	bool accept_clear;	/* as struct ipsp_spd_entry says */
+	bool no_frag_state;	/* likewise */
 	uint64_t action_id;	/* what is logged is of that row; 0: nothing is */
 	uint64_t sa_id;		/* PROTECT: 0 when the SA is not in force */
 	struct pol_negotiated negotiated;	/* SAs that a key manager makes; n 0: none */

@@ -281,7 +281,8 @@ bool pol_entry_same(const struct ipsp_spd_entry *a, const struct ipsp_spd_entry 
 	    a->action_id != b->action_id || a->sa_id != b->sa_id || a->n_steps != b->n_steps ||
 	    a->from_s != b->from_s || a->until_s != b->until_s ||
 	    a->n_selectors != b->n_selectors || a->n_templates != b->n_templates ||
-	    a->clear_s != b->clear_s || a->accept_clear != b->accept_clear)
+	    a->clear_s != b->clear_s || a->accept_clear != b->accept_clear ||
+	    a->no_frag_state != b->no_frag_state)
 		return false;
 	for (uint32_t i = 0; i < a->n_templates; i++)
 		if (!template_same(&a->templates[i], &b->templates[i]))

@@ -92,7 +92,7 @@ static bool put_within(struct place_work *p, const struct pol_origin *origin,
 		.id = origin->id, .action = (uint8_t)d->action, .log = d->log,
 		.action_id = d->action_id, .sa_id = d->sa_id, .n_steps = d->n_steps,
 		.n_templates = d->negotiated.n, .clear_s = d->clear_s,
-		.accept_clear = d->accept_clear,
+		.accept_clear = d->accept_clear, .no_frag_state = d->no_frag_state,
 		.from_s = (uint64_t)from_s, .until_s = (uint64_t)until_s,
 		.n_selectors = (uint32_t)m->may.n,
 	};
@@ -218,6 +218,8 @@ static bool rule_entry(struct place_work *p, const struct mib_row *rule,
 	d.accept_clear = d.action == IPSP_PROTECT && d.n_steps == 0 && p->dir == IPSP_INBOUND &&
 			 pol_row_truth(rule, MIB_COL(ipspdRuleOptTable, ipspdRuleOptAcceptClear),
 				       false);
+	d.no_frag_state = !pol_row_truth(rule, MIB_COL(ipspdRuleOptTable, ipspdRuleOptFragState),
+					 true);
 	return put(p, origin, &d, m);
 }
 

@@ -83,7 +83,7 @@ static bool template_equal(const struct ipsp_template *a, const struct ipsp_temp
 static bool templates_equal(const struct ipsp_spd_rule *r, const struct ipsp_spd_entry *e)
 {
 	if (r->n_templates != e->n_templates || r->clear_s != e->clear_s ||
-	    r->accept_clear != e->accept_clear)
+	    r->accept_clear != e->accept_clear || r->no_frag_state != e->no_frag_state)
 		return false;
 	for (uint32_t i = 0; i < e->n_templates; i++) {
 		if (!template_equal(&r->templates[i], &e->templates[i]))
@@ -230,6 +230,7 @@ struct ipsp_spd_item *ipsp_spd_item_new(struct ipsp_spd_db *db, const struct ips
 	item->rule.log = e->log;
 	item->rule.clear_s = e->clear_s;
 	item->rule.accept_clear = e->accept_clear;
+	item->rule.no_frag_state = e->no_frag_state;
 	if (!copy_templates(db, e->templates, e->n_templates, item) ||
 	    !copy_arrays(db, e->steps, e->n_steps, e, e->n_selectors, item)) {
 		item_free(db, item);
@@ -258,6 +259,7 @@ struct ipsp_spd_item *ipsp_spd_item_again(struct ipsp_spd_db *db, const struct i
 	item->rule.log = r->log;
 	item->rule.clear_s = r->clear_s;
 	item->rule.accept_clear = r->accept_clear;
+	item->rule.no_frag_state = r->no_frag_state;
 	if (r->residual) {
 		residual.from_s = r->residual->from_s;
 		residual.until_s = r->residual->until_s;

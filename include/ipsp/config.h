@@ -98,6 +98,8 @@ struct ipsp_spd_entry {
 	uint32_t clear_s;		/* after a failed negotiation it counts as failed for so long, and
 					 * without steps its packets pass in clear; 0: it drops them */
 	bool accept_clear;		/* inbound: clear packets pass where SAs are asked for */
+	bool no_frag_state;		/* fragments that hide their ports do not follow their first one,
+					 * if that is this entry's: RFC 4301 7.4 */
 	uint32_t n_steps;		/* 0: one action, said above; first of them: the outer compound */
 	const struct ipsp_step *steps;
 	uint64_t from_s;		/* it stands in the list from then on; 0: it always did */

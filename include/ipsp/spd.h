@@ -57,6 +57,7 @@ struct ipsp_spd_rule {
 	uint16_t n_steps;	/* 0: one action */
 	uint8_t n_templates;
 	bool accept_clear;
+	bool no_frag_state;
 	uint32_t clear_s;
 	const struct ipsp_step *steps;
 	const struct ipsp_template *templates;

@@ -54,6 +54,7 @@ static void read_others(const uint8_t *data, size_t len)
 		abort();
 	(void)engine_start_read(&m, &engine);
 	if (settings_read(&m, &settings) && (settings.frag_timeout_s == 0 ||
+					     settings.reassembly_timeout_s == 0 ||
 					     settings.icmp_by_quote > IPSP_ICMP_QUOTE_DISCARDED))
 		abort();
 	if (agent_options_read(&m, &options) && options.n_attach > START_ATTACH_MAX)

@@ -32,6 +32,11 @@ claim "... of protocol 50, with an offset" test "$(seen wan wan 'ip.proto == 50 
 claim "no fragment of a clear packet crossed the WAN" equal 0 \
 	"$(seen wan wan 'icmp.type == 8 && ip.addr == 10.2.0.2')"
 
+claim "what was sent is counted in ipspdIcmp" test \
+	"$(tb_snmp snmpget router-a -OqvU ipspdIcmpTooBigSent.0)" -ge 4
+claim "... and what was learned" test "$(tb_snmp snmpget router-a -OqvU ipspdIcmpLearned.0)" -ge 1
+claim "... and shown by ipspctl" eval 'tb_ctl router-a show stats | grep -q "sent-too-big *[1-9]"'
+
 # By a scalar nobody is told, at once and by the next engine, too.
 told() { tb_in host-a ip route flush cache && says 'Frag needed' ping_of -4 2 1411 10.2.0.2; }
 tb_set router-a ipspdPathIcmpRate.0 u 0

@@ -405,6 +405,51 @@ START_TEST(test_fragments_go_as_their_first_one)
 }
 END_TEST
 
+/* Ports 53 and 22 pass outbound, the first of them as that says. */
+static void apply_ports(bool no_frag_state)
+{
+	static uint64_t generation = 9000;
+	struct ipsp_selector boxes[2];
+	const struct ipsp_spd_entry entries[2] = {
+		{ .id = 31, .action = IPSP_BYPASS, .n_selectors = 1, .selectors = &boxes[0],
+		  .no_frag_state = no_frag_state },
+		{ .id = 32, .action = IPSP_BYPASS, .n_selectors = 1, .selectors = &boxes[1] },
+	};
+	const struct ipsp_spd_list list = {
+		.ifindex = WORLD_IF, .dir = IPSP_OUTBOUND, .n_entries = 2, .entries = entries,
+	};
+	const struct ipsp_update update = {
+		.spd = { .generation = ++generation, .full = true, .n_lists = 1, .lists = &list },
+	};
+
+	for (uint32_t i = 0; i < 2; i++) {
+		ipsp_selector_any(4, &boxes[i]);
+		boxes[i].dport_lo = boxes[i].dport_hi = i ? 22 : 53;
+	}
+	ck_assert_int_eq(ipsp_engine_apply(w.engine, &update, NOW, NULL), IPSP_OK);
+}
+
+/* RFC 4301 7.4 */
+START_TEST(test_an_entry_may_have_its_later_fragments_dropped)
+{
+	apply_ports(true);
+	ck_assert_int_eq(pass_fragment(IPSP_OUTBOUND, 53, 0, true), IPSP_REASON_NONE);
+	ck_assert_int_eq(pass_fragment(IPSP_OUTBOUND, 9, 80, false), IPSP_REASON_POLICY_FRAGMENT);
+	/* A change of the option alone is one. */
+	apply_ports(false);
+	ck_assert_int_eq(pass_fragment(IPSP_OUTBOUND, 53, 0, true), IPSP_REASON_NONE);
+	ck_assert_int_eq(pass_fragment(IPSP_OUTBOUND, 9, 80, false), IPSP_REASON_NONE);
+}
+END_TEST
+
+START_TEST(test_the_fragments_of_other_entries_follow_all_the_same)
+{
+	apply_ports(true);
+	ck_assert_int_eq(pass_fragment(IPSP_OUTBOUND, 22, 0, true), IPSP_REASON_NONE);
+	ck_assert_int_eq(pass_fragment(IPSP_OUTBOUND, 9, 80, false), IPSP_REASON_NONE);
+}
+END_TEST
+
 START_TEST(test_fragments_of_what_is_discarded_are_too)
 {
 	static const struct world_rule rules[] = {
@@ -502,6 +547,8 @@ int main(void)
 	tcase_add_test(t, test_clear_errors_about_protected_traffic_stay_outside);
 	tcase_add_loop_test(t, test_fragments_go_as_their_first_one, 0, 2);
 	tcase_add_test(t, test_fragments_of_what_is_discarded_are_too);
+	tcase_add_test(t, test_an_entry_may_have_its_later_fragments_dropped);
+	tcase_add_test(t, test_the_fragments_of_other_entries_follow_all_the_same);
 	tcase_add_test(t, test_fragments_pass_a_tunnel_with_their_first_one);
 	tcase_add_loop_test(t, test_esp_in_fragments_is_undone_where_that_is_wanted, 0, 2);
 	tcase_add_test(t, test_settings_that_cannot_be_change_nothing);

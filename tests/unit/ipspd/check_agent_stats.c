@@ -208,6 +208,36 @@ START_TEST(test_an_engine_that_goes_answers_nobody_but_keeps_nobody_waiting)
 }
 END_TEST
 
+/* As engines send them: the ICMP counts come before the end. */
+static void icmp_answers(uint64_t learned, size_t cut)
+{
+	uint8_t buf[4 + 8 * IPSP_N_ICMP_COUNTS];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	chan_put_u32(&w, engine_serial);
+	for (unsigned i = 0; i < IPSP_N_ICMP_COUNTS; i++)
+		chan_put_u64(&w, i == IPSP_ICMP_LEARNED ? learned : 0);
+	const struct chan_msg m = { .type = MSG_STATS_ICMP, .data = buf, .len = w.len - cut };
+
+	ck_assert(stats_message(&agent, &m) == (cut == 0));
+}
+
+START_TEST(test_what_engines_count_of_icmp_errors_is_added_up)
+{
+	static struct agent_question q = { .counted = counted };
+
+	answered = 0;
+	agent_count(&agent, &q);
+	settle();
+	icmp_answers(9, 1);
+	icmp_answers(4, 0);
+	engine_answers(1);
+	parent_answers(0);
+	ck_assert_uint_eq(answered, 1);
+	ck_assert_uint_eq(totals_icmp(agent_totals(&agent), IPSP_ICMP_LEARNED), 4);
+}
+END_TEST
+
 START_TEST(test_what_the_guard_drops_has_the_engines_reasons)
 {
 	struct agent_question q;
@@ -269,6 +299,7 @@ int main(void)
 	tcase_add_test(c, test_no_answer_is_older_than_its_question);
 	tcase_add_test(c, test_an_engine_that_goes_answers_nobody_but_keeps_nobody_waiting);
 	tcase_add_test(c, test_what_the_guard_drops_has_the_engines_reasons);
+	tcase_add_test(c, test_what_engines_count_of_icmp_errors_is_added_up);
 	tcase_add_test(c, test_an_answer_to_another_question_changes_nothing);
 	tcase_add_test(c, test_malformed_answers_are_refused);
 	suite_add_tcase(s, c);

@@ -440,10 +440,10 @@ static struct answer ask_engine(const char *json)
 static void count(const struct wire_entry_stats *entries, size_t n_entries,
 		  const struct wire_sa_stats *sas, size_t n_sas)
 {
-	static const uint64_t no_drops[TOTALS_N_DROPS];
+	static const uint64_t no_drops[TOTALS_N_DROPS], no_icmp[IPSP_N_ICMP_COUNTS];
 	const struct totals_report r = {
 		.entries = entries, .n_entries = n_entries, .sas = sas, .n_sas = n_sas,
-		.drops = no_drops,
+		.drops = no_drops, .icmp = no_icmp,
 	};
 
 	ck_assert(totals_take(agent.totals, &r, 1000));
@@ -501,6 +501,23 @@ START_TEST(test_stats_are_the_reasons_that_occurred)
 	ck_assert_str_eq(member(item(&a, 1), "reason"), "no-route");
 	ck_assert_str_eq(member(item(&a, 1), "class"), "resource");
 	ck_assert_str_eq(member(item(&a, 1), "packets"), "7");
+	forget(&a);
+}
+END_TEST
+
+START_TEST(test_stats_count_icmp_errors_if_there_were_any)
+{
+	static const uint64_t no_drops[TOTALS_N_DROPS];
+	const uint64_t icmp[IPSP_N_ICMP_COUNTS] = { [IPSP_ICMP_LEARNED] = 3 };
+	const struct totals_report r = { .drops = no_drops, .icmp = icmp };
+	struct json_object *counts;
+	struct answer a;
+
+	ck_assert(totals_take(agent.totals, &r, 1000));
+	a = ask_engine("{\"command\": \"stats\"}");
+	ck_assert_uint_eq(json_object_array_length(a.items), 1);
+	ck_assert(json_object_object_get_ex(item(&a, 0), "icmp-errors", &counts));
+	ck_assert_str_eq(json_object_to_json_string(counts), "{ \"learned\": 3 }");
 	forget(&a);
 }
 END_TEST
@@ -693,6 +710,7 @@ int main(void)
 	tcase_add_test(c, test_spd_joins_policy_and_counters);
 	tcase_add_test(c, test_object_longer_than_a_message_comes_in_parts);
 	tcase_add_test(c, test_stats_are_the_reasons_that_occurred);
+	tcase_add_test(c, test_stats_count_icmp_errors_if_there_were_any);
 	tcase_add_test(c, test_sad_shows_state_and_no_key);
 	tcase_add_test(c, test_sad_shows_all_SAs_of_key_managers);
 	tcase_add_test(c, test_release_opens_what_is_closed);

@@ -1,5 +1,5 @@
 /*
- * tests/unit/ipspd/check_settings.c - the scalars of ipspdPath on their way to the engine.
+ * tests/unit/ipspd/check_settings.c - the scalars of ipspdPath and ipspdIcmp on their way to the engine.
  */
 #include "config.h"
 
@@ -69,7 +69,7 @@ START_TEST(test_what_nobody_set_is_the_engines_own_default)
 	struct ipsp_engine_settings s;
 
 	ipsp_engine_settings_default(&s);
-	got = (struct ipsp_engine_settings){ .reassembly_timeout_s = s.reassembly_timeout_s };
+	got = (struct ipsp_engine_settings){ .icmp_clear = true };
 	settings_tell(&agent);
 	settle();
 	ck_assert_uint_eq(n_got, 1);
@@ -78,13 +78,15 @@ START_TEST(test_what_nobody_set_is_the_engines_own_default)
 	ck_assert_uint_eq(got.icmp_per_s, s.icmp_per_s);
 	ck_assert(got.pmtu_listen);
 	ck_assert_uint_eq(got.icmp_by_quote, s.icmp_by_quote);
+	ck_assert_uint_eq(got.reassembly_timeout_s, s.reassembly_timeout_s);
+	ck_assert(!got.icmp_clear);
 }
 END_TEST
 
 START_TEST(test_what_was_set_reaches_the_engine)
 {
 	rows_put(agent.store, "= path 0 FragTimeout=5 MtuAge=0 MtuListen=false IcmpRate=7 "
-			      "IcmpByQuote=discarded");
+			      "IcmpByQuote=discarded\n= icmp 0 Clear=true ReassemblyTimeout=8");
 	settings_tell(&agent);
 	settle();
 	ck_assert_uint_eq(got.frag_timeout_s, 5);
@@ -92,6 +94,8 @@ START_TEST(test_what_was_set_reaches_the_engine)
 	ck_assert_uint_eq(got.icmp_per_s, 7);
 	ck_assert(!got.pmtu_listen);
 	ck_assert_uint_eq(got.icmp_by_quote, IPSP_ICMP_QUOTE_DISCARDED);
+	ck_assert(got.icmp_clear);
+	ck_assert_uint_eq(got.reassembly_timeout_s, 8);
 }
 END_TEST
 
@@ -100,6 +104,7 @@ START_TEST(test_the_engine_is_told_of_changes_and_of_nothing_else)
 	const struct mib_change changes[2] = {
 		{ .table = &mib_t_ipspdExempt }, { .table = &mib_t_ipspdPath },
 	};
+	const struct mib_change icmp = { .table = &mib_t_ipspdIcmp };
 
 	settings_committed(&agent, changes, 1);
 	settle();
@@ -107,6 +112,9 @@ START_TEST(test_the_engine_is_told_of_changes_and_of_nothing_else)
 	settings_committed(&agent, changes, 2);
 	settle();
 	ck_assert_uint_eq(n_got, 1);
+	settings_committed(&agent, &icmp, 1);
+	settle();
+	ck_assert_uint_eq(n_got, 2);
 }
 END_TEST
 
@@ -116,17 +124,19 @@ static const struct {
 	uint8_t octet;
 	size_t len;
 } wrong[] = {
-	{ "fragments that stand for no time", 3, 0, 14 },
-	{ "listening twice", 12, 2, 14 },
-	{ "an unknown choice", 13, 3, 14 },
-	{ "short", 0, 0, 13 },
-	{ "long", 0, 0, 15 },
+	{ "fragments that stand for no time", 3, 0, 19 },
+	{ "listening twice", 12, 2, 19 },
+	{ "an unknown choice", 13, 3, 19 },
+	{ "fragments that may take no time", 17, 0, 19 },
+	{ "clear twice", 18, 2, 19 },
+	{ "short", 0, 0, 18 },
+	{ "long", 0, 0, 20 },
 };
 
 START_TEST(test_what_cannot_be_is_refused_and_changes_nothing)
 {
-	uint8_t octets[15] = { [3] = 30, [7] = 60, [11] = 9, [12] = 1, [13] = 1 };
-	struct chan_msg m = { .data = octets, .len = 14 };
+	uint8_t octets[20] = { [3] = 30, [7] = 60, [11] = 9, [12] = 1, [13] = 1, [17] = 60 };
+	struct chan_msg m = { .data = octets, .len = 19 };
 
 	ck_assert(settings_read(&m, &got));
 	ck_assert_uint_eq(got.icmp_per_s, 9);

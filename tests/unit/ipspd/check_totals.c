@@ -10,6 +10,7 @@
 
 static struct totals *totals;
 static uint64_t drops[TOTALS_N_DROPS];
+static uint64_t icmp[IPSP_N_ICMP_COUNTS];
 
 static void setup(void)
 {
@@ -17,6 +18,7 @@ static void setup(void)
 	ck_assert_ptr_nonnull(totals);
 	for (size_t i = 0; i < TOTALS_N_DROPS; i++)
 		drops[i] = 0;
+	icmp[IPSP_ICMP_LEARNED] = 0;
 }
 
 static void teardown(void)
@@ -31,7 +33,7 @@ static void report_entry(uint64_t packets, uint64_t bytes, int64_t now_s)
 		.id = 7, .ifindex = 2, .dir = IPSP_OUTBOUND, .packets = packets, .bytes = bytes,
 	};
 	const struct totals_report r = {
-		.entries = &e, .n_entries = packets > 0, .drops = drops,
+		.entries = &e, .n_entries = packets > 0, .drops = drops, .icmp = icmp,
 	};
 
 	ck_assert(totals_take(totals, &r, now_s));
@@ -46,14 +48,14 @@ static void report_sa(uint64_t counter_id, uint64_t packets, uint64_t errors)
 		.idle_s = packets ? 5 : REPORT_NEVER_USED,
 		.path_mtu = errors ? 1300 : 0,
 	};
-	const struct totals_report r = { .sas = &s, .n_sas = 1, .drops = drops };
+	const struct totals_report r = { .sas = &s, .n_sas = 1, .drops = drops, .icmp = icmp };
 
 	ck_assert(totals_take(totals, &r, 1000));
 }
 
 static void no_sa(void)
 {
-	const struct totals_report r = { .drops = drops };
+	const struct totals_report r = { .drops = drops, .icmp = icmp };
 
 	ck_assert(totals_take(totals, &r, 1000));
 }
@@ -223,6 +225,19 @@ START_TEST(test_drops_go_on_over_engines)
 }
 END_TEST
 
+START_TEST(test_icmp_errors_go_on_over_engines)
+{
+	icmp[IPSP_ICMP_LEARNED] = 5;
+	no_sa();
+	no_sa();
+	totals_engine_gone(totals);
+	icmp[IPSP_ICMP_LEARNED] = 2;
+	no_sa();
+	ck_assert_uint_eq(totals_icmp(totals, IPSP_ICMP_LEARNED), 7);
+	ck_assert_uint_eq(totals_icmp(totals, IPSP_ICMP_IGNORED), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("ipspd/totals");
@@ -242,6 +257,7 @@ int main(void)
 	tcase_add_test(c, test_the_path_of_an_SA_is_the_one_last_reported);
 	tcase_add_test(c, test_a_destroyed_row_is_forgotten_whole);
 	tcase_add_test(c, test_drops_go_on_over_engines);
+	tcase_add_test(c, test_icmp_errors_go_on_over_engines);
 	suite_add_tcase(s, c);
 
 	SRunner *r = srunner_create(s);

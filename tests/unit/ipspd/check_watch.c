@@ -81,7 +81,7 @@ static uint64_t id_of(const char *table, const char *index)
 
 static void count(void)
 {
-	static const uint64_t no_drops[TOTALS_N_DROPS];
+	static const uint64_t no_drops[TOTALS_N_DROPS], no_icmp[IPSP_N_ICMP_COUNTS];
 	const struct wire_entry_stats entries[] = {
 		{ id_of("rule", "tunnel"), 3, IPSP_OUTBOUND, 5, 420 },
 		{ 0, 3, IPSP_OUTBOUND, 2, 168 },
@@ -95,7 +95,7 @@ static void count(void)
 		  .path_mtu = 1300 },
 	};
 	const struct totals_report r = {
-		.entries = entries, .n_entries = 2, .sas = sas, .n_sas = 2, .drops = no_drops,
+		.entries = entries, .n_entries = 2, .sas = sas, .n_sas = 2, .drops = no_drops, .icmp = no_icmp,
 	};
 
 	ck_assert(totals_take(agent.totals, &r, 990));

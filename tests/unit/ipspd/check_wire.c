@@ -91,6 +91,7 @@ static void setup(void)
 					      .selectors = &boxes[0] };
 	entries[1] = (struct ipsp_spd_entry){ .id = 2, .action = IPSP_PROTECT, .log = true,
 					      .action_id = 75, .sa_id = 99, .n_selectors = 1,
+					      .no_frag_state = true,
 					      .selectors = &boxes[2], .from_s = 6,
 					      .until_s = UINT64_C(1) << 32 | 7,
 					      .predicate = &predicate };
@@ -202,6 +203,7 @@ START_TEST(test_a_generation_arrives_as_it_was)
 				ck_assert_mem_eq(a->steps, b->steps, a->n_steps * sizeof(*a->steps));
 			ck_assert_uint_eq(a->clear_s, b->clear_s);
 			ck_assert_uint_eq(a->accept_clear, b->accept_clear);
+			ck_assert_uint_eq(a->no_frag_state, b->no_frag_state);
 			ck_assert_uint_eq(a->n_templates, b->n_templates);
 			if (a->n_templates)
 				ck_assert_mem_eq(a->templates, b->templates,
@@ -295,7 +297,7 @@ static const struct {
 	{ "list of direction 0", MSG_GEN_LIST, 0, 4, 0 },
 	{ "list of direction 3", MSG_GEN_LIST, 0, 4, 3 },
 	{ "entry with action 3", MSG_GEN_ENTRY, 1, 8, 3 },
-	{ "entry with flag 8", MSG_GEN_ENTRY, 1, 9, 15 },
+	{ "entry with flag 16", MSG_GEN_ENTRY, 1, 9, 31 },
 	{ "entry without the action that follows", MSG_GEN_ENTRY, 1, 9, 1 },
 	{ "bypass that names an SA", MSG_GEN_ENTRY, 2, 17, 99 },
 	{ "protect with an SA that is not there", MSG_GEN_ENTRY, 1, 17, 98 },

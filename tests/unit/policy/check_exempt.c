@@ -211,6 +211,25 @@ START_TEST(test_a_rule_that_protects_may_accept_clear_packets_that_come_in)
 }
 END_TEST
 
+START_TEST(test_a_rule_may_have_its_later_fragments_dropped)
+{
+	struct mib_store *s = store_new();
+	struct pol_generation *g;
+
+	rows_put(s, "+ rule r Filter=spdTrueFilter.0 Action=spdAcceptAction.0\n"
+		    "+ contents g,1 ComponentName=r\n+ endpoint 1,2 Name=g\n+ endpoint 2,2 Name=g");
+	g = compile(s);
+	ck_assert(!list_of(g, 2, IPSP_INBOUND)->entries[0].no_frag_state);
+	pol_generation_free(g);
+	rows_put(s, "= ruleopt r FragState=false");
+	g = compile(s);
+	ck_assert(list_of(g, 2, IPSP_INBOUND)->entries[0].no_frag_state);
+	ck_assert(list_of(g, 2, IPSP_OUTBOUND)->entries[0].no_frag_state);
+	pol_generation_free(g);
+	mib_store_free(s);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("exempt");
@@ -226,6 +245,7 @@ int main(void)
 	tcase_add_test(c, test_what_is_closed_stays_closed);
 	tcase_add_test(c, test_an_exemption_says_where_it_comes_from);
 	tcase_add_test(c, test_a_change_of_level_is_compiled_into_what_is_there);
+	tcase_add_test(c, test_a_rule_may_have_its_later_fragments_dropped);
 	tcase_add_loop_test(c, test_a_rule_that_protects_may_accept_clear_packets_that_come_in, 0,
 			    sizeof(clear_cases) / sizeof(clear_cases[0]));
 	suite_add_tcase(suite, c);

@@ -58,6 +58,7 @@ static const struct {
 	{ "system", "ipspdSystem" },
 	{ "exempt", "ipspdExempt" },
 	{ "path", "ipspdPath" },
+	{ "icmp", "ipspdIcmp" },
 };
 
 static uint64_t clock_cs(void)

@@ -67,6 +67,8 @@ static const struct {
 	  "</ipspdRuleOptAcceptClear>\n"
 	  "        <ipspdRuleOptClearSeconds xmlns=\"urn:ietf:params:xml:ns:yang:smiv2:IPSPD-MIB\">300"
 	  "</ipspdRuleOptClearSeconds>\n"
+	  "        <ipspdRuleOptFragState xmlns=\"urn:ietf:params:xml:ns:yang:smiv2:IPSPD-MIB\">true"
+	  "</ipspdRuleOptFragState>\n"
 	  "      </spdRuleDefinitionEntry>\n"
 	  "    </spdRuleDefinitionTable>\n" },
 	{ "addresses are base64 with a readable comment",
