@@ -6,8 +6,9 @@
  */
 #include "engine/template.h"
 
-const struct ipsp_addr *ipsp_template_peer(const struct ipsp_template *t,
-					   const struct ipsp_flow *flow, enum ipsp_dir dir)
+/* The peer that a template is about, for this packet. */
+static const struct ipsp_addr *peer_of(const struct ipsp_template *t, const struct ipsp_flow *flow,
+				       enum ipsp_dir dir)
 {
 	if (t->remote.family)
 		return &t->remote;
@@ -35,7 +36,7 @@ void ipsp_templates_find(const struct ipsp_sad *sad, const struct ipsp_template 
 		const struct ipsp_sa_query q = {
 			.reqid = t->reqid, .proto = t->proto, .mode = t->mode,
 			.pfp = flow == &outer ? 0 : t->pfp, .local = t->local,
-			.remote = *ipsp_template_peer(t, flow, IPSP_OUTBOUND), .flow = flow,
+			.remote = *peer_of(t, flow, IPSP_OUTBOUND), .flow = flow,
 		};
 		const struct ipsp_sa *sa = ipsp_sad_find_traffic(sad, &q, now_s);
 
@@ -82,7 +83,7 @@ bool ipsp_templates_clear(const struct ipsp_sad *sad, const struct ipsp_spd_rule
 {
 	const struct ipsp_template *t = &rule->templates[0];
 	const struct ipsp_sa_query q = {
-		.reqid = t->reqid, .remote = *ipsp_template_peer(t, flow, dir), .flow = flow,
+		.reqid = t->reqid, .remote = *peer_of(t, flow, dir), .flow = flow,
 	};
 
 	return rule->clear_s > 0 && ipsp_sad_find_traffic(sad, &q, now_s) != NULL;

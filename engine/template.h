@@ -20,10 +20,6 @@ void ipsp_templates_find(const struct ipsp_sad *sad, const struct ipsp_template 
 			 uint32_t n, const struct ipsp_flow *flow, uint64_t now_s,
 			 struct ipsp_negotiated *out);
 
-/** The peer that a template is about, for this packet. */
-const struct ipsp_addr *ipsp_template_peer(const struct ipsp_template *t,
-					   const struct ipsp_flow *flow, enum ipsp_dir dir);
-
 /**
  * Did an inbound packet come out of the SAs that the entry's templates ask for, in their order? Those
  * that only are to be used where they are there may be missing, and IPComp (RFC 3173 2.2).

@@ -114,9 +114,11 @@ enum ipsp_reason ipsp_tunnel_unwrap(const struct ipsp_sa *sa, const struct ipsp_
 	return IPSP_REASON_NONE;
 }
 
-enum ipsp_reason ipsp_transport_unwrap(const struct ipsp_sa *sa, const struct ipsp_flow *outer,
-				       uint8_t *payload, uint32_t payload_len, uint8_t next_header,
-				       struct ipsp_packet *packet, struct ipsp_flow *inner)
+/* Moves the headers up to the payload; data and len become the packet without what stood between. */
+static enum ipsp_reason transport_unwrap(const struct ipsp_sa *sa, const struct ipsp_flow *outer,
+					 uint8_t *payload, uint32_t payload_len,
+					 uint8_t next_header, struct ipsp_packet *packet,
+					 struct ipsp_flow *inner)
 {
 	uint32_t total_len = outer->l4_offset + payload_len;
 	uint8_t *p = payload - outer->l4_offset;
@@ -144,5 +146,5 @@ enum ipsp_reason ipsp_mode_unwrap(const struct ipsp_sa *sa, const struct ipsp_fl
 					  inner);
 	if (packet->outer)
 		return ipsp_nat_transport(sa, payload, payload_len, next_header, packet, inner);
-	return ipsp_transport_unwrap(sa, outer, payload, payload_len, next_header, packet, inner);
+	return transport_unwrap(sa, outer, payload, payload_len, next_header, packet, inner);
 }

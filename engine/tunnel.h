@@ -64,15 +64,10 @@ enum ipsp_reason ipsp_tunnel_unwrap(const struct ipsp_sa *sa, const struct ipsp_
 				    struct ipsp_packet *packet, struct ipsp_flow *inner);
 
 /**
- * Moves the headers up to the payload of transport mode; data and len become the packet without
- * what stood between.
- * @return IPSP_REASON_NONE; TRANSPORT_ADDRESS, INNER, NO_ROOM: the headers do not stand at data
+ * By the SA's mode; IPSP_MODE_ANY by the next header.
+ * @return IPSP_REASON_NONE; those of ipsp_tunnel_unwrap; TRANSPORT_ADDRESS; NO_ROOM: headers came apart
+ *	   from the packet, and have no place
  */
-enum ipsp_reason ipsp_transport_unwrap(const struct ipsp_sa *sa, const struct ipsp_flow *outer,
-				       uint8_t *payload, uint32_t payload_len, uint8_t next_header,
-				       struct ipsp_packet *packet, struct ipsp_flow *inner);
-
-/** By the SA's mode; IPSP_MODE_ANY by the next header. */
 enum ipsp_reason ipsp_mode_unwrap(const struct ipsp_sa *sa, const struct ipsp_flow *outer,
 				  uint8_t *payload, uint32_t payload_len, uint8_t next_header,
 				  struct ipsp_packet *packet, struct ipsp_flow *inner);

@@ -146,11 +146,6 @@ void log_from_child(const char *child, int priority, const char *category, const
 	write_line(child, priority & LOG_PRIMASK, clean_category, clean);
 }
 
-void log_to_stderr(void)
-{
-	the_log.target = TO_STDERR;
-}
-
 void log_to_syslog(void)
 {
 	openlog("ipspd", LOG_PID | LOG_NDELAY, LOG_DAEMON);

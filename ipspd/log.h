@@ -20,8 +20,7 @@ struct chan;
 void ipspd_log(int priority, const char *category, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/** Where lines go; the last call counts. */
-void log_to_stderr(void);		/* with time, for -f */
+/** Where lines go; the last call counts. Before the first one: standard error, with the time. */
 void log_to_syslog(void);
 void log_to_channel(struct chan *c);	/* MSG_LOG to the parent; NULL: nowhere any more */
 

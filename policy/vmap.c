@@ -361,30 +361,6 @@ bool pol_map_remove(struct pol_map *m, const void *key)
 	return true;
 }
 
-bool pol_map_cut(struct pol_map *m, size_t n)
-{
-	struct block *b;
-	size_t at;
-
-	if (n >= pol_map_count(m))
-		return true;
-	if (!own_body(m))
-		return false;
-	at = slot_at(m->body, n);
-	n -= m->body->slots[at].start;
-	if (n > 0) {
-		b = own_block(m->type, &m->body->slots[at]);
-		if (!b)
-			return false;
-		while (b->n > n)
-			m->type->unref(b->items[--b->n]);
-		at++;
-	}
-	drop_slots(m->type, m->body, at, m->body->n - at);
-	renumber(m->body, at);
-	return true;
-}
-
 /* ---- walks ---- */
 
 void pol_map_walk_start(struct pol_map_walk *w, const struct pol_map *m, size_t position)

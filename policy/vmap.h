@@ -68,9 +68,6 @@ bool pol_map_put(struct pol_map *m, void *item);
 /** Takes the item with that key out. @return false: no memory, nothing changed */
 bool pol_map_remove(struct pol_map *m, const void *key);
 
-/** Leaves the first n items. @return false: no memory, nothing changed */
-bool pol_map_cut(struct pol_map *m, size_t n);
-
 /** Walks a version from a position; the version must stay. */
 struct pol_map_walk {
 	const struct pol_map_body *body;

@@ -52,6 +52,40 @@ static void put(struct ipsp_sad *sad, struct ipsp_sa *sa, struct ipsp_sa *old)
 		ipsp_sad_unlink(sad, old);
 }
 
+/* Gives it its number space and its place, that of old if there is one; or frees it. */
+static enum ipsp_err enter(struct ipsp_sad *sad, struct ipsp_sa *sa, struct ipsp_sa *old,
+			   uint64_t now_s, struct ipsp_sa **out)
+{
+	const enum ipsp_err err = own_counter(sad, sa, now_s);
+
+	if (err != IPSP_OK) {
+		ipsp_sa_free(sad, sa);
+		return err;
+	}
+	put(sad, sa, old);
+	*out = sa;
+	return IPSP_OK;
+}
+
+/* One without keys. NULL: no memory */
+static struct ipsp_sa *new_keyless(struct ipsp_sad *sad, enum ipsp_sa_origin origin,
+				   enum ipsp_dir dir, enum ipsp_sa_state state)
+{
+	const struct ipsp_platform *p = sad->platform;
+	struct ipsp_sa *sa = ipsp_sad_reserve(sad) ? p->alloc(p->ctx, sizeof(*sa)) : NULL;
+
+	if (!sa)
+		return NULL;
+	sa->sad = sad;
+	sa->due_at = IPSP_SA_NOT_DUE;
+	sa->dead_at_s = UINT64_MAX;
+	sa->origin = (uint8_t)origin;
+	sa->dir = (uint8_t)dir;
+	sa->id = sa->counter_id = new_id(sad);
+	atomic_init(&sa->state, state);
+	return sa;
+}
+
 enum ipsp_err ipsp_sad_add_negotiated(struct ipsp_sad *sad, const struct ipsp_sa_config *cfg,
 				      struct ipsp_sa *old, uint64_t now_s, struct ipsp_sa **out)
 {
@@ -80,16 +114,7 @@ enum ipsp_err ipsp_sad_add_negotiated(struct ipsp_sad *sad, const struct ipsp_sa
 	}
 	ipsp_key_wipe(&named.encr_key);
 	ipsp_key_wipe(&named.integ_key);
-	if (err != IPSP_OK)
-		return err;
-	err = own_counter(sad, sa, now_s);
-	if (err != IPSP_OK) {
-		ipsp_sa_free(sad, sa);
-		return err;
-	}
-	put(sad, sa, old);
-	*out = sa;
-	return IPSP_OK;
+	return err == IPSP_OK ? enter(sad, sa, old, now_s, out) : err;
 }
 
 /* ---- SPIs ---- */
@@ -137,7 +162,6 @@ static enum ipsp_err find_spi(const struct ipsp_sad *sad, const struct ipsp_spi_
 enum ipsp_err ipsp_sad_getspi(struct ipsp_sad *sad, const struct ipsp_spi_request *request,
 			      uint64_t now_s, struct ipsp_sa **out)
 {
-	const struct ipsp_platform *p = sad->platform;
 	enum ipsp_err err;
 	uint32_t spi = 0;
 
@@ -146,16 +170,10 @@ enum ipsp_err ipsp_sad_getspi(struct ipsp_sad *sad, const struct ipsp_spi_reques
 	err = find_spi(sad, request, &spi);
 	if (err != IPSP_OK)
 		return err;
-	struct ipsp_sa *sa = ipsp_sad_reserve(sad) ? p->alloc(p->ctx, sizeof(*sa)) : NULL;
+	struct ipsp_sa *sa = new_keyless(sad, IPSP_ORIGIN_PFKEY, IPSP_INBOUND, IPSP_SA_LARVAL);
 
 	if (!sa)
 		return IPSP_ENOMEM;
-	sa->sad = sad;
-	sa->due_at = IPSP_SA_NOT_DUE;
-	sa->dead_at_s = UINT64_MAX;
-	sa->origin = IPSP_ORIGIN_PFKEY;
-	sa->id = sa->counter_id = new_id(sad);
-	sa->dir = IPSP_INBOUND;
 	sa->proto = request->proto;
 	sa->mode = request->mode ? request->mode : IPSP_MODE_ANY;
 	sa->spi = spi;
@@ -163,15 +181,7 @@ enum ipsp_err ipsp_sad_getspi(struct ipsp_sad *sad, const struct ipsp_spi_reques
 	sa->local = request->dst;
 	sa->remote = request->src;
 	sa->larval_until_s = now_s + (request->larval_s ? request->larval_s : IPSP_LARVAL_S);
-	atomic_init(&sa->state, IPSP_SA_LARVAL);
-	err = own_counter(sad, sa, now_s);
-	if (err != IPSP_OK) {
-		ipsp_sa_free(sad, sa);
-		return err;
-	}
-	put(sad, sa, NULL);
-	*out = sa;
-	return IPSP_OK;
+	return enter(sad, sa, NULL, now_s, out);
 }
 
 /* ---- in clear ---- */
@@ -180,33 +190,18 @@ enum ipsp_err ipsp_sad_add_clear(struct ipsp_sad *sad, uint32_t reqid,
 				 const struct ipsp_addr *local, const struct ipsp_addr *remote,
 				 uint64_t clear_s, uint64_t now_s, struct ipsp_sa **out)
 {
-	const struct ipsp_platform *p = sad->platform;
 	const struct ipsp_sa_config cfg = {
 		.local = *local, .remote = *remote, .reqid = reqid, .life_s = clear_s,
 	};
-	enum ipsp_err err;
 
 	if (clear_s == 0 || ipsp_addr_size(remote->family) == 0)
 		return IPSP_EINVAL;
-	struct ipsp_sa *sa = ipsp_sad_reserve(sad) ? p->alloc(p->ctx, sizeof(*sa)) : NULL;
+	struct ipsp_sa *sa = new_keyless(sad, IPSP_ORIGIN_CLEAR, IPSP_OUTBOUND, IPSP_SA_MATURE);
 
 	if (!sa)
 		return IPSP_ENOMEM;
-	sa->sad = sad;
-	sa->due_at = IPSP_SA_NOT_DUE;
-	sa->origin = IPSP_ORIGIN_CLEAR;
-	sa->dir = IPSP_OUTBOUND;
-	sa->id = sa->counter_id = new_id(sad);
 	ipsp_sa_set_terms(sa, &cfg);
-	atomic_init(&sa->state, IPSP_SA_MATURE);
-	err = own_counter(sad, sa, now_s);
-	if (err != IPSP_OK) {
-		ipsp_sa_free(sad, sa);
-		return err;
-	}
-	put(sad, sa, NULL);
-	*out = sa;
-	return IPSP_OK;
+	return enter(sad, sa, NULL, now_s, out);
 }
 
 /* ---- terms ---- */

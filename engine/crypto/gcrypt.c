@@ -276,8 +276,9 @@ static gcry_error_t mac_spans(const struct ipsp_crypto_ctx *ctx, struct gcrypt_m
 	return err ? err : mac_end(m, out);
 }
 
-static void auth(const struct ipsp_crypto_ctx *ctx, unsigned thread, struct ipsp_auth_op *ops,
-		 size_t n)
+/* Makes the ICV of each, and does with it what is asked for. */
+static void mac_all(const struct ipsp_crypto_ctx *ctx, unsigned thread, struct ipsp_auth_op *ops,
+		    size_t n, void (*use)(struct ipsp_auth_op *op, const uint8_t *icv, size_t len))
 {
 	struct gcrypt_keys keys;
 	const bool keyed = gcrypt_keys_claim(ctx, thread, &keys);
@@ -289,27 +290,32 @@ static void auth(const struct ipsp_crypto_ctx *ctx, unsigned thread, struct ipsp
 		if (keyed && keys.mac)
 			ops[i].err = err_of(mac_spans(ctx, keys.mac, &ops[i], icv));
 		if (ops[i].err == IPSP_OK)
-			memcpy(ops[i].icv, icv, ctx->shape.icv_len);
+			use(&ops[i], icv, ctx->shape.icv_len);
 	}
 	gcrypt_keys_release(&keys);
+}
+
+static void write_icv(struct ipsp_auth_op *op, const uint8_t *icv, size_t len)
+{
+	memcpy(op->icv, icv, len);
+}
+
+static void compare_icv(struct ipsp_auth_op *op, const uint8_t *icv, size_t len)
+{
+	if (!crypto_equal(icv, op->icv, len))
+		op->err = IPSP_EICV;
+}
+
+static void auth(const struct ipsp_crypto_ctx *ctx, unsigned thread, struct ipsp_auth_op *ops,
+		 size_t n)
+{
+	mac_all(ctx, thread, ops, n, write_icv);
 }
 
 static void verify(const struct ipsp_crypto_ctx *ctx, unsigned thread, struct ipsp_auth_op *ops,
 		   size_t n)
 {
-	struct gcrypt_keys keys;
-	const bool keyed = gcrypt_keys_claim(ctx, thread, &keys);
-
-	for (size_t i = 0; i < n; i++) {
-		uint8_t icv[MAC_MAX];
-
-		ops[i].err = IPSP_ECRYPTO;
-		if (keyed && keys.mac)
-			ops[i].err = err_of(mac_spans(ctx, keys.mac, &ops[i], icv));
-		if (ops[i].err == IPSP_OK && !crypto_equal(icv, ops[i].icv, ctx->shape.icv_len))
-			ops[i].err = IPSP_EICV;
-	}
-	gcrypt_keys_release(&keys);
+	mac_all(ctx, thread, ops, n, compare_icv);
 }
 
 /* ---- the library ---- */
