@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""forge.py IF NEXT-HOP COMMAND ..: puts one hand-made frame on a link; for tests in namespaces.
+"""forge.py IF NEXT-HOP COMMAND .. [+ IF NEXT-HOP COMMAND ..]: puts hand-made frames on a link, one for each command; for
+tests in namespaces.
 
   udp SRC DST [PORT]     a clear UDP datagram
   frag SRC DST           the second fragment of one, which has no ports
@@ -31,10 +32,12 @@ def neighbour(interface, address):
         return subprocess.run(["ip", "neigh", "show", address, "dev", interface],
                               capture_output=True, text=True, check=True).stdout.split()
 
-    out = table()
-    if "PERMANENT" not in out:
-        subprocess.run(["ping", "-q", "-c1", "-W2", address], stdout=subprocess.DEVNULL, check=False)
+    # Policy may leave the ping without an answer, but not the question who has the address.
+    for _ in range(20):
         out = table()
+        if "lladdr" in out:
+            break
+        subprocess.run(["ping", "-q", "-c1", "-W0.2", address], stdout=subprocess.DEVNULL, check=False)
     return out[out.index("lladdr") + 1]
 
 
@@ -106,8 +109,7 @@ def damaged(packet):
     return kind(bytes(octets))
 
 
-def main():
-    interface, hop, kind, *rest = sys.argv[1:]
+def forge(interface, hop, kind, *rest):
     mac = neighbour(interface, hop)
     if kind == "storm":
         storm(interface, mac, *rest)
@@ -129,4 +131,8 @@ def main():
     sendp(Ether(dst=mac) / packet, iface=interface, verbose=False)
 
 
-main()
+words = sys.argv[1:]
+while words:
+    end = words.index("+") if "+" in words else len(words)
+    forge(*words[:end])
+    words = words[end + 1:]

@@ -91,11 +91,15 @@ manage()
 # What tshark calls a packet of the LANs in the clear.
 t_clear='ip.addr == 10.1.0.0/16 || ip.addr == 10.2.0.0/16 || ipv6.addr == fd00:1::/32 || ipv6.addr == fd00:2::/32'
 
-# sniff SPACE IF NAME; unsniff SPACE NAME; seen SPACE NAME FILTER: how many packets tshark finds.
+# Packets of one LAN for the other, as tcpdump's filter has it.
+t_leaked='(net 10.1.0.0/16 and net 10.2.0.0/16) or (net fd00:1::/32 and net fd00:2::/32)'
+
+# sniff SPACE IF NAME [FILTER]; unsniff SPACE NAME; seen SPACE NAME FILTER: how many packets tshark finds;
+# caught SPACE NAME: how many there are.
 sniff()
 {
 	rm -f "$TB_DIR/$1/$3.log" # of an earlier one, which would say too soon that this one listens
-	tb_start "$1" "$3" tcpdump -i "$2" -U --immediate-mode -w "$TB_DIR/$1/$3.pcap" -Z root
+	tb_start "$1" "$3" tcpdump -i "$2" -U --immediate-mode -w "$TB_DIR/$1/$3.pcap" -Z root "${4:-}"
 	tb_until 20 grep -q 'listening on' "$TB_DIR/$1/$3.log"
 }
 
@@ -104,6 +108,8 @@ unsniff()
 	kill -INT "$(tb_pid "$1" "$2")"
 	tb_reap "$(tb_pid "$1" "$2")"
 }
+
+caught() { sed -n 's/ packets\{0,1\} captured$//p' "$TB_DIR/$1/$2.log"; }
 
 seen()
 {

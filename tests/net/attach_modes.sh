@@ -1,10 +1,7 @@
-# tests/net/test_modes.sh - IPv4 in IPv6, IPv6 in IPv4, and transport mode, configured by SNMP SETs on
-# rows in use.
+# shellcheck shell=sh
+# tests/net/attach_modes.sh - IPv4 in IPv6, IPv6 in IPv4, and transport mode, configured by SNMP SETs on
+# rows in use. Part of attach.sh; the tunnels stay crossed.
 
-. "$TB_SRC/tests/net/lib.sh"
-tb_init
-t_routers
-claim "a whole policy is SET on both routers" tb_policies
 
 # crossed ROUTER: the tunnels exchange their gateways, so that each family travels in the other.
 crossed()
@@ -82,4 +79,3 @@ opened()
 		-Y 'esp.spi == 0x5000 && icmp.type == 8' -T fields -e ip.src 2>/dev/null | sort -u
 }
 claim "tshark finds one IP header only, the end's own" equal $end4a "$(opened)"
-conclude

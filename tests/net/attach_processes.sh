@@ -1,10 +1,7 @@
-# tests/net/test_processes.sh - processes killed under traffic: no loss with the agent, no reuse with the engine.
+# shellcheck shell=sh
+# tests/net/attach_processes.sh - processes killed under traffic: no loss with the agent, no reuse with the engine.
+# Part of attach.sh.
 
-. "$TB_SRC/tests/net/lib.sh"
-tb_init
-t_routers
-claim "a whole policy is SET on both routers" tb_policies
-claim "traffic is protected" pings host-a 10.2.0.2
 
 roots() { for t_p in "$@"; do ps -o user= -p "$(tb_process router-a "$t_p")"; done | sort -u | tr -d '\n'; }
 claim "agent and engine run as the unprivileged account" equal _ipspd "$(roots agent engine)"
@@ -54,4 +51,3 @@ first=$(tshark -r "$TB_DIR/wan/cold.pcap" -Y 'esp.spi == 0x1000' -T fields -e es
 claim "numbers go on above all that were used" test "$first" -gt "$last"
 
 claim "rows are the same after all" equal "$rows_before" "$(tb_ctl router-a export)"
-conclude
