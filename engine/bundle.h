@@ -127,6 +127,9 @@ enum ipsp_undone_step {
 /** The SPI of an ESP or AH packet that is no fragment. False: it is too short to have one. */
 bool ipsp_spi_of(const struct ipsp_packet *packet, const struct ipsp_flow *flow, uint32_t *spi);
 
+/** Can there be more of ours in a packet with these headers? Cheap. */
+bool ipsp_undone_may_go_on(const struct ipsp_undone *path, const struct ipsp_flow *flow);
+
 /**
  * Looks at what stands inside.
  * @param sa  out: UNDO, NEST: the SA to undo next

@@ -46,8 +46,7 @@ static bool is_tunnelled(const struct ipsp_flow *flow)
 	return flow->proto == IPSP_NH_IPV4 || flow->proto == IPSP_NH_IPV6;
 }
 
-/* Can there be more of ours in a packet with these headers? */
-static bool may_go_on(const struct ipsp_undone *path, const struct ipsp_flow *flow)
+bool ipsp_undone_may_go_on(const struct ipsp_undone *path, const struct ipsp_flow *flow)
 {
 	if (!flow->proto_known || flow->frag != IPSP_FRAG_NONE)
 		return false;
@@ -104,7 +103,7 @@ enum ipsp_undone_step ipsp_undone_next(const struct ipsp_worker *worker, const s
 	const struct ipsp_sa *ipcomp, *found;
 	uint32_t spi;
 
-	if (!may_go_on(path, flow))
+	if (!ipsp_undone_may_go_on(path, flow))
 		return IPSP_UNDONE_END;
 	if (flow->proto != IPSP_PROTO_ESP && flow->proto != IPSP_PROTO_AH) {
 		ipcomp = ipcomp_of(worker, path);

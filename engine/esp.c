@@ -17,12 +17,6 @@
 #include "engine/tunnel.h"
 #include "spd/octets.h"
 
-/* What stands between the headers and the payload. */
-static uint32_t esp_front(const struct ipsp_sa *sa)
-{
-	return IPSP_ESP_HEADER + sa->shape.iv_len;
-}
-
 static enum ipsp_reason plan_transport(const struct ipsp_sa *sa, const uint8_t *headers,
 				       const struct ipsp_flow *flow, struct ipsp_esp_plan *plan)
 {
@@ -32,7 +26,7 @@ static enum ipsp_reason plan_transport(const struct ipsp_sa *sa, const uint8_t *
 		return reason;
 	plan->family = flow->family;
 	plan->headers_len = flow->esp_offset;
-	plan->grow = ipsp_nat_len(sa) + esp_front(sa);
+	plan->grow = ipsp_nat_len(sa) + ipsp_esp_front(sa);
 	plan->next_header = headers[flow->esp_nh_offset];
 	return IPSP_REASON_NONE;
 }
@@ -47,7 +41,7 @@ static enum ipsp_reason plan_tunnel(const struct ipsp_platform *platform, const 
 	ipsp_nat_dst(sa, &plan->dst);
 	plan->family = plan->dst.family;
 	plan->headers_len = ipsp_outer_len(plan->family);
-	plan->grow = plan->headers_len + ipsp_nat_len(sa) + esp_front(sa);
+	plan->grow = plan->headers_len + ipsp_nat_len(sa) + ipsp_esp_front(sa);
 	plan->next_header = ipsp_tunnel_next_header(flow->family);
 	return IPSP_REASON_NONE;
 }
@@ -57,7 +51,7 @@ static void plan_lengths(const struct ipsp_sa *sa, struct ipsp_esp_plan *plan)
 	const uint32_t block = sa->shape.block_len;
 
 	plan->text_len = (plan->payload_len + IPSP_ESP_TRAILER + block - 1) / block * block;
-	plan->total_len = plan->headers_len + ipsp_nat_len(sa) + esp_front(sa) + plan->text_len +
+	plan->total_len = plan->headers_len + ipsp_nat_len(sa) + ipsp_esp_front(sa) + plan->text_len +
 			  sa->shape.icv_len;
 }
 
@@ -126,23 +120,6 @@ void ipsp_esp_pad_at_random(const struct ipsp_platform *p, const struct ipsp_sa 
 		*plan = padded;
 }
 
-/* In place: see ipsp_crypto_op_at. */
-static void write_op(const struct ipsp_sa *sa, uint8_t *esp, uint32_t text_len, uint64_t seq,
-		     struct ipsp_crypto_op *op)
-{
-	uint8_t *const text = esp + esp_front(sa);
-
-	op->src = text;
-	op->dst = text;
-	op->text_len = text_len;
-	op->esn = sa->esn;
-	op->seq_hi = (uint32_t)(seq >> 32);
-	op->aad = esp;
-	op->iv = esp + IPSP_ESP_HEADER;
-	op->icv = text + text_len;
-	op->err = IPSP_ECRYPTO;
-}
-
 void ipsp_esp_layout(struct ipsp_worker *worker, const struct ipsp_sa *sa,
 		     const struct ipsp_flow *flow, const struct ipsp_esp_plan *plan, uint64_t seq,
 		     const uint8_t *iv, struct ipsp_packet *packet, struct ipsp_crypto_op *op)
@@ -181,14 +158,14 @@ void ipsp_esp_layout(struct ipsp_worker *worker, const struct ipsp_sa *sa,
 
 	packet->data = p;
 	packet->len = plan->total_len;
-	write_op(sa, esp, plan->text_len, seq, op);
+	ipsp_esp_op(sa, esp, plan->text_len, seq, op);
 }
 
 bool ipsp_esp_locate(const struct ipsp_sa *sa, const struct ipsp_flow *flow, uint64_t seq,
 		     const struct ipsp_packet *packet, struct ipsp_crypto_op *op)
 {
 	uint32_t esp_len = flow->total_len - flow->l4_offset;
-	uint32_t around = esp_front(sa) + sa->shape.icv_len;
+	uint32_t around = ipsp_esp_front(sa) + sa->shape.icv_len;
 	uint32_t text_len;
 
 	if (esp_len < around + IPSP_ESP_TRAILER)
@@ -196,27 +173,7 @@ bool ipsp_esp_locate(const struct ipsp_sa *sa, const struct ipsp_flow *flow, uin
 	text_len = esp_len - around;
 	if (text_len % sa->shape.block_len != 0)
 		return false;
-	write_op(sa, packet->data + flow->l4_offset, text_len, seq, op);
-	return true;
-}
-
-/* RFC 4303 2.4, 3.4.4.1: padding counts up from 1. */
-static bool padding_valid(const struct ipsp_sa *sa, const uint8_t *text, uint32_t text_len,
-			  uint32_t *payload_len)
-{
-	uint32_t pad_len = text[text_len - 2];
-
-	if (pad_len + IPSP_ESP_TRAILER > text_len)
-		return false;
-	*payload_len = text_len - IPSP_ESP_TRAILER - pad_len;
-	if (sa->pad_unchecked)
-		return true;
-	const uint8_t *pad = text + text_len - IPSP_ESP_TRAILER - pad_len;
-
-	for (uint32_t i = 0; i < pad_len; i++) {
-		if (pad[i] != i + 1)
-			return false;
-	}
+	ipsp_esp_op(sa, packet->data + flow->l4_offset, text_len, seq, op);
 	return true;
 }
 
@@ -228,7 +185,7 @@ enum ipsp_reason ipsp_esp_unwrap(const struct ipsp_sa *sa, const struct ipsp_flo
 	uint8_t next_header = text[op->text_len - 1];
 	uint32_t payload_len;
 
-	if (!padding_valid(sa, text, op->text_len, &payload_len))
+	if (!ipsp_esp_padding_valid(sa, text, op->text_len, &payload_len))
 		return IPSP_REASON_PADDING;
 	if (next_header == IPSP_NH_NONE)
 		return IPSP_REASON_DUMMY;

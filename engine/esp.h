@@ -62,6 +62,51 @@ void ipsp_esp_layout(struct ipsp_worker *worker, const struct ipsp_sa *sa,
 		     const struct ipsp_flow *flow, const struct ipsp_esp_plan *plan, uint64_t seq,
 		     const uint8_t *iv, struct ipsp_packet *packet, struct ipsp_crypto_op *op);
 
+/** Octets between the headers and the payload. */
+static inline uint32_t ipsp_esp_front(const struct ipsp_sa *sa)
+{
+	return IPSP_ESP_HEADER + sa->shape.iv_len;
+}
+
+/** The op of an ESP packet in place: see ipsp_crypto_op_at. */
+static inline void ipsp_esp_op(const struct ipsp_sa *sa, uint8_t *esp, uint32_t text_len,
+			       uint64_t seq, struct ipsp_crypto_op *op)
+{
+	uint8_t *const text = esp + ipsp_esp_front(sa);
+
+	op->src = text;
+	op->dst = text;
+	op->text_len = text_len;
+	op->esn = sa->esn;
+	op->seq_hi = (uint32_t)(seq >> 32);
+	op->aad = esp;
+	op->iv = esp + IPSP_ESP_HEADER;
+	op->icv = text + text_len;
+	op->err = IPSP_ECRYPTO;
+}
+
+/**
+ * Does the padding of an opened packet count up from 1, where the SA asks for that? RFC 4303 2.4, 3.4.4.1.
+ * @param text_len     IPSP_ESP_TRAILER or more
+ * @param payload_len  out: octets before it
+ */
+static inline bool ipsp_esp_padding_valid(const struct ipsp_sa *sa, const uint8_t *text,
+					  uint32_t text_len, uint32_t *payload_len)
+{
+	const uint32_t pad_len = text[text_len - 2];
+	const uint8_t *pad;
+
+	if (pad_len + IPSP_ESP_TRAILER > text_len)
+		return false;
+	*payload_len = text_len - IPSP_ESP_TRAILER - pad_len;
+	pad = text + *payload_len;
+	for (uint32_t i = 0; i < pad_len && !sa->pad_unchecked; i++) {
+		if (pad[i] != i + 1)
+			return false;
+	}
+	return true;
+}
+
 /**
  * Finds the text of a received ESP packet.
  * @param flow  of the packet as received; protocol ESP, no fragment

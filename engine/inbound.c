@@ -12,12 +12,15 @@
 #include "engine/header.h"
 #include "engine/nat.h"
 #include "engine/resync.h"
+#include "engine/stream.h"
+#include "engine/tunnel.h"
 #include "spd/octets.h"
 
 struct job {
 	struct ipsp_packet *packet;
-	const struct ipsp_flow *flow;	/* as received; one of the batch's */
+	const struct ipsp_flow *flow;	/* as received, the batch's or its stream's: without total_len */
 	uint64_t seq;
+	bool in_stream;
 };
 
 struct batch {
@@ -28,8 +31,15 @@ struct batch {
 	uint32_t n;
 	uint64_t text_len;	/* of all jobs */
 	uint64_t used, used_len;	/* what the SA carried of it */
+	/* Those of the packets before: what follows mostly is like it. */
+	const struct ipsp_stream_in *stream;
+	const struct ipsp_stream_inner *inner;
+	bool is_quiet;		/* no packet that passes the SA is reported */
+	/* Delivered in streams, and not counted yet. */
+	struct ipsp_spd_hits *hits;
+	uint64_t hit_packets, hit_bytes;
+	uint32_t n_flows;
 	struct ipsp_flow flows[IPSP_BATCH];	/* of the packets that are looked at together */
-	enum ipsp_reason reasons[IPSP_BATCH];	/* why one has none; NONE: it has */
 	struct job jobs[IPSP_BATCH];
 	struct ipsp_crypto_op ops[IPSP_BATCH];
 };
@@ -86,6 +96,7 @@ struct unwrapped {
 	const struct ipsp_flow *received;	/* as it was when the last SA was undone */
 	uint32_t seq;			/* of that, low half */
 	struct ipsp_undone path;
+	const uint8_t *text;		/* where what came out of a tunnel of ESP begins; else NULL */
 };
 
 static void unwrapped_drop(struct batch *b, const struct unwrapped *u, enum ipsp_reason reason)
@@ -134,6 +145,10 @@ static bool check_inner(struct batch *b, struct unwrapped *u, bool is_last)
 	match = ipsp_match(b->worker, b->spd, IPSP_INBOUND, packet, inner, head->id, b->now_s,
 			   &refused);
 	reason = judge_inner(b, &match, &u->path, head, inner, &outcome);
+	if (reason == IPSP_REASON_NONE && refused == IPSP_REASON_NONE && match.fixed && is_last &&
+	    u->path.n == 1 && u->path.nested == 0 && u->text && head == u->path.sas[0])
+		ipsp_stream_note_inner(b->worker, packet, u->text, inner, u->received, match.rule,
+				       head);
 	/* RFC 4301 6.2: an ICMP error also comes under the SA of what it is about. */
 	if (reason != IPSP_REASON_NONE && ipsp_flow_is_icmp(inner)) {
 		match = ipsp_match_by_quote(b->worker, b->spd, IPSP_INBOUND, packet, inner, &match);
@@ -211,6 +226,49 @@ static void unwrap_rest(struct batch *b, struct unwrapped *u)
 	}
 }
 
+static void count_delivered(struct batch *b)
+{
+	if (b->hit_packets == 0)
+		return;
+	ipsp_count_own(&b->worker->verdicts[IPSP_INBOUND - 1][IPSP_VERDICT_DELIVER],
+		       b->hit_packets);
+	ipsp_hit(b->worker, b->hits, b->hit_packets, b->hit_bytes);
+	b->hit_packets = 0;
+	b->hit_bytes = 0;
+}
+
+/* Delivers what came out, if it is of a stream. */
+static bool deliver(struct batch *b, const struct job *job, const struct ipsp_crypto_op *op)
+{
+	struct ipsp_packet *const packet = job->packet;
+	struct ipsp_opened o = {
+		.packet = packet, .sa = b->sa, .text = op->dst,
+		.next_header = op->dst[op->text_len - 1], .outer_ecn = job->flow->ecn,
+	};
+	const struct ipsp_stream_inner *s;
+	uint32_t len;
+
+	if (!job->in_stream || !b->is_quiet ||
+	    !ipsp_esp_padding_valid(b->sa, o.text, op->text_len, &o.payload_len))
+		return false;
+	s = ipsp_stream_of_inner(b->worker, &o, b->inner, &len);
+	if (!s)
+		return false;
+	b->inner = s;
+	if (s->rule->hits != b->hits) {
+		count_delivered(b);
+		b->hits = s->rule->hits;
+	}
+	b->hit_packets++;
+	b->hit_bytes += len;
+	packet->data = o.text;
+	packet->len = len;
+	packet->entry_id = s->rule->id;
+	packet->verdict = IPSP_VERDICT_DELIVER;
+	packet->reason = IPSP_REASON_NONE;
+	return true;
+}
+
 /* @param fresh  what the window says of its number, if its ICV was right */
 static void job_finish(struct batch *b, struct job *job, const struct ipsp_crypto_op *op,
 		       enum ipsp_reason fresh)
@@ -229,7 +287,11 @@ static void job_finish(struct batch *b, struct job *job, const struct ipsp_crypt
 	}
 	b->used++;
 	b->used_len += op->text_len;
-	ipsp_nat_arrived(b->worker, b->sa, job->packet, b->now_s);
+	if (!job->in_stream)
+		ipsp_nat_arrived(b->worker, b->sa, job->packet, b->now_s);
+	if (deliver(b, job, op))
+		return;
+	u.text = ipsp_mode_tunnels(b->sa, op->dst[op->text_len - 1]) ? op->dst : NULL;
 	reason = ipsp_esp_unwrap(b->sa, job->flow, op, job->packet, &u.flow);
 	if (reason != IPSP_REASON_NONE) {
 		job_drop(b, job, reason);
@@ -265,8 +327,11 @@ static void batch_flush(struct batch *b)
 	for (uint32_t i = 0; i < b->n; i++)
 		seqs[i] = b->ops[i].err == IPSP_OK ? b->jobs[i].seq : 0;
 	ipsp_numbers_accept(b->sa, seqs, fresh, b->n);
+	b->is_quiet = !b->worker->engine->config.events.passed ||
+		      atomic_load_explicit(&b->sa->packet_log, memory_order_relaxed) == 0;
 	for (uint32_t i = 0; i < b->n; i++)
 		job_finish(b, &b->jobs[i], &b->ops[i], fresh[i]);
+	count_delivered(b);
 	if (b->used > 0)
 		ipsp_sa_count_use(b->sa, b->used, b->used_len, b->now_s);
 	batch_empty(b);
@@ -301,6 +366,29 @@ static bool is_whole(struct batch *b, struct ipsp_packet *packet, struct ipsp_fl
 	return false;
 }
 
+/* One more waits to be opened. */
+static void job_added(struct batch *b)
+{
+	b->text_len += b->ops[b->n++].text_len;
+	if (ipsp_sa_near_end(b->sa, b->n, b->text_len))
+		batch_flush(b);
+}
+
+/*
+ * Lets others like the packet go on in a stream. What waits may be of the one that stands in its place.
+ */
+static void begin_stream(struct batch *b, const struct ipsp_packet *packet,
+			 const struct ipsp_flow *flow, const struct ipsp_sa *sa)
+{
+	struct ipsp_stream_in *const place = ipsp_stream_place_in(b->worker, packet);
+
+	if (!place)
+		return;
+	if (place->epoch == b->worker->epoch)
+		batch_flush(b);
+	ipsp_stream_note_in(b->worker, place, packet, flow, sa);
+}
+
 static void esp_in(struct batch *b, struct ipsp_packet *packet, struct ipsp_flow *flow)
 {
 	const uint8_t *esp;
@@ -325,6 +413,7 @@ static void esp_in(struct batch *b, struct ipsp_packet *packet, struct ipsp_flow
 	}
 	if (sa != b->sa || b->n == IPSP_BATCH)
 		batch_flush(b);
+	begin_stream(b, packet, flow, sa);
 	b->sa = sa;
 	struct job *job = &b->jobs[b->n];
 
@@ -348,9 +437,37 @@ static void esp_in(struct batch *b, struct ipsp_packet *packet, struct ipsp_flow
 		b->ops[b->n].seq_hi = (uint32_t)(job->seq >> 32);
 	job->packet = packet;
 	job->flow = flow;
-	b->text_len += b->ops[b->n++].text_len;
-	if (ipsp_sa_near_end(sa, b->n, b->text_len))
+	job->in_stream = false;
+	job_added(b);
+}
+
+/* @return false: the packet is of no stream, or not to be taken in one */
+static bool stream_in(struct batch *b, struct ipsp_packet *packet)
+{
+	uint32_t esp_len;
+	const struct ipsp_stream_in *const s =
+		ipsp_stream_of_in(b->worker, packet, b->stream, &esp_len);
+
+	if (!s)
+		return false;
+	if (s->sa != b->sa || b->n == IPSP_BATCH)
 		batch_flush(b);
+	if ((s != b->stream || b->n == 0) && !ipsp_stream_in_goes(s, b->now_s))
+		return false;
+	struct job *const job = &b->jobs[b->n];
+
+	b->sa = s->sa;
+	b->stream = s;
+	if (!ipsp_stream_locate(s, packet, esp_len, &job->seq, &b->ops[b->n]))
+		return false;
+	packet->entry_id = 0;
+	packet->pieces = 1;
+	packet->sa = s->sa;
+	job->packet = packet;
+	job->flow = &s->outer;
+	job->in_stream = true;
+	job_added(b);
+	return true;
 }
 
 static void clear_by_rule(struct batch *b, struct ipsp_packet *packet,
@@ -457,21 +574,10 @@ static enum ipsp_reason read_header(const struct ipsp_packet *packet, struct ips
 	return IPSP_REASON_NONE;
 }
 
-/* Reads the headers of packets that are looked at together. */
-static void read_headers(struct batch *b, const struct ipsp_packet *packets, uint32_t n)
+static void classify(struct batch *b, struct ipsp_packet *packet, struct ipsp_flow *flow)
 {
-	for (uint32_t i = 0; i < n && i < IPSP_AHEAD; i++)
-		ipsp_prefetch(packets[i].data);
-	for (uint32_t i = 0; i < n; i++) {
-		if (i + IPSP_AHEAD < n)
-			ipsp_prefetch(packets[i + IPSP_AHEAD].data);
-		b->reasons[i] = read_header(&packets[i], &b->flows[i]);
-	}
-}
+	const enum ipsp_reason reason = read_header(packet, flow);
 
-static void classify(struct batch *b, struct ipsp_packet *packet, struct ipsp_flow *flow,
-		     enum ipsp_reason reason)
-{
 	packet->entry_id = 0;
 	packet->pieces = 1;
 	packet->sa = NULL;
@@ -493,6 +599,16 @@ static void classify(struct batch *b, struct ipsp_packet *packet, struct ipsp_fl
 	}
 }
 
+static void ordinary(struct batch *b, struct ipsp_packet *packet)
+{
+	/* Jobs point to them. */
+	if (b->n_flows == IPSP_BATCH) {
+		batch_flush(b);
+		b->n_flows = 0;
+	}
+	classify(b, packet, &b->flows[b->n_flows++]);
+}
+
 void ipsp_engine_inbound(struct ipsp_worker *worker, struct ipsp_packet *packets, size_t n,
 			 uint64_t now_s)
 {
@@ -502,15 +618,19 @@ void ipsp_engine_inbound(struct ipsp_worker *worker, struct ipsp_packet *packets
 	b.spd = ipsp_worker_enter(worker);
 	b.now_s = now_s;
 	b.sa = NULL;
+	b.stream = NULL;
+	b.inner = NULL;
+	b.hits = NULL;
+	b.hit_packets = b.hit_bytes = 0;
+	b.n_flows = 0;
 	batch_empty(&b);
-	for (size_t at = 0; at < n; at += IPSP_BATCH) {
-		const uint32_t some = n - at < IPSP_BATCH ? (uint32_t)(n - at) : IPSP_BATCH;
-
-		read_headers(&b, packets + at, some);
-		for (uint32_t i = 0; i < some; i++)
-			classify(&b, &packets[at + i], &b.flows[i], b.reasons[i]);
-		batch_flush(&b);
+	ipsp_prefetch_first(packets, n);
+	for (size_t at = 0; at < n; at++) {
+		ipsp_prefetch_ahead(packets, at, n);
+		if (!stream_in(&b, &packets[at]))
+			ordinary(&b, &packets[at]);
 	}
+	batch_flush(&b);
 	ipsp_worker_leave(worker);
 }
 

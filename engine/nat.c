@@ -74,8 +74,7 @@ bool ipsp_nat_came_in_udp(const struct ipsp_packet *packet)
 	return packet->outer && packet->outer->proto == PROTO_UDP;
 }
 
-/* Where it was last: as an authenticated packet said, or as the SA was configured. */
-static bool is_where_it_was(const struct ipsp_sa *sa, const struct ipsp_flow *outer)
+bool ipsp_nat_is_where_it_was(const struct ipsp_sa *sa, const struct ipsp_flow *outer)
 {
 	struct ipsp_addr addr = sa->remote;
 	uint16_t port = sa->encap.sport;
@@ -92,7 +91,7 @@ void ipsp_nat_arrived(struct ipsp_worker *worker, const struct ipsp_sa *sa,
 	const struct ipsp_flow *const outer = packet->outer;
 	struct ipsp_sa *out = NULL;
 
-	if (!ipsp_nat_came_in_udp(packet) || is_where_it_was(sa, outer))
+	if (!ipsp_nat_came_in_udp(packet) || ipsp_nat_is_where_it_was(sa, outer))
 		return;
 	ipsp_peer_set(&s->peer, &outer->src, (uint16_t)outer->sport);
 	if (sa->encap.follow_id)

@@ -42,6 +42,12 @@ void ipsp_nat_finish(const struct ipsp_sa *sa, struct ipsp_packet *packet);
 bool ipsp_nat_came_in_udp(const struct ipsp_packet *packet);
 
 /**
+ * Does a datagram come from where the SA's peer was last: as an authenticated packet said, or as the SA
+ * was configured?
+ */
+bool ipsp_nat_is_where_it_was(const struct ipsp_sa *sa, const struct ipsp_flow *outer);
+
+/**
  * A packet of an SA has been authenticated: notes where it came from, if it came in UDP and that is
  * news.
  */

@@ -11,8 +11,7 @@ bool ipsp_resync_wanted(const struct ipsp_sa *sa, uint64_t now_s)
 {
 	struct ipsp_sa *const own = (struct ipsp_sa *)(uintptr_t)sa;
 
-	if (!sa->esn || !sa->replay ||
-	    atomic_load_explicit(&own->icv_run, memory_order_relaxed) < IPSP_RESYNC_AFTER)
+	if (!ipsp_resync_is_due(sa))
 		return false;
 	return atomic_exchange_explicit(&own->resync_s, now_s, memory_order_relaxed) != now_s;
 }

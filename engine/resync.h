@@ -18,6 +18,13 @@
 /** High halves that are tried: A3.3 wants an upper bound. */
 #define IPSP_RESYNC_TRIES 8u
 
+/** Have so many packets of the SA failed that one is to be tried? */
+static inline bool ipsp_resync_is_due(const struct ipsp_sa *sa)
+{
+	return sa->esn && sa->replay &&
+	       atomic_load_explicit(&sa->icv_run, memory_order_relaxed) >= IPSP_RESYNC_AFTER;
+}
+
 /** Is the next packet of the SA one to try? Takes the try of this second if so. */
 bool ipsp_resync_wanted(const struct ipsp_sa *sa, uint64_t now_s);
 

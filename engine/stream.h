@@ -34,10 +34,10 @@ struct ipsp_stream_out {
 /** ESP packets of one SA, by the headers they come under. */
 struct ipsp_stream_in {
 	uint64_t epoch;
-	struct ipsp_like like;		/* with SPI; not of packets in UDP */
+	struct ipsp_like like;		/* with SPI; not of packets whose headers are apart */
 	uint32_t ifindex, flags;
 	uint32_t spi;
-	bool in_udp;
+	bool is_apart;			/* headers do not stand at data: see struct ipsp_packet */
 	const struct ipsp_sa *sa;
 	struct ipsp_flow outer;		/* but for total_len */
 };
@@ -79,5 +79,68 @@ uint32_t ipsp_stream_outbound(struct ipsp_worker *worker, struct ipsp_packet *pa
 void ipsp_stream_note_out(struct ipsp_worker *worker, const struct ipsp_packet *packet,
 			  const struct ipsp_flow *flow, const struct ipsp_spd_rule *rule,
 			  const struct ipsp_sa *sa, const struct ipsp_esp_plan *plan);
+
+/* ---- inbound ---- */
+
+/**
+ * The stream of an ESP packet; NULL: it is of none.
+ * @param last     that of the packet before, or NULL
+ * @param esp_len  out: octets from the ESP header on
+ */
+const struct ipsp_stream_in *ipsp_stream_of_in(const struct ipsp_worker *worker,
+					       const struct ipsp_packet *packet,
+					       const struct ipsp_stream_in *last,
+					       uint32_t *esp_len);
+
+/** May packets of the stream go on now? Good for a batch: see struct ipsp_stream_in's sa. */
+bool ipsp_stream_in_goes(const struct ipsp_stream_in *s, uint64_t now_s);
+
+/**
+ * Asks the window and finds the text, as ipsp_number_check and ipsp_esp_locate do.
+ * @return false: the packet goes the ordinary way, and will be dropped there
+ */
+bool ipsp_stream_locate(const struct ipsp_stream_in *s, const struct ipsp_packet *packet,
+			uint32_t esp_len, uint64_t *seq, struct ipsp_crypto_op *op);
+
+/** Where the stream of a packet would be. NULL: the packet can be of none. */
+struct ipsp_stream_in *ipsp_stream_place_in(const struct ipsp_worker *worker,
+					    const struct ipsp_packet *packet);
+
+/** A packet is of an SA: so are others like it. Nothing was undone of it yet. */
+void ipsp_stream_note_in(const struct ipsp_worker *worker, struct ipsp_stream_in *place,
+			 const struct ipsp_packet *packet, const struct ipsp_flow *flow,
+			 const struct ipsp_sa *sa);
+
+/** What came out of an SA, before anybody looked at it. */
+struct ipsp_opened {
+	const struct ipsp_packet *packet;	/* as it came */
+	const struct ipsp_sa *sa;
+	uint8_t *text;
+	uint32_t payload_len;			/* without padding */
+	uint8_t next_header;
+	uint8_t outer_ecn;
+};
+
+/**
+ * The stream of what came out of an SA: then it is what policy asks for, and has nothing of ours inside.
+ * @param last  that of the packet before, or NULL
+ * @param len   out: octets of the clear packet
+ */
+const struct ipsp_stream_inner *ipsp_stream_of_inner(const struct ipsp_worker *worker,
+						     const struct ipsp_opened *opened,
+						     const struct ipsp_stream_inner *last,
+						     uint32_t *len);
+
+/**
+ * A packet that came out of a tunnel alone was found to be right by a rule that is fixed, and by its own
+ * headers: so are others like it.
+ * @param text   where it began when it was opened
+ * @param inner  of it, as it is now
+ * @param outer  of what it came in
+ */
+void ipsp_stream_note_inner(const struct ipsp_worker *worker, const struct ipsp_packet *packet,
+			    const uint8_t *text, const struct ipsp_flow *inner,
+			    const struct ipsp_flow *outer, const struct ipsp_spd_rule *rule,
+			    const struct ipsp_sa *sa);
 
 #endif

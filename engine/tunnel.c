@@ -85,6 +85,12 @@ void ipsp_tunnel_write(const struct ipsp_engine *engine, const struct ipsp_sa *s
 	ipsp_outer_write(p, &header);
 }
 
+bool ipsp_tunnel_is_from_peer(const struct ipsp_sa *sa, const struct ipsp_flow *outer)
+{
+	return sa->remote.family == 0 || ipsp_sa_in_udp(sa) ||
+	       ipsp_addr_cmp(&sa->remote, &outer->src) == 0;
+}
+
 enum ipsp_reason ipsp_tunnel_unwrap(const struct ipsp_sa *sa, const struct ipsp_flow *outer,
 				    uint8_t *payload, uint32_t payload_len, uint8_t next_header,
 				    struct ipsp_packet *packet, struct ipsp_flow *inner)
@@ -92,9 +98,7 @@ enum ipsp_reason ipsp_tunnel_unwrap(const struct ipsp_sa *sa, const struct ipsp_
 	const struct ipsp_span span = { payload, payload_len };
 	uint8_t ecn = 0;
 
-	/* Whoever has the keys has one end only. In UDP the peer may move: engine/nat.h. */
-	if (sa->remote.family && !ipsp_sa_in_udp(sa) &&
-	    ipsp_addr_cmp(&sa->remote, &outer->src) != 0)
+	if (!ipsp_tunnel_is_from_peer(sa, outer))
 		return IPSP_REASON_TUNNEL_ADDRESS;
 	if (next_header != IPSP_NH_IPV4 && next_header != IPSP_NH_IPV6)
 		return IPSP_REASON_NEXT_HEADER;
@@ -139,9 +143,7 @@ enum ipsp_reason ipsp_mode_unwrap(const struct ipsp_sa *sa, const struct ipsp_fl
 				  uint8_t *payload, uint32_t payload_len, uint8_t next_header,
 				  struct ipsp_packet *packet, struct ipsp_flow *inner)
 {
-	if (sa->mode == IPSP_MODE_TUNNEL ||
-	    (sa->mode == IPSP_MODE_ANY &&
-	     (next_header == IPSP_NH_IPV4 || next_header == IPSP_NH_IPV6)))
+	if (ipsp_mode_tunnels(sa, next_header))
 		return ipsp_tunnel_unwrap(sa, outer, payload, payload_len, next_header, packet,
 					  inner);
 	if (packet->outer)

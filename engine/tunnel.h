@@ -52,6 +52,9 @@ void ipsp_tunnel_write(const struct ipsp_engine *engine, const struct ipsp_sa *s
 		       const struct ipsp_flow *inner, const struct ipsp_tunnel_outer *outer,
 		       uint8_t *p);
 
+/** Whoever has the keys has one end only. In UDP the peer may move: engine/nat.h. */
+bool ipsp_tunnel_is_from_peer(const struct ipsp_sa *sa, const struct ipsp_flow *outer);
+
 /**
  * Takes the inner packet out of a payload of tunnel mode; data and len become its own. What follows
  * it in the payload is TFC padding: RFC 4303 2.7.
@@ -62,6 +65,14 @@ void ipsp_tunnel_write(const struct ipsp_engine *engine, const struct ipsp_sa *s
 enum ipsp_reason ipsp_tunnel_unwrap(const struct ipsp_sa *sa, const struct ipsp_flow *outer,
 				    uint8_t *payload, uint32_t payload_len, uint8_t next_header,
 				    struct ipsp_packet *packet, struct ipsp_flow *inner);
+
+/** Is a payload with that next header one of tunnel mode? */
+static inline bool ipsp_mode_tunnels(const struct ipsp_sa *sa, uint8_t next_header)
+{
+	return sa->mode == IPSP_MODE_TUNNEL ||
+	       (sa->mode == IPSP_MODE_ANY &&
+		(next_header == IPSP_NH_IPV4 || next_header == IPSP_NH_IPV6));
+}
 
 /**
  * By the SA's mode; IPSP_MODE_ANY by the next header.
