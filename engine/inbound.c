@@ -187,10 +187,13 @@ static bool undo(struct batch *b, struct unwrapped *u, const struct ipsp_sa *sa)
 	u->path.sas[u->path.n++] = sa;
 	reason = ipsp_sa_undo(b->worker, sa, u->packet, &u->was, b->now_s, &u->flow,
 				&u->seq);
-	if (reason == IPSP_REASON_NONE)
-		return true;
-	unwrapped_drop(b, u, reason);
-	return false;
+	if (reason != IPSP_REASON_NONE) {
+		unwrapped_drop(b, u, reason);
+		return false;
+	}
+	if (sa->proto == IPSP_PROTO_IPCOMP && sa->mode != IPSP_MODE_TUNNEL)
+		ipsp_nat_repair(u->path.sas[u->path.n - 2], u->packet->data, &u->flow);
+	return true;
 }
 
 /* From the first SA that was undone to the policy for what is inside of the last one. */

@@ -142,6 +142,12 @@ static void repair_checksum(const struct ipsp_sa *sa, uint8_t *p, const struct i
 	put_be16(l4 + place, sum ? sum : 0xffff);
 }
 
+void ipsp_nat_repair(const struct ipsp_sa *sa, uint8_t *packet, const struct ipsp_flow *flow)
+{
+	if (ipsp_sa_in_udp(sa) && sa->mode != IPSP_MODE_TUNNEL)
+		repair_checksum(sa, packet, flow);
+}
+
 enum ipsp_reason ipsp_nat_transport(const struct ipsp_sa *sa, const uint8_t *payload,
 				    uint32_t payload_len, uint8_t next_header,
 				    struct ipsp_packet *packet, struct ipsp_flow *inner)

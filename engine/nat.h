@@ -64,4 +64,10 @@ enum ipsp_reason ipsp_nat_transport(const struct ipsp_sa *sa, const uint8_t *pay
 				    uint32_t payload_len, uint8_t next_header,
 				    struct ipsp_packet *packet, struct ipsp_flow *inner);
 
+/**
+ * The same for checksums alone, behind IPComp: what it hid when the SA around it was undone.
+ * @param sa  that one; nothing is done if it is not in UDP and in transport mode
+ */
+void ipsp_nat_repair(const struct ipsp_sa *sa, uint8_t *packet, const struct ipsp_flow *flow);
+
 #endif

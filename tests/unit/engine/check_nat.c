@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/compress/zlib.h"
 #include "spd/octets.h"
 #include "tests/unit/engine/world.h"
 #include "tests/unit/engine_io/packets.h"
@@ -31,6 +32,7 @@ static void setup(void)
 {
 	world_init(&w);
 	w.config.events.moved = on_moved;
+	w.memory.platform.compress = ipsp_compress_zlib();
 	world_restart(&w);
 	n_moved = 0;
 }
@@ -43,11 +45,13 @@ static void teardown(void)
 static const struct ipsp_addr us = { 4, { 192, 0, 2, 1 } }, peer = { 4, { 192, 0, 2, 2 } },
 			      nat = { 4, { 203, 0, 113, 7 } };
 
-static struct ipsp_sa_config sas[2];
+static struct ipsp_sa_config sas[4];
+static uint32_t n_sas;
 
 /* An outbound SA and an inbound one of the same keys, both in UDP: what leaves may come back. */
 static void protect(enum ipsp_mode mode)
 {
+	n_sas = 2;
 	sas[0] = world_sa(OUT_ID, IPSP_OUTBOUND, SPI);
 	sas[1] = world_sa(IN_ID, IPSP_INBOUND, SPI);
 	for (size_t i = 0; i < 2; i++) {
@@ -61,16 +65,36 @@ static void protect(enum ipsp_mode mode)
 	sas[1].encap.dport = 4500;
 }
 
+/* The same with IPComp inside, in transport mode; entries name those by OUT_ID and IN_ID, and 2. */
+static void protect_compressed(void)
+{
+	protect(IPSP_MODE_TRANSPORT);
+	n_sas = 4;
+	for (size_t i = 0; i < 2; i++) {
+		struct ipsp_sa_config *sa = &sas[2 + i];
+
+		*sa = sas[i];
+		sa->id = sa->counter_id = sa->bundle_id = sas[i].bundle_id = sas[i].id + 2;
+		sa->next_id = sas[i].id;
+		sa->proto = IPSP_PROTO_IPCOMP;
+		sa->spi = sa->encr = IPSP_COMP_DEFLATE;
+		sa->integ = 0;
+		sa->integ_key.len = 0;
+		sa->replay = false;
+		sa->encap = (struct ipsp_encap){ 0 };
+	}
+}
+
 /* PROTECT by that SA for everything, in both directions. */
 static void apply(uint64_t sa_id)
 {
-	const struct world_rule rule = { .id = 9, .action = IPSP_PROTECT, .sa_id = sa_id,
-					 .dport = IPSP_PORT_NONE };
-	enum ipsp_err results[2];
+	const struct world_rule rule = { .id = 9, .action = IPSP_PROTECT,
+					 .sa_id = sa_id + n_sas - 2, .dport = IPSP_PORT_NONE };
+	enum ipsp_err results[4];
 
-	ck_assert_int_eq(world_apply(&w, &rule, 1, sas, 2, results), IPSP_OK);
-	ck_assert_int_eq(results[0], IPSP_OK);
-	ck_assert_int_eq(results[1], IPSP_OK);
+	ck_assert_int_eq(world_apply(&w, &rule, 1, sas, n_sas, results), IPSP_OK);
+	for (uint32_t i = 0; i < n_sas; i++)
+		ck_assert_int_eq(results[i], IPSP_OK);
 }
 
 static struct ipsp_packet sent;
@@ -78,7 +102,7 @@ static struct ipsp_packet sent;
 /* A clear packet goes out; sent is what came of it. */
 static void send_one(uint8_t proto, uint16_t checksum)
 {
-	world_udp(&sent, IPSP_OUTBOUND, 7, 60);
+	world_udp(&sent, IPSP_OUTBOUND, 7, n_sas > 2 ? 400 : 60);
 	sent.data[9] = proto;
 	put_be16(sent.data + 20 + (proto == 6 ? 16 : 6), checksum);
 	apply(OUT_ID);
@@ -169,26 +193,55 @@ static const struct {
 	{ "UDP without a checksum", 17, true, true },
 };
 
+/* What the sender's checksum was, before the NAT, over that many octets of TCP or UDP. */
+static uint16_t sum_before(const struct ipsp_addr *before, uint8_t proto, uint32_t payload)
+{
+	uint8_t pseudo[8];
+	uint32_t sum;
+
+	world_udp(&sent, IPSP_OUTBOUND, 7, payload);
+	sent.data[9] = proto;
+	memcpy(pseudo, before->octets, 4);
+	memcpy(pseudo + 4, us.octets, 4);
+	sum = packets_sum(packets_sum(8 + payload + proto, pseudo, 8), sent.data + 20, 8 + payload);
+	world_packet_free(&sent);
+	return (uint16_t)~sum;
+}
+
 START_TEST(test_checksums_are_repaired_in_transport_mode)
 {
 	static const struct ipsp_addr before = { 4, { 10, 0, 0, 5 } };
 	const uint8_t proto = repairs[_i].proto;
-	uint8_t pseudo[8];
-	uint32_t sum;
 
 	protect(IPSP_MODE_TRANSPORT);
 	sas[1].remote = nat;
 	if (repairs[_i].knows)
 		sas[1].encap.orig_src = before;
-	world_udp(&sent, IPSP_OUTBOUND, 7, 60);
-	sent.data[9] = proto;
-	memcpy(pseudo, before.octets, 4);
-	memcpy(pseudo + 4, us.octets, 4);
-	sum = packets_sum(packets_sum(68u + proto, pseudo, 8), sent.data + 20, 68);
-	world_packet_free(&sent);
-	send_one(proto, repairs[_i].unsummed ? 0 : (uint16_t)~sum);
+	send_one(proto, repairs[_i].unsummed ? 0 : sum_before(&before, proto, 60));
 	ck_assert_int_eq(receive_from(&nat, 4501), IPSP_REASON_NONE);
 	ck_assert_mem_eq(sent.data + 12, nat.octets, 4);
+	if (repairs[_i].unsummed)
+		ck_assert_uint_eq(get_be16(sent.data + 26), 0);
+	else
+		ck_assert_msg(packets_sums_right(sent.data, sent.len, 20, proto), "%s",
+			      repairs[_i].name);
+}
+END_TEST
+
+/* RFC 3173 in RFC 3948: what was compressed hides its checksum until then. */
+START_TEST(test_checksums_behind_compression_are_repaired)
+{
+	static const struct ipsp_addr before = { 4, { 10, 0, 0, 5 } };
+	const uint8_t proto = repairs[_i].proto;
+
+	protect_compressed();
+	sas[1].remote = sas[3].remote = nat;
+	if (repairs[_i].knows)
+		sas[1].encap.orig_src = before;
+	send_one(proto, repairs[_i].unsummed ? 0 : sum_before(&before, proto, 400));
+	ck_assert_uint_lt(sent.len, 400);
+	ck_assert_int_eq(receive_from(&nat, 4501), IPSP_REASON_NONE);
+	ck_assert_uint_eq(sent.len, 428);
 	if (repairs[_i].unsummed)
 		ck_assert_uint_eq(get_be16(sent.data + 26), 0);
 	else
@@ -374,6 +427,8 @@ int main(void)
 	tcase_add_test(tc, test_udp_over_ipv6_has_a_checksum);
 	tcase_add_loop_test(tc, test_what_comes_in_udp_is_delivered, 0, 2);
 	tcase_add_loop_test(tc, test_checksums_are_repaired_in_transport_mode, 0,
+			    (int)(sizeof(repairs) / sizeof(repairs[0])));
+	tcase_add_loop_test(tc, test_checksums_behind_compression_are_repaired, 0,
 			    (int)(sizeof(repairs) / sizeof(repairs[0])));
 	tcase_add_test(tc, test_a_wrong_checksum_stays_wrong_where_addresses_are_known);
 	tcase_add_test(tc, test_an_sa_takes_packets_in_its_own_form_only);
