@@ -155,7 +155,11 @@ static int map_counters(struct engine_role *role, int fd)
 	return 0;
 }
 
-static int make_engine(struct engine_role *role)
+/* Frames come as fragments; what raw sockets read the kernel has put together. */
+#define REASSEMBLY_FRAMES 64u
+
+/** @param has_frames  it stands in a wire */
+static int make_engine(struct engine_role *role, bool has_frames)
 {
 	const struct ipsp_engine_config config = {
 		.platform = &role->platform,
@@ -163,6 +167,7 @@ static int make_engine(struct engine_role *role)
 		.counters = role->counters_region,
 		.counters_size = role->counters_size,
 		.events_per_s = EVENTS_PER_S,
+		.reassembly = has_frames ? REASSEMBLY_FRAMES : 0,
 	};
 	enum ipsp_err err = ipsp_engine_new(&config, &role->engine);
 
@@ -201,7 +206,7 @@ static void start(struct engine_role *role, struct chan_msg *m)
 	}
 	if (!err) {
 		what = "engine";
-		err = make_engine(role);
+		err = make_engine(role, s.fds[ENGINE_FD_BLACK][0] >= 0);
 	}
 	if (!err)
 		err = engine_mail_start(role);

@@ -65,8 +65,11 @@ sniff wan a transport
 claim "the ends reach each other over IPv4" tb_in $end_a ping -q -c 3 -i 0.1 -W 2 -I $end4a $end4b
 claim "... and the other way" tb_in $end_b ping -q -c 3 -i 0.1 -W 2 -I $end4b $end4a
 claim "the ends reach each other over IPv6" tb_in $end_a ping -q -c 3 -i 0.1 -W 2 -I $end6a $end6b
+claim "what is too long with its ESP crosses in fragments of it" \
+	tb_in $end_a ping -q -c 2 -i 0.1 -W 2 -M dont -s 1450 -I $end4a $end4b
 claim "the tunnels work beside that" pings host-a 10.2.0.2
 unsniff wan transport
+claim "... each of them of protocol 50" test "$(seen wan transport 'ip.proto == 50 && ip.frag_offset > 0')" -ge 4
 claim "that was ESP in transport mode, IPv4" test "$(seen wan transport 'ip && esp.spi == 0x5000')" -ge 6
 claim "that was ESP in transport mode, IPv6" test "$(seen wan transport 'ipv6 && esp.spi == 0x5001')" -ge 3
 claim "no ping of the ends went in the clear" equal 0 "$(seen wan transport \
