@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { OPT_HELP = 256, OPT_VERSION, OPT_PIDFILE, OPT_GUARD_ONLY };
+enum { OPT_PIDFILE = 256, OPT_GUARD_ONLY };
 
 static const struct option longopts[] = {
 	{ "foreground", no_argument, NULL, 'f' },
@@ -25,8 +25,8 @@ static const struct option longopts[] = {
 	{ "import", required_argument, NULL, 'i' },
 	{ "pidfile", required_argument, NULL, OPT_PIDFILE },
 	{ "guard-only", no_argument, NULL, OPT_GUARD_ONLY },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ "version", no_argument, NULL, OPT_VERSION },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -47,7 +47,8 @@ static void usage(FILE *f)
 	      "      --pidfile FILE       write the process id there ("
 	      IPSPD_RUNDIR "/ipspd.pid in the background)\n"
 	      "      --guard-only         load the saved guard into the kernel and end\n"
-	      "      --help, --version\n", f);
+	      "  -h, --help               this text\n"
+	      "  -V, --version            the version\n", f);
 }
 
 /* @return false, said why: no absolute path, or longer than its room */
@@ -139,12 +140,12 @@ enum options_outcome options_parse(int argc, char **argv, struct options *out)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "fc:S:s:k:x:a:i:", longopts, NULL)) != -1) {
-		if (c == OPT_HELP) {
+	while ((c = getopt_long(argc, argv, "fc:S:s:k:x:a:i:hV", longopts, NULL)) != -1) {
+		if (c == 'h') {
 			usage(stdout);
 			return OPTIONS_END;
 		}
-		if (c == OPT_VERSION) {
+		if (c == 'V') {
 			puts("ipspd " PACKAGE_VERSION);
 			return OPTIONS_END;
 		}

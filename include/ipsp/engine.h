@@ -438,12 +438,14 @@ enum ipsp_icmp_count {
 	IPSP_N_ICMP_COUNTS
 };
 
-/** Totals over all workers. Control thread. */
+/** What became of packets. */
 struct ipsp_engine_stats {
 	uint64_t verdicts[2][IPSP_N_VERDICTS];	/* [enum ipsp_dir - 1][enum ipsp_verdict] */
 	uint64_t reasons[2][IPSP_N_REASONS];	/* [enum ipsp_dir - 1][enum ipsp_reason] */
 	uint64_t icmp[IPSP_N_ICMP_COUNTS];	/* [enum ipsp_icmp_count] */
 };
+
+/** Totals over all workers, those that were freed included. Control thread. */
 void ipsp_engine_stats(const struct ipsp_engine *engine, struct ipsp_engine_stats *out);
 
 /** ICMP errors that no entry allows by their own headers: RFC 4301 6.2. */

@@ -61,6 +61,7 @@ enum ipsp_reassembly_result ipsp_reassemble(struct ipsp_reassembly *r, struct ip
 bool ipsp_reassembly_has(const struct ipsp_reassembly *r, const struct ipsp_flow *flow,
 			 uint64_t now_s);
 
+/** Counts since it was made. By the worker's own thread. */
 void ipsp_reassembly_stats(const struct ipsp_reassembly *r, struct ipsp_reassembly_stats *out);
 
 #endif

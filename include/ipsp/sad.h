@@ -274,6 +274,7 @@ struct ipsp_sa *ipsp_sad_find_name(const struct ipsp_sad *sad, const struct ipsp
 void ipsp_sad_each(const struct ipsp_sad *sad, void (*each)(void *arg, struct ipsp_sa *sa),
 		   void *arg);
 
+/** SAs in it, of every origin and in every state. Control thread. */
 uint32_t ipsp_sad_count(const struct ipsp_sad *sad);
 
 /** A walk as by ipsp_sad_each that may rest while SAs come and go. Fields are internal. */

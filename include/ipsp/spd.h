@@ -131,6 +131,7 @@ IPSP_MUST_CHECK enum ipsp_err ipsp_spd_build(struct ipsp_spd_db *db, const struc
 /** Frees a snapshot and the lists only it has. Nobody may be reading it. NULL is fine. */
 void ipsp_spd_free(struct ipsp_spd *spd);
 
+/** That of the policy it was made from. */
 uint64_t ipsp_spd_generation(const struct ipsp_spd *spd);
 
 /** Lists built anew for this snapshot; the others are shared with the one before. */

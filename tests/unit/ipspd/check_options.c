@@ -52,6 +52,17 @@ START_TEST(test_every_option_is_taken)
 }
 END_TEST
 
+START_TEST(test_help_and_version_are_asked_for_by_letter_too)
+{
+	static const char *const lines[] = {
+		"ipspd -h", "ipspd --help", "ipspd -V", "ipspd --version",
+	};
+	struct options o;
+
+	ck_assert_int_eq(parse(lines[_i], &o), OPTIONS_END);
+}
+END_TEST
+
 START_TEST(test_nothing_said_means_the_defaults)
 {
 	struct options o;
@@ -409,6 +420,7 @@ int main(void)
 	TCase *tc = tcase_create("options");
 
 	tcase_add_test(tc, test_every_option_is_taken);
+	tcase_add_loop_test(tc, test_help_and_version_are_asked_for_by_letter_too, 0, 4);
 	tcase_add_test(tc, test_nothing_said_means_the_defaults);
 	tcase_add_test(tc, test_a_bump_in_the_wire_has_two_interfaces);
 	tcase_add_test(tc, test_queues_are_of_rows_or_of_interfaces_that_are_named);
