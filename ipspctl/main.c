@@ -47,6 +47,12 @@ static int show_sad(struct context *x, int argc, char **argv)
 	return show_plain(x, argc, "sad", print_sad);
 }
 
+static int show_algorithms(struct context *x, int argc, char **argv)
+{
+	(void)argv;
+	return show_plain(x, argc, "algorithms", print_algorithms);
+}
+
 static int show_stats(struct context *x, int argc, char **argv)
 {
 	(void)argv;
@@ -293,6 +299,7 @@ static int firewall(struct context *x, int argc, char **argv)
 static const struct command commands[] = {
 	{ "show spd", "", show_spd },
 	{ "show sad", "", show_sad },
+	{ "show algorithms", "", show_algorithms },
 	{ "show rows", "[TABLE]", show_rows },
 	{ "show connections", "", show_connections },
 	{ "show problems", "", show_problems },

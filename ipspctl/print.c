@@ -236,6 +236,37 @@ void print_stats(struct json_object *item, bool first)
 	       number(item, "packets"));
 }
 
+static void print_library(struct json_object *item)
+{
+	printf("library %s", text(item, "library"));
+	if (number(item, "wrong-answers") > 0)
+		printf(": %" PRId64 " answers differ from the published ones",
+		       number(item, "wrong-answers"));
+	putchar('\n');
+}
+
+void print_algorithms(struct json_object *item, bool first)
+{
+	char what[128];
+
+	(void)first;
+	if (has(item, "library")) {
+		print_library(item);
+		return;
+	}
+	snprintf(what, sizeof(what), "%s%s%s", text(item, "cipher"),
+		 has(item, "cipher") && has(item, "integrity") ? " " : "", text(item, "integrity"));
+	printf("%-6s %-40s", text(item, "protocol"), what);
+	if (has(item, "key-bits"))
+		printf(" %3" PRId64 " bits", number(item, "key-bits"));
+	else
+		printf("         ");
+	printf("  %s", has(item, "by") ? text(item, "by") : "not offered: nobody computes it right");
+	if (has(item, "mbits-per-s"))
+		printf(", %" PRId64 " Mbit/s", number(item, "mbits-per-s"));
+	puts(has(item, "weak") ? ", weak" : "");
+}
+
 /* Each member on a line of its own, indented. */
 static void print_members(struct json_object *o)
 {

@@ -12,6 +12,7 @@ typedef void print_fn(struct json_object *item, bool first);
 print_fn print_row;	/* rows, get */
 print_fn print_spd;
 print_fn print_sad;
+print_fn print_algorithms;
 print_fn print_stats;
 print_fn print_status;
 print_fn print_line;	/* monitor, guard: one text a line */

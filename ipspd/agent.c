@@ -157,6 +157,9 @@ static void engine_message(void *arg, struct chan_msg *m)
 	case MSG_STATS_END:
 		good = stats_message(a, m);
 		break;
+	case MSG_CRYPTO:
+		good = crypto_message(a, m);
+		break;
 	case MSG_SAD_SAS:
 		good = sad_message(a, m);
 		break;
@@ -336,7 +339,7 @@ static bool open_store(struct agent *a)
 	a->journal = (struct mib_journal){ .write = journal_write, .arg = a };
 	if (no_memory(mib_store_new(&a->journal, boottime_cs, &a->store)) ||
 	    no_memory(pol_bind(a->store)) || no_memory(pol_status_new(a->store, &a->pol_status)) ||
-	    no_memory(sources_add(a)) || no_memory(notify_add_source(a)) ||
+	    no_memory(sources_add(a)) || no_memory(crypto_init(a)) || no_memory(notify_add_source(a)) ||
 	    no_memory(operations_add(a)) || no_memory(jobs_add(a)) ||
 	    no_memory(connections_add(a)) || no_memory(rows_add(a)) ||
 	    no_memory(watch_new(a, a->pol_status, &a->watch)))
@@ -627,6 +630,7 @@ static void fini(struct agent *a)
 	clock_fini(a);
 	stats_fini(a);
 	sad_fini(a);
+	crypto_fini(a);
 	guard_questions_fini(a);
 	reserve_fini(a);
 	close_store(a);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "ipsp/types.h"
+#include "ipspd/crypto_wire.h"
 #include "ipspd/import_wire.h"
 #include "ipspd/report.h"
 #include "ipspd/sad_picture.h"
@@ -138,6 +139,9 @@ struct agent_note_stats {
 void agent_notes(const struct agent *a, struct agent_note_stats *out);
 
 void agent_forget_question(struct agent *a, struct agent_question *q);
+
+/** What the engine offers, and who computes it. Never NULL; internal, do not free. */
+const struct wire_crypto *agent_crypto(const struct agent *a);
 
 /* ---- reading files, in a process of its own (ipspd/agent_import.c) ---- */
 

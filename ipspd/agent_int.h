@@ -10,6 +10,7 @@
  *	agent_reserve.c		sequence numbers of manual SAs
  *	agent_stats.c		counters, asked of engine and parent
  *	agent_sad.c		SAs of key managers, asked of the engine
+ *	agent_crypto.c		algorithms that the engine offers
  *	agent_guard.c		what the parent says of the guard
  *	agent_sources.c		observed objects of IPSPD-MIB
  *	agent_import.c		files, read by a process of their own
@@ -149,6 +150,15 @@ struct sad_watching {
 	struct sad_name *names;		/* by reqid */
 	size_t n_names;
 	uint64_t names_generation;
+};
+
+/* ---- agent_crypto.c ---- */
+
+#define CRYPTO_SOURCES 3
+
+struct crypto_offered {
+	struct wire_crypto *told;	/* NULL: by no engine yet */
+	struct mib_source sources[CRYPTO_SOURCES];
 };
 
 /* ---- agent_guard.c ---- */
@@ -344,6 +354,7 @@ struct agent {
 	struct reservations reservations;
 	struct counting counting;
 	struct sad_watching sad;
+	struct crypto_offered crypto;
 	struct guard_questions guard;
 	struct imports imports;
 	struct operations operations;
@@ -463,6 +474,13 @@ void sad_fini(struct agent *a);
 bool sad_message(struct agent *a, const struct chan_msg *m);
 void sad_engine_up(struct agent *a);
 void sad_engine_down(struct agent *a);
+
+/* agent_crypto.c */
+/** Adds its sources; before the store's first transaction. */
+MIB_MUST_CHECK enum mib_err crypto_init(struct agent *a);
+void crypto_fini(struct agent *a);
+/** CRYPTO. @return false: malformed */
+bool crypto_message(struct agent *a, const struct chan_msg *m);
 
 /* agent_guard.c */
 void guard_questions_fini(struct agent *a);

@@ -1,5 +1,5 @@
 /*
- * ipspd/control_show.c - what policy and counters look like: spd, stats.
+ * ipspd/control_show.c - what policy, counters and algorithms look like: spd, stats, algorithms.
  *
  * The policy as compiled, with the totals that the MIB's tables show too: fresh ones, so far as engine
  * and guard answer.
@@ -204,6 +204,50 @@ static void show_stats(struct control_client *c)
 	show_icmp(c);
 }
 
+/* ---- algorithms ---- */
+
+static void show_library(struct control_client *c, const struct wire_crypto_library *l)
+{
+	struct json_object *item = json_object_new_object();
+
+	add_text(item, "library", l->name);
+	add_number(item, "wrong-answers", l->n_wrong);
+	client_item(c, item);
+}
+
+static void show_suite(struct control_client *c, const struct wire_crypto_suite *s)
+{
+	struct json_object *item = json_object_new_object();
+
+	add_text(item, "protocol", words_protocol(s->proto));
+	if (s->encr[0])
+		add_text(item, "cipher", s->encr);
+	if (s->encr_bits)
+		add_number(item, "key-bits", s->encr_bits);
+	if (s->integ[0])
+		add_text(item, "integrity", s->integ);
+	if (s->library[0])
+		add_text(item, "by", s->library);
+	if (s->mbits)
+		add_number(item, "mbits-per-s", s->mbits);
+	if (s->weak)
+		control_json_add(item, "weak", json_object_new_boolean(true));
+	client_item(c, item);
+}
+
+static void algorithms(struct control_client *c, struct json_object *request, int fd)
+{
+	const struct wire_crypto *crypto = agent_crypto(c->agent);
+
+	(void)request;
+	(void)fd;
+	for (uint32_t i = 0; i < crypto->n_libraries; i++)
+		show_library(c, &crypto->libraries[i]);
+	for (uint32_t i = 0; i < crypto->n_suites; i++)
+		show_suite(c, &crypto->suites[i]);
+	client_end(c);
+}
+
 /* ---- when the totals are fresh ---- */
 
 static struct control_client *asker(struct agent_question *q)
@@ -254,5 +298,6 @@ static const struct control_member no_members[] = { { NULL, json_type_null } };
 const struct control_command control_show_commands[] = {
 	{ "spd", no_members, spd },
 	{ "stats", no_members, stats },
+	{ "algorithms", no_members, algorithms },
 	{ NULL, NULL, NULL },
 };

@@ -13,6 +13,7 @@
  *	engine_icmp.c     what ICMP errors say of the paths of SAs
  *	engine_handover.c packets that the guard cannot judge
  *	engine_pfkey.c    sockets of key managers
+ *	engine_crypto.c   what algorithms there are, told to log and agent
  *	engine_sad.c      their SAs, told to the agent
  *
  * Of the control thread's event loop but for what takes a worker: see engine_worker.h.
@@ -49,6 +50,7 @@ struct engine_role {
 	/* from START on */
 	bool started;
 	struct ipsp_platform platform;
+	bool allow_weak;		/* algorithms that RFC 8221 advises against */
 	struct ipsp_engine *engine;
 	void *counters_region;
 	size_t counters_size;
@@ -143,6 +145,14 @@ void engine_stats_message(struct engine_role *role, const struct chan_msg *m);
 /** Tells the agent of a logged packet; any thread. Fills e->packet from its headers. flow NULL: not known. */
 void engine_report_packet(struct engine_role *role, struct wire_event *e,
 			  const struct ipsp_flow *flow);
+
+/* ---- engine_crypto.c ---- */
+
+/** Says what computes, and what does not for want of a right answer. */
+void engine_crypto_log(bool allow_weak);
+
+/** Tells the agent, which has just come. */
+void engine_crypto_tell(struct engine_role *role);
 
 /* ---- engine_sad.c ---- */
 

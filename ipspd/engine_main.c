@@ -110,6 +110,7 @@ static void take_agent(struct engine_role *role, struct chan_msg *m)
 	m->fds[0] = -1;
 	lose_agent(role);
 	role->agent = agent;
+	engine_crypto_tell(role);
 	engine_pfkey_agent_came(role);
 	engine_reserve_forget_asked(role->reserve);
 	engine_reserve_ask_all(role);

@@ -68,31 +68,6 @@ static uint32_t platform_path_mtu(void *ctx, const struct ipsp_addr *dst)
 	return w && w->io->ops->path_mtu ? w->io->ops->path_mtu(w->io, dst) : 0;
 }
 
-/** Says what computes, and what does not for want of a right answer. */
-static void tell_crypto(bool allow_weak)
-{
-	struct ipsp_crypto_library library;
-	struct ipsp_crypto_suite suite;
-
-	if (allow_weak)
-		ipspd_log(LOG_WARNING, "engine", "weak algorithms are allowed (RFC 8221 advises "
-			  "against DES, 3DES, CAST, Blowfish, HMAC-MD5 and HMAC-RIPEMD-160)");
-	for (unsigned i = 0; ipsp_crypto_library(i, &library); i++) {
-		if (library.n_wrong > 0)
-			ipspd_log(LOG_ERR, "engine", "crypto by %s: %u answers differ from the "
-				  "published ones; what they are of is not done by it",
-				  library.name, library.n_wrong);
-	}
-	for (unsigned i = 0; ipsp_crypto_suite(i, &suite); i++) {
-		const char *const encr = suite.encr_name ? suite.encr_name : "AH";
-
-		ipspd_log(suite.library ? LOG_DEBUG : LOG_ERR, "engine", "crypto: %s%s%s by %s",
-			  encr, suite.integ_name ? " with " : "",
-			  suite.integ_name ? suite.integ_name : "",
-			  suite.library ? suite.library : "nobody, so it is not offered");
-	}
-}
-
 int engine_platform_init(struct engine_role *role, const struct engine_start *s)
 {
 	const struct ipsp_crypto_options options = {
@@ -102,7 +77,8 @@ int engine_platform_init(struct engine_role *role, const struct engine_start *s)
 
 	if (ipsp_crypto_init(&options) != IPSP_OK)
 		return -ENOTSUP;
-	tell_crypto(s->allow_weak);
+	role->allow_weak = s->allow_weak;
+	engine_crypto_log(s->allow_weak);
 	ipsp_platform_hosted(&role->platform, ipsp_crypto_provider());
 	role->platform.n_threads = s->n_workers;
 	role->platform.compress = ipsp_compress_zlib();

@@ -28,6 +28,7 @@ OPEN = frozenset("""
     ipspdVersion ipspdRuleReason ipspdPreActReason ipspdDropName ipspdDropReason
     ipspdSpdRuleName ipspdSpdGroup ipspdSpdSa ipspdSpdListGroup
     ipspdSaAction ipspdSaReason ipspdSaCipher ipspdSaIntegrity
+    ipspdCryptoLibraryName ipspdCryptoSuiteCipher ipspdCryptoSuiteIntegrity ipspdCryptoSuiteLibrary
     ipspdIkeSaCipher ipspdIkeSaIntegrity ipspdIkeSaPrf
     ipspdOperationText
     ipspdConnAction ipspdConnIkeAction ipspdConnReason ipspdConnRules ipspdConnIkeVersion

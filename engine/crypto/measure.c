@@ -86,3 +86,10 @@ uint64_t crypto_measure(const struct crypto_backend *backend, const struct crypt
 	crypto_ctx_free(ctx);
 	return best;
 }
+
+uint32_t crypto_measured_mbits(uint64_t ns)
+{
+	const uint64_t bits = (uint64_t)PACKETS / 2 * (SHORT + LONG) * 8;
+
+	return ns == 0 || ns == UINT64_MAX ? 0 : (uint32_t)(bits * 1000 / ns);
+}

@@ -12,6 +12,9 @@
  */
 uint64_t crypto_measure(const struct crypto_backend *backend, const struct crypto_suite *suite);
 
+/** What crypto_measure said, as megabits a second. 0: it was not asked, or failed */
+uint32_t crypto_measured_mbits(uint64_t ns);
+
 /** Processor time of this thread, in nanoseconds. */
 uint64_t crypto_now_ns(void);
 

@@ -3,7 +3,7 @@
  *
  * A suite is offered by a library that has it and gave the published answers for both its halves.
  * Of two, the faster one has it. Measurements stop when they have taken long enough; ipsec-mb, which
- * is made for this, has what is left.
+ * is made for this, has what is left. Where there is no choice they are made last, to be shown.
  */
 #include "engine/crypto/backends.h"
 #include "engine/crypto/measure.h"
@@ -23,6 +23,7 @@ static struct {
 		struct crypto_proof proof;
 	} libraries[LIBRARIES];
 	const struct crypto_backend *chosen[CRYPTO_ROWS_MAX][CRYPTO_ROWS_MAX];
+	uint64_t took_ns[CRYPTO_ROWS_MAX][CRYPTO_ROWS_MAX];	/* of those; 0: not measured */
 } state;
 
 static size_t encr_row(const struct crypto_suite *suite)
@@ -44,29 +45,35 @@ static bool offers(unsigned library, const struct crypto_suite *suite)
 	       (!suite->integ || proof->integ[integ_row(suite)]);
 }
 
+/* Takes its time from what measurements may still take. */
+static uint64_t measure(const struct crypto_backend *backend, const struct crypto_suite *suite,
+			uint64_t *left_ns)
+{
+	const uint64_t from = crypto_now_ns();
+	const uint64_t ns = crypto_measure(backend, suite);
+	const uint64_t took_ns = crypto_now_ns() - from;
+
+	*left_ns = took_ns < *left_ns ? *left_ns - took_ns : 0;
+	return ns;
+}
+
 /* Libraries stand in order of preference for those who will not, or must not, measure. */
 static const struct crypto_backend *choose(const struct crypto_suite *suite, uint64_t *left_ns,
-					   bool by_speed)
+					   bool by_speed, uint64_t *best_ns)
 {
 	const struct crypto_backend *best = NULL;
-	uint64_t best_ns = UINT64_MAX;
-	const uint64_t from = crypto_now_ns();
 
+	*best_ns = 0;
 	by_speed = by_speed && *left_ns > 0 && state.n_libraries > 1 && offers(0, suite) &&
 		   offers(1, suite);
 	for (unsigned i = 0; i < state.n_libraries; i++) {
 		const struct crypto_backend *const b = state.libraries[i].backend;
-		const uint64_t ns = by_speed ? crypto_measure(b, suite) : 0;
+		const uint64_t ns = by_speed ? measure(b, suite, left_ns) : 0;
 
-		if (!offers(i, suite) || (best && ns >= best_ns))
+		if (!offers(i, suite) || (best && ns >= *best_ns))
 			continue;
 		best = b;
-		best_ns = ns;
-	}
-	if (by_speed) {
-		const uint64_t took_ns = crypto_now_ns() - from;
-
-		*left_ns = took_ns < *left_ns ? *left_ns - took_ns : 0;
+		*best_ns = ns;
 	}
 	return best;
 }
@@ -119,22 +126,23 @@ static size_t first_integ(size_t row)
 }
 
 /* The choice for an earlier row of the same work, if it holds for this one. */
-static const struct crypto_backend *chosen_before(size_t encr, size_t integ,
-						  const struct crypto_suite *suite)
+static bool chosen_before(size_t encr, size_t integ, const struct crypto_suite *suite)
 {
-	const struct crypto_backend *const b =
-		state.chosen[first_encr(encr)][first_integ(integ)];
+	const size_t e = first_encr(encr), n = first_integ(integ);
+	const struct crypto_backend *const b = state.chosen[e][n];
 
 	for (unsigned i = 0; i < state.n_libraries; i++) {
-		if (b && state.libraries[i].backend == b && offers(i, suite))
-			return b;
+		if (b && state.libraries[i].backend == b && offers(i, suite)) {
+			state.chosen[encr][integ] = b;
+			state.took_ns[encr][integ] = state.took_ns[e][n];
+			return true;
+		}
 	}
-	return NULL;
+	return false;
 }
 
-static bool choose_all(bool by_speed)
+static bool choose_all(bool by_speed, uint64_t *left_ns)
 {
-	uint64_t left_ns = MEASURE_MAX_NS;
 	bool any = false;
 
 	for (size_t e = 0; e < CRYPTO_ROWS_MAX; e = next_row(e, crypto_n_encrs)) {
@@ -142,16 +150,35 @@ static bool choose_all(bool by_speed)
 			struct crypto_suite suite;
 
 			state.chosen[e][i] = NULL;
+			state.took_ns[e][i] = 0;
 			if (!suite_at(e, i, &suite))
 				continue;
-			state.chosen[e][i] = chosen_before(e, i, &suite);
-			if (!state.chosen[e][i])
-				state.chosen[e][i] = choose(&suite, &left_ns, by_speed &&
-							    !crypto_suite_weak(&suite));
+			if (!chosen_before(e, i, &suite))
+				state.chosen[e][i] = choose(&suite, left_ns, by_speed &&
+							    !crypto_suite_weak(&suite),
+							    &state.took_ns[e][i]);
 			any = any || state.chosen[e][i];
 		}
 	}
 	return any;
+}
+
+/* Those that nobody had to choose for, as far as there is time. */
+static void measure_rest(uint64_t left_ns)
+{
+	for (size_t e = 0; e < CRYPTO_ROWS_MAX; e = next_row(e, crypto_n_encrs)) {
+		for (size_t i = 0; i < CRYPTO_ROWS_MAX; i = next_row(i, crypto_n_integs)) {
+			const size_t e1 = first_encr(e), i1 = first_integ(i);
+			struct crypto_suite suite;
+
+			if (!state.chosen[e][i] || state.took_ns[e][i] != 0 || !suite_at(e, i, &suite))
+				continue;
+			if (state.chosen[e1][i1] == state.chosen[e][i] && state.took_ns[e1][i1] != 0)
+				state.took_ns[e][i] = state.took_ns[e1][i1];
+			else if (left_ns > 0 && (state.allow_weak || !crypto_suite_weak(&suite)))
+				state.took_ns[e][i] = measure(state.chosen[e][i], &suite, &left_ns);
+		}
+	}
 }
 
 static void add_library(const struct crypto_backend *backend)
@@ -175,8 +202,11 @@ enum ipsp_err ipsp_crypto_init(const struct ipsp_crypto_options *options)
 	if (mb && options->choice != IPSP_CRYPTO_GCRYPT)
 		add_library(mb);
 	add_library(&crypto_gcrypt);
-	if (!choose_all(options->choice == IPSP_CRYPTO_AUTO))
+	uint64_t left_ns = MEASURE_MAX_NS;
+
+	if (!choose_all(options->choice == IPSP_CRYPTO_AUTO, &left_ns))
 		return IPSP_ECRYPTO;
+	measure_rest(left_ns);
 	for (unsigned i = 0; i < state.n_libraries; i++)
 		state.libraries[i].backend->idle();
 	return IPSP_OK;
@@ -260,6 +290,7 @@ static void describe(const struct crypto_suite *suite, struct ipsp_crypto_suite 
 		.encr_name = suite->encr ? suite->encr->name : NULL,
 		.integ_name = suite->integ ? suite->integ->name : NULL,
 		.library = b ? b->name : NULL,
+		.mbits = crypto_measured_mbits(state.took_ns[encr_row(suite)][integ_row(suite)]),
 		.weak = crypto_suite_weak(suite),
 	};
 }

@@ -48,6 +48,7 @@ struct ipsp_crypto_suite {
 	const char *encr_name;	/* NULL: AH */
 	const char *integ_name;	/* NULL: combined mode */
 	const char *library;	/* NULL: none gives the published answers, so it is not offered */
+	uint32_t mbits;		/* a second of that library's on this machine; 0: not measured */
 	bool weak;
 };
 

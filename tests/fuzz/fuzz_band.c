@@ -1,6 +1,7 @@
 /*
  * tests/fuzz/fuzz_band.c - what engine and agent tell each other of key managers: their policies
- * (ipspd/band_wire.h) and their SAs (ipspd/sad_wire.h), as a taken-over process might send them.
+ * (ipspd/band_wire.h) and their SAs (ipspd/sad_wire.h), and of algorithms (ipspd/crypto_wire.h), as a
+ * taken-over process might send them.
  *
  * The first octet chooses. What is read is written as the same octets again.
  */
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #include "ipspd/band_wire.h"
+#include "ipspd/crypto_wire.h"
 #include "ipspd/sad_wire.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -48,13 +50,29 @@ static void try_sas(const uint8_t *data, size_t len)
 	must(!w.overflow && w.len == len && memcmp(again, data, len) == 0);
 }
 
+static void try_crypto(const uint8_t *data, size_t len)
+{
+	static struct wire_crypto crypto;
+	static uint8_t again[CHAN_PAYLOAD_MAX];
+	const struct chan_msg m = { .data = data, .len = len };
+	struct chan_writer w = { .data = again, .size = sizeof(again) };
+
+	if (len > sizeof(again) || !crypto_wire_read(&m, &crypto))
+		return;
+	must(crypto.n_suites <= CRYPTO_WIRE_SUITES_MAX);
+	must(crypto.n_libraries <= CRYPTO_WIRE_LIBRARIES_MAX);
+	must(crypto_wire_put(&w, &crypto) && w.len == len && memcmp(again, data, len) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size == 0)
 		return 0;
-	if (data[0] & 1)
+	if (data[0] % 3 == 0)
+		try_policy(data + 1, size - 1);
+	else if (data[0] % 3 == 1)
 		try_sas(data + 1, size - 1);
 	else
-		try_policy(data + 1, size - 1);
+		try_crypto(data + 1, size - 1);
 	return 0;
 }

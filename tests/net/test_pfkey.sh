@@ -36,6 +36,11 @@ claim "... with their lifetimes" says 3600 tb_snmp snmpwalk router-a -Ov -Oq ips
 claim "flushed they are gone" say "assert c.ask(FLUSH).errno == 0"
 claim "... for ipspctl" equal 0 "$(count_sas)"
 
+claim "a manager sees who computes" says libgcrypt tb_snmp snmpwalk router-a -Ov -Oq ipspdCryptoLibraryName
+claim "... what" says aes-gcm-16-128 tb_snmp snmpwalk router-a -Ov -Oq ipspdCryptoSuiteCipher
+claim "... how fast" says ' Mbit/s' tb_ctl router-a show algorithms
+claim "... and that it is not weak" equal false "$(tb_snmp snmpget router-a -Ov -Oq ipspdCryptoWeak.0)"
+
 claim "a policy is installed" say "
 assert c.ask(SPDADD, 0, selector('10.1.0.0/16', '10.2.0.0/16') + [policy(DISCARD, OUT)]).errno == 0"
 claim "a manager sees whose it is" says keyManager source_of

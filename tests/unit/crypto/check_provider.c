@@ -162,6 +162,23 @@ START_TEST(test_weak_algorithms_need_their_leave)
 }
 END_TEST
 
+START_TEST(test_a_suite_says_how_fast_it_is)
+{
+	struct ipsp_crypto_suite suite;
+	uint32_t gcm_16 = 0, gcm_8 = 0;
+
+	init(IPSP_CRYPTO_AUTO, false);
+	for (unsigned n = 0; ipsp_crypto_suite(n, &suite); n++) {
+		if (suite.encr == IPSP_ENCR_AES_GCM_16 && suite.encr_key_bits == 128)
+			gcm_16 = suite.mbits;
+		if (suite.encr == IPSP_ENCR_AES_GCM_8 && suite.encr_key_bits == 128)
+			gcm_8 = suite.mbits;
+	}
+	ck_assert_uint_gt(gcm_16, 0);
+	ck_assert_uint_eq(gcm_16, gcm_8);	/* the same work */
+}
+END_TEST
+
 START_TEST(test_a_choice_is_kept_where_it_has_the_algorithm)
 {
 	struct ipsp_crypto_suite suite;
@@ -234,6 +251,7 @@ int main(void)
 	tcase_add_test(tc, test_wrong_answers_are_noticed);
 	tcase_add_test(tc, test_only_what_was_wrong_is_not_offered);
 	tcase_add_test(tc, test_weak_algorithms_need_their_leave);
+	tcase_add_test(tc, test_a_suite_says_how_fast_it_is);
 	tcase_add_test(tc, test_a_choice_is_kept_where_it_has_the_algorithm);
 	tcase_add_test(tc, test_a_library_that_is_not_there_cannot_be_chosen);
 	tcase_add_test(tc, test_contexts_work_by_the_library_that_was_chosen);

@@ -213,6 +213,11 @@ void agent_count(struct agent *a, struct agent_question *q)
 	ask(a, q);
 }
 
+const struct wire_crypto *agent_crypto(const struct agent *a)
+{
+	return &a->crypto;
+}
+
 const struct sad_picture *agent_sad(const struct agent *a)
 {
 	return a->sad;

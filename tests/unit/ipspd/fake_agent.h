@@ -10,6 +10,7 @@ struct agent {
 	struct pol_generation *policy;
 	struct totals *totals;
 	struct sad_picture *sad;
+	struct wire_crypto crypto;
 	struct pol_status *status;
 	int64_t now_s;			/* its clock, as the test says */
 	size_t wanted;			/* how often totals were */
