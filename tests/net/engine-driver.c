@@ -12,7 +12,10 @@
  *	encap SPORT DPORT KEEPALIVE	the last SA is in UDP
  *	list IFNAME in|out
  *	entry ID discard|bypass|protect SA-ID log|quiet SOURCE DESTINATION
+ *	turns			the last SA or entry is in every other generation only
  *	commit			sends it, and to each engine that starts from then on
+ *	churn COUNT		sends so many generations, one when the one before is in force; the last of
+ *				them is whole
  *	stats			counters, up to a line "end"
  *	grant on|off		answers RESERVE (on at first)
  *	agent off|on		the channel between agent and engine
@@ -35,6 +38,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "chan/chan.h"
@@ -67,6 +71,12 @@ static struct ipsp_spd_list lists[ITEMS_MAX];
 static struct ipsp_spd_entry entries[ITEMS_MAX][ITEMS_MAX];	/* by list */
 static struct ipsp_selector selectors[ITEMS_MAX][ITEMS_MAX];
 static size_t n_sas, n_lists;
+
+/* What comes and goes from one generation to the next, and how many of those are still to be sent. */
+static bool sa_turns[ITEMS_MAX], entry_turns[ITEMS_MAX][ITEMS_MAX];
+static bool *last_turns;
+static unsigned long churn_left;
+static long churn_began_ms;
 
 /* What is "durable": ceilings by counter_id. */
 static struct { uint64_t counter_id, ceiling; } reserved[ITEMS_MAX];
@@ -137,11 +147,34 @@ static void send_reserved(uint64_t counter_id, uint64_t ceiling)
 		printf("RESERVED not sent\n");
 }
 
+static void send_generation(bool whole);
+
+static long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void applied(uint64_t generation)
+{
+	if (churn_left == 0) {
+		printf("applied %" PRIu64 "\n", generation);
+	} else if (--churn_left == 0) {
+		printf("churned %" PRIu64 " in %ld ms\n", generation, now_ms() - churn_began_ms);
+	} else {
+		number++;
+		send_generation(churn_left % 2);
+	}
+}
+
 static void reserve(uint64_t counter_id, uint64_t next)
 {
 	size_t i = 0;
 
-	printf("reserve %" PRIu64 " %" PRIu64 "\n", counter_id, next);
+	if (churn_left == 0)
+		printf("reserve %" PRIu64 " %" PRIu64 "\n", counter_id, next);
 	if (!grant)
 		return;
 	while (i < n_reserved && reserved[i].counter_id != counter_id)
@@ -189,7 +222,7 @@ static void on_agent_message(void *arg, struct chan_msg *m)
 	(void)arg;
 	switch (m->type) {
 	case MSG_GEN_APPLIED:
-		printf("applied %" PRIu64 "\n", chan_get_u64(&r));
+		applied(chan_get_u64(&r));
 		break;
 	case MSG_GEN_REFUSED:
 		printf("refused %" PRIu64 "\n", chan_get_u64(&r));
@@ -263,13 +296,31 @@ static int emit(void *arg, uint16_t type, const uint8_t *data, size_t len)
 	return chan_send(agent, type, data, len, NULL, 0);
 }
 
-static void send_generation(void)
+static void send_generation(bool whole)
 {
+	static struct ipsp_sa_config some_sas[ITEMS_MAX];
+	static struct ipsp_spd_list some_lists[ITEMS_MAX];
+	static struct ipsp_spd_entry some_entries[ITEMS_MAX][ITEMS_MAX];
+	size_t n = 0;
+
 	if (!agent || !committed)
 		return;
-	for (size_t i = 0; i < n_reserved; i++)
+	for (size_t i = 0; i < n_reserved && churn_left == 0; i++)
 		send_reserved(reserved[i].counter_id, reserved[i].ceiling);
-	if (wire_put_generation(number, lists, n_lists, sas, n_sas, emit, NULL) != 0)
+	for (size_t i = 0; i < n_sas; i++) {
+		if (whole || !sa_turns[i])
+			some_sas[n++] = sas[i];
+	}
+	for (size_t i = 0; i < n_lists; i++) {
+		some_lists[i] = lists[i];
+		some_lists[i].n_entries = 0;
+		some_lists[i].entries = some_entries[i];
+		for (uint32_t j = 0; j < lists[i].n_entries; j++) {
+			if (whole || !entry_turns[i][j])
+				some_entries[i][some_lists[i].n_entries++] = entries[i][j];
+		}
+	}
+	if (wire_put_generation(number, some_lists, n_lists, some_sas, n, emit, NULL) != 0)
 		printf("generation not sent\n");
 }
 
@@ -284,7 +335,7 @@ static void connect_agent(void)
 	    chan_send(parent, MSG_AGENT, NULL, 0, &fds[1], 1) != 0)
 		die("channel agent to engine");
 	close(fds[1]);
-	send_generation();
+	send_generation(true);
 }
 
 static void engine_child(int fd)
@@ -396,8 +447,10 @@ static uint8_t parse_dir(const char *text)
 
 static void do_sa(char *const *w)
 {
-	struct ipsp_sa_config *const s = &sas[n_sas++];
+	struct ipsp_sa_config *const s = &sas[n_sas];
 
+	last_turns = &sa_turns[n_sas++];
+	*last_turns = false;
 	*s = (struct ipsp_sa_config) {
 		.id = strtoull(w[1], NULL, 0),
 		.dir = parse_dir(w[2]),
@@ -457,6 +510,8 @@ static void do_entry(char *const *w)
 	ipsp_selector_any(strchr(w[5], ':') ? 6 : 4, sel);
 	parse_prefix(w[5], &sel->src_lo, &sel->src_hi);
 	parse_prefix(w[6], &sel->dst_lo, &sel->dst_hi);
+	last_turns = &entry_turns[n_lists - 1][l->n_entries];
+	*last_turns = false;
 	entries[n_lists - 1][l->n_entries++] = (struct ipsp_spd_entry) {
 		.id = strtoull(w[1], NULL, 0),
 		.action = strcmp(w[2], "protect") == 0 ? IPSP_PROTECT :
@@ -479,7 +534,21 @@ static void do_commit(char *const *w)
 {
 	(void)w;
 	committed = true;
-	send_generation();
+	send_generation(true);
+}
+
+static void do_turns(char *const *w)
+{
+	(void)w;
+	*last_turns = true;
+}
+
+static void do_churn(char *const *w)
+{
+	churn_left = strtoul(w[1], NULL, 10);
+	churn_began_ms = now_ms();
+	number++;
+	send_generation(churn_left % 2);
 }
 
 static void do_stats(char *const *w)
@@ -519,7 +588,8 @@ static const struct {
 } commands[] = {
 	{ "begin", 2, do_begin }, { "sa", 9, do_sa }, { "encap", 4, do_encap },
 	{ "list", 3, do_list },
-	{ "entry", 7, do_entry }, { "commit", 1, do_commit }, { "stats", 1, do_stats },
+	{ "entry", 7, do_entry }, { "commit", 1, do_commit }, { "turns", 1, do_turns },
+	{ "churn", 2, do_churn }, { "stats", 1, do_stats },
 	{ "grant", 2, do_grant }, { "agent", 2, do_agent }, { "quit", 1, do_quit },
 };
 
