@@ -58,6 +58,20 @@ closed()
 row() { tb_snmp snmpset router-a "$@"; tb_ctl router-a wait; }
 
 closed "with policy"
+# What another program takes from the guard is back soon, and not missed until then.
+guarded() { tb_in router-a nft list table inet ipspd_guard; }
+claim "another program flushes nftables" tb_in router-a nft flush ruleset
+closed "with nftables flushed"
+claim "the guard is put back" tb_until 20 guarded
+t_engine=$(tb_process router-a engine)
+kill -STOP "$t_engine"
+claim "nftables are flushed while the engine stands still" tb_in router-a nft flush ruleset
+[ $TB_ATTACH != pcap ] || wire=cut
+closed "with the engine standing still"
+wire=whole
+kill -CONT "$t_engine"
+claim "the guard is put back again" tb_until 20 guarded
+claim "protected traffic flows" tb_until 20 pings host-a 10.2.0.2 1
 claim "a contents row is destroyed" row 'spdGroupContRowStatus."wan-out".100' i destroy
 closed "without the contents row"
 claim "the rule is destroyed" row 'spdRuleDefRowStatus."tunnel-out"' i destroy
