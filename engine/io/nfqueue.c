@@ -12,6 +12,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_queue.h>
+#include <linux/netlink.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 #include <stdlib.h>
@@ -189,12 +190,17 @@ static size_t read_queue(struct nfqueue *q, enum ipsp_dir dir, struct ipsp_packe
 {
 	struct mmsghdr msgs[IO_BATCH];
 	struct iovec iov[IO_BATCH];
+	struct sockaddr_nl from[IO_BATCH];
 	size_t good = 0;
 
 	memset(msgs, 0, n * sizeof(msgs[0]));
+	memset(from, 0, n * sizeof(from[0]));
 	for (size_t i = 0; i < n; i++) {
 		iov[i] = (struct iovec) { message_in(packets[i].room), MESSAGE_MAX };
-		msgs[i].msg_hdr = (struct msghdr) { .msg_iov = &iov[i], .msg_iovlen = 1 };
+		msgs[i].msg_hdr = (struct msghdr) {
+			.msg_iov = &iov[i], .msg_iovlen = 1,
+			.msg_name = &from[i], .msg_namelen = sizeof(from[i]),
+		};
 	}
 	const int got = recvmmsg(q->config.queue_fd[dir - 1], msgs, (unsigned)n, MSG_DONTWAIT, NULL);
 
@@ -206,7 +212,9 @@ static size_t read_queue(struct nfqueue *q, enum ipsp_dir dir, struct ipsp_packe
 			.flags = IPSP_PKT_TRANSIT | IPSP_PKT_PASSING,
 		};
 
-		if (!take_message(q, dir, iov[i].iov_base, msgs[i].msg_len, &p))
+		/* Only the kernel, whose number is 0, has packets. */
+		if (from[i].nl_pid != 0 ||
+		    !take_message(q, dir, iov[i].iov_base, msgs[i].msg_len, &p))
 			continue;
 		/* Rooms change places, so that each stays in the vector once. */
 		packets[i].room = packets[good].room;
