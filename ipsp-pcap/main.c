@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "engine/crypto/gcrypt.h"
+#include "ipsp-pcap/decode.h"
 #include "ipsp-pcap/link.h"
 #include "ipsp-pcap/process.h"
 #include "ipsp-pcap/sandbox.h"
@@ -23,8 +24,9 @@
 enum { EXIT_DONE = 0, EXIT_BROKEN = 1, EXIT_WRONG = 2 };
 
 struct arguments {
-	enum ipsp_dir dir;
-	const char *secrets, *in, *out;
+	bool decode;			/* no packets come out, but text */
+	enum ipsp_dir dir;		/* if they do */
+	const char *secrets, *ike_keys, *in, *out;
 	bool allow_weak, keep, pcapng, strict, json, quiet;
 };
 
@@ -37,6 +39,8 @@ struct run {
 	struct pc_writer *writer;
 	struct pc_processor *processor;
 	struct pc_counts counts;
+	struct pc_ike_keys *ike_keys;
+	struct pc_decode_counts decoded;
 	struct pc_diag diag;
 };
 
@@ -44,13 +48,15 @@ static void usage(FILE *out)
 {
 	fputs("usage: ipsp-pcap decap -E FILE [OPTION]... IN OUT\n"
 	      "       ipsp-pcap encap -E FILE [OPTION]... IN OUT\n"
-	      "Takes ESP away from the packets of a capture, or puts it on. - is standard input or\n"
-	      "output.\n"
+	      "       ipsp-pcap decode [-K FILE] [OPTION]... IN\n"
+	      "Takes ESP away from the packets of a capture, or puts it on, or prints what IKE messages\n"
+	      "say. - is standard input or output.\n"
 	      "  -E, --secrets FILE  SAs with their keys, in the format of tcpdump -E and more\n"
+	      "  -K, --ike-keys FILE  keys of IKE SAs, in the format of Wireshark's table\n"
 	      "      --allow-weak    take weak algorithms, and seal without integrity\n"
 	      "  -k, --keep          write packets that are refused as they came\n"
 	      "      --pcapng        write pcapng whatever OUT's name is\n"
-	      "      --strict        exit with 1 if a packet was refused\n"
+	      "      --strict        exit with 1 if a packet was refused, or a message is faulty\n"
 	      "      --json          the summary in JSON\n"
 	      "  -q, --quiet         no summary\n"
 	      "  -h, --help          this text\n"
@@ -66,6 +72,7 @@ enum { OPT_ALLOW_WEAK = 256, OPT_PCAPNG, OPT_STRICT, OPT_JSON };
 
 static const struct option long_options[] = {
 	{ "secrets", required_argument, NULL, 'E' },
+	{ "ike-keys", required_argument, NULL, 'K' },
 	{ "allow-weak", no_argument, NULL, OPT_ALLOW_WEAK },
 	{ "keep", no_argument, NULL, 'k' },
 	{ "pcapng", no_argument, NULL, OPT_PCAPNG },
@@ -90,10 +97,13 @@ static int parse_options(int argc, char **argv, struct arguments *args)
 {
 	int c;
 
-	while ((c = getopt_long(argc, argv, "E:kqhV", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "E:K:kqhV", long_options, NULL)) != -1) {
 		switch (c) {
 		case 'E':
 			args->secrets = secrets_name(optarg);
+			break;
+		case 'K':
+			args->ike_keys = optarg;
 			break;
 		case OPT_ALLOW_WEAK:
 			args->allow_weak = true;
@@ -134,25 +144,30 @@ static bool ends_with(const char *name, const char *suffix)
 	return n >= m && !strcasecmp(name + n - m, suffix);
 }
 
+static bool parse_command(const char *word, struct arguments *args)
+{
+	args->decode = !strcmp(word, "decode");
+	args->dir = !strcmp(word, "decap") ? IPSP_INBOUND : IPSP_OUTBOUND;
+	return args->decode || !strcmp(word, "decap") || !strcmp(word, "encap");
+}
+
 static int parse_arguments(int argc, char **argv, struct arguments *args)
 {
 	int status = parse_options(argc, argv, args);
 
 	if (status >= 0)
 		return status;
-	if (argc - optind != 3) {
+	if (optind < argc && !parse_command(argv[optind], args)) {
+		complain("the command is decap, encap or decode");
+		return EXIT_WRONG;
+	}
+	if (argc - optind != (args->decode ? 2 : 3)) {
 		usage(stderr);
 		return EXIT_WRONG;
 	}
-	if (!strcmp(argv[optind], "decap")) {
-		args->dir = IPSP_INBOUND;
-	} else if (!strcmp(argv[optind], "encap")) {
-		args->dir = IPSP_OUTBOUND;
-	} else {
-		complain("the command is decap or encap");
-		return EXIT_WRONG;
-	}
 	args->in = argv[optind + 1];
+	if (args->decode)
+		return -1;
 	args->out = argv[optind + 2];
 	args->pcapng |= ends_with(args->out, ".pcapng") || ends_with(args->out, ".ntar");
 	if (!args->secrets) {
@@ -174,12 +189,16 @@ static void warn_of_secrets(const struct run *run)
 		complain("warning: lines of IKE SAs are passed over, only ESP is decapsulated");
 }
 
+static bool start_crypto(struct run *run)
+{
+	if (ipsp_crypto_gcrypt_init(SECMEM_BYTES) == IPSP_OK)
+		return true;
+	pc_diag_set(&run->diag, "the crypto library fails its self test");
+	return false;
+}
+
 static bool load_secrets(struct run *run)
 {
-	if (ipsp_crypto_gcrypt_init(SECMEM_BYTES) != IPSP_OK) {
-		pc_diag_set(&run->diag, "the crypto library fails its self test");
-		return false;
-	}
 	if (!pc_secrets_load(run->args.secrets, run->args.allow_weak, &run->secrets, &run->diag))
 		return false;
 	warn_of_secrets(run);
@@ -245,15 +264,36 @@ static void summarise(const struct run *run)
 		pc_counts_print(&run->counts, verb, stderr);
 }
 
-static int go(struct run *run)
+static bool load_ike_keys(struct run *run)
+{
+	return !run->args.ike_keys ||
+	       (start_crypto(run) && pc_ike_keys_load(run->args.ike_keys, run->args.allow_weak,
+						      &run->ike_keys, &run->diag));
+}
+
+static int go_decode(struct run *run)
 {
 	bool good;
 
-	if (!pc_sandbox_hide()) {
-		complain("the process cannot be hidden from others");
+	if (!load_ike_keys(run) || !pc_reader_open(run->args.in, &run->reader, &run->diag)) {
+		complain(run->diag.text);
+		return EXIT_WRONG;
+	}
+	if (!pc_sandbox_enter()) {
+		complain("the sandbox cannot be entered");
 		return EXIT_BROKEN;
 	}
-	if (!load_secrets(run) || !open_files(run)) {
+	good = pc_decode(run->reader, run->ike_keys, stdout, &run->decoded, &run->diag);
+	if (!good)
+		complain(run->diag.text);
+	return good && !(run->args.strict && run->decoded.faulty) ? EXIT_DONE : EXIT_BROKEN;
+}
+
+static int go_convert(struct run *run)
+{
+	bool good;
+
+	if (!start_crypto(run) || !load_secrets(run) || !open_files(run)) {
 		complain(run->diag.text);
 		return EXIT_WRONG;
 	}
@@ -286,6 +326,7 @@ static void run_fini(struct run *run)
 	pc_processor_free(run->processor);
 	pc_world_free(run->world);
 	pc_secrets_fini(&run->secrets);
+	pc_ike_keys_free(run->ike_keys);
 	pc_reader_close(run->reader);
 }
 
@@ -296,7 +337,11 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	status = go(&run);
+	if (!pc_sandbox_hide()) {
+		complain("the process cannot be hidden from others");
+		return EXIT_BROKEN;
+	}
+	status = run.args.decode ? go_decode(&run) : go_convert(&run);
 	run_fini(&run);
 	return status;
 }

@@ -12,6 +12,7 @@
 
 #include "engine/crypto/analysis.h"
 #include "ipsp-pcap/algs.h"
+#include "ipsp-pcap/hex.h"
 #include "ipsp-pcap/options.h"
 #include "ipsp-pcap/secrets.h"
 
@@ -62,17 +63,6 @@ static char *cut(char *text, const char *at_any)
 	return at;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* Digits behind "0x"; *end: what is not one. */
 static bool hex_key(struct line *l, char *at, struct ipsp_key *key, char **end)
 {
@@ -80,12 +70,12 @@ static bool hex_key(struct line *l, char *at, struct ipsp_key *key, char **end)
 
 	if (at[0] != '0' || at[1] != 'x')
 		return wrong(l, "this key must be in hex and begin with 0x");
-	for (at += 2; hex_digit(at[0]) >= 0; at += 2) {
-		if (hex_digit(at[1]) < 0)
+	for (at += 2; pc_hex_digit(at[0]) >= 0; at += 2) {
+		if (pc_hex_digit(at[1]) < 0)
 			return wrong(l, "a key has an odd number of hex digits");
 		if (n == IPSP_KEY_MAX)
 			return wrong(l, "a key is longer than any algorithm takes");
-		key->octets[n++] = (uint8_t)(hex_digit(at[0]) << 4 | hex_digit(at[1]));
+		key->octets[n++] = (uint8_t)(pc_hex_digit(at[0]) << 4 | pc_hex_digit(at[1]));
 	}
 	key->len = (uint16_t)n;
 	*end = at;

@@ -79,6 +79,15 @@ IPSP_MUST_CHECK bool pc_secrets_load(const char *name, bool allow_weak, struct p
 IPSP_MUST_CHECK bool pc_secrets_parse(char *text, size_t len, uint32_t file, bool allow_weak,
 				      struct pc_secrets *out, struct pc_diag *d);
 
+/**
+ * Reads a whole file.
+ * @param buf  PC_FILE_MAX + 2 octets of locked memory; a NUL stands behind what was read
+ * @param n_readable  counted up if everyone may read the file
+ * @return false: *d
+ */
+IPSP_MUST_CHECK bool pc_secrets_read(const char *name, char *buf, uint32_t *n_readable, size_t *len,
+				     struct pc_diag *d);
+
 /** Wipes and frees what it holds. */
 void pc_secrets_fini(struct pc_secrets *s);
 

@@ -31,8 +31,8 @@ static ssize_t read_all(int fd, char *buf)
 	return (ssize_t)len;
 }
 
-static bool read_file(const char *name, char *buf, struct pc_secrets *out, size_t *len,
-		      struct pc_diag *d)
+bool pc_secrets_read(const char *name, char *buf, uint32_t *n_readable, size_t *len,
+		     struct pc_diag *d)
 {
 	int fd = open(name, O_RDONLY | O_CLOEXEC);
 	struct stat st;
@@ -45,7 +45,7 @@ static bool read_file(const char *name, char *buf, struct pc_secrets *out, size_
 		return false;
 	}
 	if (S_ISREG(st.st_mode) && (st.st_mode & S_IROTH))
-		out->n_readable++;
+		(*n_readable)++;
 	n = read_all(fd, buf);
 	if (n < 0)
 		pc_diag_set(d, "%s: %s", name, strerror(errno));
@@ -74,7 +74,7 @@ bool pc_secrets_load(const char *name, bool allow_weak, struct pc_secrets *out, 
 		out->n_files = 1;
 	}
 	for (uint32_t i = 0; good && i < out->n_files; i++)
-		good = read_file(out->files[i], buf, out, &len, d) &&
+		good = pc_secrets_read(out->files[i], buf, &out->n_readable, &len, d) &&
 		       pc_secrets_parse(buf, len, i, allow_weak, out, d);
 	gcry_free(buf);
 	if (!good)

@@ -23,10 +23,11 @@ MAY_INCLUDE = {
     "engine/io": {"include/ipsp", "engine", "spd"},
     "chan": set(),
     "pfkey": {"include/ipsp"},
+    "ike": {"include/ipsp"},
     "ipspd": {"include/ipsp", "mibs", "agentx", "xml", "policy", "spd", "sad", "engine",
               "engine/compress", "engine/crypto", "engine/io", "chan", "pfkey"},
     "ipspctl": {"chan", "ipspd", "mibs"},
-    "ipsp-pcap": {"include/ipsp", "engine/compress", "engine/crypto"},
+    "ipsp-pcap": {"include/ipsp", "ike", "engine/compress", "engine/crypto"},
 }
 LINES_MAX = 1000    # 800 is the guide; beyond this a file holds two things
 DOCUMENTS = ["README.md", "docs/ARCHITECTURE.md"]

@@ -1,58 +1,32 @@
 /*
  * engine/crypto/gcrypt.c - crypto by libgcrypt: packets. RFC 4303 3.3.2, 3.4.4; RFC 4302 3.3.3.
  *
- * Handles with their keys come from engine/crypto/gcrypt_keys.c. Every call sets all that a handle
- * remembers of a message anew.
+ * Handles with their keys come from engine/crypto/gcrypt_keys.c, what is done with them for one message
+ * from engine/crypto/gcrypt_calls.c.
  */
 #include <string.h>
 
 #include "engine/crypto/backends.h"
-#include "engine/crypto/gcrypt_keys.h"
+#include "engine/crypto/gcrypt_calls.h"
 #include "spd/octets.h"
-
-#define AES_BLOCK 16u
-#define MAC_MAX 64u	/* octets of the longest digest */
-
-static enum ipsp_err err_of(gcry_error_t err)
-{
-	switch (gcry_err_code(err)) {
-	case GPG_ERR_NO_ERROR:
-		return IPSP_OK;
-	case GPG_ERR_CHECKSUM:
-		return IPSP_EICV;
-	default:
-		return IPSP_ECRYPTO;
-	}
-}
 
 /* ---- combined modes ---- */
 
 /*
- * RFC 4106 4 and 5, RFC 4309 4 and 5, RFC 7634 2: nonce is salt and IV; SPI, [high half,] sequence
- * number are authenticated. GMAC authenticates IV and text as well: RFC 4543 3.3.
+ * RFC 4106 5, RFC 4309 5: SPI, [high half,] sequence number are authenticated. GMAC authenticates IV and
+ * text as well: RFC 4543 3.3.
  */
 static gcry_error_t aead_start(const struct ipsp_crypto_ctx *ctx, gcry_cipher_hd_t cipher,
 			       const struct ipsp_crypto_op *op)
 {
-	const struct crypto_encr *const e = ctx->suite.encr;
-	uint8_t nonce[CRYPTO_SALT_MAX + CRYPTO_COUNTER_IV];
 	uint8_t aad[CRYPTO_ESP_HEADER + 4];
 	const size_t aad_len = crypto_op_aad(op, aad);
-	gcry_error_t err;
+	gcry_error_t err = gcrypt_aead_start(ctx, cipher, op->iv,
+					     (struct ipsp_span){ aad, aad_len }, op->text_len);
 
-	memcpy(nonce, crypto_ctx_salt(ctx), e->salt_len);
-	memcpy(nonce + e->salt_len, op->iv, CRYPTO_COUNTER_IV);
-	err = gcry_cipher_setiv(cipher, nonce, e->salt_len + CRYPTO_COUNTER_IV);
-	if (!err && e->mode == CRYPTO_CCM) {
-		uint64_t lengths[3] = { op->text_len, aad_len, e->icv_len };
-
-		err = gcry_cipher_ctl(cipher, GCRYCTL_SET_CCM_LENGTHS, lengths, sizeof(lengths));
-	}
-	if (!err)
-		err = gcry_cipher_authenticate(cipher, aad, aad_len);
-	if (!err && e->mode == CRYPTO_GMAC)
+	if (!err && ctx->suite.encr->mode == CRYPTO_GMAC)
 		err = gcry_cipher_authenticate(cipher, op->iv, CRYPTO_COUNTER_IV);
-	if (!err && e->mode == CRYPTO_GMAC)
+	if (!err && ctx->suite.encr->mode == CRYPTO_GMAC)
 		err = gcry_cipher_authenticate(cipher, op->src, op->text_len);
 	return err;
 }
@@ -85,7 +59,7 @@ static gcry_error_t aead_seal(const struct ipsp_crypto_ctx *ctx, const struct gc
 			      struct ipsp_crypto_op *op)
 {
 	gcry_error_t err = aead_start(ctx, keys->cipher, op);
-	uint8_t icv[AES_BLOCK];
+	uint8_t icv[GCRYPT_BLOCK];
 
 	if (!err && ctx->suite.encr->mode == CRYPTO_GMAC)
 		copy(op);
@@ -118,43 +92,12 @@ static gcry_error_t aead_open(const struct ipsp_crypto_ctx *ctx, const struct gc
 	return err;
 }
 
-/* ---- integrity by itself ---- */
-
-static gcry_error_t mac_begin(struct gcrypt_mac *m, const uint8_t *nonce)
-{
-	if (m->mac)
-		return gcry_mac_reset(m->mac);
-	if (m->gcm)
-		return gcry_cipher_setiv(m->gcm, nonce, CRYPTO_SALT_MAX + CRYPTO_COUNTER_IV);
-	return xcbc_begin(&m->xcbc);
-}
-
-static gcry_error_t mac_add(struct gcrypt_mac *m, const uint8_t *data, size_t len)
-{
-	if (len == 0)
-		return 0;
-	if (m->mac)
-		return gcry_mac_write(m->mac, data, len);
-	if (m->gcm)
-		return gcry_cipher_authenticate(m->gcm, data, len);
-	return xcbc_add(&m->xcbc, data, len);
-}
-
-static gcry_error_t mac_end(struct gcrypt_mac *m, uint8_t out[MAC_MAX])
-{
-	size_t len = MAC_MAX;
-
-	if (m->mac)
-		return gcry_mac_read(m->mac, out, &len);
-	if (m->gcm)
-		return gcry_cipher_gettag(m->gcm, out, AES_BLOCK);
-	return xcbc_end(&m->xcbc, out);
-}
+/* ---- a cipher and integrity ---- */
 
 /* The sealed packet, which stands in a row, and the high half. */
 static gcry_error_t mac_packet(const struct ipsp_crypto_ctx *ctx, struct gcrypt_mac *m,
 			       const struct ipsp_crypto_op *op, const uint8_t *sealed,
-			       uint8_t out[MAC_MAX])
+			       uint8_t out[GCRYPT_MAC_MAX])
 {
 	const size_t iv_len = ctx->shape.iv_len;
 	uint8_t seq_hi[4];
@@ -162,42 +105,25 @@ static gcry_error_t mac_packet(const struct ipsp_crypto_ctx *ctx, struct gcrypt_
 
 	if (!crypto_op_in_a_row(op, sealed, iv_len))
 		return GPG_ERR_INV_ARG;
-	err = mac_begin(m, NULL);
+	err = gcrypt_mac_begin(m, NULL);
 	if (!err)
-		err = mac_add(m, op->aad, CRYPTO_ESP_HEADER + iv_len + op->text_len);
+		err = gcrypt_mac_add(m, op->aad, CRYPTO_ESP_HEADER + iv_len + op->text_len);
 	put_be32(seq_hi, op->seq_hi);
 	if (!err && op->esn)
-		err = mac_add(m, seq_hi, sizeof(seq_hi));
-	return err ? err : mac_end(m, out);
-}
-
-/* ---- a cipher and integrity ---- */
-
-/* The IV itself, or RFC 3686 4: nonce, IV, and a block counter that begins with 1. */
-static gcry_error_t plain_start(const struct ipsp_crypto_ctx *ctx, gcry_cipher_hd_t cipher,
-				const struct ipsp_crypto_op *op)
-{
-	const struct crypto_encr *const e = ctx->suite.encr;
-	uint8_t counter[AES_BLOCK] = { 0 };
-
-	if (e->mode != CRYPTO_CTR)
-		return gcry_cipher_setiv(cipher, op->iv, e->iv_len);
-	memcpy(counter, crypto_ctx_salt(ctx), e->salt_len);
-	memcpy(counter + e->salt_len, op->iv, CRYPTO_COUNTER_IV);
-	counter[AES_BLOCK - 1] = 1;
-	return gcry_cipher_setctr(cipher, counter, sizeof(counter));
+		err = gcrypt_mac_add(m, seq_hi, sizeof(seq_hi));
+	return err ? err : gcrypt_mac_end(m, out);
 }
 
 static gcry_error_t plain_seal(const struct ipsp_crypto_ctx *ctx, const struct gcrypt_keys *keys,
 			       struct ipsp_crypto_op *op)
 {
-	uint8_t icv[MAC_MAX];
+	uint8_t icv[GCRYPT_MAC_MAX];
 	gcry_error_t err = 0;
 
 	if (!keys->mac && ctx->shape.icv_len > 0)
 		return GPG_ERR_MISSING_KEY;
 	if (keys->cipher)
-		err = plain_start(ctx, keys->cipher, op);
+		err = gcrypt_plain_start(ctx, keys->cipher, op->iv);
 	else
 		copy(op);
 	if (!err && keys->cipher)
@@ -212,7 +138,7 @@ static gcry_error_t plain_seal(const struct ipsp_crypto_ctx *ctx, const struct g
 static gcry_error_t plain_open(const struct ipsp_crypto_ctx *ctx, const struct gcrypt_keys *keys,
 			       struct ipsp_crypto_op *op)
 {
-	uint8_t icv[MAC_MAX];
+	uint8_t icv[GCRYPT_MAC_MAX];
 	gcry_error_t err = 0;
 
 	if (keys->mac)
@@ -220,7 +146,7 @@ static gcry_error_t plain_open(const struct ipsp_crypto_ctx *ctx, const struct g
 	if (!err && keys->mac && !crypto_equal(icv, op->icv, ctx->shape.icv_len))
 		err = GPG_ERR_CHECKSUM;
 	if (!err && keys->cipher)
-		err = plain_start(ctx, keys->cipher, op);
+		err = gcrypt_plain_start(ctx, keys->cipher, op->iv);
 	if (!err && keys->cipher)
 		err = decrypt(keys->cipher, op);
 	else if (!err)
@@ -244,7 +170,7 @@ static void each_op(const struct ipsp_crypto_ctx *ctx, unsigned thread, work *do
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
-		ops[i].err = err_of(do_it(ctx, &keys, &ops[i]));
+		ops[i].err = gcrypt_err(do_it(ctx, &keys, &ops[i]));
 	gcrypt_keys_release(&keys);
 }
 
@@ -261,7 +187,7 @@ static void open(const struct ipsp_crypto_ctx *ctx, unsigned thread, struct ipsp
 }
 
 static gcry_error_t mac_spans(const struct ipsp_crypto_ctx *ctx, struct gcrypt_mac *m,
-			      const struct ipsp_auth_op *op, uint8_t out[MAC_MAX])
+			      const struct ipsp_auth_op *op, uint8_t out[GCRYPT_MAC_MAX])
 {
 	uint8_t nonce[CRYPTO_SALT_MAX + CRYPTO_COUNTER_IV] = { 0 };
 	gcry_error_t err;
@@ -270,10 +196,10 @@ static gcry_error_t mac_spans(const struct ipsp_crypto_ctx *ctx, struct gcrypt_m
 		memcpy(nonce, ctx->integ_key + m->key_len - CRYPTO_SALT_MAX, CRYPTO_SALT_MAX);
 		memcpy(nonce + CRYPTO_SALT_MAX, op->iv, CRYPTO_COUNTER_IV);
 	}
-	err = mac_begin(m, nonce);
+	err = gcrypt_mac_begin(m, nonce);
 	for (uint32_t i = 0; i < op->n_spans && !err; i++)
-		err = mac_add(m, op->spans[i].data, op->spans[i].len);
-	return err ? err : mac_end(m, out);
+		err = gcrypt_mac_add(m, op->spans[i].data, op->spans[i].len);
+	return err ? err : gcrypt_mac_end(m, out);
 }
 
 /* Makes the ICV of each, and does with it what is asked for. */
@@ -284,11 +210,11 @@ static void mac_all(const struct ipsp_crypto_ctx *ctx, unsigned thread, struct i
 	const bool keyed = gcrypt_keys_claim(ctx, thread, &keys);
 
 	for (size_t i = 0; i < n; i++) {
-		uint8_t icv[MAC_MAX];
+		uint8_t icv[GCRYPT_MAC_MAX];
 
 		ops[i].err = IPSP_ECRYPTO;
 		if (keyed && keys.mac)
-			ops[i].err = err_of(mac_spans(ctx, keys.mac, &ops[i], icv));
+			ops[i].err = gcrypt_err(mac_spans(ctx, keys.mac, &ops[i], icv));
 		if (ops[i].err == IPSP_OK)
 			use(&ops[i], icv, ctx->shape.icv_len);
 	}

@@ -1,0 +1,91 @@
+#!/bin/sh
+# ipsp-pcap decode on what two strongSwan daemons say to each other, with the keys from their log. The
+# judge is tshark, with the same table of keys.
+. "$TB_SRC/tests/net/lib.sh"
+tb_init
+tb_topology
+[ -x /usr/sbin/charon-systemd ] || exit 77
+
+# swan ROUTER ARGUMENT..: swanctl where that router's daemon is.
+swan()
+{
+	t_r=$1
+	shift
+	STRONGSWAN_CONF="$TB_DIR/$t_r/strongswan.conf" \
+		nsenter -t "$(tb_pid $t_r charon)" -m -n swanctl "$@"
+}
+
+# charon ROUTER HERE THERE LAN OTHER-LAN PROPOSAL
+charon()
+{
+	d=$TB_DIR/$1
+	cat >"$d/strongswan.conf" <<-CONF
+		charon-systemd {
+			load_modular = no
+			load = random nonce openssl aes sha1 sha2 hmac kdf gcm ccm ctr chapoly xcbc cmac pem curve25519 kernel-libipsec kernel-netlink socket-default vici
+			journal { default = -1 }
+			filelog { log { path = $d/charon.log
+				ike = 4 } }
+		}
+		swanctl { load = random nonce openssl pem vici }
+	CONF
+	cat >"$d/swanctl.conf" <<-CONF
+		connections { b {
+			local_addrs = $2
+			remote_addrs = $3
+			version = 2
+			proposals = $6
+			local { auth = psk
+				id = $1.example }
+			remote { auth = psk }
+			children { c {
+				local_ts = $4
+				remote_ts = $5
+				esp_proposals = aes128gcm16-x25519 } } } }
+		secrets { ike { secret = "between two routers" } }
+	CONF
+	rm -f "$d/charon.log"
+	tb_start $1 charon env STRONGSWAN_CONF="$d/strongswan.conf" unshare -m sh -c \
+		'mount -t tmpfs none /run && exec /usr/sbin/charon-systemd'
+	tb_until 20 swan $1 --load-all --file "$d/swanctl.conf"
+}
+
+# exchange PROPOSAL: begin, make another Child SA, rekey, end.
+exchange()
+{
+	charon router-a 192.0.2.1 198.51.100.1 10.1.0.0/16 10.2.0.0/16 "$1"
+	charon router-b 198.51.100.1 192.0.2.1 10.2.0.0/16 10.1.0.0/16 "$1"
+	sniff wan a ike
+	swan router-a --initiate --child c &&
+		swan router-a --rekey --child c &&
+		swan router-b --rekey --child c &&
+		swan router-a --terminate --ike b
+	t_status=$?
+	unsniff wan ike
+	for t_r in router-a router-b; do
+		kill "$(tb_pid $t_r charon)"
+		tb_reap "$(tb_pid $t_r charon)"
+	done
+	return $t_status
+}
+
+# judged PROPOSAL CIPHER INTEGRITY
+judged()
+{
+	claim "strongSwan's exchanges with $1" exchange "$1"
+	/usr/bin/python3 "$TB_SRC/tests/net/decode_keys.py" "$TB_DIR/router-a/charon.log" \
+		"$TB_DIR/wan/ike.pcap" "$2" "$3" >"$TB_DIR/keys"
+	claim "are decoded as tshark decodes them" /usr/bin/python3 "$TB_SRC/tests/net/decode_judge.py" \
+		"$TB_BUILD/ipsp-pcap/ipsp-pcap" "$TB_DIR/wan/ike.pcap" "$TB_DIR/keys"
+}
+
+judged aes256-sha256-modp2048 'AES-CBC-256 [RFC3602]' 'HMAC_SHA2_256_128 [RFC4868]'
+judged aes128gcm16-prfsha256-x25519 'AES-GCM-128 with 16 octet ICV [RFC5282]' 'NONE [RFC4306]'
+judged aes192ctr-sha384-ecp256 'AES-CTR-192 [RFC5930]' 'HMAC_SHA2_384_192 [RFC4868]'
+judged aes256ccm12-prfsha512-ecp384 'AES-CCM-256 with 12 octet ICV [RFC5282]' 'NONE [RFC4306]'
+claim "without keys what is encrypted stays so" says 'Encrypted: no keys were given' \
+	"$TB_BUILD/ipsp-pcap/ipsp-pcap" decode "$TB_DIR/wan/ike.pcap"
+sed 's/,[0-9a-f]\{8\}/,00000000/3' "$TB_DIR/keys" >"$TB_DIR/wrong"
+claim "wrong keys open nothing" says 'Encrypted: the ICV does not fit these keys' \
+	"$TB_BUILD/ipsp-pcap/ipsp-pcap" decode -K "$TB_DIR/wrong" "$TB_DIR/wan/ike.pcap"
+conclude
