@@ -237,6 +237,8 @@ enum ike_list { IKE_LIST_NONE, IKE_LISTS(IKE_LIST_ENUM) IKE_N_LISTS };
 	enum { list(IKE_ENUM_##prefix) }
 #define IKE_ENUM_EXCHANGE(n, name) IKE_EXCHANGE_##name = (n),
 #define IKE_ENUM_PAYLOAD(n, name) IKE_PAYLOAD_##name = (n),
+#define IKE_ENUM_PRF(n, name) IKE_PRF_##name = (n),
+#define IKE_ENUM_KE(n, name) IKE_KE_##name = (n),
 #define IKE_ENUM_TRANSFORM(n, name) IKE_TRANSFORM_##name = (n),
 #define IKE_ENUM_ID(n, name) IKE_ID_##name = (n),
 #define IKE_ENUM_CERT(n, name) IKE_CERT_##name = (n),
@@ -249,6 +251,8 @@ enum ike_list { IKE_LIST_NONE, IKE_LISTS(IKE_LIST_ENUM) IKE_N_LISTS };
 IKE_ENUM(EXCHANGE, IKE_EXCHANGES);
 IKE_ENUM(PAYLOAD, IKE_PAYLOADS);
 IKE_ENUM(TRANSFORM, IKE_TRANSFORM_TYPES);
+IKE_ENUM(PRF, IKE_PRFS);
+IKE_ENUM(KE, IKE_KES);
 IKE_ENUM(ID, IKE_ID_TYPES);
 IKE_ENUM(CERT, IKE_CERT_ENCODINGS);
 IKE_ENUM(NOTIFY, IKE_NOTIFIES);

@@ -9,11 +9,10 @@
 #include <strings.h>
 
 #include "engine/crypto/analysis.h"
-#include "engine/crypto/message.h"
+#include "ike/seal.h"
 #include "ipsp-pcap/hex.h"
 
 #define FIELDS 8u
-#define FRAGMENT_FIXED 4u	/* numbers of an SKF payload, RFC 7383 2.5 */
 #define MESSAGE_MAX 65536u
 
 enum { FIELD_SPI_I, FIELD_SPI_R, FIELD_EI, FIELD_ER, FIELD_ENCR, FIELD_AI, FIELD_AR, FIELD_INTEG };
@@ -21,8 +20,7 @@ enum { FIELD_SPI_I, FIELD_SPI_R, FIELD_EI, FIELD_ER, FIELD_ENCR, FIELD_AI, FIELD
 /* One IKE SA: who sent it says which of the two. */
 struct ike_sa {
 	uint8_t spi_i[IKE_SPI_LEN], spi_r[IKE_SPI_LEN];
-	struct ipsp_crypto_shape shape;
-	struct ipsp_crypto_ctx *of_initiator, *of_responder;
+	struct ike_seal of_initiator, of_responder;
 };
 
 struct pc_ike_keys {
@@ -146,24 +144,21 @@ static bool read_algorithms(const struct line *l, struct ipsp_sa_config *sa)
 	if (!cipher || !integrity)
 		return wrong(l, cipher ? "the integrity algorithm is not known here" :
 					 "the cipher is not known here");
-	sa->proto = IPSP_PROTO_ESP;
 	sa->encr = cipher->encr;
 	sa->encr_key_bits = cipher->key_bits;
 	sa->integ = integrity->integ;
 	return true;
 }
 
-static bool make_context(const struct line *l, const struct ipsp_sa_config *sa,
-			 struct ipsp_crypto_shape *shape, struct ipsp_crypto_ctx **out)
+/* One direction. */
+static bool make_seal(const struct line *l, const struct ipsp_sa_config *sa, struct ike_seal *out)
 {
-	const struct ipsp_crypto *crypto = l->allow_weak ? ipsp_crypto_analysis() :
-							   ipsp_crypto_gcrypt();
+	const struct ipsp_crypto *const crypto = l->allow_weak ? ipsp_crypto_analysis() :
+								 ipsp_crypto_gcrypt();
 
-	enum ipsp_err err = crypto->shape(sa->proto, sa->encr, sa->encr_key_bits, sa->integ, shape);
-
-	if (err == IPSP_OK)
-		err = crypto->ctx_new(sa, 1, out);
-	switch (err) {
+	switch (ike_seal_init(out, crypto, sa->encr, sa->encr_key_bits, sa->integ,
+			      (struct ipsp_span){ sa->encr_key.octets, sa->encr_key.len },
+			      (struct ipsp_span){ sa->integ_key.octets, sa->integ_key.len })) {
 	case IPSP_OK:
 		return true;
 	case IPSP_EKEYLEN:
@@ -175,24 +170,21 @@ static bool make_context(const struct line *l, const struct ipsp_sa_config *sa,
 	}
 }
 
-/* Wipes what it was given in any case. */
+/* sa is for the keys of one direction, then the other. */
 static bool make_sa(const struct line *l, struct ipsp_sa_config *sa, struct ike_sa *out)
 {
-	const struct ipsp_crypto *const crypto = ipsp_crypto_gcrypt();
-
 	if (!read_spi(l, l->fields[FIELD_SPI_I], out->spi_i) ||
 	    !read_spi(l, l->fields[FIELD_SPI_R], out->spi_r) || !read_algorithms(l, sa) ||
 	    !read_key(l, l->fields[FIELD_EI], &sa->encr_key) ||
 	    !read_key(l, l->fields[FIELD_AI], &sa->integ_key) ||
-	    !make_context(l, sa, &out->shape, &out->of_initiator))
+	    !make_seal(l, sa, &out->of_initiator))
 		return false;
-	if (!read_key(l, l->fields[FIELD_ER], &sa->encr_key) ||
-	    !read_key(l, l->fields[FIELD_AR], &sa->integ_key) ||
-	    !make_context(l, sa, &out->shape, &out->of_responder)) {
-		crypto->ctx_free(out->of_initiator);
-		return false;
-	}
-	return true;
+	if (read_key(l, l->fields[FIELD_ER], &sa->encr_key) &&
+	    read_key(l, l->fields[FIELD_AR], &sa->integ_key) &&
+	    make_seal(l, sa, &out->of_responder))
+		return true;
+	ike_seal_fini(&out->of_initiator);
+	return false;
 }
 
 static bool parse_line(struct line *l, char *text, struct pc_ike_keys *keys)
@@ -265,8 +257,8 @@ void pc_ike_keys_free(struct pc_ike_keys *keys)
 	if (!keys)
 		return;
 	for (uint32_t i = 0; i < keys->n; i++) {
-		ipsp_crypto_gcrypt()->ctx_free(keys->sas[i].of_initiator);
-		ipsp_crypto_gcrypt()->ctx_free(keys->sas[i].of_responder);
+		ike_seal_fini(&keys->sas[i].of_initiator);
+		ike_seal_fini(&keys->sas[i].of_responder);
 	}
 	free(keys);
 }
@@ -286,62 +278,41 @@ static const struct ike_sa *find(const struct pc_ike_keys *keys, const struct ik
 	return NULL;
 }
 
-static void closed(struct ike_opened *out, const char *why)
+static const char *why_closed(enum ipsp_err err)
 {
-	*out = (struct ike_opened){ .why = why };
-}
-
-/* RFC 7296 3.14: the octet in front of the ICV counts the padding before it. */
-static void strip_padding(const struct pc_ike_keys *keys, const struct ike_payload *sealed, size_t len,
-			  struct ike_opened *out)
-{
-	const size_t pad_len = len > 0 ? keys->clear[len - 1] : 0;
-
-	if (len < 1 + pad_len) {
-		closed(out, "the padding is longer than what was sealed");
-		return;
+	switch (err) {
+	case IPSP_OK:
+		return NULL;
+	case IPSP_EMALFORMED:
+		return "it has no room for what the keys' algorithms need";
+	case IPSP_EICV:
+		return "the ICV does not fit these keys";
+	default:
+		return "the crypto library fails";
 	}
-	*out = (struct ike_opened){
-		.first_payload = sealed->next,
-		.clear = { keys->clear, len - 1 - pad_len },
-	};
 }
 
 void pc_ike_keys_open(struct pc_ike_keys *keys, struct ipsp_span message,
 		      const struct ike_payload *sealed, struct ike_opened *out)
 {
-	struct ipsp_span rest = sealed->body, iv, text, numbers;
-	struct crypto_message m = { .dst = keys->clear };
-	uint8_t icv[IPSP_ICV_MAX];
+	struct ike_fragment fragment;
 	const struct ike_sa *sa;
 	struct ike_header h;
 	struct ike_fault fault;
 
+	*out = (struct ike_opened){ .first_payload = sealed->next };
 	if (!ike_header_read(message, &h, &fault) || h.major != 2) {
-		closed(out, "keys of IKEv1 are not in this table");
+		out->why = "keys of IKEv1 are not in this table";
 		return;
 	}
 	sa = find(keys, &h);
-	if (!sa) {
-		closed(out, "the table has no keys of this IKE SA");
-		return;
-	}
-	if ((sealed->type == IKE_PAYLOAD_SKF && !ike_take(&rest, FRAGMENT_FIXED, &numbers)) ||
-	    !ike_take(&rest, sa->shape.iv_len, &iv) || rest.len < sa->shape.icv_len ||
-	    !ike_take(&rest, rest.len - sa->shape.icv_len, &text) ||
-	    text.len > sizeof(keys->clear)) {
-		closed(out, "it has no room for IV and ICV");
-		return;
-	}
-	memcpy(icv, rest.data, rest.len);
-	m.head = (struct ipsp_span){ message.data, (size_t)(iv.data - message.data) };
-	m.iv = iv.data;
-	m.src = text.data;
-	m.text_len = text.len;
-	m.icv = icv;
-	if (crypto_message_open(h.flags & IKE_FLAG_INITIATOR ? sa->of_initiator : sa->of_responder, 0,
-				&m) != IPSP_OK)
-		closed(out, "the ICV does not fit these keys");
+	if (!sa)
+		out->why = "the table has no keys of this IKE SA";
+	else if (sealed->body.len > sizeof(keys->clear))
+		out->why = "it is longer than any message";
 	else
-		strip_padding(keys, sealed, text.len, out);
+		out->why = why_closed(ike_unseal(h.flags & IKE_FLAG_INITIATOR ? &sa->of_initiator :
+										&sa->of_responder,
+						 message, sealed, keys->clear, &out->clear,
+						 &fragment));
 }

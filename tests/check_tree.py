@@ -23,7 +23,7 @@ MAY_INCLUDE = {
     "engine/io": {"include/ipsp", "engine", "spd"},
     "chan": set(),
     "pfkey": {"include/ipsp"},
-    "ike": {"include/ipsp"},
+    "ike": {"include/ipsp", "engine/crypto"},
     "ipspd": {"include/ipsp", "mibs", "agentx", "xml", "policy", "spd", "sad", "engine",
               "engine/compress", "engine/crypto", "engine/io", "chan", "pfkey"},
     "ipspctl": {"chan", "ipspd", "mibs"},

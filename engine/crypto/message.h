@@ -26,4 +26,11 @@ struct crypto_message {
 IPSP_MUST_CHECK enum ipsp_err crypto_message_open(struct ipsp_crypto_ctx *ctx, unsigned thread,
 						  const struct crypto_message *m);
 
+/**
+ * Encrypts and writes the ICV. The IV stands there already; those of counter modes never repeat.
+ * @return IPSP_OK; IPSP_ECRYPTO
+ */
+IPSP_MUST_CHECK enum ipsp_err crypto_message_seal(struct ipsp_crypto_ctx *ctx, unsigned thread,
+						  const struct crypto_message *m);
+
 #endif
