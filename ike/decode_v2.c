@@ -9,20 +9,6 @@
 
 /* ---- SA, RFC 7296 3.3 ---- */
 
-/* RFC 7296 3.3.2: the registry of a type's transforms. */
-static enum ike_list transform_list(uint8_t type)
-{
-	static const enum ike_list lists[] = {
-		[IKE_TRANSFORM_ENCR] = IKE_LIST_ENCR, [IKE_TRANSFORM_PRF] = IKE_LIST_PRF,
-		[IKE_TRANSFORM_INTEG] = IKE_LIST_INTEG, [IKE_TRANSFORM_KE] = IKE_LIST_KE,
-		[IKE_TRANSFORM_ESN] = IKE_LIST_ESN,
-	};
-
-	if (type >= IKE_TRANSFORM_ADDKE1 && type <= IKE_TRANSFORM_ADDKE7)
-		return IKE_LIST_KE;
-	return type < IKE_N_OF(lists) ? lists[type] : IKE_LIST_NONE;
-}
-
 static bool print_attributes(struct ike_printer *p, struct ipsp_span rest, enum ike_list list)
 {
 	struct ike_attribute a;
@@ -51,7 +37,7 @@ static bool print_transform(struct ike_printer *p, const struct ike_transform *t
 
 	if (!ike_print_fields(p, &rest, head, IKE_N_OF(head)) || !ike_take(&rest, 2, &id))
 		return false;
-	ike_print_number(p, id, "Transform ID", transform_list(t->type));
+	ike_print_number(p, id, "Transform ID", ike_transform_list(t->type));
 	return print_attributes(p, rest, IKE_LIST_TRANSFORM_ATTRIBUTE);
 }
 

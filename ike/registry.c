@@ -37,3 +37,16 @@ const char *ike_name_or_number(enum ike_list list, uint32_t number, char buf[IKE
 	snprintf(buf, IKE_NAME_TEXT, "%u", number);
 	return name ? name : buf;
 }
+
+enum ike_list ike_transform_list(uint8_t type)
+{
+	static const enum ike_list by_type[] = {
+		[IKE_TRANSFORM_ENCR] = IKE_LIST_ENCR, [IKE_TRANSFORM_PRF] = IKE_LIST_PRF,
+		[IKE_TRANSFORM_INTEG] = IKE_LIST_INTEG, [IKE_TRANSFORM_KE] = IKE_LIST_KE,
+		[IKE_TRANSFORM_ESN] = IKE_LIST_ESN,
+	};
+
+	if (type >= IKE_TRANSFORM_ADDKE1 && type <= IKE_TRANSFORM_ADDKE7)
+		return IKE_LIST_KE;
+	return type < sizeof(by_type) / sizeof(by_type[0]) ? by_type[type] : IKE_LIST_NONE;
+}

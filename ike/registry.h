@@ -237,6 +237,9 @@ enum ike_list { IKE_LIST_NONE, IKE_LISTS(IKE_LIST_ENUM) IKE_N_LISTS };
 	enum { list(IKE_ENUM_##prefix) }
 #define IKE_ENUM_EXCHANGE(n, name) IKE_EXCHANGE_##name = (n),
 #define IKE_ENUM_PAYLOAD(n, name) IKE_PAYLOAD_##name = (n),
+#define IKE_ENUM_PROTOCOL(n, name) IKE_PROTOCOL_##name = (n),
+#define IKE_ENUM_ENCR(n, name) IKE_ENCR_##name = (n),
+#define IKE_ENUM_INTEG(n, name) IKE_INTEG_##name = (n),
 #define IKE_ENUM_PRF(n, name) IKE_PRF_##name = (n),
 #define IKE_ENUM_KE(n, name) IKE_KE_##name = (n),
 #define IKE_ENUM_TRANSFORM(n, name) IKE_TRANSFORM_##name = (n),
@@ -251,7 +254,10 @@ enum ike_list { IKE_LIST_NONE, IKE_LISTS(IKE_LIST_ENUM) IKE_N_LISTS };
 IKE_ENUM(EXCHANGE, IKE_EXCHANGES);
 IKE_ENUM(PAYLOAD, IKE_PAYLOADS);
 IKE_ENUM(TRANSFORM, IKE_TRANSFORM_TYPES);
+IKE_ENUM(PROTOCOL, IKE_PROTOCOLS);
+IKE_ENUM(ENCR, IKE_ENCRS);
 IKE_ENUM(PRF, IKE_PRFS);
+IKE_ENUM(INTEG, IKE_INTEGS);
 IKE_ENUM(KE, IKE_KES);
 IKE_ENUM(ID, IKE_ID_TYPES);
 IKE_ENUM(CERT, IKE_CERT_ENCODINGS);
@@ -267,6 +273,9 @@ IKE_ENUM(V1_IPSEC_ATTRIBUTE, IKE_V1_IPSEC_ATTRIBUTES);
 
 /** @return "NO_PROPOSAL_CHOSEN" and so on; NULL: the registry has no such number */
 const char *ike_name(enum ike_list list, uint32_t number);
+
+/** The registry of the transforms of a type (IKE_TRANSFORM_*). RFC 7296 3.3.2, RFC 9370. */
+enum ike_list ike_transform_list(uint8_t type);
 
 #define IKE_NAME_TEXT 48
 /** The same, but the number itself where it has no name. buf[IKE_NAME_TEXT]; returns what to print. */

@@ -1,0 +1,202 @@
+/*
+ * ike/child.c - Child SAs as they are negotiated, in IKE_AUTH or CREATE_CHILD_SA. RFC 7296 1.2, 1.3.1, 2.7, 2.9,
+ * 2.17; 1.3.1 for USE_TRANSPORT_MODE.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/endian.h>
+
+#include <gcrypt.h>
+
+#include "ike/internal.h"
+
+#define CHILD_SPI_LEN 4u
+
+static const struct ike_child_config *config_of(const struct ike_exchange *x)
+{
+	return &x->sa->conn->child;
+}
+
+/* ---- as the one who asks ---- */
+
+void ike_child_offer(struct ike_exchange *x, struct ike_builder *b)
+{
+	const struct ike_child_config *const c = config_of(x);
+	struct ike_offers offers = c->offers;
+
+	for (unsigned i = 0; i < offers.n; i++) {
+		offers.offers[i].spi_len = CHILD_SPI_LEN;
+		be32enc(offers.offers[i].spi, x->spi_in);
+	}
+	if (c->transport)
+		ike_build_notify(b, 0, (struct ipsp_span){ 0 }, IKE_N_USE_TRANSPORT_MODE,
+				 (struct ipsp_span){ 0 });
+	ike_offers_write(&offers, b);
+	ike_selectors_write(&c->ours, IKE_PAYLOAD_TSi, b);
+	ike_selectors_write(&c->theirs, IKE_PAYLOAD_TSr, b);
+}
+
+static bool read_selectors(const struct ike_parsed *m, uint8_t type, struct ike_selectors *out)
+{
+	const struct ike_payload *const p = ike_parsed_find(m, type);
+	struct ike_fault fault;
+
+	return p && ike_selectors_read(p->body, out, &fault) && out->n > 0;
+}
+
+static bool take_spi(struct ike_exchange *x)
+{
+	if (x->child_suite.spi_len != CHILD_SPI_LEN)
+		return false;
+	x->child_spi_out = be32dec(x->child_suite.spi);
+	return x->child_spi_out != 0;
+}
+
+const char *ike_child_accept(struct ike_exchange *x, const struct ike_parsed *m)
+{
+	const struct ike_payload *const sa = ike_parsed_find(m, IKE_PAYLOAD_SA);
+	const struct ike_child_config *const c = config_of(x);
+	struct ike_offers answer;
+	struct ike_notify n;
+	struct ike_fault fault;
+
+	if (!sa || !ike_offers_read(sa->body, &answer, &fault) ||
+	    !ike_offers_accept(&c->offers, &answer, &x->child_suite) || !take_spi(x))
+		return "the peer chose what we did not offer";
+	if (!read_selectors(m, IKE_PAYLOAD_TSi, &x->ours_ts) ||
+	    !read_selectors(m, IKE_PAYLOAD_TSr, &x->theirs_ts) ||
+	    !ike_selectors_within(&x->ours_ts, &c->ours) ||
+	    !ike_selectors_within(&x->theirs_ts, &c->theirs))
+		return "the peer's traffic selectors are not within ours";
+	x->transport = ike_parsed_notify(m, IKE_N_USE_TRANSPORT_MODE, &n);
+	return x->transport == c->transport ? NULL : "the peer wants the other mode";
+}
+
+/* ---- as the one who answers ---- */
+
+uint16_t ike_child_choose(struct ike_exchange *x, const struct ike_parsed *m)
+{
+	const struct ike_payload *const sa = ike_parsed_find(m, IKE_PAYLOAD_SA);
+	const struct ike_child_config *const c = config_of(x);
+	struct ike_selectors tsi, tsr;
+	struct ike_offers theirs;
+	struct ike_notify n;
+	struct ike_fault fault;
+
+	if (!sa || !ike_offers_read(sa->body, &theirs, &fault) ||
+	    !read_selectors(m, IKE_PAYLOAD_TSi, &tsi) || !read_selectors(m, IKE_PAYLOAD_TSr, &tsr))
+		return IKE_N_INVALID_SYNTAX;
+	if (!x->sa->conn->has_child || !ike_offers_choose(&c->offers, &theirs, &x->child_suite) ||
+	    !take_spi(x))
+		return IKE_N_NO_PROPOSAL_CHOSEN;
+	if (!ike_selectors_narrow(&tsi, &c->theirs, &x->theirs_ts) ||
+	    !ike_selectors_narrow(&tsr, &c->ours, &x->ours_ts))
+		return IKE_N_TS_UNACCEPTABLE;
+	x->protocol = x->child_suite.protocol;
+	x->transport = c->transport && ike_parsed_notify(m, IKE_N_USE_TRANSPORT_MODE, &n);
+	return 0;
+}
+
+void ike_child_answer(struct ike_exchange *x, struct ike_builder *b)
+{
+	uint8_t spi[CHILD_SPI_LEN];
+
+	be32enc(spi, x->spi_in);
+	if (x->transport)
+		ike_build_notify(b, 0, (struct ipsp_span){ 0 }, IKE_N_USE_TRANSPORT_MODE,
+				 (struct ipsp_span){ 0 });
+	ike_suite_write(&x->child_suite, (struct ipsp_span){ spi, sizeof(spi) }, b);
+	ike_selectors_write(&x->theirs_ts, IKE_PAYLOAD_TSi, b);
+	ike_selectors_write(&x->ours_ts, IKE_PAYLOAD_TSr, b);
+}
+
+/* ---- both ---- */
+
+static struct ipsp_span take(const uint8_t **at, size_t n)
+{
+	const struct ipsp_span s = { *at, n };
+
+	*at += n;
+	return s;
+}
+
+/* RFC 7296 2.17: the keys of what the asking side sends come first. */
+static enum ipsp_err add_to_sad(struct ike_exchange *x, const struct ike_child_key_lens *lens,
+				const uint8_t *keymat)
+{
+	struct ike_sa *const sa = x->sa;
+	struct ike_child_sa child = {
+		.protocol = x->protocol, .spi_in = x->spi_in, .spi_out = x->child_spi_out,
+		.suite = &x->child_suite, .ours = &x->ours_ts, .theirs = &x->theirs_ts,
+		.path = &sa->path, .config = config_of(x), .transport = x->transport, .udp = sa->nat,
+	};
+	const uint8_t *at = keymat;
+	const struct ipsp_span first_encr = take(&at, lens->encr);
+	const struct ipsp_span first_integ = take(&at, lens->integ);
+	const struct ipsp_span second_encr = take(&at, lens->encr);
+	const struct ipsp_span second_integ = take(&at, lens->integ);
+
+	child.encr_out = x->ours ? first_encr : second_encr;
+	child.integ_out = x->ours ? first_integ : second_integ;
+	child.encr_in = x->ours ? second_encr : first_encr;
+	child.integ_in = x->ours ? second_integ : first_integ;
+	return sa->world->ops.child_add(sa->world->arg, &child);
+}
+
+enum ipsp_err ike_child_install(struct ike_exchange *x, struct ipsp_span shared)
+{
+	struct ike_sa *const sa = x->sa;
+	struct ike_child *const c = calloc(1, sizeof(*c));
+	struct ike_child_key_lens lens;
+	uint8_t keymat[4 * IPSP_KEY_MAX];
+	enum ipsp_err err = IPSP_ENOTSUP;
+
+	if (!c)
+		return IPSP_ENOMEM;
+	if (ike_child_key_lens(&x->child_suite, &lens))
+		err = ike_child_keys(sa->world->prfs, sa->keys, shared,
+				     (struct ipsp_span){ x->nonce_i, x->nonce_i_len },
+				     (struct ipsp_span){ x->nonce_r, x->nonce_r_len }, keymat,
+				     2u * (lens.encr + lens.integ));
+	if (err == IPSP_OK)
+		err = add_to_sad(x, &lens, keymat);
+	explicit_bzero(keymat, sizeof(keymat));
+	if (err != IPSP_OK) {
+		free(c);
+		return err;
+	}
+	*c = (struct ike_child){ .next = sa->children, .protocol = x->protocol, .spi_in = x->spi_in,
+				 .spi_out = x->child_spi_out, .we_asked = x->ours };
+	ike_exchange_lowest(x, c->nonce_min);
+	sa->children = c;
+	x->spi_in = 0;	/* it is the Child SA's now */
+	return IPSP_OK;
+}
+
+void ike_child_remove(struct ike_sa *sa, struct ike_child *c)
+{
+	struct ike_child **at = &sa->children;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	for (struct ike_exchange *x = sa->exchanges; x; x = x->next) {
+		if (x->rekeyed == c)
+			x->rekeyed = NULL;
+	}
+	for (struct ike_child *other = sa->children; other; other = other->next) {
+		if (other->rival == c)
+			other->rival = NULL;
+	}
+	sa->world->ops.child_delete(sa->world->arg, c->protocol, &sa->path, c->spi_in, c->spi_out);
+	free(c);
+}
+
+struct ike_child *ike_child_find(struct ike_sa *sa, uint8_t protocol, uint32_t spi, bool inbound)
+{
+	for (struct ike_child *c = sa->children; c; c = c->next) {
+		if (c->protocol == protocol && (inbound ? c->spi_in : c->spi_out) == spi)
+			return c;
+	}
+	return NULL;
+}

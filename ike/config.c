@@ -1,0 +1,162 @@
+/* ike/config.c - connections, secrets and identities: see config.h. */
+#include "ike/config.h"
+
+#include <arpa/inet.h>
+#include <gcrypt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* ---- secrets ---- */
+
+struct ike_secret {
+	unsigned refs;
+	size_t len;
+	uint8_t octets[];
+};
+
+struct ike_secret *ike_secret_new(struct ipsp_span octets)
+{
+	struct ike_secret *s;
+
+	if (octets.len > IKE_SECRET_MAX)
+		return NULL;
+	s = gcry_malloc_secure(sizeof(*s) + octets.len);
+	if (!s)
+		return NULL;
+	*s = (struct ike_secret){ .refs = 1, .len = octets.len };
+	memcpy(s->octets, octets.data, octets.len);
+	return s;
+}
+
+struct ike_secret *ike_secret_ref(struct ike_secret *s)
+{
+	s->refs++;
+	return s;
+}
+
+void ike_secret_unref(struct ike_secret *s)
+{
+	if (s && --s->refs == 0)
+		gcry_free(s);
+}
+
+struct ipsp_span ike_secret_octets(const struct ike_secret *s)
+{
+	return (struct ipsp_span){ s->octets, s->len };
+}
+
+/* ---- connections ---- */
+
+struct ike_conn *ike_conn_new(void)
+{
+	struct ike_conn *const c = calloc(1, sizeof(*c));
+
+	if (c)
+		c->refs = 1;
+	return c;
+}
+
+struct ike_conn *ike_conn_ref(struct ike_conn *c)
+{
+	c->refs++;
+	return c;
+}
+
+void ike_conn_unref(struct ike_conn *c)
+{
+	if (!c || --c->refs > 0)
+		return;
+	for (size_t i = 0; i < c->n_peers; i++)
+		ike_secret_unref(c->peers[i].secret);
+	free(c);
+}
+
+/* ---- identities, RFC 7296 3.5 ---- */
+
+static bool is_text(uint8_t type)
+{
+	return type == IKE_ID_FQDN || type == IKE_ID_RFC822_ADDR;
+}
+
+bool ike_identity_make(uint8_t type, const char *text, struct ike_identity *out)
+{
+	const size_t len = strlen(text);
+
+	*out = (struct ike_identity){ .type = type };
+	switch (type) {
+	case IKE_ID_IPV4_ADDR:
+		out->len = 4;
+		return inet_pton(AF_INET, text, out->octets) == 1;
+	case IKE_ID_IPV6_ADDR:
+		out->len = 16;
+		return inet_pton(AF_INET6, text, out->octets) == 1;
+	case IKE_ID_FQDN:
+	case IKE_ID_RFC822_ADDR:
+	case IKE_ID_KEY_ID:
+		if (len == 0 || len > IKE_IDENTITY_MAX)
+			return false;
+		out->len = (uint16_t)len;
+		memcpy(out->octets, text, len);
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool ike_identity_read(struct ipsp_span body, struct ike_identity *out)
+{
+	struct ipsp_span head;
+
+	if (!ike_take(&body, 4, &head) || body.len > IKE_IDENTITY_MAX)
+		return false;
+	*out = (struct ike_identity){ .type = head.data[0], .len = (uint16_t)body.len };
+	memcpy(out->octets, body.data, body.len);
+	return (out->type != IKE_ID_IPV4_ADDR || body.len == 4) &&
+	       (out->type != IKE_ID_IPV6_ADDR || body.len == 16);
+}
+
+bool ike_identity_fits(const struct ike_identity *wanted, const struct ike_identity *is)
+{
+	if (wanted->type == 0)
+		return true;
+	if (wanted->type != is->type || wanted->len != is->len)
+		return false;
+	/* RFC 1035 2.3.3; the part of a mail address before @ is treated likewise everywhere. */
+	if (is_text(is->type))
+		return !strncasecmp((const char *)wanted->octets, (const char *)is->octets, is->len);
+	return !memcmp(wanted->octets, is->octets, is->len);
+}
+
+static bool printable(const struct ike_identity *id)
+{
+	for (size_t i = 0; i < id->len; i++) {
+		if (id->octets[i] < 0x20 || id->octets[i] > 0x7e)
+			return false;
+	}
+	return id->len > 0;
+}
+
+const char *ike_identity_text(const struct ike_identity *id, char buf[IKE_IDENTITY_TEXT])
+{
+	char name[IKE_NAME_TEXT], addr[INET6_ADDRSTRLEN];
+	size_t at;
+
+	if (id->type == 0)
+		return "anybody";
+	at = (size_t)snprintf(buf, IKE_IDENTITY_TEXT, "%s ",
+			      ike_name_or_number(IKE_LIST_ID_TYPE, id->type, name));
+	if (id->type == IKE_ID_IPV4_ADDR || id->type == IKE_ID_IPV6_ADDR) {
+		inet_ntop(id->len == 4 ? AF_INET : AF_INET6, id->octets, addr, sizeof(addr));
+		snprintf(buf + at, IKE_IDENTITY_TEXT - at, "%s", addr);
+	} else if (printable(id)) {
+		snprintf(buf + at, IKE_IDENTITY_TEXT - at, "%.*s", (int)id->len,
+			 (const char *)id->octets);
+	} else {
+		for (size_t i = 0; i < id->len && at + 3 < IKE_IDENTITY_TEXT; i++)
+			at += (size_t)snprintf(buf + at, IKE_IDENTITY_TEXT - at, "%02x",
+					       id->octets[i]);
+	}
+	return buf;
+}

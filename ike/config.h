@@ -1,0 +1,93 @@
+/*
+ * ike/config.h - what the daemon is told: connections, and secrets. IKEv2's side of the MIB's IKE and IPsec
+ * actions.
+ *
+ * A connection is counted: IKE SAs keep the one they were made by, even when a later configuration has
+ * another of its name or none.
+ */
+#ifndef IKE_CONFIG_H
+#define IKE_CONFIG_H
+
+#include "ike/proposal.h"
+#include "ike/ts.h"
+
+#define IKE_NAME 33u		/* octets of a row's name, NUL included */
+#define IKE_PEERS_MAX 32u
+#define IKE_IDENTITY_MAX 255u
+#define IKE_SECRET_MAX 512u
+
+/** Who somebody is. RFC 7296 3.5. */
+struct ike_identity {
+	uint8_t type;		/* IKE_ID_*; 0: anybody */
+	uint16_t len;
+	uint8_t octets[IKE_IDENTITY_MAX + 1];	/* text has a NUL behind it */
+};
+
+/** A secret that both know. In locked memory, counted. */
+struct ike_secret;
+
+/** Copies. @return NULL: no memory, or longer than IKE_SECRET_MAX */
+struct ike_secret *ike_secret_new(struct ipsp_span octets);
+struct ike_secret *ike_secret_ref(struct ike_secret *s);
+void ike_secret_unref(struct ike_secret *s);
+struct ipsp_span ike_secret_octets(const struct ike_secret *s);
+
+/** One that may be the other end. */
+struct ike_peer {
+	struct ipsp_addr address;	/* family 0: it comes to us */
+	struct ike_identity id;
+	struct ike_secret *secret;	/* NULL: none */
+};
+
+/** A lifetime. 0: no limit. */
+struct ike_life {
+	uint64_t hard_s, hard_kb;
+	uint8_t soft_percent;		/* of both: when it is renewed */
+};
+
+/** A Child SA that may be asked for. */
+struct ike_child_config {
+	struct ike_offers offers;	/* of ESP or AH */
+	struct ike_selectors ours, theirs;
+	struct ike_life life;
+	uint32_t reqid;
+	bool transport;			/* else tunnel mode */
+	uint8_t window_log2;		/* of the anti-replay window in packets */
+};
+
+struct ike_conn {
+	unsigned refs;
+	char ipsec[IKE_NAME], ike[IKE_NAME];	/* names of its rows */
+	struct ipsp_addr local;			/* family 0: whatever a route says */
+	struct ike_identity local_id;
+	struct ike_offers offers;		/* of the IKE SA */
+	struct ike_life life;
+	uint32_t liveness_s;			/* without a word from the peer; 0: never asked */
+	size_t n_peers;
+	struct ike_peer peers[IKE_PEERS_MAX];
+	bool has_child;
+	struct ike_child_config child;
+};
+
+/** Zeroed, with one reference. NULL: no memory */
+struct ike_conn *ike_conn_new(void);
+struct ike_conn *ike_conn_ref(struct ike_conn *c);
+void ike_conn_unref(struct ike_conn *c);
+
+/**
+ * Makes an identity from text.
+ * @return false: text is not one of that type
+ */
+IPSP_MUST_CHECK bool ike_identity_make(uint8_t type, const char *text, struct ike_identity *out);
+
+/** From an ID payload's body. False: too long, or an address of another size. */
+IPSP_MUST_CHECK bool ike_identity_read(struct ipsp_span body, struct ike_identity *out);
+
+/** Is it one whom we would take for wanted? Anybody fits type 0; names without regard of case. */
+bool ike_identity_fits(const struct ike_identity *wanted, const struct ike_identity *is);
+
+#define IKE_IDENTITY_TEXT 320
+/** "FQDN router-a.example" into buf; octets that cannot be printed as hex. Returns buf. */
+const char *ike_identity_text(const struct ike_identity *id, char buf[IKE_IDENTITY_TEXT]);
+
+#endif

@@ -1,0 +1,349 @@
+/*
+ * ike/internal.h - IKE SAs from within. Private to ike/.
+ *
+ *	ike_world --- ike_sa (by our SPI) --- ike_child
+ *	                 |--- ike_request: ours that wait for their answer
+ *	                 |--- ike_exchange: what is being worked on, either side's
+ *
+ * An exchange that has to wait for a computation or an SPI names what it goes on with (resume) and
+ * counts what it waits for (pending). While it waits, its IKE SA may die: the exchange then ends when the
+ * last answer comes.
+ */
+#ifndef IKE_INTERNAL_H
+#define IKE_INTERNAL_H
+
+#include "ike/ke.h"
+#include "ike/keys.h"
+#include "ike/timer.h"
+#include "ike/world.h"
+
+#define IKE_NONCE_LEN 32u	/* of ours: at least half the longest PRF's key, RFC 7296 2.10 */
+#define IKE_MESSAGE_MAX 65535u
+#define IKE_CLEAR_MAX 16384u	/* of the payloads that we put together */
+#define IKE_WINDOW 4u		/* requests of theirs that we take at once, RFC 7296 2.3 */
+
+/* ---- states, and the words for them ---- */
+
+#define IKE_STATES(X) \
+	X(BEGUN, "begun")		/* its key exchange is being computed */ \
+	X(INIT_SENT, "init-sent")	/* IKE_SA_INIT waits for its answer */ \
+	X(INIT_ANSWERED, "init-answered") /* the responder's: IKE_AUTH is to come */ \
+	X(AUTH_SENT, "auth-sent") \
+	X(ESTABLISHED, "established") \
+	X(REKEYED, "rekeyed")		/* another one has taken its children */ \
+	X(DELETING, "deleting")		/* our DELETE waits for its answer */ \
+	X(DEAD, "dead")
+
+#define IKE_STATE_ENUM(name, text) IKE_SA_##name,
+enum ike_state { IKE_STATES(IKE_STATE_ENUM) IKE_N_STATES };
+#undef IKE_STATE_ENUM
+
+/* ---- what is being worked on ---- */
+
+struct ike_sa;
+struct ike_exchange;
+
+enum ike_job_kind { IKE_JOB_KE_BEGIN, IKE_JOB_KE_ANSWER, IKE_JOB_KE_FINISH };
+
+/** Handed to the thread that computes, and back. */
+struct ike_job {
+	struct ike_exchange *owner;
+	enum ike_job_kind kind;
+	uint16_t method;
+	struct ike_ke *ke;		/* begin: made; finish: used */
+	uint16_t theirs_len, ours_len, shared_len;
+	uint8_t theirs[IKE_KE_PUBLIC_MAX], ours[IKE_KE_PUBLIC_MAX];
+	uint8_t *shared;		/* in locked memory; IKE_KE_SHARED_MAX octets */
+	enum ipsp_err err;
+};
+
+enum ike_purpose {
+	IKE_FOR_SETUP,		/* IKE_SA_INIT and IKE_AUTH */
+	IKE_FOR_CHILD,		/* a Child SA more */
+	IKE_FOR_CHILD_REKEY,
+	IKE_FOR_IKE_REKEY,
+	IKE_FOR_DELETE_CHILD,
+	IKE_FOR_DELETE_IKE,
+	IKE_FOR_LIVENESS,
+};
+
+/** A negotiation. Lives until it has come to its end, then its IKE SA is small again. */
+struct ike_exchange {
+	struct ike_exchange *next;	/* of the same IKE SA */
+	struct ike_sa *sa;		/* NULL: it died */
+	enum ike_purpose purpose;
+	bool ours;			/* we asked */
+	bool wants_child;
+	uint8_t type;			/* IKE_EXCHANGE_* of the message it goes on with */
+	uint32_t id;			/* its message's */
+	unsigned pending;
+	void (*resume)(struct ike_exchange *x, uint64_t now_ms);
+	struct ike_job job;
+	uint64_t ticket;		/* of an SPI that is asked for; 0: none */
+	struct ike_exchange *next_waiting;	/* for theirs, in the order of asking */
+	struct ike_path path;		/* for which it was asked */
+	uint32_t spi_in;		/* of the Child SA in the making; 0: none was given */
+	uint8_t protocol;
+	struct ike_suite suite;		/* of the IKE SA in the making */
+	struct ike_suite child_suite;	/* of the Child SA in the making */
+	uint32_t child_spi_out;		/* theirs */
+	struct ike_selectors ours_ts, theirs_ts;
+	bool transport;
+	struct ike_child *rekeyed;	/* the Child SA that this one is to take the place of */
+	struct ike_sa *fresh;		/* the IKE SA that is to take the place of this one */
+	uint16_t nonce_i_len, nonce_r_len;
+	uint8_t nonce_i[IKE_NONCE_MAX], nonce_r[IKE_NONCE_MAX];
+	/* of a setup */
+	uint8_t *init_request, *init_response;	/* what AUTH signs, RFC 7296 2.15 */
+	size_t init_request_len, init_response_len;
+	uint8_t *cookie;
+	size_t cookie_len;
+	unsigned n_inits;		/* requests of IKE_SA_INIT that were sent */
+	struct ike_identity id_i, id_r;
+	const struct ike_peer *peer;	/* who it should be, of the connection */
+	uint16_t notify;		/* with which the Child SA fails; 0: it goes well */
+};
+
+/** A request of ours on its way. */
+struct ike_request {
+	struct ike_request *next;
+	struct ike_exchange *x;
+	uint32_t id;
+	unsigned tries;
+	uint64_t due_ms;		/* when it is sent again */
+	size_t len;
+	uint8_t octets[];
+};
+
+/** A request of theirs, and our answer, kept for the case that it was lost. */
+struct ike_answer {
+	bool taken;
+	uint32_t id;
+	size_t len;
+	uint8_t *octets;		/* NULL: not sent yet */
+};
+
+/** A Child SA. */
+struct ike_child {
+	struct ike_child *next;
+	uint8_t protocol;
+	uint32_t spi_in, spi_out;
+	struct ike_exchange *rekey;	/* by us, on its way */
+	struct ike_child *rival;	/* the one that the peer's rekey of it made meanwhile */
+	bool deleting;			/* our DELETE is on its way, or the peer's must come */
+	bool we_asked;			/* for its making: keys, and who deletes after a collision */
+	uint8_t nonce_min[IKE_NONCE_LEN];	/* the lowest of the exchange that made it, RFC 7296 2.8 */
+};
+
+struct ike_sa {
+	struct ike_sa *next_by_spi;	/* in its bucket */
+	struct ike_sa *next_half_open, **half_open_link;	/* while it is */
+	struct ike_world *world;
+	uint8_t spi_i[IKE_SPI_LEN], spi_r[IKE_SPI_LEN];
+	bool initiator;
+	bool nat;			/* somewhere between the two */
+	enum ike_state state;
+	struct ike_path path;
+	struct ike_conn *conn;
+	struct ike_keys *keys;		/* NULL: not yet */
+	struct ike_suite suite;
+	struct ike_identity *local, *remote;	/* NULL: not yet */
+	uint32_t next_id;		/* of our next request */
+	uint32_t expected_id;		/* of theirs */
+	struct ike_answer answers[IKE_WINDOW];	/* by id modulo the window */
+	struct ike_request *requests;
+	struct ike_exchange *exchanges;
+	struct ike_child *children;
+	struct ike_timer retry, life;
+	uint64_t since_ms, heard_ms;
+	struct ike_sa *rival, *rival_of;	/* the one that the peer's rekey of it made meanwhile */
+	uint8_t nonce_min[IKE_NONCE_LEN];	/* of the exchange that made it, RFC 7296 2.8 */
+};
+
+#define IKE_BUCKETS 4096u
+
+/** The last two, by turns. */
+struct ike_cookie_secrets {
+	uint8_t number;			/* of the newest; 0: none yet */
+	uint64_t since_ms;
+	uint8_t octets[2][32];
+};
+
+struct ike_world {
+	struct ike_ops ops;
+	void *arg;
+	const struct ipsp_crypto *crypto;
+	struct ike_prfs *prfs;
+	struct ike_timers timers;
+	size_t n_conns;
+	struct ike_conn **conns;
+	struct ike_sa *by_spi[IKE_BUCKETS];	/* by our SPI */
+	size_t n_sas, n_half_open;
+	struct ike_sa *half_open;	/* all of them */
+	struct ike_cookie_secrets cookies;
+	uint64_t next_ticket;
+	struct ike_exchange *waiting, **last_waiting;	/* for SPIs */
+	uint8_t clear[IKE_MESSAGE_MAX];	/* of the message at hand */
+	uint8_t message[IKE_MESSAGE_MAX];
+	uint8_t chain[IKE_CLEAR_MAX];
+};
+
+/* ---- ike/sa.c ---- */
+
+struct ike_sa *ike_sa_new(struct ike_world *w, struct ike_conn *conn, const struct ike_path *path,
+			  bool initiator, uint64_t now_ms);
+/** It is established. */
+void ike_sa_opened(struct ike_sa *sa);
+/** Ends it: exchanges, requests, Child SAs in the SAD. */
+void ike_sa_free(struct ike_sa *sa);
+struct ike_sa *ike_sa_find(const struct ike_world *w, const uint8_t spi_i[IKE_SPI_LEN],
+			   const uint8_t spi_r[IKE_SPI_LEN], bool initiator);
+/** The peer's rekey has made rival (NULL: it is decided) while ours is on its way. */
+void ike_sa_set_rival(struct ike_sa *sa, struct ike_sa *rival);
+/** Our SPI, whichever role. */
+const uint8_t *ike_sa_spi(const struct ike_sa *sa);
+const char *ike_state_text(enum ike_state state);
+
+struct ike_exchange *ike_exchange_new(struct ike_sa *sa, enum ike_purpose purpose, bool ours);
+/** Ends it; if it waits for something, only when that comes. */
+void ike_exchange_free(struct ike_exchange *x);
+/** Is there one of that purpose, ours or theirs? */
+bool ike_exchange_runs(const struct ike_sa *sa, enum ike_purpose purpose, bool ours);
+/** The lower nonce of the two, cut to IKE_NONCE_LEN. RFC 7296 2.8 */
+void ike_exchange_lowest(const struct ike_exchange *x, uint8_t out[IKE_NONCE_LEN]);
+
+void ike_say(const struct ike_sa *sa, enum ike_level level, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/** The same where there is no IKE SA. */
+void ike_say_of(const struct ike_world *w, const struct ike_path *path, enum ike_level level,
+		const char *text);
+
+/** Asks for the next thing, then goes on with resume when all that is pending has come. */
+void ike_run(struct ike_exchange *x, enum ike_job_kind kind);
+void ike_ask_spi(struct ike_exchange *x);
+void ike_wait(struct ike_exchange *x, void (*resume)(struct ike_exchange *x, uint64_t now_ms),
+	      uint64_t now_ms);
+
+/* ---- ike/window.c ---- */
+
+/** A message in clear (IKE_SA_INIT) or sealed, as a request of ours that is repeated until answered. */
+enum ipsp_err ike_request_send(struct ike_exchange *x, uint8_t type, struct ike_builder *b,
+			       uint64_t now_ms);
+/** ... as an answer, kept. */
+enum ipsp_err ike_answer_send(struct ike_exchange *x, struct ike_builder *b, uint64_t now_ms);
+/** Is it the answer to a request of ours? Then that waits no longer, and *x is whose it was (NULL: nobody's). */
+bool ike_request_answered(struct ike_sa *sa, uint32_t id, struct ike_exchange **x);
+/** Did that request come before? Then its answer, if there is one yet, was sent again. */
+bool ike_request_repeated(struct ike_sa *sa, uint32_t id);
+/** Takes a new one. False: it is not within the window. */
+bool ike_request_take(struct ike_sa *sa, uint32_t id);
+
+/* ---- ike/v2.c ---- */
+
+#define IKE_PAYLOADS_MAX 64u
+
+/** A message taken apart: its payloads in order. */
+struct ike_parsed {
+	struct ike_header header;
+	struct ipsp_span message;
+	unsigned n;
+	struct ike_payload payloads[IKE_PAYLOADS_MAX];
+};
+
+/** The first one of a type; NULL: none. */
+const struct ike_payload *ike_parsed_find(const struct ike_parsed *m, uint8_t type);
+
+/** A notification. */
+struct ike_notify {
+	uint8_t protocol;
+	uint16_t type;
+	struct ipsp_span spi, data;
+};
+/** False: a broken one. */
+bool ike_notify_read(const struct ike_payload *p, struct ike_notify *out);
+/** The first notification of a type. False: none. */
+bool ike_parsed_notify(const struct ike_parsed *m, uint16_t type, struct ike_notify *out);
+/** The first error notification. False: none. */
+bool ike_parsed_error(const struct ike_parsed *m, struct ike_notify *out);
+
+/** Answers IKE_SA_INIT in clear with one notification, and keeps nothing. */
+void ike_refuse_init(struct ike_world *w, const struct ike_path *path, const struct ike_header *h,
+		     uint16_t notify, struct ipsp_span data);
+
+/* ---- exchanges: v2_init.c, v2_auth.c, v2_child.c, v2_info.c ---- */
+
+void ike_init_begin(struct ike_exchange *x, uint64_t now_ms);
+void ike_init_request(struct ike_world *w, const struct ike_path *path, const struct ike_parsed *m,
+		      uint64_t now_ms);
+void ike_init_response(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms);
+
+void ike_auth_begin(struct ike_exchange *x, uint64_t now_ms);
+void ike_auth_request(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms);
+void ike_auth_response(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms);
+
+/** A Child SA more, or in the place of another one. */
+enum ipsp_err ike_child_begin(struct ike_sa *sa, struct ike_child *rekeyed, uint64_t now_ms);
+void ike_child_request(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms);
+void ike_child_response(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms);
+
+/** Deletes a Child SA (NULL: the IKE SA), and tells the peer. */
+enum ipsp_err ike_delete_begin(struct ike_sa *sa, struct ike_child *c, uint64_t now_ms);
+/** A new IKE SA in the place of this one, ike/v2_rekey.c. */
+enum ipsp_err ike_rekey_begin(struct ike_sa *sa, uint64_t now_ms);
+void ike_rekey_request(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms);
+void ike_rekey_response(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms);
+
+void ike_info_request(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms);
+void ike_info_response(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms);
+
+/* ---- what they share ---- */
+
+/* Values of key exchanges, ike/v2_init.c. */
+void ike_build_ke(struct ike_builder *b, const struct ike_job *job);
+void ike_build_nonce(struct ike_builder *b, const uint8_t *nonce, size_t len);
+/** The peer's value, for the computation of job->method. False: no memory. */
+bool ike_job_take(struct ike_job *job, struct ipsp_span ke);
+/** Body of a KE payload. False: cut short, or too long. */
+bool ike_ke_read(const struct ike_payload *p, uint16_t *method, struct ipsp_span *ke);
+/** The first key exchange of a list that is known here; 0: none. */
+uint16_t ike_offers_method(const struct ike_offers *offers);
+bool ike_offers_has_method(const struct ike_offers *offers, uint16_t method);
+/** Of a nonce payload's length. RFC 7296 3.9 */
+bool ike_nonce_good(struct ipsp_span nonce);
+/** A Nonce payload's body. False: there is none, or it is not good. */
+bool ike_parsed_nonce(const struct ike_parsed *m, uint8_t out[IKE_NONCE_MAX], uint16_t *len);
+
+/** The one of a conn's peers with that address; then one without an address; NULL. */
+const struct ike_peer *ike_peer_at(const struct ike_conn *c, const struct ipsp_addr *remote);
+
+/* Child SAs, ike/child.c: in whichever exchange they are negotiated. */
+
+/** Writes SA, TSi, TSr and what belongs to them, as the one who asks. */
+void ike_child_offer(struct ike_exchange *x, struct ike_builder *b);
+/**
+ * Reads what is asked for, and chooses: suite, selectors, mode, the other's SPI.
+ * @return 0; the notification to refuse it with
+ */
+uint16_t ike_child_choose(struct ike_exchange *x, const struct ike_parsed *m);
+/** Writes what was chosen, as the one who answers. */
+void ike_child_answer(struct ike_exchange *x, struct ike_builder *b);
+/** Reads the answer to what we asked for. @return NULL; what is wrong with it */
+const char *ike_child_accept(struct ike_exchange *x, const struct ike_parsed *m);
+/** Derives keys and adds it to the SAD, and to the IKE SA's children. */
+enum ipsp_err ike_child_install(struct ike_exchange *x, struct ipsp_span shared);
+/** Takes one away. */
+void ike_child_remove(struct ike_sa *sa, struct ike_child *c);
+/** By an SPI of either direction. NULL: none */
+struct ike_child *ike_child_find(struct ike_sa *sa, uint8_t protocol, uint32_t spi, bool inbound);
+
+/** AUTH data by a shared key, RFC 7296 2.15: whose says which side's it is. */
+enum ipsp_err ike_auth_psk(struct ike_exchange *x, bool initiators, const struct ike_secret *secret,
+			   uint8_t out[IKE_PRF_MAX]);
+
+/** RFC 7296 2.23: the hash of an end that NAT_DETECTION_* carry. */
+#define IKE_NAT_HASH_LEN 20u
+void ike_nat_hash(const uint8_t *spi_i, const uint8_t *spi_r, const struct ipsp_addr *addr,
+		  uint16_t port, uint8_t out[IKE_NAT_HASH_LEN]);
+
+#endif

@@ -1,0 +1,373 @@
+/* ike/sa.c - IKE SAs and exchanges: their lives, and what they wait for. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/endian.h>
+
+#include <gcrypt.h>
+
+#include "ike/internal.h"
+
+const char *ike_state_text(enum ike_state state)
+{
+#define TEXT(name, text) [IKE_SA_##name] = text,
+	static const char *const texts[IKE_N_STATES] = { IKE_STATES(TEXT) };
+#undef TEXT
+
+	return texts[state];
+}
+
+const uint8_t *ike_sa_spi(const struct ike_sa *sa)
+{
+	return sa->initiator ? sa->spi_i : sa->spi_r;
+}
+
+void ike_say(const struct ike_sa *sa, enum ike_level level, const char *format, ...)
+{
+	char who[96], text[600], remote[IPSP_ADDR_TEXT];
+	va_list args;
+
+	snprintf(who, sizeof(who), "IKE SA %016llx with %s",
+		 (unsigned long long)be64dec(ike_sa_spi(sa)),
+		 ipsp_addr_print(&sa->path.remote, remote));
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	sa->world->ops.log(sa->world->arg, level, who, text);
+}
+
+void ike_say_of(const struct ike_world *w, const struct ike_path *path, enum ike_level level,
+		const char *text)
+{
+	char who[64], remote[IPSP_ADDR_TEXT];
+
+	snprintf(who, sizeof(who), "%s", ipsp_addr_print(&path->remote, remote));
+	w->ops.log(w->arg, level, who, text);
+}
+
+/* ---- IKE SAs ---- */
+
+/* Ours are random. */
+static struct ike_sa **bucket(const struct ike_world *w, const uint8_t *spi)
+{
+	return (struct ike_sa **)&w->by_spi[be32dec(spi) % IKE_BUCKETS];
+}
+
+struct ike_sa *ike_sa_find(const struct ike_world *w, const uint8_t spi_i[IKE_SPI_LEN],
+			   const uint8_t spi_r[IKE_SPI_LEN], bool initiator)
+{
+	struct ike_sa *sa = *bucket(w, initiator ? spi_i : spi_r);
+
+	for (; sa; sa = sa->next_by_spi) {
+		if (sa->initiator != initiator ||
+		    memcmp(ike_sa_spi(sa), initiator ? spi_i : spi_r, IKE_SPI_LEN))
+			continue;
+		/* An initiator learns the other SPI from the answer. */
+		if (initiator ? sa->state == IKE_SA_INIT_SENT ||
+					!memcmp(sa->spi_r, spi_r, IKE_SPI_LEN) :
+				!memcmp(sa->spi_i, spi_i, IKE_SPI_LEN))
+			return sa;
+	}
+	return NULL;
+}
+
+static bool is_ours(const struct ike_world *w, const uint8_t *spi)
+{
+	for (const struct ike_sa *sa = *bucket(w, spi); sa; sa = sa->next_by_spi) {
+		if (!memcmp(ike_sa_spi(sa), spi, IKE_SPI_LEN))
+			return true;
+	}
+	return false;
+}
+
+/* RFC 7296 3.1: zero is "not known yet". */
+static void choose_spi(struct ike_world *w, uint8_t spi[IKE_SPI_LEN])
+{
+	do {
+		w->ops.random(w->arg, spi, IKE_SPI_LEN);
+	} while (be64dec(spi) == 0 || is_ours(w, spi));
+}
+
+struct ike_sa *ike_sa_new(struct ike_world *w, struct ike_conn *conn, const struct ike_path *path,
+			  bool initiator, uint64_t now_ms)
+{
+	struct ike_sa *const sa = calloc(1, sizeof(*sa));
+	struct ike_sa **at;
+
+	if (!sa)
+		return NULL;
+	sa->world = w;
+	sa->initiator = initiator;
+	sa->path = *path;
+	sa->conn = conn ? ike_conn_ref(conn) : NULL;
+	sa->since_ms = sa->heard_ms = now_ms;
+	choose_spi(w, initiator ? sa->spi_i : sa->spi_r);
+	at = bucket(w, ike_sa_spi(sa));
+	sa->next_by_spi = *at;
+	*at = sa;
+	w->n_sas++;
+	w->n_half_open++;
+	sa->next_half_open = w->half_open;
+	if (w->half_open)
+		w->half_open->half_open_link = &sa->next_half_open;
+	sa->half_open_link = &w->half_open;
+	w->half_open = sa;
+	return sa;
+}
+
+void ike_sa_opened(struct ike_sa *sa)
+{
+	if (!sa->half_open_link)
+		return;
+	*sa->half_open_link = sa->next_half_open;
+	if (sa->next_half_open)
+		sa->next_half_open->half_open_link = sa->half_open_link;
+	sa->half_open_link = NULL;
+	sa->world->n_half_open--;
+}
+
+static void free_requests(struct ike_sa *sa)
+{
+	while (sa->requests) {
+		struct ike_request *const r = sa->requests;
+
+		sa->requests = r->next;
+		free(r);
+	}
+	for (size_t i = 0; i < IKE_WINDOW; i++)
+		free(sa->answers[i].octets);
+}
+
+static void free_children(struct ike_sa *sa)
+{
+	while (sa->children) {
+		struct ike_child *const c = sa->children;
+
+		sa->children = c->next;
+		sa->world->ops.child_delete(sa->world->arg, c->protocol, &sa->path, c->spi_in,
+					    c->spi_out);
+		free(c);
+	}
+}
+
+void ike_sa_set_rival(struct ike_sa *sa, struct ike_sa *rival)
+{
+	if (sa->rival)
+		sa->rival->rival_of = NULL;
+	sa->rival = rival;
+	if (rival)
+		rival->rival_of = sa;
+}
+
+void ike_sa_free(struct ike_sa *sa)
+{
+	struct ike_world *const w = sa->world;
+	struct ike_sa **at = bucket(w, ike_sa_spi(sa));
+
+	while (*at != sa)
+		at = &(*at)->next_by_spi;
+	*at = sa->next_by_spi;
+	w->n_sas--;
+	ike_sa_opened(sa);
+	sa->state = IKE_SA_DEAD;
+	ike_sa_set_rival(sa, NULL);
+	if (sa->rival_of)
+		ike_sa_set_rival(sa->rival_of, NULL);
+	ike_timer_stop(&w->timers, &sa->retry);
+	ike_timer_stop(&w->timers, &sa->life);
+	while (sa->exchanges)
+		ike_exchange_free(sa->exchanges);
+	free_requests(sa);
+	free_children(sa);
+	ike_keys_free(sa->keys);
+	ike_conn_unref(sa->conn);
+	free(sa->local);
+	free(sa->remote);
+	free(sa);
+}
+
+/* ---- exchanges ---- */
+
+struct ike_exchange *ike_exchange_new(struct ike_sa *sa, enum ike_purpose purpose, bool ours)
+{
+	struct ike_exchange *const x = calloc(1, sizeof(*x));
+
+	if (!x)
+		return NULL;
+	x->sa = sa;
+	x->purpose = purpose;
+	x->ours = ours;
+	x->job.owner = x;
+	x->next = sa->exchanges;
+	sa->exchanges = x;
+	return x;
+}
+
+static void unlink_exchange(struct ike_exchange *x)
+{
+	struct ike_exchange **at = &x->sa->exchanges;
+
+	while (*at != x)
+		at = &(*at)->next;
+	*at = x->next;
+}
+
+/* Requests that went out for it are nobody's: their answers are not looked at. */
+static void orphan_requests(struct ike_exchange *x)
+{
+	for (struct ike_request *r = x->sa->requests; r; r = r->next) {
+		if (r->x == x)
+			r->x = NULL;
+	}
+}
+
+static void release_exchange(struct ike_exchange *x)
+{
+	ike_ke_free(x->job.ke);
+	gcry_free(x->job.shared);
+	free(x->init_request);
+	free(x->init_response);
+	free(x->cookie);
+	free(x);
+}
+
+bool ike_exchange_runs(const struct ike_sa *sa, enum ike_purpose purpose, bool ours)
+{
+	for (const struct ike_exchange *x = sa->exchanges; x; x = x->next) {
+		if (x->purpose == purpose && x->ours == ours)
+			return true;
+	}
+	return false;
+}
+
+void ike_exchange_lowest(const struct ike_exchange *x, uint8_t out[IKE_NONCE_LEN])
+{
+	const bool i = memcmp(x->nonce_i, x->nonce_r, IKE_NONCE_LEN) < 0;
+
+	memcpy(out, i ? x->nonce_i : x->nonce_r, IKE_NONCE_LEN);
+}
+
+void ike_exchange_free(struct ike_exchange *x)
+{
+	struct ike_sa *const sa = x->sa;
+
+	if (sa) {
+		if (x->rekeyed && x->rekeyed->rekey == x)
+			x->rekeyed->rekey = NULL;
+		if (x->fresh)
+			ike_sa_free(x->fresh);
+		x->fresh = NULL;
+		if (x->spi_in)
+			sa->world->ops.child_delete(sa->world->arg, x->protocol, &sa->path,
+						    x->spi_in, 0);
+		orphan_requests(x);
+		unlink_exchange(x);
+		x->sa = NULL;
+	}
+	if (x->pending == 0)
+		release_exchange(x);
+}
+
+/* ---- waiting ---- */
+
+void ike_run(struct ike_exchange *x, enum ike_job_kind kind)
+{
+	struct ike_world *const w = x->sa->world;
+
+	x->job.kind = kind;
+	x->pending++;
+	w->ops.run(w->arg, &x->job);
+}
+
+void ike_ask_spi(struct ike_exchange *x)
+{
+	struct ike_world *const w = x->sa->world;
+
+	x->ticket = ++w->next_ticket;
+	x->path = x->sa->path;
+	x->next_waiting = NULL;
+	*w->last_waiting = x;
+	w->last_waiting = &x->next_waiting;
+	x->pending++;
+	w->ops.get_spi(w->arg, x->ticket, x->protocol, &x->sa->path);
+}
+
+/* Answers may have come before this is called. */
+void ike_wait(struct ike_exchange *x, void (*resume)(struct ike_exchange *x, uint64_t now_ms),
+	      uint64_t now_ms)
+{
+	x->resume = resume;
+	if (x->pending == 0) {
+		x->resume = NULL;
+		resume(x, now_ms);
+	}
+}
+
+static void came(struct ike_exchange *x, uint64_t now_ms)
+{
+	void (*const resume)(struct ike_exchange *x, uint64_t now_ms) = x->resume;
+
+	x->pending--;
+	if (x->pending > 0)
+		return;
+	if (!x->sa) {
+		release_exchange(x);
+	} else if (resume) {
+		x->resume = NULL;
+		resume(x, now_ms);
+	}
+}
+
+void ike_job_run(struct ike_job *job)
+{
+	const struct ipsp_span theirs = { job->theirs, job->theirs_len };
+
+	switch (job->kind) {
+	case IKE_JOB_KE_BEGIN:
+		job->err = ike_ke_begin(job->method, &job->ke, job->ours);
+		break;
+	case IKE_JOB_KE_ANSWER:
+		job->err = ike_ke_answer(job->method, theirs, job->ours, job->shared);
+		break;
+	case IKE_JOB_KE_FINISH:
+		job->err = ike_ke_finish(job->ke, theirs, job->shared);
+		break;
+	}
+}
+
+void ike_job_done(struct ike_world *w, struct ike_job *job, uint64_t now_ms)
+{
+	(void)w;
+	came(job->owner, now_ms);
+}
+
+/* Answers come in the order of the questions, so that the first one is it. */
+static struct ike_exchange *take_waiting(struct ike_world *w, uint64_t ticket)
+{
+	for (struct ike_exchange **at = &w->waiting; *at; at = &(*at)->next_waiting) {
+		struct ike_exchange *const x = *at;
+
+		if (x->ticket != ticket)
+			continue;
+		*at = x->next_waiting;
+		if (!x->next_waiting)
+			w->last_waiting = at;
+		x->ticket = 0;
+		return x;
+	}
+	return NULL;
+}
+
+void ike_spi_done(struct ike_world *w, uint64_t ticket, uint32_t spi, uint64_t now_ms)
+{
+	struct ike_exchange *const x = take_waiting(w, ticket);
+
+	if (!x)
+		return;
+	if (x->sa)
+		x->spi_in = spi;
+	else if (spi)
+		w->ops.child_delete(w->arg, x->protocol, &x->path, spi, 0);
+	came(x, now_ms);
+}

@@ -1,0 +1,338 @@
+/*
+ * ike/v2_auth.c - IKE_AUTH with a shared key, and the first Child SA. RFC 7296 1.2, 2.15, 2.21.2.
+ *
+ *	HDR, SK {IDi, [IDr,] AUTH, SAi2, TSi, TSr}  -->
+ *	<--  HDR, SK {IDr, AUTH, SAr2, TSi, TSr}
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ike/internal.h"
+
+#define AUTH_SHARED_KEY 2u	/* RFC 7296 3.8 */
+
+const struct ike_peer *ike_peer_at(const struct ike_conn *c, const struct ipsp_addr *remote)
+{
+	const struct ike_peer *anywhere = NULL;
+
+	for (size_t i = 0; i < c->n_peers; i++) {
+		if (ipsp_addr_cmp(&c->peers[i].address, remote) == 0)
+			return &c->peers[i];
+		if (c->peers[i].address.family == 0 && !anywhere)
+			anywhere = &c->peers[i];
+	}
+	return anywhere;
+}
+
+static void give_up(struct ike_exchange *x, const char *why)
+{
+	ike_say(x->sa, IKE_LOG_NOTICE, "IKE_AUTH fails: %s", why);
+	ike_sa_free(x->sa);
+}
+
+static struct ipsp_span nothing(void)
+{
+	return (struct ipsp_span){ 0 };
+}
+
+static void build_id(struct ike_builder *b, uint8_t payload, const struct ike_identity *id)
+{
+	ike_build_payload(b, payload);
+	ike_build_u8(b, id->type);
+	ike_build_u8(b, 0);
+	ike_build_u16(b, 0);
+	ike_build_octets(b, (struct ipsp_span){ id->octets, id->len });
+}
+
+static enum ipsp_err build_auth(struct ike_exchange *x, struct ike_builder *b)
+{
+	uint8_t auth[IKE_PRF_MAX];
+	enum ipsp_err err = ike_auth_psk(x, x->sa->initiator, x->peer->secret, auth);
+
+	if (err != IPSP_OK)
+		return err;
+	ike_build_payload(b, IKE_PAYLOAD_AUTH);
+	ike_build_u8(b, AUTH_SHARED_KEY);
+	ike_build_u8(b, 0);
+	ike_build_u16(b, 0);
+	ike_build_octets(b, (struct ipsp_span){ auth, x->sa->keys->prf_len });
+	explicit_bzero(auth, sizeof(auth));
+	return IPSP_OK;
+}
+
+/* In a time that does not tell where they differ. */
+static bool same(const uint8_t *a, const uint8_t *b, size_t n)
+{
+	uint8_t differ = 0;
+
+	for (size_t i = 0; i < n; i++)
+		differ |= a[i] ^ b[i];
+	return differ == 0;
+}
+
+/* NULL, or why the other is not who it says. */
+static const char *check_auth(struct ike_exchange *x, const struct ike_parsed *m,
+			      const struct ike_secret *secret)
+{
+	const struct ike_payload *const p = ike_parsed_find(m, IKE_PAYLOAD_AUTH);
+	struct ipsp_span rest, head;
+	uint8_t want[IKE_PRF_MAX];
+	bool good;
+
+	if (!p)
+		return "there is no AUTH payload";
+	rest = p->body;
+	if (!ike_take(&rest, 4, &head))
+		return "the AUTH payload is cut short";
+	if (head.data[0] != AUTH_SHARED_KEY)
+		return "the peer does not authenticate by a shared key";
+	if (ike_auth_psk(x, !x->sa->initiator, secret, want) != IPSP_OK)
+		return "its proof cannot be computed";
+	good = rest.len == x->sa->keys->prf_len && same(rest.data, want, rest.len);
+	explicit_bzero(want, sizeof(want));
+	return good ? NULL : "the shared keys differ";
+}
+
+static bool read_id(const struct ike_parsed *m, uint8_t payload, struct ike_identity *out)
+{
+	const struct ike_payload *const p = ike_parsed_find(m, payload);
+
+	return p && ike_identity_read(p->body, out);
+}
+
+/* Its identities are kept, what the setup needed is not. */
+static bool established(struct ike_exchange *x)
+{
+	struct ike_sa *const sa = x->sa;
+	char text[IKE_IDENTITY_TEXT];
+
+	sa->local = malloc(sizeof(*sa->local));
+	sa->remote = malloc(sizeof(*sa->remote));
+	if (!sa->local || !sa->remote)
+		return false;
+	*sa->local = sa->initiator ? x->id_i : x->id_r;
+	*sa->remote = sa->initiator ? x->id_r : x->id_i;
+	sa->state = IKE_SA_ESTABLISHED;
+	ike_sa_opened(sa);
+	ike_timer_stop(&sa->world->timers, &sa->life);
+	ike_say(sa, IKE_LOG_INFO, "established with %s", ike_identity_text(sa->remote, text));
+	return true;
+}
+
+/* ---- initiator ---- */
+
+void ike_auth_begin(struct ike_exchange *x, uint64_t now_ms)
+{
+	struct ike_sa *const sa = x->sa;
+	struct ike_builder b;
+
+	if (!x->peer || !x->peer->secret) {
+		give_up(x, "there is no shared key for this peer");
+		return;
+	}
+	x->id_i = sa->conn->local_id;
+	ike_build_begin(&b, sa->world->chain, IKE_CLEAR_MAX);
+	build_id(&b, IKE_PAYLOAD_IDi, &x->id_i);
+	if (x->peer->id.type)
+		build_id(&b, IKE_PAYLOAD_IDr, &x->peer->id);
+	if (build_auth(x, &b) != IPSP_OK) {
+		give_up(x, "our proof cannot be computed");
+		return;
+	}
+	if (x->spi_in)
+		ike_child_offer(x, &b);
+	if (ike_request_send(x, IKE_EXCHANGE_IKE_AUTH, &b, now_ms) != IPSP_OK)
+		give_up(x, "no memory");
+}
+
+/* 1.2: the IKE SA stands even if the Child SA does not come about. */
+static void finish_child(struct ike_exchange *x, const struct ike_parsed *m)
+{
+	struct ike_notify n;
+	char name[IKE_NAME_TEXT];
+	const char *why;
+
+	if (!x->spi_in)
+		return;
+	if (ike_parsed_error(m, &n))
+		why = ike_name_or_number(IKE_LIST_NOTIFY, n.type, name);
+	else
+		why = ike_child_accept(x, m);
+	if (!why && ike_child_install(x, nothing()) != IPSP_OK)
+		why = "the SAD refuses it";
+	if (why)
+		ike_say(x->sa, IKE_LOG_NOTICE, "no Child SA: %s", why);
+}
+
+static const char *wrong_peer(struct ike_exchange *x, const struct ike_parsed *m)
+{
+	char is[IKE_IDENTITY_TEXT], wanted[IKE_IDENTITY_TEXT];
+
+	if (!read_id(m, IKE_PAYLOAD_IDr, &x->id_r))
+		return "the answer has no identity";
+	if (ike_identity_fits(&x->peer->id, &x->id_r))
+		return check_auth(x, m, x->peer->secret);
+	ike_say(x->sa, IKE_LOG_NOTICE, "the peer is %s, not %s", ike_identity_text(&x->id_r, is),
+		ike_identity_text(&x->peer->id, wanted));
+	return "the peer's identity is another one";
+}
+
+void ike_auth_response(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms)
+{
+	struct ike_notify n;
+	char name[IKE_NAME_TEXT];
+	const char *why;
+
+	(void)now_ms;
+	if (!ike_parsed_find(m, IKE_PAYLOAD_AUTH) && ike_parsed_error(m, &n)) {
+		give_up(x, ike_name_or_number(IKE_LIST_NOTIFY, n.type, name));
+		return;
+	}
+	why = wrong_peer(x, m);
+	if (why) {
+		give_up(x, why);
+		return;
+	}
+	if (!established(x)) {
+		give_up(x, "no memory");
+		return;
+	}
+	finish_child(x, m);
+	ike_exchange_free(x);
+}
+
+/* ---- responder ---- */
+
+/* 2.21.2: the peer learns no more than that. */
+static void refuse(struct ike_exchange *x, const char *why, uint64_t now_ms)
+{
+	struct ike_builder b;
+
+	ike_build_begin(&b, x->sa->world->chain, IKE_CLEAR_MAX);
+	ike_build_notify(&b, 0, nothing(), IKE_N_AUTHENTICATION_FAILED, nothing());
+	if (ike_answer_send(x, &b, now_ms) != IPSP_OK)
+		ike_say(x->sa, IKE_LOG_ERROR, "no answer could be made");
+	give_up(x, why);
+}
+
+static bool takes_suite(const struct ike_conn *c, const struct ike_suite *suite)
+{
+	struct ike_offers one = { .n = 1 };
+	struct ike_suite chosen;
+
+	one.offers[0].protocol = suite->protocol;
+	ike_offer_add(&one.offers[0], IKE_TRANSFORM_ENCR, suite->encr, suite->encr_key_bits);
+	ike_offer_add(&one.offers[0], IKE_TRANSFORM_PRF, suite->prf, 0);
+	ike_offer_add(&one.offers[0], IKE_TRANSFORM_KE, suite->ke, 0);
+	if (suite->integ)
+		ike_offer_add(&one.offers[0], IKE_TRANSFORM_INTEG, suite->integ, 0);
+	return ike_offers_choose(&c->offers, &one, &chosen);
+}
+
+static const struct ike_peer *peer_in(const struct ike_conn *c, const struct ike_exchange *x,
+				      const struct ike_identity *id_r)
+{
+	if (id_r->type && !ike_identity_fits(&c->local_id, id_r))
+		return NULL;
+	for (size_t i = 0; i < c->n_peers; i++) {
+		const struct ike_peer *const p = &c->peers[i];
+
+		if (p->secret && ike_identity_fits(&p->id, &x->id_i) &&
+		    (p->address.family == 0 ||
+		     ipsp_addr_cmp(&p->address, &x->sa->path.remote) == 0))
+			return p;
+	}
+	return NULL;
+}
+
+/* Who it says it is may belong to another connection than the addresses alone told. */
+static bool choose_peer(struct ike_exchange *x, const struct ike_identity *id_r)
+{
+	struct ike_sa *const sa = x->sa;
+	const struct ike_world *const w = sa->world;
+
+	x->peer = peer_in(sa->conn, x, id_r);
+	for (size_t i = 0; i < w->n_conns && !x->peer; i++) {
+		struct ike_conn *const c = w->conns[i];
+
+		if (!takes_suite(c, &sa->suite))
+			continue;
+		x->peer = peer_in(c, x, id_r);
+		if (x->peer) {
+			ike_conn_unref(sa->conn);
+			sa->conn = ike_conn_ref(c);
+		}
+	}
+	return x->peer != NULL;
+}
+
+static void auth_answer(struct ike_exchange *x, uint64_t now_ms)
+{
+	struct ike_sa *const sa = x->sa;
+	struct ike_builder b;
+
+	ike_build_begin(&b, sa->world->chain, IKE_CLEAR_MAX);
+	build_id(&b, IKE_PAYLOAD_IDr, &x->id_r);
+	if (build_auth(x, &b) != IPSP_OK) {
+		refuse(x, "our proof cannot be computed", now_ms);
+		return;
+	}
+	if (x->wants_child && !x->notify && !x->spi_in)
+		x->notify = IKE_N_NO_ADDITIONAL_SAS;
+	if (x->wants_child && !x->notify) {
+		ike_child_answer(x, &b);
+		if (ike_child_install(x, nothing()) != IPSP_OK) {
+			give_up(x, "the SAD refuses the Child SA");
+			return;
+		}
+	} else if (x->notify) {
+		ike_build_notify(&b, 0, nothing(), x->notify, nothing());
+	}
+	if (ike_answer_send(x, &b, now_ms) != IPSP_OK || !established(x)) {
+		give_up(x, "no memory");
+		return;
+	}
+	ike_exchange_free(x);
+}
+
+static void say_refused_child(struct ike_exchange *x)
+{
+	char name[IKE_NAME_TEXT];
+
+	ike_say(x->sa, IKE_LOG_NOTICE, "no Child SA: we answer %s",
+		ike_name_or_number(IKE_LIST_NOTIFY, x->notify, name));
+}
+
+void ike_auth_request(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms)
+{
+	struct ike_sa *const sa = x->sa;
+	struct ike_identity id_r = { 0 };
+	char text[IKE_IDENTITY_TEXT];
+	const char *why;
+
+	if (!read_id(m, IKE_PAYLOAD_IDi, &x->id_i)) {
+		refuse(x, "the request has no identity", now_ms);
+		return;
+	}
+	(void)read_id(m, IKE_PAYLOAD_IDr, &id_r);
+	if (!choose_peer(x, &id_r)) {
+		ike_say(sa, IKE_LOG_NOTICE, "no connection is for %s",
+			ike_identity_text(&x->id_i, text));
+		refuse(x, "the peer's identity is none of ours", now_ms);
+		return;
+	}
+	why = check_auth(x, m, x->peer->secret);
+	if (why) {
+		refuse(x, why, now_ms);
+		return;
+	}
+	x->id_r = sa->conn->local_id;
+	x->wants_child = ike_parsed_find(m, IKE_PAYLOAD_SA) != NULL;	/* RFC 6023: it may be left out */
+	if (x->wants_child)
+		x->notify = ike_child_choose(x, m);
+	if (x->notify)
+		say_refused_child(x);
+	else if (x->wants_child)
+		ike_ask_spi(x);
+	ike_wait(x, auth_answer, now_ms);
+}

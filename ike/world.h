@@ -1,0 +1,123 @@
+/*
+ * ike/world.h - an IKEv2 daemon without its I/O: datagrams, times and answers go in by calls, datagrams and
+ * questions come out by a table of the caller's. RFC 7296.
+ *
+ * So that one process can hold both ends, with a wire and a clock of a test's own. One thread calls; long
+ * computations are handed out as jobs, which any thread may run, and come back by ike_job_done.
+ * Calls out of the table may come from within any call; none of them may call back but as said.
+ */
+#ifndef IKE_WORLD_H
+#define IKE_WORLD_H
+
+#include "ike/config.h"
+#include "ike/prf.h"
+#include "ipsp/crypto.h"
+
+struct ike_world;
+
+/** Where a datagram goes or came from: addresses and UDP ports. */
+struct ike_path {
+	struct ipsp_addr local, remote;
+	uint16_t local_port, remote_port;
+};
+
+/** A computation. */
+struct ike_job;
+
+/** A Child SA as the SAD gets it: both directions. Borrowed for the call. */
+struct ike_child_sa {
+	uint8_t protocol;		/* IKE_PROTOCOL_ESP, IKE_PROTOCOL_AH */
+	uint32_t spi_in, spi_out;
+	const struct ike_suite *suite;
+	struct ipsp_span encr_in, integ_in, encr_out, integ_out;	/* keys, salts last */
+	const struct ike_selectors *ours, *theirs;
+	const struct ike_path *path;
+	const struct ike_child_config *config;	/* lifetimes, window, reqid */
+	bool transport;
+	bool udp;			/* there is a NAT: RFC 3948 */
+};
+
+enum ike_level { IKE_LOG_ERROR, IKE_LOG_NOTICE, IKE_LOG_INFO, IKE_LOG_DEBUG };
+
+struct ike_ops {
+	/** Sends a message, from its header on; the non-ESP marker is the callee's. */
+	void (*send)(void *arg, const struct ike_path *path, struct ipsp_span message);
+	/** Octets that nobody can foretell. */
+	void (*random)(void *arg, uint8_t *out, size_t n);
+	/** Has ike_job_run called with it, now or later, then ike_job_done by the thread of the world. */
+	void (*run)(void *arg, struct ike_job *job);
+	/**
+	 * Asks the SAD for an SPI; ike_spi_done tells it, now or later.
+	 * @param ticket  names the question
+	 */
+	void (*get_spi)(void *arg, uint64_t ticket, uint8_t protocol, const struct ike_path *path);
+	/** Adds both directions; inbound it has the SPI of get_spi. */
+	enum ipsp_err (*child_add)(void *arg, const struct ike_child_sa *child);
+	/** Takes away an SPI that was asked for, or an SA and (spi_out not 0) the other direction. */
+	void (*child_delete)(void *arg, uint8_t protocol, const struct ike_path *path, uint32_t spi_in,
+			     uint32_t spi_out);
+	/** A line for people, about one IKE SA or (who empty) none. */
+	void (*log)(void *arg, enum ike_level level, const char *who, const char *text);
+};
+
+/**
+ * @param ops     copied; arg is given to each of it
+ * @param crypto  for encrypted payloads: ipsp_crypto_gcrypt
+ * @return NULL: no memory
+ */
+struct ike_world *ike_world_new(const struct ike_ops *ops, void *arg,
+				const struct ipsp_crypto *crypto);
+/** Ends all IKE SAs without a word. No job may be out. */
+void ike_world_free(struct ike_world *w);
+
+/** The connections from now on, counted by the world; those there were before end as their SAs do. */
+IPSP_MUST_CHECK enum ipsp_err ike_world_configure(struct ike_world *w, struct ike_conn *const *conns,
+						  size_t n);
+
+/** A datagram came, without a non-ESP marker. */
+void ike_receive(struct ike_world *w, const struct ike_path *path, struct ipsp_span message,
+		 uint64_t now_ms);
+
+/**
+ * Begins with one peer of a connection.
+ * @param peer  its place among conn's, with an address
+ */
+IPSP_MUST_CHECK enum ipsp_err ike_initiate(struct ike_world *w, struct ike_conn *conn, size_t peer,
+					   const struct ike_path *path, uint64_t now_ms);
+
+/** Does what is due. @return when to call again, in ms; IKE_NEVER */
+uint64_t ike_tick(struct ike_world *w, uint64_t now_ms);
+
+void ike_job_run(struct ike_job *job);
+void ike_job_done(struct ike_world *w, struct ike_job *job, uint64_t now_ms);
+
+/** The answer to get_spi; 0: there is none. */
+void ike_spi_done(struct ike_world *w, uint64_t ticket, uint32_t spi, uint64_t now_ms);
+
+/** What a Child SA's end asks: renewed when soft, taken away when hard. By its inbound or outbound SPI. */
+void ike_child_expired(struct ike_world *w, uint8_t protocol, uint32_t spi, bool hard,
+		       uint64_t now_ms);
+
+/** Ends an IKE SA with a DELETE. By its initiator's SPI. False: no such one. */
+bool ike_terminate(struct ike_world *w, const uint8_t spi_i[IKE_SPI_LEN], uint64_t now_ms);
+
+/* ---- to be seen ---- */
+
+/** What one IKE SA is. */
+struct ike_view {
+	uint8_t spi_i[IKE_SPI_LEN], spi_r[IKE_SPI_LEN];
+	bool initiator;
+	const char *state;
+	struct ike_path path;
+	const struct ike_conn *conn;
+	struct ike_identity local, remote;
+	struct ike_suite suite;
+	uint64_t since_ms;
+	unsigned n_children;
+};
+
+/** Calls each with all IKE SAs, until it says false. */
+void ike_world_each(const struct ike_world *w, bool (*each)(void *arg, const struct ike_view *v),
+		    void *arg);
+
+#endif

@@ -1,0 +1,80 @@
+/*
+ * tests/unit/ike/pair.h - two IKE daemons in one process: a wire that loses, repeats and keeps what it is told
+ * to, a clock that stands still until it is moved, and a SAD that remembers.
+ */
+#ifndef TESTS_UNIT_IKE_PAIR_H
+#define TESTS_UNIT_IKE_PAIR_H
+
+#include "ike/world.h"
+
+#define PAIR_CHILDREN_MAX 64u
+#define PAIR_DATAGRAMS_MAX 256u
+
+/** A Child SA in a SAD. */
+struct pair_child {
+	bool there;
+	uint32_t spi_in, spi_out;
+	struct ike_suite suite;
+	uint8_t keys_in[128], keys_out[128];	/* cipher, then integrity */
+	size_t keys_len;
+	struct ike_selectors ours, theirs;
+	bool transport, udp;
+};
+
+struct pair_end {
+	struct pair *pair;
+	struct ike_world *world;
+	struct ike_conn *conn;
+	struct ipsp_addr addr;
+	uint32_t next_spi;
+	struct pair_child children[PAIR_CHILDREN_MAX];
+	unsigned n_sent;
+	char last_log[700];
+	char logs[1 << 16];		/* all of them */
+	size_t logs_len;
+	struct ike_job *jobs[64];	/* kept back */
+	unsigned n_jobs;
+};
+
+struct pair_datagram {
+	unsigned to;
+	struct ike_path path;		/* as the receiver has it */
+	size_t len;
+	uint8_t octets[8192];
+};
+
+struct pair {
+	uint64_t now_ms;
+	struct pair_end ends[2];
+	struct pair_datagram wire[PAIR_DATAGRAMS_MAX];
+	unsigned n_wire;
+	bool keep_jobs;
+	/** What becomes of a datagram: how often it arrives. NULL: once. */
+	unsigned (*fate)(struct pair *p, const struct pair_datagram *d);
+	void *fate_arg;
+};
+
+/** Both with one connection for each other: shared key, AES-GCM and so on. */
+void pair_init(struct pair *p);
+void pair_fini(struct pair *p);
+
+/** After connections were changed. */
+void pair_configure(struct pair *p);
+
+/** End 0 (or 1) begins. */
+void pair_initiate(struct pair *p, unsigned from);
+
+/** Carries datagrams until none is left. */
+void pair_settle(struct pair *p);
+
+/** Moves the clock to the next thing due, at most ms further, and settles; until nothing is due by then. */
+void pair_pass(struct pair *p, uint64_t ms);
+
+unsigned pair_count(const struct pair *p, unsigned end);		/* Child SAs in its SAD */
+unsigned pair_ike_sas(const struct pair *p, unsigned end);
+/** The only IKE SA's view; fails the test if there is another number of them. */
+struct ike_view pair_view(const struct pair *p, unsigned end);
+/** Do both SADs have the same Child SAs, with keys that fit? */
+void pair_agree(const struct pair *p);
+
+#endif
