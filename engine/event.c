@@ -176,7 +176,8 @@ void ipsp_audit(struct ipsp_worker *worker, const struct ipsp_packet *packet,
 		return;
 	const struct ipsp_audit_event event = {
 		.reason = packet->reason,
-		.proto = flow->proto == IPSP_PROTO_AH ? IPSP_PROTO_AH : IPSP_PROTO_ESP,
+		.proto = packet->sa ? packet->sa->proto :
+			 flow->proto == IPSP_PROTO_AH ? IPSP_PROTO_AH : IPSP_PROTO_ESP,
 		.ifindex = packet->ifindex,
 		.spi = spi,
 		.seq = seq,

@@ -236,8 +236,8 @@ static void apply(struct engine_role *role, struct wire_gen *g)
 	for (size_t i = 0; i < g->n_sas; i++) {
 		if (!results[i])
 			continue;
-		ipspd_log(LOG_WARNING, "sad", "SA %" PRIx64 " ESP SPI 0x%08x: not in force: %s",
-			  g->sas[i].id, g->sas[i].spi, ipsp_err_text(results[i]));
+		ipspd_log(LOG_WARNING, "sad", "SA %" PRIx64 " %s SPI 0x%08x: not in force: %s",
+			  g->sas[i].id, ipsp_proto_text(g->sas[i].proto), g->sas[i].spi, ipsp_err_text(results[i]));
 		tell_sa_refused(role, g->number, g->sas[i].id, results[i]);
 	}
 	tell_over(role, g->number);

@@ -298,8 +298,9 @@ static void on_audit(void *ctx, const struct ipsp_audit_event *event)
 	(void)ctx;
 	ipspd_log(LOG_NOTICE,
 		  ipsp_reason_class_text(ipsp_reason_class((enum ipsp_reason)event->reason)),
-		  "ESP SPI 0x%08x %s > %s seq %u on interface %u: %s (%" PRIu64 " alike not shown)",
-		  event->spi, ipsp_addr_print(&event->src, src), ipsp_addr_print(&event->dst, dst),
+		  "%s SPI 0x%08x %s > %s seq %u on interface %u: %s (%" PRIu64 " alike not shown)",
+		  ipsp_proto_text(event->proto), event->spi, ipsp_addr_print(&event->src, src),
+		  ipsp_addr_print(&event->dst, dst),
 		  event->seq, event->ifindex, ipsp_reason_text((enum ipsp_reason)event->reason),
 		  event->suppressed);
 }
@@ -380,7 +381,8 @@ static void on_sa_expired(void *ctx, const struct ipsp_life_event *event)
 	}
 	ipspd_log(event->life == IPSP_LIFE_SOFT || event->life == IPSP_LIFE_LARVAL ? LOG_INFO :
 										    LOG_NOTICE,
-		  "sad", "SA %" PRIx64 " ESP SPI 0x%08x: %s lifetime over", sa->id, sa->spi,
+		  "sad", "SA %" PRIx64 " %s SPI 0x%08x: %s lifetime over", sa->id,
+		  ipsp_proto_text(sa->proto), sa->spi,
 		  ipsp_life_text((enum ipsp_life)event->life));
 	if (sa->origin == IPSP_ORIGIN_POLICY && event->life != IPSP_LIFE_SOFT)
 		tell_sa(ctx, sa, WIRE_SA_EXPIRED);

@@ -18,6 +18,20 @@ static const struct {
 	{ IPSP_SA_DYING, IPSP_SA_DEAD },	/* hard lifetime */
 };
 
+const char *ipsp_proto_text(uint8_t proto)
+{
+	switch (proto) {
+	case IPSP_PROTO_ESP:
+		return "ESP";
+	case IPSP_PROTO_AH:
+		return "AH";
+	case IPSP_PROTO_IPCOMP:
+		return "IPComp";
+	default:
+		return "none";
+	}
+}
+
 const char *ipsp_sa_state_text(enum ipsp_sa_state state)
 {
 	static const char *const texts[] = {

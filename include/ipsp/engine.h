@@ -155,7 +155,7 @@ enum ipsp_sa_change {
 /** An auditable refusal of an ESP packet (RFC 4303 3.4.2 - 3.4.4), rate-limited. */
 struct ipsp_audit_event {
 	uint8_t reason;		/* enum ipsp_reason */
-	uint8_t proto;		/* enum ipsp_proto: ESP, in UDP or not, or AH */
+	uint8_t proto;		/* enum ipsp_proto, of the SA; without one, as the packet says */
 	uint32_t ifindex;
 	uint32_t spi;		/* as received */
 	uint32_t seq;		/* low half, as received; 0: the packet had none */

@@ -34,6 +34,9 @@ enum ipsp_sa_state {
 /** "larval", "mature", "dying", "dead". */
 const char *ipsp_sa_state_text(enum ipsp_sa_state state);
 
+/** "ESP", "AH", "IPComp"; of other numbers, as of what passes in clear, "none". */
+const char *ipsp_proto_text(uint8_t proto);
+
 /** Which lifetime of an SA is over. */
 enum ipsp_life {
 	IPSP_LIFE_LARVAL,	/* no keys came in time: RFC 2367 3.1.1 */

@@ -442,6 +442,17 @@ static uint64_t counted_in_all(enum ipsp_dir dir)
 	return n;
 }
 
+/* Of the SA at fault, or what the packet says it is. */
+static uint8_t proto_of(const struct fault *f)
+{
+	if (f->spi == CPI)
+		return IPSP_PROTO_IPCOMP;
+	return f->spi == AH || f->spi == AH_OF_ESP || f->reason == IPSP_REASON_AH_SA_NOT_FOUND ||
+			       f->reason == IPSP_REASON_AH_SHORT ||
+			       f->reason == IPSP_REASON_AH_FRAGMENT ?
+		       IPSP_PROTO_AH : IPSP_PROTO_ESP;
+}
+
 START_TEST(test_reasons_protected_packets_that_come_in)
 {
 	const struct fault *f = &in_faults[_i];
@@ -459,6 +470,7 @@ START_TEST(test_reasons_protected_packets_that_come_in)
 		return;
 	ck_assert_uint_eq(w.last_audit.reason, f->reason);
 	ck_assert_uint_eq(w.last_audit.spi, f->spi);
+	ck_assert_uint_eq(w.last_audit.proto, proto_of(f));
 	ck_assert_uint_eq(w.last_audit.ifindex, WORLD_IF);
 	ck_assert_mem_eq(w.last_audit.dst.octets, ((const uint8_t[]){ 192, 0, 2, 1 }), 4);
 }

@@ -180,8 +180,10 @@ END_TEST
 
 START_TEST(test_policy_settings_are_in_force_at_once)
 {
-	/* Fragments 30 s, path MTUs 10 s, 100 errors, listening, unmatched. */
-	static const uint8_t settings[] = { 0, 0, 0, 30, 0, 0, 0, 10, 0, 0, 0, 100, 1, 1 };
+	/* Fragments 30 s, path MTUs 10 s, 100 errors, listening, unmatched, reassembly 60 s, not in
+	 * the clear. */
+	static const uint8_t settings[] = { 0, 0, 0, 30, 0, 0, 0, 10, 0, 0, 0, 100, 1, 1,
+					    0, 0, 0, 60, 0 };
 	struct role_message m;
 
 	in_force(7);
@@ -231,8 +233,13 @@ START_TEST(test_policy_statistics_name_SAs_and_end_with_the_generation)
 	ck_assert_uint_eq(sas[0].seq, 9);
 	ck_assert_uint_eq(sas[0].idle_s, REPORT_NEVER_USED);
 	ck_assert_uint_eq(sas[0].path_mtu, 1300);
-	struct chan_reader r = role_expect(MSG_STATS_END, &m);
+	struct chan_reader r = role_expect(MSG_STATS_ICMP, &m);
 
+	ck_assert_uint_eq(chan_get_u32(&r), 42);
+	for (unsigned i = 0; i < IPSP_N_ICMP_COUNTS; i++)
+		ck_assert_uint_eq(chan_get_u64(&r), 0);
+	ck_assert(chan_reader_done(&r));
+	r = role_expect(MSG_STATS_END, &m);
 	ck_assert_uint_eq(chan_get_u32(&r), 42);
 	ck_assert_uint_eq(chan_get_u64(&r), 7);
 	ck_assert(chan_reader_done(&r));

@@ -313,6 +313,10 @@ START_TEST(test_states_move_as_rfc_2367_says)
 		sa->state = (uint8_t)from;
 		ck_assert_int_eq(ipsp_sa_usable(sa, 5) == IPSP_REASON_NONE, usable[from]);
 	}
+	ck_assert_str_eq(ipsp_proto_text(IPSP_PROTO_ESP), "ESP");
+	ck_assert_str_eq(ipsp_proto_text(IPSP_PROTO_AH), "AH");
+	ck_assert_str_eq(ipsp_proto_text(IPSP_PROTO_IPCOMP), "IPComp");
+	ck_assert_str_eq(ipsp_proto_text(0), "none");
 	ck_assert_str_eq(ipsp_sa_state_text(IPSP_SA_LARVAL), "larval");
 	ck_assert_str_eq(ipsp_sa_state_text(IPSP_SA_DEAD), "dead");
 	ck_assert_str_eq(ipsp_sa_state_text((enum ipsp_sa_state)4), "unknown");
