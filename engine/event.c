@@ -2,6 +2,7 @@
  * engine/event.c - outcomes: counted always, reported when policy or RFC ask for it, at a rate.
  */
 #include "engine/internal.h"
+#include "engine/neighbour.h"
 
 #define EVENTS_PER_S 20u
 
@@ -40,15 +41,6 @@ void ipsp_packet_done(struct ipsp_worker *worker, enum ipsp_dir dir, struct ipsp
 		ipsp_count_own(&worker->reasons[dir - 1][reason], 1);
 }
 
-/* Whole, so that nothing else is hidden behind it; a router never forwards it. */
-static bool is_neighbour_discovery(const struct ipsp_packet *packet, const struct ipsp_flow *flow)
-{
-	if (flow->family != 6 || !flow->proto_known || flow->proto != 58 || flow->ttl != 255 ||
-	    flow->frag != IPSP_FRAG_NONE || flow->l4_offset >= flow->total_len)
-		return false;
-	return packet->data[flow->l4_offset] >= 133 && packet->data[flow->l4_offset] <= 137;
-}
-
 void ipsp_packet_unruled(struct ipsp_worker *worker, enum ipsp_dir dir, struct ipsp_packet *packet,
 			 const struct ipsp_flow *flow, const struct ipsp_spd_match *match)
 {
@@ -62,7 +54,7 @@ void ipsp_packet_unruled(struct ipsp_worker *worker, enum ipsp_dir dir, struct i
 				 IPSP_REASON_POLICY_FRAGMENT);
 		break;
 	default:
-		if ((packet->flags & IPSP_PKT_PASSING) && is_neighbour_discovery(packet, flow)) {
+		if ((packet->flags & IPSP_PKT_PASSING) && ipsp_is_neighbour_discovery(packet, flow)) {
 			ipsp_packet_done(worker, dir, packet, IPSP_VERDICT_BYPASS,
 					 IPSP_REASON_NONE);
 			break;

@@ -11,6 +11,7 @@
 #include "engine/esp.h"
 #include "engine/header.h"
 #include "engine/nat.h"
+#include "engine/neighbour.h"
 #include "engine/resync.h"
 #include "engine/stream.h"
 #include "engine/tunnel.h"
@@ -503,8 +504,10 @@ static void clear_in(struct batch *b, struct ipsp_packet *packet, struct ipsp_fl
 	struct ipsp_spd_match match = ipsp_match(b->worker, b->spd, IPSP_INBOUND, packet, flow, 0,
 						 b->now_s, &refused);
 
-	if (refused == IPSP_REASON_NONE && ipsp_flow_is_icmp(flow))
+	if (refused == IPSP_REASON_NONE && ipsp_flow_is_icmp(flow)) {
+		match = ipsp_neighbour_match(b->worker, b->spd, IPSP_INBOUND, packet, flow, &match);
 		refused = ipsp_judge_clear_error(b->worker, b->spd, packet, flow, b->now_s);
+	}
 	if (refused != IPSP_REASON_NONE)
 		done(b->worker, packet, IPSP_VERDICT_DROP, refused);
 	else if (match.result == IPSP_SPD_RULE)

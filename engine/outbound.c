@@ -13,6 +13,7 @@
 #include "engine/header.h"
 #include "engine/large.h"
 #include "engine/nat.h"
+#include "engine/neighbour.h"
 #include "engine/pmtu.h"
 #include "engine/stream.h"
 #include "engine/tunnel.h"
@@ -504,6 +505,7 @@ static bool classify(struct batch *b, struct ipsp_packet *packet, struct ipsp_fl
 	if (match.result != IPSP_SPD_NO_POLICY && ipsp_flow_is_icmp(flow)) {
 		const struct ipsp_spd_rule *const own = match.rule;
 
+		match = ipsp_neighbour_match(b->worker, b->spd, IPSP_OUTBOUND, packet, flow, &match);
 		match = by_quote(b, b->spd, packet, flow, &match);
 		b->is_fixed = b->is_fixed && match.rule == own;
 	}

@@ -5,7 +5,8 @@
  *   hook              layer of a generation      list of an interface      its boxes in order
  *   in, out  --jump-->  l0_in, l0_out  --goto-->   l0_in_3    --goto-->      l0_in_3_m
  *
- * (_ah: the boxes for IPv6 packets with AH; _p: sorts out what is too short for its ports).
+ * (_ah: the boxes for IPv6 packets with AH; _p: sorts out what is too short for its ports; _n: the
+ * boxes that name Neighbour Discovery).
  *
  * A chain that returns lets the packet go on to the next layer; drop is final. The hooks stand where
  * a packet looks as it does on the wire: before anything changes it inbound, after source NAT
@@ -512,6 +513,26 @@ static void put_ports_chain(FILE *f, const char *name, const struct origin *o)
 	fputs("\t}\n", f);
 }
 
+/*
+ * Neighbour Discovery passes, but for what boxes say that name ICMPv6 and no other protocol: as the engine
+ * has it (engine/neighbour.h). In order, and before all others.
+ */
+static bool names_neighbours(const struct guard_box *b)
+{
+	return b->s.proto_lo == b->s.proto_hi && has_neighbours(b);
+}
+
+static void put_neighbours(FILE *f, const char *name, const struct guard_boxes *boxes,
+			   const struct origin *o)
+{
+	fprintf(f, "\tchain %s_n {\n", name);
+	for (size_t i = 0; i < boxes->n; i++) {
+		if (names_neighbours(&boxes->items[i]))
+			put_box(f, &boxes->items[i], o);
+	}
+	fputs("\t\treturn\n\t}\n", f);
+}
+
 static bool put_list(FILE *f, const struct ipsp_spd_list *l, const char *name, size_t max,
 		     const struct origin *o)
 {
@@ -529,7 +550,8 @@ static bool put_list(FILE *f, const struct ipsp_spd_list *l, const char *name, s
 		put_boxes_chain(f, name, "ah", &boxes, o, SEES_AH6);
 	if (ports)
 		put_ports_chain(f, name, o);
-	fprintf(f, "\tchain %s {\n", name);
+	put_neighbours(f, name, &boxes, o);
+	fprintf(f, "\tchain %s {\n\t\t" NEIGHBOURS "goto %s_n\n", name, name);
 	if (l->dir == IPSP_INBOUND)
 		put_own_protocols(f, &boxes, o);
 	if (beyond)
@@ -626,6 +648,34 @@ static void put_hook(FILE *f, const struct guard_view *v, int later, uint8_t dir
 	fputs("\t}\n", f);
 }
 
+static bool entry_protects_neighbours(const struct ipsp_spd_entry *e)
+{
+	for (uint32_t i = 0; e->action == IPSP_PROTECT && i < e->n_selectors; i++) {
+		const struct guard_box b = { .s = e->selectors[i] };
+
+		if (names_neighbours(&b))
+			return true;
+	}
+	return false;
+}
+
+/* Is there an entry that names it and wants it protected? Then the engine sorts out which of it. */
+static bool protects_neighbours(const struct guard_view *v)
+{
+	for (size_t i = 0; i < v->n_layers; i++) {
+		const struct wire_gen *g = v->layers[i].gen;
+
+		for (size_t j = 0; j < g->n_lists; j++) {
+			const struct ipsp_spd_list *l = &g->lists[j];
+
+			for (size_t k = 0; l->dir == IPSP_OUTBOUND && k < l->n_entries; k++)
+				if (entry_protects_neighbours(&l->entries[k]))
+					return true;
+		}
+	}
+	return false;
+}
+
 /*
  * A packet of this machine is first routed before it has a source address, so the ip rules that ask
  * for one miss it. Changing its mark makes the kernel ask them again.
@@ -636,6 +686,8 @@ static void put_reroute(FILE *f, const struct guard_view *v, int later)
 		   "\t\tmeta mark & 0x%08x == 0x%08x accept\n", -140 + later, IPSPD_MARK_MASK,
 		IPSPD_MARK_BYPASS);
 	fputs("\t\toifname \"lo\" accept\n", f);
+	if (!protects_neighbours(v))
+		fputs("\t\t" NEIGHBOURS "accept\n", f);
 	for (size_t i = 0; i < v->steered.n; i++) {
 		const struct guard_pair *p = &v->steered.items[i];
 		const char *ip = p->family == 4 ? "ip" : "ip6";

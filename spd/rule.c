@@ -56,6 +56,23 @@ bool ipsp_spd_rule_selector(const struct ipsp_spd_rule *rule, const struct ipsp_
 	return false;
 }
 
+bool ipsp_spd_rule_names(const struct ipsp_spd_rule *rule, const struct ipsp_flow *flow)
+{
+	const struct ipsp_spd_item *item = (const struct ipsp_spd_item *)rule;
+	uint64_t src[2], dst[2];
+
+	ipsp_spd_words(&flow->src, src);
+	ipsp_spd_words(&flow->dst, dst);
+	for (uint32_t i = 0; i < item->n_boxes; i++) {
+		const struct ipsp_spd_box *box = &item->boxes[i];
+
+		if (box->family == flow->family && box->proto_lo == box->proto_hi &&
+		    ipsp_fit_box(flow, src, dst, box) != IPSP_FIT_NOT)
+			return true;
+	}
+	return false;
+}
+
 static bool addr_within(const struct ipsp_addr *lo, const struct ipsp_addr *a,
 			const struct ipsp_addr *hi)
 {

@@ -76,7 +76,8 @@ enum {
 	IPSP_PKT_TRANSIT = 1 << 2,
 	/* in: on its link between two others. Inbound, ESP or AH that no SA of ours is for is a protocol
 	 * like any other. Neighbour Discovery (RFC 4861: ICMPv6 133 - 137, hop limit 255) that no
-	 * entry matches passes, as there would be no link without it */
+	 * entry matches passes, as there would be no link without it; that an entry matches which does
+	 * not name ICMPv6 passes in any case */
 	IPSP_PKT_PASSING = 1 << 3,
 	/* in: one bundle is all. Outbound, nothing is put around it; inbound, another one inside stays */
 	IPSP_PKT_ONE_BUNDLE = 1 << 4,

@@ -228,4 +228,7 @@ bool ipsp_spd_iter_init(struct ipsp_spd_iter *it, const struct ipsp_spd *spd, ui
  */
 const struct ipsp_spd_rule *ipsp_spd_iter_next(struct ipsp_spd_iter *it, bool *sure);
 
+/** Does an entry match these headers, or might it, by a box that names their protocol and no other? */
+bool ipsp_spd_rule_names(const struct ipsp_spd_rule *rule, const struct ipsp_flow *flow);
+
 #endif

@@ -558,7 +558,17 @@ def test_neighbours(wire):
     claim("... but not from afar", not answers(254))
     change(guard_of([("red", "in", "entry discard\nbox 6 proto=58\n" + BYPASS_ALL)]))
     claim("... unless an entry says no", not answers(255))
+    both = [("red", "in", "entry protect\nbox 6\n"), ("red", "out", "entry protect\nbox 6\n")]
+    change(guard_of(both))
+    claim("they are found where all of IPv6 is protected (H118)", answers(255))
+    claim("... but not from afar", not answers(254))
+    change(guard_of([("red", "in", "entry discard\nbox 6\nentry bypass\nbox 6 proto=58\n"), both[1]]))
+    claim("an entry behind that names ICMPv6 is asked first", answers(255))
+    change(guard_of([("red", "in", BYPASS_ALL + "entry protect\nbox 6 proto=58\n"), both[1]]))
+    claim("... and may say no", not answers(255))
     echo = [v6() / ICMPv6EchoRequest()]
+    change(guard_of(both))
+    claim("other ICMPv6 is dropped there", through(wire, echo, SENTINEL) == [False])
     change(guard_of([("red", "in", "")]))
     claim("other ICMPv6 is dropped there", through(wire, echo, SENTINEL) == [False])
     listen.close()

@@ -133,25 +133,66 @@ START_TEST(test_neighbour_discovery_passes_at_the_end_of_a_list)
 }
 END_TEST
 
-START_TEST(test_an_entry_can_discard_neighbour_discovery)
-{
-	struct ipsp_selector all;
-	struct ipsp_packet p;
+/* H118: only an entry that names ICMPv6 has a say. The second one stands behind the first. */
+static const struct {
+	const char *name;
+	enum ipsp_action first, second;
+	uint8_t proto_lo, proto_hi;	/* of the second */
+	uint8_t type;			/* that it is about; 0: any */
+	uint8_t sent, hops;
+	enum ipsp_verdict verdict;
+} overrides[] = {
+	{ "all of IPv6 is protected", IPSP_PROTECT, IPSP_BYPASS, 6, 6, 0, 135, 255,
+	  IPSP_VERDICT_BYPASS },
+	{ "all of IPv6 is discarded", IPSP_DISCARD, IPSP_BYPASS, 6, 6, 0, 136, 255,
+	  IPSP_VERDICT_BYPASS },
+	{ "from afar", IPSP_DISCARD, IPSP_BYPASS, 6, 6, 0, 135, 254, IPSP_VERDICT_DROP },
+	{ "another message", IPSP_DISCARD, IPSP_BYPASS, 6, 6, 0, 128, 255, IPSP_VERDICT_DROP },
+	{ "some protocols", IPSP_DISCARD, IPSP_DISCARD, 50, 60, 0, 135, 255, IPSP_VERDICT_BYPASS },
+	{ "ICMPv6 is discarded", IPSP_BYPASS, IPSP_DISCARD, 58, 58, 0, 135, 255, IPSP_VERDICT_DROP },
+	{ "this message is discarded", IPSP_BYPASS, IPSP_DISCARD, 58, 58, 135, 135, 255,
+	  IPSP_VERDICT_DROP },
+	{ "another one is", IPSP_DISCARD, IPSP_DISCARD, 58, 58, 134, 135, 255, IPSP_VERDICT_BYPASS },
+	{ "ICMPv6 is protected", IPSP_BYPASS, IPSP_PROTECT, 58, 58, 0, 135, 255, IPSP_VERDICT_DROP },
+};
 
-	ipsp_selector_any(6, &all);
-	const struct ipsp_spd_entry entry = { .id = 1, .action = IPSP_DISCARD, .n_selectors = 1,
-					      .selectors = &all };
-	const struct ipsp_spd_list list = { .ifindex = WORLD_IF, .dir = IPSP_INBOUND,
-					    .n_entries = 1, .entries = &entry };
+START_TEST(test_only_an_entry_that_names_icmpv6_has_a_say_in_neighbour_discovery)
+{
+	const enum ipsp_dir dirs[] = { IPSP_INBOUND, IPSP_OUTBOUND };
+	struct ipsp_selector boxes[2];
+	struct ipsp_spd_entry entries[2] = {
+		{ .id = 1, .action = (uint8_t)overrides[_i].first, .n_selectors = 1,
+		  .selectors = &boxes[0] },
+		{ .id = 2, .action = (uint8_t)overrides[_i].second, .n_selectors = 1,
+		  .selectors = &boxes[1] },
+	};
+	struct ipsp_spd_list lists[2];
 	const struct ipsp_update update = {
-		.spd = { .generation = 1, .full = true, .n_lists = 1, .lists = &list },
+		.spd = { .generation = 1, .full = true, .n_lists = 2, .lists = lists },
 	};
 
+	ipsp_selector_any(6, &boxes[0]);
+	ipsp_selector_any(6, &boxes[1]);
+	boxes[1].proto_lo = overrides[_i].proto_lo;
+	boxes[1].proto_hi = overrides[_i].proto_hi;
+	if (overrides[_i].type) {
+		boxes[1].sport_lo = IPSP_PORT_MESSAGE | overrides[_i].type * 256u;
+		boxes[1].sport_hi = boxes[1].sport_lo + 255;
+	}
+	for (size_t i = 0; i < 2; i++)
+		lists[i] = (struct ipsp_spd_list){ .ifindex = WORLD_IF, .dir = (uint8_t)dirs[i],
+						   .n_entries = 2, .entries = entries };
 	ck_assert_int_eq(ipsp_engine_apply(w.engine, &update, 1000, NULL), IPSP_OK);
-	solicitation(&p, 135, 255, 58);
-	p.flags = IPSP_PKT_PASSING;
-	ck_assert_int_eq(world_pass(&w, IPSP_INBOUND, &p), IPSP_REASON_POLICY_DISCARD);
-	world_packet_free(&p);
+	for (size_t i = 0; i < 2; i++) {
+		struct ipsp_packet p;
+
+		solicitation(&p, overrides[_i].sent, overrides[_i].hops, 58);
+		p.flags = IPSP_PKT_PASSING;
+		(void)world_pass(&w, dirs[i], &p);
+		ck_assert_msg(p.verdict == overrides[_i].verdict, "%s, direction %zu",
+			      overrides[_i].name, i);
+		world_packet_free(&p);
+	}
 }
 END_TEST
 
@@ -167,7 +208,8 @@ int main(void)
 	tcase_add_loop_test(t, test_passing_esp_of_nobody_is_dropped_where_policy_says_so, 0, 2);
 	tcase_add_loop_test(t, test_neighbour_discovery_passes_at_the_end_of_a_list, 0,
 			    N_OF(nd_cases));
-	tcase_add_test(t, test_an_entry_can_discard_neighbour_discovery);
+	tcase_add_loop_test(t, test_only_an_entry_that_names_icmpv6_has_a_say_in_neighbour_discovery, 0,
+			    N_OF(overrides));
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
 
