@@ -373,6 +373,7 @@ static int attach_pcap(struct engine_worker *w, const struct engine_start *s)
 		.esp_in_fd = PAIR(s, ENGINE_FD_ESP4_IN, ENGINE_FD_ESP6_IN, 0),
 		.ah_in_fd = PAIR(s, ENGINE_FD_AH4_IN, ENGINE_FD_AH6_IN, 0),
 		.raw_out_fd = PAIR(s, ENGINE_FD_RAW4_OUT, ENGINE_FD_RAW6_OUT, 0),
+		.udp_fd = PAIR(s, ENGINE_FD_UDP4, ENGINE_FD_UDP6, 0),
 		.mark = IPSPD_MARK_BYPASS,
 	};
 

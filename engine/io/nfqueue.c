@@ -48,18 +48,24 @@ static struct nfqueue *nfqueue_of(struct io_attachment *a)
 	return (struct nfqueue *)a;
 }
 
+/** Gives what stands in one counter to another. */
+static void move_count(_Atomic uint64_t *from, _Atomic uint64_t *to)
+{
+	io_count(to, atomic_load_explicit(from, memory_order_relaxed));
+	atomic_store_explicit(from, 0, memory_order_relaxed);
+}
+
 /** What the outside has counted counts here. */
 static void take_stats(struct nfqueue *q)
 {
 	struct io_stats *const from = &q->outside->stats, *const to = &q->base.stats;
 
 	for (int i = 0; i < 2; i++) {
-		to->packets_in[i] += from->packets_in[i];
-		to->packets_out[i] += from->packets_out[i];
+		move_count(&from->packets_in[i], &to->packets_in[i]);
+		move_count(&from->packets_out[i], &to->packets_out[i]);
 	}
 	for (int i = 0; i < IO_N_REASONS; i++)
-		to->drops[i] += from->drops[i];
-	*from = (struct io_stats) { .drops = { 0 } };
+		move_count(&from->drops[i], &to->drops[i]);
 }
 
 static size_t nfqueue_sources(const struct io_attachment *a, struct io_source out[IO_SOURCES_MAX])

@@ -1,5 +1,5 @@
 /*
- * engine/io/pcap.c - the attachment `pcap`: frames of two interfaces, and raw sockets for tunnels.
+ * engine/io/pcap.c - the attachment `pcap`: frames of two interfaces, raw sockets and UDP for tunnels.
  *
  * It must not decide what may pass: verdicts are the engine's, and a packet without one is dropped.
  * Fails closed by its nature: when this process is gone, nothing joins the two interfaces.
@@ -22,6 +22,7 @@
 #include "engine/io/egress.h"
 #include "engine/io/frame.h"
 #include "engine/io/outer.h"
+#include "engine/io/udp.h"
 #include "engine/segment.h"
 #include "engine/sum.h"
 
@@ -46,6 +47,7 @@ struct wire {
 	struct io_attachment base;	/* first: they are one address */
 	struct pcap_config config;
 	struct egress *egress;
+	struct udp_socket *udp[2];	/* by family; NULL: none */
 	struct side side[2];
 	struct passage passages[IO_BATCH];
 	uint8_t fragment[IO_PACKET_MAX];
@@ -53,7 +55,7 @@ struct wire {
 	struct {
 		int fd;
 		int family;		/* enum outer_family; -1: frames */
-		uint8_t proto;		/* of a raw socket */
+		uint8_t proto;		/* of a raw socket; IPPROTO_UDP: of w->udp */
 		enum pcap_side side;
 	} source[IO_SOURCES_MAX];
 };
@@ -209,17 +211,20 @@ static size_t wire_read(struct io_attachment *a, size_t source, struct ipsp_pack
 {
 	struct wire *w = wire_of(a);
 	const int family = w->source[source].family;
+	const uint8_t proto = w->source[source].proto;
 
 	if (n > IO_BATCH)
 		n = IO_BATCH;
-	return family < 0 ? read_frames(w, w->source[source].side, packets, n) :
-			    outer_read(w->source[source].fd, (enum outer_family)family,
-				       w->source[source].proto, packets, n, &a->stats);
+	if (family < 0)
+		return read_frames(w, w->source[source].side, packets, n);
+	return proto == IPPROTO_UDP ? udp_read(w->udp[family], packets, n, &a->stats) :
+				      outer_read(w->source[source].fd, (enum outer_family)family,
+						 proto, packets, n, &a->stats);
 }
 
 /* ---- writing ---- */
 
-/** What leaves by one side in one go; a packet belongs to one of its three parts. */
+/** What leaves by one side in one go; a packet belongs to one of its three parts, or to a UDP socket. */
 struct outbox {
 	struct wire *wire;
 	enum pcap_side to;
@@ -242,6 +247,8 @@ static void flush(struct outbox *o)
 			sent += outer_write(w->config.raw_out_fd[family], (enum outer_family)family,
 					    o->raw[family], o->n_raw[family], &w->base.stats);
 		o->n_raw[family] = 0;
+		if (w->udp[family])
+			sent += udp_flush(w->udp[family], &w->base.stats);
 	}
 	o->n_frames = 0;
 	io_count(&w->base.stats.packets_out[(o->to == PCAP_BLACK ? IPSP_OUTBOUND : IPSP_INBOUND) -
@@ -307,6 +314,16 @@ static void put_cut(struct outbox *o, struct passage *frame, const struct ipsp_p
 		io_count(&w->base.stats.drops[IO_REASON_PATH_TOO_BIG], 1);
 }
 
+/** ESP in UDP from the socket's port. @return false: it is no such packet */
+static bool put_udp(struct outbox *o, const struct ipsp_packet *p)
+{
+	struct wire *const w = o->wire;
+	const int family = outer_family_of(p->data, p->len);
+
+	return family >= 0 && w->udp[family] &&
+	       udp_add(w->udp[family], p->data, p->len, &w->base.stats);
+}
+
 static void write_one(struct outbox *o, const struct ipsp_packet *p)
 {
 	struct wire *const w = o->wire;
@@ -317,7 +334,7 @@ static void write_one(struct outbox *o, const struct ipsp_packet *p)
 
 	if (o->to == PCAP_BLACK && p->path_mtu > 0 && p->len > p->path_mtu)
 		put_cut(o, frame, p);
-	else
+	else if (!is_tunnel || !put_udp(o, p))
 		put(o, frame, p->data, p->len);
 }
 
@@ -361,6 +378,15 @@ static uint32_t wire_path_mtu(struct io_attachment *a, const struct ipsp_addr *d
 {
 	(void)dst;
 	return wire_of(a)->side[PCAP_BLACK].mtu;
+}
+
+static void wire_keepalive(struct io_attachment *a, const struct ipsp_flow *datagram)
+{
+	const struct pcap_config *const c = &wire_of(a)->config;
+	const int fd = c->udp_fd[datagram->dst.family == 4 ? OUTER_IPV4 : OUTER_IPV6];
+
+	if (fd >= 0)
+		udp_keepalive(fd, c->ifindex[PCAP_BLACK], datagram);
 }
 
 static int wire_changes_fd(const struct io_attachment *a)
@@ -413,6 +439,8 @@ static void free_parts(struct wire *w)
 	egress_free(w->egress);
 	for (int i = PCAP_RED; i <= PCAP_BLACK; i++)
 		frame_reader_free(w->side[i].reader);
+	for (int family = OUTER_IPV4; family <= OUTER_IPV6; family++)
+		udp_socket_free(w->udp[family]);
 	explicit_bzero(w, sizeof(*w));
 	free(w);
 }
@@ -426,6 +454,7 @@ static void wire_free(struct io_attachment *a)
 		close_fd(w->config.esp_in_fd[i]);
 		close_fd(w->config.ah_in_fd[i]);
 		close_fd(w->config.raw_out_fd[i]);
+		close_fd(w->config.udp_fd[i]);
 	}
 	free_parts(w);
 }
@@ -434,6 +463,7 @@ static const struct io_attachment_ops wire_ops = {
 	.name = "pcap",
 	.sources = wire_sources,
 	.read = wire_read,
+	.keepalive = wire_keepalive,
 	.write = wire_write,
 	.local_addr = wire_local_addr,
 	.path_mtu = wire_path_mtu,
@@ -461,7 +491,19 @@ static int add_raw_source(struct wire *w, int fd, int family, uint8_t proto)
 	return outer_in_init(fd, (enum outer_family)family, proto);
 }
 
-static int add_raw_sockets(struct wire *w)
+static int add_udp_source(struct wire *w, int family)
+{
+	const struct pcap_config *const c = &w->config;
+
+	if (c->udp_fd[family] < 0)
+		return 0;
+	w->source[w->n_sources].proto = IPPROTO_UDP;
+	add_source(w, c->udp_fd[family], family, PCAP_BLACK);
+	return udp_socket_new(c->udp_fd[family], c->raw_out_fd[family], (enum outer_family)family,
+			      c->ifindex[PCAP_BLACK], &w->udp[family]);
+}
+
+static int add_sockets(struct wire *w)
 {
 	int err = 0;
 
@@ -473,6 +515,8 @@ static int add_raw_sockets(struct wire *w)
 			err = add_raw_source(w, w->config.esp_in_fd[family], family, IPPROTO_ESP);
 		if (!err)
 			err = add_raw_source(w, w->config.ah_in_fd[family], family, IPPROTO_AH);
+		if (!err)
+			err = add_udp_source(w, family);
 	}
 	return err;
 }
@@ -494,7 +538,7 @@ int pcap_attach(const struct pcap_config *config, struct io_attachment **out)
 		add_source(w, config->frames_fd[i], -1, (enum pcap_side)i);
 	}
 	if (!err)
-		err = add_raw_sockets(w);
+		err = add_sockets(w);
 	/* RED is no way to a peer. */
 	if (!err)
 		err = egress_new(config->mark, config->ifindex[PCAP_RED], &w->egress);

@@ -12,8 +12,8 @@
  *
  * What is bypassed, and ESP in transport mode, stays in its frame: same link addresses, same TTL. A
  * tunnel's ends are addresses of this machine: its ESP packets are sent and received by the machine's
- * own routes, neighbours and raw sockets, pinned to BLACK, and what came out of a tunnel goes to its
- * receiver likewise, pinned to RED. ARP crosses. Frames to this machine's own link addresses and other
+ * own routes, neighbours, raw sockets and UDP, pinned to BLACK, and what came out of a tunnel goes to its
+ * receiver likewise, pinned to RED. ESP in UDP for a host is a datagram like any other. ARP crosses. Frames to this machine's own link addresses and other
  * protocols do not.
  */
 #ifndef ENGINE_IO_PCAP_H
@@ -29,6 +29,7 @@ struct pcap_config {
 	int esp_in_fd[2];	/* raw, IPPROTO_ESP: [0] IPv4, [1] IPv6; -1: none */
 	int ah_in_fd[2];	/* raw, IPPROTO_AH: likewise */
 	int raw_out_fd[2];	/* raw, headers included, marked: likewise */
+	int udp_fd[2];		/* bound to the port of ESP in UDP, marked: likewise */
 	uint32_t mark;		/* that of the sockets: routing is asked with it */
 };
 

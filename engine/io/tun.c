@@ -353,7 +353,7 @@ static void tun_keepalive(struct io_attachment *a, const struct ipsp_flow *datag
 	const int fd = tun_of(a)->config.udp_fd[datagram->dst.family == 4 ? OUTER_IPV4 : OUTER_IPV6];
 
 	if (fd >= 0)
-		udp_keepalive(fd, datagram);
+		udp_keepalive(fd, 0, datagram);
 }
 
 static uint32_t tun_path_mtu(struct io_attachment *a, const struct ipsp_addr *dst)
@@ -447,7 +447,7 @@ static int attach_outside(struct tun *t, const struct tun_config *c, enum outer_
 		err = add_raw(t, c->ah_in_fd[family], family, IPPROTO_AH);
 	if (!err && c->udp_fd[family] >= 0) {
 		add_source(t, c->udp_fd[family], SOURCE_UDP, family);
-		err = udp_socket_new(c->udp_fd[family], c->raw_out_fd[family], family,
+		err = udp_socket_new(c->udp_fd[family], c->raw_out_fd[family], family, 0,
 				     &t->udp[family]);
 	}
 	return err;

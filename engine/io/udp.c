@@ -57,6 +57,7 @@ struct udp_socket {
 	int fd, raw_fd;
 	enum outer_family family;
 	uint16_t port;
+	uint32_t ifindex;		/* what is sent leaves by it; 0: as routing says */
 	int df;				/* as the socket is set; -1: not yet */
 	size_t sent;
 	struct train train;
@@ -86,7 +87,8 @@ static int set_up(int fd, enum outer_family family)
 	return err;
 }
 
-int udp_socket_new(int fd, int raw_fd, enum outer_family family, struct udp_socket **out)
+int udp_socket_new(int fd, int raw_fd, enum outer_family family, uint32_t ifindex,
+		   struct udp_socket **out)
 {
 	union any_addr own;
 	socklen_t len = sizeof(own);
@@ -104,6 +106,7 @@ int udp_socket_new(int fd, int raw_fd, enum outer_family family, struct udp_sock
 	u->fd = fd;
 	u->raw_fd = raw_fd;
 	u->family = family;
+	u->ifindex = ifindex;
 	u->port = ntohs(family == OUTER_IPV4 ? own.v4.sin_port : own.v6.sin6_port);
 	u->df = -1;
 	*out = u;
@@ -307,14 +310,14 @@ static struct cmsghdr *put_control(struct msghdr *h, struct cmsghdr *c, int leve
 }
 
 /** Where a datagram goes, from where. h->msg_name and msg_control are there, the latter zeroed. */
-static struct cmsghdr *address(struct msghdr *h, const struct ipsp_flow *to)
+static struct cmsghdr *address(struct msghdr *h, uint32_t ifindex, const struct ipsp_flow *to)
 {
 	struct cmsghdr *const c = (struct cmsghdr *)h->msg_control;
 
 	h->msg_controllen = 0;
 	if (to->dst.family == 4) {
 		struct sockaddr_in *const name = h->msg_name;
-		struct in_pktinfo info = { .ipi_ifindex = 0 };
+		struct in_pktinfo info = { .ipi_ifindex = (int)ifindex };
 
 		*name = (struct sockaddr_in) { .sin_family = AF_INET,
 					       .sin_port = htons((uint16_t)to->dport) };
@@ -324,7 +327,7 @@ static struct cmsghdr *address(struct msghdr *h, const struct ipsp_flow *to)
 		return put_control(h, c, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
 	}
 	struct sockaddr_in6 *const name = h->msg_name;
-	struct in6_pktinfo info = { .ipi6_ifindex = 0 };
+	struct in6_pktinfo info = { .ipi6_ifindex = ifindex };
 
 	*name = (struct sockaddr_in6) { .sin6_family = AF_INET6,
 					.sin6_port = htons((uint16_t)to->dport) };
@@ -357,7 +360,7 @@ static int send_train(struct udp_socket *u, struct train *t)
 	struct cmsghdr *c;
 
 	memset(&control, 0, sizeof(control));
-	c = address(&h, &t->to);
+	c = address(&h, u->ifindex, &t->to);
 	c = put_control(&h, c, level, v4 ? IP_TOS : IPV6_TCLASS, &tos, sizeof(tos));
 	c = put_control(&h, c, level, v4 ? IP_TTL : IPV6_HOPLIMIT, &ttl, sizeof(ttl));
 	if (t->n > 1)
@@ -380,6 +383,7 @@ static void send_train_raw(struct udp_socket *u, const struct train *t, struct i
 		send[i] = (struct outer_send) {
 			.data = (uint8_t *)t->iov[i].iov_base - t->headers,
 			.len = (uint32_t)t->iov[i].iov_len + t->headers,
+			.ifindex = u->ifindex,
 		};
 	}
 	u->sent += outer_write(u->raw_fd, u->family, send, t->n, stats);
@@ -436,7 +440,7 @@ size_t udp_flush(struct udp_socket *u, struct io_stats *stats)
 	return sent;
 }
 
-void udp_keepalive(int fd, const struct ipsp_flow *datagram)
+void udp_keepalive(int fd, uint32_t ifindex, const struct ipsp_flow *datagram)
 {
 	static const uint8_t octet = 0xff;
 	union any_addr name;
@@ -446,7 +450,7 @@ void udp_keepalive(int fd, const struct ipsp_flow *datagram)
 			    .msg_control = &control };
 
 	memset(&control, 0, sizeof(control));
-	(void)address(&h, datagram);
+	(void)address(&h, ifindex, datagram);
 	/* One that is lost is followed by the next. */
 	(void)sendmsg(fd, &h, MSG_DONTWAIT);
 }

@@ -16,11 +16,13 @@
 struct udp_socket;
 
 /**
- * @param fd      bound to the port, borrowed; asks for all that reading needs
- * @param raw_fd  likewise borrowed: where packets go that the other one refuses; -1: nowhere
+ * @param fd       bound to the port, borrowed; asks for all that reading needs
+ * @param raw_fd   likewise borrowed: where packets go that the other one refuses; -1: nowhere
+ * @param ifindex  what is sent leaves by this interface alone; 0: as routing says
  * @return 0 or -errno
  */
-int udp_socket_new(int fd, int raw_fd, enum outer_family family, struct udp_socket **out);
+int udp_socket_new(int fd, int raw_fd, enum outer_family family, uint32_t ifindex,
+		   struct udp_socket **out);
 void udp_socket_free(struct udp_socket *u);
 
 /**
@@ -41,7 +43,7 @@ bool udp_add(struct udp_socket *u, uint8_t *packet, uint32_t len, struct io_stat
 /** Sends what udp_add has taken. @return how many packets were sent since the last time */
 size_t udp_flush(struct udp_socket *u, struct io_stats *stats);
 
-/** Sends a keepalive, RFC 3948 4. Any thread. */
-void udp_keepalive(int fd, const struct ipsp_flow *datagram);
+/** Sends a keepalive, RFC 3948 4. ifindex: as above. Any thread. */
+void udp_keepalive(int fd, uint32_t ifindex, const struct ipsp_flow *datagram);
 
 #endif

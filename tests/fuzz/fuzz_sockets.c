@@ -290,7 +290,8 @@ static struct udp_socket *udp_of(int which)
 		const int fd = socket(which, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 		if (fd >= 0)
-			must(udp_socket_new(fd, -1, at ? OUTER_IPV6 : OUTER_IPV4, &sockets[at]) == 0);
+			must(udp_socket_new(fd, -1, at ? OUTER_IPV6 : OUTER_IPV4, 0,
+					    &sockets[at]) == 0);
 	}
 	return sockets[at];
 }

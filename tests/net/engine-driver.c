@@ -1,9 +1,9 @@
 /*
  * tests/net/engine-driver.c - plays parent and agent for one engine process, in a namespace.
  *
- *	engine-driver TUN [plain] [WORKERS]
+ *	engine-driver TUN|pcap:RED,BLACK [plain] [WORKERS]
  *
- * Opens the TUN (plain: without offload) and the sockets as the parent does, for one worker or so many, starts engine_main() as an unprivileged child in its sandbox,
+ * Opens the TUN, or the interfaces of a bump in the wire (plain: without offload) and the sockets as the parent does, for one worker or so many, starts engine_main() as an unprivileged child in its sandbox,
  * starts it again whenever it ends, and gives it what stands in the commands on stdin. What comes back stands on
  * stdout, one event a line. Commands, one a line (prefixes: ADDRESS/LENGTH; keys: hex):
  *
@@ -90,9 +90,19 @@ static void die(const char *what)
 
 /* ---- descriptors, as the parent opens them ---- */
 
-static void open_all(const char *tun, bool offload, uint8_t n_workers)
+static int open_device(const char *name, const char **why)
 {
-	const char *why = tun;
+	struct attach a;
+
+	if (strncmp(name, "pcap:", 5) != 0)
+		return open_tun(name, &start, why);
+	*why = attach_parse(name, &a);
+	return *why ? -EINVAL : open_wire(&a, &start, why);
+}
+
+static void open_all(const char *name, bool offload, uint8_t n_workers)
+{
+	const char *why = name;
 
 	engine_start_init(&start);
 	start.log_level = LOG_DEBUG;
@@ -101,7 +111,7 @@ static void open_all(const char *tun, bool offload, uint8_t n_workers)
 	start.fds[ENGINE_FD_COUNTERS][0] = memfd_create("counters", MFD_CLOEXEC);
 	if (start.fds[ENGINE_FD_COUNTERS][0] < 0)
 		die("memfd");
-	if (open_sockets(&start, &why) < 0 || open_tun(tun, &start, &why) < 0)
+	if (open_sockets(&start, &why) < 0 || open_device(name, &why) < 0)
 		die(why);
 }
 
@@ -643,7 +653,7 @@ int main(int argc, char **argv)
 	const unsigned long n_workers = strtoul(workers, NULL, 10);
 
 	if (argc < 2 || argc > 3 + plain || n_workers < 1 || n_workers > ENGINE_WORKERS_MAX) {
-		fprintf(stderr, "usage: engine-driver TUN [plain] [WORKERS]\n");
+		fprintf(stderr, "usage: engine-driver TUN|pcap:RED,BLACK [plain] [WORKERS]\n");
 		return EXIT_FAILURE;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);

@@ -80,7 +80,7 @@ static void learn_mac(const char *name, uint8_t mac[6])
 
 static void setup(void)
 {
-	struct pcap_config config = { .mark = MARK };
+	struct pcap_config config = { .udp_fd = { -1, -1 }, .mark = MARK };
 
 	netns_enter();
 	netns_run("ip link add red-far type veth peer name red; ip link set red-far up");

@@ -50,7 +50,7 @@ static void setup(void)
 	to.sin_port = htons(in_port);
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	ck_assert_int_eq(connect(out_fd, (const struct sockaddr *)&to, sizeof(to)), 0);
-	ck_assert_int_eq(udp_socket_new(in_fd, -1, OUTER_IPV4, &in), 0);
+	ck_assert_int_eq(udp_socket_new(in_fd, -1, OUTER_IPV4, 0, &in), 0);
 	memset(&stats, 0, sizeof(stats));
 	memset(packets, 0, sizeof(packets));
 }
@@ -214,7 +214,7 @@ START_TEST(test_udp_a_full_send_queue_drops_and_counts)
 	close(in_fd);
 	in_fd = udp_at("192.0.2.1", &in_port);
 	ck_assert_int_eq(setsockopt(in_fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof(least)), 0);
-	ck_assert_int_eq(udp_socket_new(in_fd, -1, OUTER_IPV4, &out), 0);
+	ck_assert_int_eq(udp_socket_new(in_fd, -1, OUTER_IPV4, 0, &out), 0);
 	in = out;
 	while (stats.drops[IO_REASON_SEND_QUEUE] == 0 && tried < 1000) {
 		ck_assert(udp_add(in, p, make(p, "192.0.2.1", "192.0.2.77", 4500, 200), &stats));
