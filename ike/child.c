@@ -165,31 +165,70 @@ enum ipsp_err ike_child_install(struct ike_exchange *x, struct ipsp_span shared)
 		free(c);
 		return err;
 	}
-	*c = (struct ike_child){ .next = sa->children, .protocol = x->protocol, .spi_in = x->spi_in,
-				 .spi_out = x->child_spi_out, .we_asked = x->ours };
+	*c = (struct ike_child){ .protocol = x->protocol, .spi_in = x->spi_in,
+				 .spi_out = x->child_spi_out };
 	ike_exchange_lowest(x, c->nonce_min);
-	sa->children = c;
+	ike_child_link(sa, c);
 	x->spi_in = 0;	/* it is the Child SA's now */
 	return IPSP_OK;
 }
 
-void ike_child_remove(struct ike_sa *sa, struct ike_child *c)
+static struct ike_child **bucket(const struct ike_world *w, uint32_t spi_in)
 {
-	struct ike_child **at = &sa->children;
+	return (struct ike_child **)&w->children[spi_in % IKE_BUCKETS];
+}
+
+void ike_child_link(struct ike_sa *sa, struct ike_child *c)
+{
+	struct ike_child **const at = bucket(sa->world, c->spi_in);
+
+	c->sa = sa;
+	c->next = sa->children;
+	sa->children = c;
+	c->next_by_spi = *at;
+	*at = c;
+}
+
+void ike_child_unlink(struct ike_child *c)
+{
+	struct ike_child **at = bucket(c->sa->world, c->spi_in);
 
 	while (*at != c)
-		at = &(*at)->next;
+		at = &(*at)->next_by_spi;
+	*at = c->next_by_spi;
+	for (at = &c->sa->children; *at != c; at = &(*at)->next)
+		;
 	*at = c->next;
-	for (struct ike_exchange *x = sa->exchanges; x; x = x->next) {
+}
+
+/* Nobody means it any more. */
+static void forget(struct ike_child *c)
+{
+	for (struct ike_exchange *x = c->sa->exchanges; x; x = x->next) {
 		if (x->rekeyed == c)
 			x->rekeyed = NULL;
 	}
-	for (struct ike_child *other = sa->children; other; other = other->next) {
+	for (struct ike_child *other = c->sa->children; other; other = other->next) {
 		if (other->rival == c)
 			other->rival = NULL;
 	}
+}
+
+void ike_child_remove(struct ike_sa *sa, struct ike_child *c)
+{
+	ike_child_unlink(c);
+	forget(c);
 	sa->world->ops.child_delete(sa->world->arg, c->protocol, &sa->path, c->spi_in, c->spi_out);
 	free(c);
+}
+
+struct ike_child *ike_child_of_spi(const struct ike_world *w, uint8_t protocol, uint32_t spi_in)
+{
+	for (struct ike_child *c = *bucket(w, spi_in); c; c = c->next_by_spi) {
+		if (c->spi_in == spi_in && c->protocol == protocol)
+			return c;
+	}
+	return NULL;
 }
 
 struct ike_child *ike_child_find(struct ike_sa *sa, uint8_t protocol, uint32_t spi, bool inbound)

@@ -74,6 +74,7 @@ struct ike_exchange {
 	enum ike_purpose purpose;
 	bool ours;			/* we asked */
 	bool wants_child;
+	bool only_one;			/* the peer has said INITIAL_CONTACT */
 	uint8_t type;			/* IKE_EXCHANGE_* of the message it goes on with */
 	uint32_t id;			/* its message's */
 	unsigned pending;
@@ -104,40 +105,64 @@ struct ike_exchange {
 	uint16_t notify;		/* with which the Child SA fails; 0: it goes well */
 };
 
-/** A request of ours on its way. */
+/**
+ * A message as it goes out: one datagram, or as many as there are fragments. Each has its length in front of
+ * it, in two octets of network order.
+ */
+struct ike_wire {
+	size_t len;		/* of all octets */
+	uint8_t octets[];
+};
+
+/** A request of ours: waiting for room in the peer's window (wire NULL), or on its way. */
 struct ike_request {
 	struct ike_request *next;
-	struct ike_exchange *x;
+	struct ike_exchange *x;		/* NULL: its answer is nobody's */
+	struct ike_wire *wire;
 	uint32_t id;
 	unsigned tries;
 	uint64_t due_ms;		/* when it is sent again */
-	size_t len;
-	uint8_t octets[];
+	uint8_t type;			/* IKE_EXCHANGE_* */
+	uint8_t first;			/* while it waits: its chain of payloads */
+	size_t chain_len;
+	uint8_t *chain;
 };
 
 /** A request of theirs, and our answer, kept for the case that it was lost. */
 struct ike_answer {
 	bool taken;
 	uint32_t id;
-	size_t len;
-	uint8_t *octets;		/* NULL: not sent yet */
+	struct ike_wire *wire;		/* NULL: not sent yet */
+};
+
+/** Fragments that have come, of one message. RFC 7383 2.6 */
+struct ike_assembly {
+	uint32_t id;
+	bool response;
+	uint8_t first;			/* type of the first payload; of fragment 1 */
+	uint16_t total, n;
+	size_t len;			/* of all that have come */
+	struct ipsp_span *pieces;	/* total of them; data NULL: has not come */
 };
 
 /** A Child SA. */
 struct ike_child {
-	struct ike_child *next;
+	struct ike_child *next;		/* of the same IKE SA */
+	struct ike_child *next_by_spi;	/* in its bucket */
+	struct ike_sa *sa;
 	uint8_t protocol;
 	uint32_t spi_in, spi_out;
 	struct ike_exchange *rekey;	/* by us, on its way */
 	struct ike_child *rival;	/* the one that the peer's rekey of it made meanwhile */
-	bool deleting;			/* our DELETE is on its way, or the peer's must come */
-	bool we_asked;			/* for its making: keys, and who deletes after a collision */
+	bool deleting;			/* our DELETE is on its way */
+	bool renew;			/* a rekey of it has failed, and is to be tried again */
 	uint8_t nonce_min[IKE_NONCE_LEN];	/* the lowest of the exchange that made it, RFC 7296 2.8 */
 };
 
 struct ike_sa {
 	struct ike_sa *next_by_spi;	/* in its bucket */
 	struct ike_sa *next_half_open, **half_open_link;	/* while it is */
+	struct ike_sa *next_by_peer, **by_peer_link;	/* in its bucket, once it is established */
 	struct ike_world *world;
 	uint8_t spi_i[IKE_SPI_LEN], spi_r[IKE_SPI_LEN];
 	bool initiator;
@@ -151,10 +176,14 @@ struct ike_sa {
 	uint32_t next_id;		/* of our next request */
 	uint32_t expected_id;		/* of theirs */
 	struct ike_answer answers[IKE_WINDOW];	/* by id modulo the window */
-	struct ike_request *requests;
+	struct ike_request *requests;	/* the oldest first */
+	uint32_t window;		/* requests that the peer takes at once, RFC 7296 2.3 */
+	bool fragments;			/* both can: RFC 7383 */
+	struct ike_assembly assembly;
 	struct ike_exchange *exchanges;
 	struct ike_child *children;
-	struct ike_timer retry, life;
+	struct ike_timer retry, life, alive, again;
+	bool renew;			/* a rekey of it has failed, and is to be tried again */
 	uint64_t since_ms, heard_ms;
 	struct ike_sa *rival, *rival_of;	/* the one that the peer's rekey of it made meanwhile */
 	uint8_t nonce_min[IKE_NONCE_LEN];	/* of the exchange that made it, RFC 7296 2.8 */
@@ -178,6 +207,8 @@ struct ike_world {
 	size_t n_conns;
 	struct ike_conn **conns;
 	struct ike_sa *by_spi[IKE_BUCKETS];	/* by our SPI */
+	struct ike_sa *by_peer[IKE_BUCKETS];	/* by the peer's identity */
+	struct ike_child *children[IKE_BUCKETS];	/* by our inbound SPI */
 	size_t n_sas, n_half_open;
 	struct ike_sa *half_open;	/* all of them */
 	struct ike_cookie_secrets cookies;
@@ -192,8 +223,14 @@ struct ike_world {
 
 struct ike_sa *ike_sa_new(struct ike_world *w, struct ike_conn *conn, const struct ike_path *path,
 			  bool initiator, uint64_t now_ms);
-/** It is established. */
+/** It is established, and known by its peer's identity. */
 void ike_sa_opened(struct ike_sa *sa);
+/** Another one that is established with the same peer, by the same identities; NULL: none. */
+struct ike_sa *ike_sa_same_peer(const struct ike_sa *sa);
+/** Is there one that is established with that peer? */
+bool ike_world_knows(const struct ike_world *w, const struct ike_identity *remote);
+/** The peer has told that it knows of no other than this one: others with it end, unsaid. RFC 7296 2.4 */
+void ike_sa_only_one(struct ike_sa *sa);
 /** Ends it: exchanges, requests, Child SAs in the SAD. */
 void ike_sa_free(struct ike_sa *sa);
 struct ike_sa *ike_sa_find(const struct ike_world *w, const uint8_t spi_i[IKE_SPI_LEN],
@@ -227,17 +264,44 @@ void ike_wait(struct ike_exchange *x, void (*resume)(struct ike_exchange *x, uin
 
 /* ---- ike/window.c ---- */
 
-/** A message in clear (IKE_SA_INIT) or sealed, as a request of ours that is repeated until answered. */
+/**
+ * A message in clear (IKE_SA_INIT) or sealed, as a request of ours that is repeated until answered. If the
+ * peer's window is full it waits for its turn.
+ */
 enum ipsp_err ike_request_send(struct ike_exchange *x, uint8_t type, struct ike_builder *b,
 			       uint64_t now_ms);
 /** ... as an answer, kept. */
 enum ipsp_err ike_answer_send(struct ike_exchange *x, struct ike_builder *b, uint64_t now_ms);
 /** Is it the answer to a request of ours? Then that waits no longer, and *x is whose it was (NULL: nobody's). */
 bool ike_request_answered(struct ike_sa *sa, uint32_t id, struct ike_exchange **x);
-/** Did that request come before? Then its answer, if there is one yet, was sent again. */
-bool ike_request_repeated(struct ike_sa *sa, uint32_t id);
+/** Sends what waited, now that there is room. */
+void ike_requests_go_on(struct ike_sa *sa, uint64_t now_ms);
+/** The message last made for an exchange of IKE_SA_INIT. */
+struct ipsp_span ike_wire_message(const struct ike_wire *w);
+/** Did that request come before? Then its answer, if there is one yet, was sent again (if again). */
+bool ike_request_repeated(struct ike_sa *sa, uint32_t id, bool again);
 /** Takes a new one. False: it is not within the window. */
 bool ike_request_take(struct ike_sa *sa, uint32_t id);
+void ike_requests_free(struct ike_sa *sa);
+
+/* ---- ike/life.c ---- */
+
+/** It is established: its lifetimes run, and it is asked for a sign of life when it is silent. */
+void ike_life_begin(struct ike_sa *sa, uint64_t now_ms);
+void ike_life_end(struct ike_sa *sa);
+/** A rekey has failed for a reason that may pass: it is tried again. c NULL: of the IKE SA. */
+void ike_life_again(struct ike_sa *sa, struct ike_child *c, uint64_t now_ms);
+
+/* ---- ike/fragment.c ---- */
+
+/**
+ * Takes a fragment that our keys have opened.
+ * @return true: the message is whole; *chain is in the world's buffer, *first its first payload's type
+ */
+bool ike_assemble(struct ike_sa *sa, const struct ike_header *h, uint8_t first,
+		  struct ike_fragment fragment, struct ipsp_span piece, struct ipsp_span *chain,
+		  uint8_t *chain_first);
+void ike_assembly_free(struct ike_sa *sa);
 
 /* ---- ike/v2.c ---- */
 
@@ -287,6 +351,8 @@ enum ipsp_err ike_child_begin(struct ike_sa *sa, struct ike_child *rekeyed, uint
 void ike_child_request(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms);
 void ike_child_response(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms);
 
+/** Asks for a sign of life. */
+void ike_liveness_begin(struct ike_sa *sa, uint64_t now_ms);
 /** Deletes a Child SA (NULL: the IKE SA), and tells the peer. */
 enum ipsp_err ike_delete_begin(struct ike_sa *sa, struct ike_child *c, uint64_t now_ms);
 /** A new IKE SA in the place of this one, ike/v2_rekey.c. */
@@ -334,6 +400,11 @@ const char *ike_child_accept(struct ike_exchange *x, const struct ike_parsed *m)
 enum ipsp_err ike_child_install(struct ike_exchange *x, struct ipsp_span shared);
 /** Takes one away. */
 void ike_child_remove(struct ike_sa *sa, struct ike_child *c);
+/** Adds to, and takes from, the children of an IKE SA; a Child SA in the SAD does not change. */
+void ike_child_link(struct ike_sa *sa, struct ike_child *c);
+void ike_child_unlink(struct ike_child *c);
+/** By our inbound SPI, in any IKE SA. NULL: none */
+struct ike_child *ike_child_of_spi(const struct ike_world *w, uint8_t protocol, uint32_t spi_in);
 /** By an SPI of either direction. NULL: none */
 struct ike_child *ike_child_find(struct ike_sa *sa, uint8_t protocol, uint32_t spi, bool inbound);
 

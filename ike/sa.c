@@ -1,4 +1,5 @@
 /* ike/sa.c - IKE SAs and exchanges: their lives, and what they wait for. */
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,6 +103,7 @@ struct ike_sa *ike_sa_new(struct ike_world *w, struct ike_conn *conn, const stru
 	sa->path = *path;
 	sa->conn = conn ? ike_conn_ref(conn) : NULL;
 	sa->since_ms = sa->heard_ms = now_ms;
+	sa->window = 1;
 	choose_spi(w, initiator ? sa->spi_i : sa->spi_r);
 	at = bucket(w, ike_sa_spi(sa));
 	sa->next_by_spi = *at;
@@ -116,7 +118,7 @@ struct ike_sa *ike_sa_new(struct ike_world *w, struct ike_conn *conn, const stru
 	return sa;
 }
 
-void ike_sa_opened(struct ike_sa *sa)
+static void leave_half_open(struct ike_sa *sa)
 {
 	if (!sa->half_open_link)
 		return;
@@ -127,28 +129,75 @@ void ike_sa_opened(struct ike_sa *sa)
 	sa->world->n_half_open--;
 }
 
-static void free_requests(struct ike_sa *sa)
+/* FNV-1a of small letters: identities are authenticated before they come here, so that nobody chooses a bucket freely. */
+static struct ike_sa **peer_bucket(const struct ike_world *w, const struct ike_identity *id)
 {
-	while (sa->requests) {
-		struct ike_request *const r = sa->requests;
+	uint32_t hash = 2166136261u ^ id->type;
 
-		sa->requests = r->next;
-		free(r);
+	for (size_t i = 0; i < id->len; i++)
+		hash = (hash ^ (uint32_t)tolower(id->octets[i])) * 16777619u;
+	return (struct ike_sa **)&w->by_peer[hash % IKE_BUCKETS];
+}
+
+void ike_sa_opened(struct ike_sa *sa)
+{
+	struct ike_sa **const at = peer_bucket(sa->world, sa->remote);
+
+	leave_half_open(sa);
+	sa->next_by_peer = *at;
+	if (*at)
+		(*at)->by_peer_link = &sa->next_by_peer;
+	sa->by_peer_link = at;
+	*at = sa;
+}
+
+static void leave_peers(struct ike_sa *sa)
+{
+	if (!sa->by_peer_link)
+		return;
+	*sa->by_peer_link = sa->next_by_peer;
+	if (sa->next_by_peer)
+		sa->next_by_peer->by_peer_link = sa->by_peer_link;
+	sa->by_peer_link = NULL;
+}
+
+static bool same_two(const struct ike_sa *a, const struct ike_sa *b)
+{
+	return ike_identity_fits(a->remote, b->remote) && ike_identity_fits(a->local, b->local);
+}
+
+struct ike_sa *ike_sa_same_peer(const struct ike_sa *sa)
+{
+	struct ike_sa *other = *peer_bucket(sa->world, sa->remote);
+
+	while (other && (other == sa || !same_two(other, sa)))
+		other = other->next_by_peer;
+	return other;
+}
+
+bool ike_world_knows(const struct ike_world *w, const struct ike_identity *remote)
+{
+	const struct ike_sa *sa = *peer_bucket(w, remote);
+
+	while (sa && !ike_identity_fits(sa->remote, remote))
+		sa = sa->next_by_peer;
+	return sa != NULL;
+}
+
+void ike_sa_only_one(struct ike_sa *sa)
+{
+	struct ike_sa *other;
+
+	while ((other = ike_sa_same_peer(sa))) {
+		ike_say(other, IKE_LOG_INFO, "the peer knows it no more");
+		ike_sa_free(other);
 	}
-	for (size_t i = 0; i < IKE_WINDOW; i++)
-		free(sa->answers[i].octets);
 }
 
 static void free_children(struct ike_sa *sa)
 {
-	while (sa->children) {
-		struct ike_child *const c = sa->children;
-
-		sa->children = c->next;
-		sa->world->ops.child_delete(sa->world->arg, c->protocol, &sa->path, c->spi_in,
-					    c->spi_out);
-		free(c);
-	}
+	while (sa->children)
+		ike_child_remove(sa, sa->children);
 }
 
 void ike_sa_set_rival(struct ike_sa *sa, struct ike_sa *rival)
@@ -169,16 +218,18 @@ void ike_sa_free(struct ike_sa *sa)
 		at = &(*at)->next_by_spi;
 	*at = sa->next_by_spi;
 	w->n_sas--;
-	ike_sa_opened(sa);
+	leave_half_open(sa);
+	leave_peers(sa);
 	sa->state = IKE_SA_DEAD;
 	ike_sa_set_rival(sa, NULL);
 	if (sa->rival_of)
 		ike_sa_set_rival(sa->rival_of, NULL);
 	ike_timer_stop(&w->timers, &sa->retry);
-	ike_timer_stop(&w->timers, &sa->life);
+	ike_life_end(sa);
 	while (sa->exchanges)
 		ike_exchange_free(sa->exchanges);
-	free_requests(sa);
+	ike_requests_free(sa);
+	ike_assembly_free(sa);
 	free_children(sa);
 	ike_keys_free(sa->keys);
 	ike_conn_unref(sa->conn);

@@ -161,7 +161,7 @@ static void handle_request(struct ike_sa *sa, struct ike_parsed *m, enum verdict
 	const struct request_rule *const rule = request_rule(m->header.exchange, sa->state);
 	struct ike_exchange *x;
 
-	if (ike_request_repeated(sa, m->header.message_id) || !rule ||
+	if (ike_request_repeated(sa, m->header.message_id, true) || !rule ||
 	    !ike_request_take(sa, m->header.message_id))
 		return;
 	x = exchange_of(sa, &m->header);
@@ -190,6 +190,7 @@ static void handle_answer(struct ike_sa *sa, struct ike_parsed *m, enum verdict 
 	/* 2.21: an answer that is malformed, or has what must be understood, is not taken for one. */
 	if (!rule || verdict != GOOD || !ike_request_answered(sa, m->header.message_id, &x))
 		return;
+	ike_requests_go_on(sa, now_ms);
 	if (x)
 		rule->go(x, m, now_ms);
 }
@@ -209,19 +210,41 @@ static void follow(struct ike_sa *sa, const struct ike_path *path)
 	sa->path = *path;
 }
 
-/* The clear chain of an SK payload, in the world's buffer. False: not what our keys open. */
-static bool unseal(struct ike_sa *sa, struct ike_parsed *m, struct ipsp_span *clear, uint8_t *first)
+static const struct ike_seal *peers_seal(const struct ike_sa *sa)
+{
+	if (!sa->keys)
+		return NULL;
+	return sa->initiator ? &sa->keys->of_responder : &sa->keys->of_initiator;
+}
+
+/* A fragment that was opened. True: it makes the message whole. */
+static bool take_fragment(struct ike_sa *sa, const struct ike_parsed *m, struct ike_fragment fragment,
+			  struct ipsp_span *clear, uint8_t *first)
+{
+	/* RFC 7383 2.6.1: of a request that came before, its first one alone asks for the answer again. */
+	if (!(m->header.flags & IKE_FLAG_RESPONSE) &&
+	    ike_request_repeated(sa, m->header.message_id, fragment.number == 1))
+		return false;
+	return sa->fragments && ike_assemble(sa, &m->header, *first, fragment, *clear, clear, first);
+}
+
+/* The clear chain of a message, in the world's buffer. False: there is none, or not yet. */
+static bool unseal(struct ike_sa *sa, const struct ike_parsed *m, struct ipsp_span *clear,
+		   uint8_t *first)
 {
 	const struct ike_payload *const sealed = m->n > 0 ? &m->payloads[m->n - 1] : NULL;
-	const struct ike_seal *const seal = sa->keys ? sa->initiator ? &sa->keys->of_responder :
-								       &sa->keys->of_initiator :
-						       NULL;
+	const struct ike_seal *const seal = peers_seal(sa);
 	struct ike_fragment fragment;
 
-	if (!seal || !sealed || sealed->type != IKE_PAYLOAD_SK)
+	if (!seal || !sealed ||
+	    (sealed->type != IKE_PAYLOAD_SK && sealed->type != IKE_PAYLOAD_SKF))
 		return false;
 	*first = sealed->next;
-	return ike_unseal(seal, m->message, sealed, sa->world->clear, clear, &fragment) == IPSP_OK;
+	if (ike_unseal(seal, m->message, sealed, sa->world->clear, clear, &fragment) != IPSP_OK) {
+		ike_say(sa, IKE_LOG_DEBUG, "a message is not sealed with our keys");
+		return false;
+	}
+	return sealed->type == IKE_PAYLOAD_SK || take_fragment(sa, m, fragment, clear, first);
 }
 
 static void receive_sealed(struct ike_sa *sa, const struct ike_path *path, struct ike_parsed *m,
@@ -231,10 +254,8 @@ static void receive_sealed(struct ike_sa *sa, const struct ike_path *path, struc
 	enum verdict verdict;
 	uint8_t first, critical = 0;
 
-	if (!unseal(sa, m, &clear, &first)) {
-		ike_say(sa, IKE_LOG_DEBUG, "a message is not sealed with our keys");
+	if (!unseal(sa, m, &clear, &first))
 		return;
-	}
 	verdict = take_chain(clear, first, m, &critical);
 	sa->heard_ms = now_ms;
 	follow(sa, path);

@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/endian.h>
 
 #include "ike/internal.h"
 
@@ -100,8 +101,29 @@ static bool read_id(const struct ike_parsed *m, uint8_t payload, struct ike_iden
 	return p && ike_identity_read(p->body, out);
 }
 
+/* RFC 7296 2.3, 2.4: how many requests we take at once; whether we know of no other with that peer. */
+static void build_news(struct ike_exchange *x, struct ike_builder *b)
+{
+	const uint8_t window[4] = { 0, 0, 0, IKE_WINDOW };
+
+	ike_build_notify(b, 0, nothing(), IKE_N_SET_WINDOW_SIZE,
+			 (struct ipsp_span){ window, sizeof(window) });
+	if (x->ours && !ike_world_knows(x->sa->world, &x->peer->id))
+		ike_build_notify(b, 0, nothing(), IKE_N_INITIAL_CONTACT, nothing());
+}
+
+static void take_news(struct ike_exchange *x, const struct ike_parsed *m)
+{
+	struct ike_notify n;
+
+	if (ike_parsed_notify(m, IKE_N_SET_WINDOW_SIZE, &n) && n.data.len == 4 &&
+	    be32dec(n.data.data) > 0)
+		x->sa->window = be32dec(n.data.data) < IKE_WINDOW ? be32dec(n.data.data) : IKE_WINDOW;
+	x->only_one = ike_parsed_notify(m, IKE_N_INITIAL_CONTACT, &n);
+}
+
 /* Its identities are kept, what the setup needed is not. */
-static bool established(struct ike_exchange *x)
+static bool established(struct ike_exchange *x, uint64_t now_ms)
 {
 	struct ike_sa *const sa = x->sa;
 	char text[IKE_IDENTITY_TEXT];
@@ -114,7 +136,9 @@ static bool established(struct ike_exchange *x)
 	*sa->remote = sa->initiator ? x->id_r : x->id_i;
 	sa->state = IKE_SA_ESTABLISHED;
 	ike_sa_opened(sa);
-	ike_timer_stop(&sa->world->timers, &sa->life);
+	if (x->only_one)
+		ike_sa_only_one(sa);
+	ike_life_begin(sa, now_ms);
 	ike_say(sa, IKE_LOG_INFO, "established with %s", ike_identity_text(sa->remote, text));
 	return true;
 }
@@ -139,6 +163,7 @@ void ike_auth_begin(struct ike_exchange *x, uint64_t now_ms)
 		give_up(x, "our proof cannot be computed");
 		return;
 	}
+	build_news(x, &b);
 	if (x->spi_in)
 		ike_child_offer(x, &b);
 	if (ike_request_send(x, IKE_EXCHANGE_IKE_AUTH, &b, now_ms) != IPSP_OK)
@@ -183,7 +208,6 @@ void ike_auth_response(struct ike_exchange *x, const struct ike_parsed *m, uint6
 	char name[IKE_NAME_TEXT];
 	const char *why;
 
-	(void)now_ms;
 	if (!ike_parsed_find(m, IKE_PAYLOAD_AUTH) && ike_parsed_error(m, &n)) {
 		give_up(x, ike_name_or_number(IKE_LIST_NOTIFY, n.type, name));
 		return;
@@ -193,7 +217,8 @@ void ike_auth_response(struct ike_exchange *x, const struct ike_parsed *m, uint6
 		give_up(x, why);
 		return;
 	}
-	if (!established(x)) {
+	take_news(x, m);
+	if (!established(x, now_ms)) {
 		give_up(x, "no memory");
 		return;
 	}
@@ -277,6 +302,7 @@ static void auth_answer(struct ike_exchange *x, uint64_t now_ms)
 		refuse(x, "our proof cannot be computed", now_ms);
 		return;
 	}
+	build_news(x, &b);
 	if (x->wants_child && !x->notify && !x->spi_in)
 		x->notify = IKE_N_NO_ADDITIONAL_SAS;
 	if (x->wants_child && !x->notify) {
@@ -288,7 +314,7 @@ static void auth_answer(struct ike_exchange *x, uint64_t now_ms)
 	} else if (x->notify) {
 		ike_build_notify(&b, 0, nothing(), x->notify, nothing());
 	}
-	if (ike_answer_send(x, &b, now_ms) != IPSP_OK || !established(x)) {
+	if (ike_answer_send(x, &b, now_ms) != IPSP_OK || !established(x, now_ms)) {
 		give_up(x, "no memory");
 		return;
 	}
@@ -327,6 +353,7 @@ void ike_auth_request(struct ike_exchange *x, const struct ike_parsed *m, uint64
 		return;
 	}
 	x->id_r = sa->conn->local_id;
+	take_news(x, m);
 	x->wants_child = ike_parsed_find(m, IKE_PAYLOAD_SA) != NULL;	/* RFC 6023: it may be left out */
 	if (x->wants_child)
 		x->notify = ike_child_choose(x, m);

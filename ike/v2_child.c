@@ -162,10 +162,18 @@ static void lost_child(struct ike_exchange *x)
 		ike_child_remove(sa, old);
 }
 
+static void refused(struct ike_exchange *x, uint16_t notify, uint64_t now_ms)
+{
+	char name[IKE_NAME_TEXT];
+
+	if (notify == IKE_N_TEMPORARY_FAILURE && x->rekeyed)
+		ike_life_again(x->sa, x->rekeyed, now_ms);
+	give_up(x, ike_name_or_number(IKE_LIST_NOTIFY, notify, name));
+}
+
 static void child_answered(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms)
 {
 	struct ike_notify n;
-	char name[IKE_NAME_TEXT];
 
 	if (ike_parsed_notify(m, IKE_N_INVALID_KE_PAYLOAD, &n) && n.data.len == 2 &&
 	    ike_offers_has_method(&x->sa->conn->child.offers, be16dec(n.data.data)) &&
@@ -174,7 +182,7 @@ static void child_answered(struct ike_exchange *x, const struct ike_parsed *m, u
 	else if (ike_parsed_notify(m, IKE_N_CHILD_SA_NOT_FOUND, &n))
 		lost_child(x);
 	else if (ike_parsed_error(m, &n))
-		give_up(x, ike_name_or_number(IKE_LIST_NOTIFY, n.type, name));
+		refused(x, n.type, now_ms);
 	else
 		take_answer(x, m, now_ms);
 }

@@ -48,6 +48,18 @@ enum ipsp_err ike_delete_begin(struct ike_sa *sa, struct ike_child *c, uint64_t 
 	return err;
 }
 
+void ike_liveness_begin(struct ike_sa *sa, uint64_t now_ms)
+{
+	struct ike_exchange *const x = ike_exchange_new(sa, IKE_FOR_LIVENESS, true);
+	struct ike_builder b;
+
+	if (!x)
+		return;
+	ike_build_begin(&b, sa->world->chain, IKE_CLEAR_MAX);
+	if (ike_request_send(x, IKE_EXCHANGE_INFORMATIONAL, &b, now_ms) != IPSP_OK)
+		ike_exchange_free(x);
+}
+
 void ike_info_response(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms)
 {
 	struct ike_sa *const sa = x->sa;

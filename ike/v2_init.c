@@ -16,6 +16,8 @@
 #define COOKIE_MAX 64u		/* RFC 7296 2.6 */
 #define INITS_MAX 5u		/* requests, each for a reason of its own */
 #define HALF_OPEN_S 30u		/* until a responder forgets who never sent IKE_AUTH */
+#define HALF_OPEN_MAX 2000u	/* of all */
+#define HALF_OPEN_EACH 32u	/* of one address, which has proved by a cookie that it is there */
 #define PORT_NAT 4500u
 
 /* ---- what both do ---- */
@@ -54,6 +56,19 @@ static void build_nat_detection(struct ike_builder *b, const struct ike_sa *sa)
 	ike_nat_hash(sa->spi_i, sa->spi_r, &p->remote, p->remote_port, hash);
 	ike_build_notify(b, 0, (struct ipsp_span){ 0 }, IKE_N_NAT_DETECTION_DESTINATION_IP,
 			 (struct ipsp_span){ hash, sizeof(hash) });
+}
+
+static void build_abilities(struct ike_builder *b)
+{
+	ike_build_notify(b, 0, (struct ipsp_span){ 0 }, IKE_N_IKEV2_FRAGMENTATION_SUPPORTED,
+			 (struct ipsp_span){ 0 });
+}
+
+static void note_abilities(struct ike_sa *sa, const struct ike_parsed *m)
+{
+	struct ike_notify n;
+
+	sa->fragments = ike_parsed_notify(m, IKE_N_IKEV2_FRAGMENTATION_SUPPORTED, &n);
 }
 
 /* Does any notification of that type have the hash? A peer with several addresses sends several. */
@@ -169,6 +184,7 @@ static void give_up(struct ike_exchange *x, const char *why)
 static void send_init(struct ike_exchange *x, uint64_t now_ms)
 {
 	struct ike_sa *const sa = x->sa;
+	struct ipsp_span sent;
 	struct ike_builder b;
 
 	if (x->job.err != IPSP_OK) {
@@ -183,14 +199,16 @@ static void send_init(struct ike_exchange *x, uint64_t now_ms)
 	ike_build_ke(&b, &x->job);
 	ike_build_nonce(&b, x->nonce_i, x->nonce_i_len);
 	build_nat_detection(&b, sa);
+	build_abilities(&b);
 	sa->state = IKE_SA_INIT_SENT;
 	if (ike_request_send(x, IKE_EXCHANGE_IKE_SA_INIT, &b, now_ms) != IPSP_OK) {
 		give_up(x, "no memory");
 		return;
 	}
 	free(x->init_request);
-	x->init_request_len = sa->requests->len;
-	x->init_request = copy_of(sa->requests->octets, sa->requests->len);
+	sent = ike_wire_message(sa->requests->wire);
+	x->init_request_len = sent.len;
+	x->init_request = copy_of(sent.data, sent.len);
 	if (!x->init_request)
 		give_up(x, "no memory");
 }
@@ -303,6 +321,7 @@ static void take_answer(struct ike_exchange *x, const struct ike_parsed *m,
 	x->init_response = copy_of(m->message.data, m->message.len);
 	x->init_response_len = m->message.len;
 	sa->nat = nat_between(m, &sa->path);
+	note_abilities(sa, m);
 	if (sa->nat)
 		sa->path.local_port = sa->path.remote_port = PORT_NAT;
 	if (!x->init_response || !ike_job_take(&x->job, parts->ke)) {
@@ -371,6 +390,7 @@ static struct ike_conn *choose_conn(const struct ike_world *w, const struct ike_
 static void init_answer(struct ike_exchange *x, uint64_t now_ms)
 {
 	struct ike_sa *const sa = x->sa;
+	struct ipsp_span sent;
 	struct ike_builder b;
 
 	if (x->job.err != IPSP_OK || derive(x) != IPSP_OK) {
@@ -382,13 +402,15 @@ static void init_answer(struct ike_exchange *x, uint64_t now_ms)
 	ike_build_ke(&b, &x->job);
 	ike_build_nonce(&b, x->nonce_r, x->nonce_r_len);
 	build_nat_detection(&b, sa);
+	build_abilities(&b);
 	if (ike_answer_send(x, &b, now_ms) != IPSP_OK) {
 		give_up(x, "no memory");
 		return;
 	}
 	sa->state = IKE_SA_INIT_ANSWERED;
-	x->init_response_len = sa->answers[0].len;
-	x->init_response = copy_of(sa->answers[0].octets, sa->answers[0].len);
+	sent = ike_wire_message(sa->answers[0].wire);
+	x->init_response_len = sent.len;
+	x->init_response = copy_of(sent.data, sent.len);
 	if (!x->init_response)
 		give_up(x, "no memory");
 }
@@ -409,6 +431,7 @@ static void begin_answer(struct ike_sa *sa, struct ike_exchange *x, const struct
 
 	memcpy(sa->spi_i, m->header.spi_i, IKE_SPI_LEN);
 	sa->nat = nat_between(m, &sa->path);
+	note_abilities(sa, m);
 	x->type = IKE_EXCHANGE_IKE_SA_INIT;
 	x->init_request = copy_of(m->message.data, m->message.len);
 	x->init_request_len = m->message.len;
@@ -476,6 +499,15 @@ static struct ike_sa *made_by(const struct ike_world *w, const struct ike_path *
 	return NULL;
 }
 
+static bool too_many(const struct ike_world *w, const struct ike_path *path)
+{
+	unsigned n = 0;
+
+	for (const struct ike_sa *sa = w->half_open; sa; sa = sa->next_half_open)
+		n += ipsp_addr_cmp(&sa->path.remote, &path->remote) == 0;
+	return w->n_half_open >= HALF_OPEN_MAX || n >= HALF_OPEN_EACH;
+}
+
 void ike_init_request(struct ike_world *w, const struct ike_path *path, const struct ike_parsed *m,
 		      uint64_t now_ms)
 {
@@ -486,7 +518,7 @@ void ike_init_request(struct ike_world *w, const struct ike_path *path, const st
 	if (m->header.message_id != 0 || be64dec(m->header.spi_r) != 0 ||
 	    be64dec(m->header.spi_i) == 0 || !(m->header.flags & IKE_FLAG_INITIATOR))
 		return;
-	if ((old && ike_request_repeated(old, 0)) || !read_parts(m, &parts))
+	if ((old && ike_request_repeated(old, 0, true)) || !read_parts(m, &parts))
 		return;
 	if (ike_cookies_wanted(w) &&
 	    !(ike_parsed_notify(m, IKE_N_COOKIE, &cookie) &&
@@ -494,5 +526,6 @@ void ike_init_request(struct ike_world *w, const struct ike_path *path, const st
 		ike_cookie_ask(w, path, &m->header, parts.nonce, now_ms);
 		return;
 	}
-	answer(w, path, m, &parts, now_ms);
+	if (!too_many(w, path))
+		answer(w, path, m, &parts, now_ms);
 }

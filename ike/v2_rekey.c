@@ -48,27 +48,35 @@ static struct ike_identity *copy_identity(const struct ike_identity *id)
 }
 
 /* It is established with the same two as the old one. False: no memory. */
-static bool open_fresh(struct ike_sa *fresh, const struct ike_sa *old)
+static bool open_fresh(struct ike_sa *fresh, const struct ike_sa *old, uint64_t now_ms)
 {
 	fresh->local = copy_identity(old->local);
 	fresh->remote = copy_identity(old->remote);
 	if (!fresh->local || !fresh->remote)
 		return false;
 	fresh->nat = old->nat;
+	fresh->fragments = old->fragments;
+	fresh->window = old->window;
+	ike_life_begin(fresh, now_ms);
 	fresh->state = IKE_SA_ESTABLISHED;
 	ike_sa_opened(fresh);
 	return true;
 }
 
-static void move_children(struct ike_sa *from, struct ike_sa *to)
+static void move_children(struct ike_sa *from, struct ike_sa *to, uint64_t now_ms)
 {
-	struct ike_child **end = &to->children;
+	while (from->children) {
+		struct ike_child *const c = from->children;
 
-	while (*end)
-		end = &(*end)->next;
-	*end = from->children;
-	from->children = NULL;
+		ike_child_unlink(c);
+		c->rekey = NULL;
+		c->rival = NULL;
+		ike_child_link(to, c);
+		if (c->renew)
+			ike_life_again(to, c, now_ms);
+	}
 	from->state = IKE_SA_REKEYED;
+	from->renew = false;
 	ike_say(from, IKE_LOG_INFO, "another one has taken its Child SAs");
 }
 
@@ -80,7 +88,7 @@ static struct ike_sa *new_fresh(struct ike_sa *sa, bool initiator, uint64_t now_
 /* ---- ours ---- */
 
 /* The peer's own rekey has won, by whatever way. */
-static void give_up(struct ike_exchange *x, const char *why)
+static void give_up(struct ike_exchange *x, const char *why, uint64_t now_ms)
 {
 	struct ike_sa *const sa = x->sa;
 	struct ike_sa *const rival = sa->rival;
@@ -89,7 +97,7 @@ static void give_up(struct ike_exchange *x, const char *why)
 	ike_exchange_free(x);
 	ike_sa_set_rival(sa, NULL);
 	if (rival)
-		move_children(sa, rival);
+		move_children(sa, rival, now_ms);
 }
 
 static void send_request(struct ike_exchange *x, uint64_t now_ms)
@@ -99,7 +107,7 @@ static void send_request(struct ike_exchange *x, uint64_t now_ms)
 	struct ike_builder b;
 
 	if (x->job.err != IPSP_OK) {
-		give_up(x, "the key exchange cannot be computed");
+		give_up(x, "the key exchange cannot be computed", now_ms);
 		return;
 	}
 	for (unsigned i = 0; i < offers.n; i++) {
@@ -111,7 +119,7 @@ static void send_request(struct ike_exchange *x, uint64_t now_ms)
 	ike_build_nonce(&b, x->nonce_i, x->nonce_i_len);
 	ike_build_ke(&b, &x->job);
 	if (ike_request_send(x, IKE_EXCHANGE_CREATE_CHILD_SA, &b, now_ms) != IPSP_OK)
-		give_up(x, "no memory");
+		give_up(x, "no memory", now_ms);
 }
 
 static void begin_with(struct ike_exchange *x, uint16_t method, uint64_t now_ms)
@@ -152,7 +160,7 @@ static void decide(struct ike_sa *old, struct ike_sa *ours, uint64_t now_ms)
 	const bool lost = theirs && memcmp(ours->nonce_min, theirs->nonce_min, IKE_NONCE_LEN) < 0;
 
 	ike_sa_set_rival(old, NULL);
-	move_children(old, lost ? theirs : ours);
+	move_children(old, lost ? theirs : ours, now_ms);
 	if (ike_delete_begin(lost ? ours : old, NULL, now_ms) != IPSP_OK)
 		ike_say(old, IKE_LOG_ERROR, "an IKE SA that was rekeyed cannot be deleted: no memory");
 }
@@ -162,8 +170,8 @@ static void finish(struct ike_exchange *x, uint64_t now_ms)
 	struct ike_sa *const sa = x->sa;
 	struct ike_sa *const fresh = x->fresh;
 
-	if (x->job.err != IPSP_OK || derive(x) != IPSP_OK || !open_fresh(fresh, sa)) {
-		give_up(x, "the peer's key exchange data is no value of its group");
+	if (x->job.err != IPSP_OK || derive(x) != IPSP_OK || !open_fresh(fresh, sa, now_ms)) {
+		give_up(x, "the peer's key exchange data is no value of its group", now_ms);
 		return;
 	}
 	x->fresh = NULL;
@@ -198,11 +206,13 @@ void ike_rekey_response(struct ike_exchange *x, const struct ike_parsed *m, uint
 	    be16dec(n.data.data) != x->job.method) {
 		begin_with(x, be16dec(n.data.data), now_ms);
 	} else if (ike_parsed_error(m, &n)) {
-		give_up(x, ike_name_or_number(IKE_LIST_NOTIFY, n.type, name));
+		if (n.type == IKE_N_TEMPORARY_FAILURE)
+			ike_life_again(x->sa, NULL, now_ms);
+		give_up(x, ike_name_or_number(IKE_LIST_NOTIFY, n.type, name), now_ms);
 	} else if (!read_answer(x, m, &value)) {
-		give_up(x, "the peer chose what we did not offer");
+		give_up(x, "the peer chose what we did not offer", now_ms);
 	} else if (!ike_job_take(&x->job, value)) {
-		give_up(x, "no memory");
+		give_up(x, "no memory", now_ms);
 	} else {
 		memcpy(x->fresh->spi_r, x->suite.spi, IKE_SPI_LEN);
 		ike_run(x, IKE_JOB_KE_FINISH);
@@ -233,7 +243,7 @@ static void answer(struct ike_exchange *x, uint64_t now_ms)
 	const bool both = ike_exchange_runs(sa, IKE_FOR_IKE_REKEY, true);
 	struct ike_builder b;
 
-	if (x->job.err != IPSP_OK || derive(x) != IPSP_OK || !open_fresh(fresh, sa)) {
+	if (x->job.err != IPSP_OK || derive(x) != IPSP_OK || !open_fresh(fresh, sa, now_ms)) {
 		refuse(x, IKE_N_INVALID_SYNTAX, nothing(), now_ms);
 		return;
 	}
@@ -249,7 +259,7 @@ static void answer(struct ike_exchange *x, uint64_t now_ms)
 	if (both)
 		ike_sa_set_rival(sa, fresh);
 	else
-		move_children(sa, fresh);
+		move_children(sa, fresh, now_ms);
 }
 
 /* 2.25.2: not while a Child SA is being made, rekeyed or deleted. */

@@ -83,33 +83,17 @@ uint64_t ike_tick(struct ike_world *w, uint64_t now_ms)
 	return ike_timers_due(&w->timers);
 }
 
-static struct ike_sa *sa_with(const struct ike_world *w, uint8_t protocol, uint32_t spi,
-			      struct ike_child **child)
-{
-	for (size_t i = 0; i < IKE_BUCKETS; i++) {
-		for (struct ike_sa *sa = w->by_spi[i]; sa; sa = sa->next_by_spi) {
-			*child = ike_child_find(sa, protocol, spi, true);
-			if (!*child)
-				*child = ike_child_find(sa, protocol, spi, false);
-			if (*child)
-				return sa;
-		}
-	}
-	return NULL;
-}
-
-void ike_child_expired(struct ike_world *w, uint8_t protocol, uint32_t spi, bool hard,
+void ike_child_expired(struct ike_world *w, uint8_t protocol, uint32_t spi_in, bool hard,
 		       uint64_t now_ms)
 {
-	struct ike_child *child;
-	struct ike_sa *const sa = sa_with(w, protocol, spi, &child);
+	struct ike_child *const c = ike_child_of_spi(w, protocol, spi_in);
 	enum ipsp_err err;
 
-	if (!sa || child->deleting)
+	if (!c || c->deleting)
 		return;
-	err = hard ? ike_delete_begin(sa, child, now_ms) : ike_child_begin(sa, child, now_ms);
+	err = hard ? ike_delete_begin(c->sa, c, now_ms) : ike_child_begin(c->sa, c, now_ms);
 	if (err != IPSP_OK && err != IPSP_EEXIST)
-		ike_say(sa, IKE_LOG_ERROR, "a Child SA at its end cannot be %s",
+		ike_say(c->sa, IKE_LOG_ERROR, "a Child SA at its end cannot be %s",
 			hard ? "deleted" : "rekeyed");
 }
 

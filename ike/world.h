@@ -94,8 +94,8 @@ void ike_job_done(struct ike_world *w, struct ike_job *job, uint64_t now_ms);
 /** The answer to get_spi; 0: there is none. */
 void ike_spi_done(struct ike_world *w, uint64_t ticket, uint32_t spi, uint64_t now_ms);
 
-/** What a Child SA's end asks: renewed when soft, taken away when hard. By its inbound or outbound SPI. */
-void ike_child_expired(struct ike_world *w, uint8_t protocol, uint32_t spi, bool hard,
+/** What a Child SA's end asks: renewed when soft, taken away when hard. By its inbound SPI. */
+void ike_child_expired(struct ike_world *w, uint8_t protocol, uint32_t spi_in, bool hard,
 		       uint64_t now_ms);
 
 /** Ends an IKE SA with a DELETE. By its initiator's SPI. False: no such one. */

@@ -203,7 +203,7 @@ START_TEST(test_the_responder_asks_for_another_group)
 }
 END_TEST
 
-START_TEST(test_under_a_flood_a_cookie_is_asked_for)
+START_TEST(test_half_open_ones_of_one_address_are_few)
 {
 	struct pair_end *const a = &pair.ends[0];
 	struct ike_path path = { a->addr, pair.ends[1].addr, 500, 500 };
@@ -215,11 +215,186 @@ START_TEST(test_under_a_flood_a_cookie_is_asked_for)
 	}
 	pair.fate = drop_all;
 	pair_settle(&pair);
-	ck_assert_uint_eq(pair.ends[1].world->n_half_open, 64);
+	ck_assert_uint_eq(pair.ends[1].world->n_half_open, 32);
+	pair.fate = NULL;
+	pair.now_ms += 31000;
+	ike_tick(pair.ends[1].world, pair.now_ms);
+	ck_assert_uint_eq(pair.ends[1].world->n_half_open, 0);
+}
+END_TEST
+
+/* From as many addresses as there are datagrams. */
+static unsigned from_anywhere(struct pair *p, const struct pair_datagram *d)
+{
+	(void)p;
+	(void)d;
+	return 0;
+}
+
+START_TEST(test_when_many_are_half_open_a_cookie_is_asked_for)
+{
+	struct pair_end *const a = &pair.ends[0], *const b = &pair.ends[1];
+	struct ike_path path = { a->addr, b->addr, 500, 500 };
+	struct pair_datagram *const first = &pair.wire[0];
+
+	pair.ends[1].conn->peers[0].address.family = 0;
+	ck_assert_int_eq(ike_initiate(a->world, a->conn, 0, &path, pair.now_ms), IPSP_OK);
+	ck_assert_uint_eq(pair.n_wire, 1);
+	pair.n_wire = 0;
+	pair.fate = from_anywhere;
+	for (unsigned i = 0; i < 64; i++) {
+		first->path.remote.octets[3] = (uint8_t)(100 + i);
+		ike_receive(b->world, &first->path, (struct ipsp_span){ first->octets, first->len },
+			    pair.now_ms);
+	}
+	ck_assert_uint_eq(b->world->n_half_open, 64);
 	pair.fate = NULL;
 	pair_initiate(&pair, 0);
 	pair_settle(&pair);
 	ck_assert_uint_eq(pair_count(&pair, 1), 1);
+	ck_assert_uint_eq(a->n_sent, 4);	/* one lost, then with and without a cookie, IKE_AUTH */
+}
+END_TEST
+
+static void fill_selectors(struct ike_selectors *s, uint8_t net)
+{
+	s->n = IKE_TS_MAX;
+	for (uint8_t i = 0; i < s->n; i++) {
+		s->s[i] = (struct ike_selector){ .port_hi = 65535, .lo.family = 4, .hi.family = 4 };
+		s->s[i].lo.octets[0] = s->s[i].hi.octets[0] = 10;
+		s->s[i].lo.octets[1] = s->s[i].hi.octets[1] = net;
+		s->s[i].lo.octets[2] = s->s[i].hi.octets[2] = (uint8_t)(2 * i);
+		s->s[i].hi.octets[3] = 255;
+	}
+}
+
+static unsigned short_ones(struct pair *p, const struct pair_datagram *d)
+{
+	ck_assert_uint_le(d->len, 1280 - 20 - 8 - 4);
+	return drop_nth(p, d);
+}
+
+START_TEST(test_long_messages_go_in_fragments_whichever_is_lost)
+{
+	unsigned n = (unsigned)_i;
+
+	for (unsigned i = 0; i < 2; i++) {
+		fill_selectors(&pair.ends[i].conn->child.ours, i == 0 ? 1 : 2);
+		fill_selectors(&pair.ends[i].conn->child.theirs, i == 0 ? 2 : 1);
+	}
+	pair.fate = short_ones;
+	pair.fate_arg = &n;
+	pair_initiate(&pair, 0);
+	pair_pass(&pair, 10000);
+	ck_assert_uint_eq(pair_count(&pair, 0), 1);
+	ck_assert_uint_eq(pair.ends[1].children[0].ours.n, IKE_TS_MAX);
+	pair_agree(&pair);
+	ck_assert_uint_ge(pair.ends[0].n_sent, 3);
+}
+END_TEST
+
+static unsigned n_open, n_open_max;
+
+/* Requests of end 0 that have no answer yet. */
+static unsigned count_open(struct pair *p, const struct pair_datagram *d)
+{
+	const bool response = d->octets[19] & IKE_FLAG_RESPONSE;
+
+	(void)p;
+	if (d->to == 1 && !response && ++n_open > n_open_max)
+		n_open_max = n_open;
+	if (d->to == 0 && response)
+		n_open--;
+	return 1;
+}
+
+START_TEST(test_no_more_requests_are_sent_than_the_peer_takes)
+{
+	establish();
+	only_sa(0)->window = 2;
+	pair.fate = count_open;
+	n_open = n_open_max = 0;
+	for (unsigned i = 0; i < 6; i++)
+		ck_assert_int_eq(ike_child_begin(only_sa(0), NULL, pair.now_ms), IPSP_OK);
+	pair_settle(&pair);
+	ck_assert_uint_eq(n_open_max, 2);
+	ck_assert_uint_eq(pair_count(&pair, 0), 7);
+	pair_agree(&pair);
+}
+END_TEST
+
+START_TEST(test_an_ike_sa_is_rekeyed_before_its_end)
+{
+	uint8_t spi[IKE_SPI_LEN];
+
+	for (unsigned i = 0; i < 2; i++)
+		pair.ends[i].conn->life = (struct ike_life){ .hard_s = 1000, .soft_percent = 90 };
+	establish();
+	memcpy(spi, pair_view(&pair, 0).spi_i, sizeof(spi));
+	pair_pass(&pair, 800 * 1000);
+	ck_assert_mem_eq(pair_view(&pair, 0).spi_i, spi, sizeof(spi));
+	pair_pass(&pair, 100 * 1000);
+	ck_assert_mem_ne(pair_view(&pair, 0).spi_i, spi, sizeof(spi));
+	ck_assert_uint_eq(pair_count(&pair, 0), 1);
+	pair_agree(&pair);
+	pair_pass(&pair, 100 * 1000 * 1000);
+	ck_assert_str_eq(pair_view(&pair, 1).state, "established");
+	pair_agree(&pair);
+}
+END_TEST
+
+START_TEST(test_an_ike_sa_that_may_not_be_rekeyed_ends)
+{
+	pair.ends[0].conn->life = (struct ike_life){ .hard_s = 1000, .soft_percent = 100 };
+	establish();
+	pair_pass(&pair, 999 * 1000);
+	ck_assert_uint_eq(pair_ike_sas(&pair, 0), 1);
+	pair_pass(&pair, 1000);
+	ck_assert_uint_eq(pair_ike_sas(&pair, 0) + pair_ike_sas(&pair, 1), 0);
+	ck_assert_uint_eq(pair_count(&pair, 0) + pair_count(&pair, 1), 0);
+}
+END_TEST
+
+START_TEST(test_a_silent_peer_is_asked_and_then_gone)
+{
+	pair.ends[0].conn->liveness_s = 30;
+	establish();
+	pair_pass(&pair, 3600 * 1000);
+	ck_assert_uint_eq(pair_ike_sas(&pair, 0), 1);
+	ck_assert_uint_ge(pair.ends[0].n_sent, 100);
+	pair.fate = drop_all;
+	pair_pass(&pair, 600 * 1000);
+	ck_assert_uint_eq(pair_ike_sas(&pair, 0), 0);
+	ck_assert_ptr_nonnull(strstr(pair.ends[0].logs, "the peer is gone"));
+}
+END_TEST
+
+START_TEST(test_initial_contact_ends_what_a_peer_has_forgotten)
+{
+	establish();
+	ike_sa_free(only_sa(0));
+	ck_assert_uint_eq(pair_ike_sas(&pair, 1), 1);
+	establish();
+	ck_assert_uint_eq(pair_count(&pair, 1), 1);
+	pair_agree(&pair);
+}
+END_TEST
+
+/* Both ends at once, with the peer's first datagram lost. */
+START_TEST(test_a_rekey_that_meets_a_busy_peer_is_tried_again)
+{
+	unsigned n = 0;
+
+	establish();
+	pair.fate = drop_nth;
+	pair.fate_arg = &n;
+	ck_assert_int_eq(ike_child_begin(only_sa(1), NULL, pair.now_ms), IPSP_OK);
+	ck_assert_int_eq(ike_rekey_begin(only_sa(0), pair.now_ms), IPSP_OK);
+	pair_pass(&pair, 60 * 1000);
+	ck_assert_str_eq(pair_view(&pair, 0).state, "established");
+	ck_assert_ptr_nonnull(strstr(pair.ends[0].logs, "TEMPORARY_FAILURE"));
+	ck_assert_ptr_nonnull(strstr(pair.ends[0].logs, "another one has taken its Child SAs"));
+	pair_agree(&pair);
 }
 END_TEST
 
@@ -242,7 +417,15 @@ int main(void)
 	tcase_add_loop_test(tc, test_an_ike_sa_is_rekeyed_and_its_children_move, 0, 2);
 	tcase_add_test(tc, test_an_ike_sa_rekeyed_by_both_at_once_is_one_again);
 	tcase_add_test(tc, test_the_responder_asks_for_another_group);
-	tcase_add_test(tc, test_under_a_flood_a_cookie_is_asked_for);
+	tcase_add_test(tc, test_half_open_ones_of_one_address_are_few);
+	tcase_add_test(tc, test_when_many_are_half_open_a_cookie_is_asked_for);
+	tcase_add_loop_test(tc, test_long_messages_go_in_fragments_whichever_is_lost, 2, 7);
+	tcase_add_test(tc, test_no_more_requests_are_sent_than_the_peer_takes);
+	tcase_add_test(tc, test_an_ike_sa_is_rekeyed_before_its_end);
+	tcase_add_test(tc, test_an_ike_sa_that_may_not_be_rekeyed_ends);
+	tcase_add_test(tc, test_a_silent_peer_is_asked_and_then_gone);
+	tcase_add_test(tc, test_initial_contact_ends_what_a_peer_has_forgotten);
+	tcase_add_test(tc, test_a_rekey_that_meets_a_busy_peer_is_tried_again);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
