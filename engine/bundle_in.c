@@ -111,7 +111,7 @@ enum ipsp_undone_step ipsp_undone_next(const struct ipsp_worker *worker, const s
 			ipcomp = negotiated_ipcomp(worker, path, packet, flow);
 		/* In a tunnel of IPComp, what was not compressed is just tunnelled. */
 		if (!ipcomp || path->n == IPSP_BUNDLE_MAX ||
-		    (flow->proto != IPSP_PROTO_IPCOMP && ipcomp->mode != IPSP_MODE_TUNNEL))
+		    (flow->proto != IPSP_PROTO_IPCOMP && ipcomp->mode == IPSP_MODE_TRANSPORT))
 			return IPSP_UNDONE_END;
 		*sa = ipcomp;
 		return IPSP_UNDONE_UNDO;

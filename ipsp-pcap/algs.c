@@ -42,17 +42,20 @@ static const struct pc_cipher ciphers[] = {
 };
 
 static const struct pc_integrity integrities[] = {
-	{ "hmac-md5-96", IPSP_INTEG_HMAC_MD5_96, 16, 12, true },
-	{ "hmac-sha1-96", IPSP_INTEG_HMAC_SHA1_96, 20, 12, false },
-	{ "hmac-sha2-256-128", IPSP_INTEG_HMAC_SHA2_256_128, 32, 16, false },
-	{ "hmac-sha2-384-192", IPSP_INTEG_HMAC_SHA2_384_192, 48, 24, false },
-	{ "hmac-sha2-512-256", IPSP_INTEG_HMAC_SHA2_512_256, 64, 32, false },
-	{ "hmac-sha2-256-96", IPSP_INTEG_HMAC_SHA2_256_96, 32, 12, false },
-	{ "hmac-sha2-384-96", IPSP_INTEG_HMAC_SHA2_384_96, 48, 12, false },
-	{ "hmac-sha2-512-96", IPSP_INTEG_HMAC_SHA2_512_96, 64, 12, false },
-	{ "hmac-ripemd-160-96", IPSP_INTEG_HMAC_RIPEMD_160_96, 20, 12, true },
-	{ "aes-xcbc-96", IPSP_INTEG_AES_XCBC_96, 16, 12, false },
-	{ "aes-cmac-96", IPSP_INTEG_AES_CMAC_96, 16, 12, false },
+	{ "hmac-md5-96", IPSP_INTEG_HMAC_MD5_96, 16, 12, true, false },
+	{ "hmac-sha1-96", IPSP_INTEG_HMAC_SHA1_96, 20, 12, false, false },
+	{ "hmac-sha2-256-128", IPSP_INTEG_HMAC_SHA2_256_128, 32, 16, false, false },
+	{ "hmac-sha2-384-192", IPSP_INTEG_HMAC_SHA2_384_192, 48, 24, false, false },
+	{ "hmac-sha2-512-256", IPSP_INTEG_HMAC_SHA2_512_256, 64, 32, false, false },
+	{ "hmac-sha2-256-96", IPSP_INTEG_HMAC_SHA2_256_96, 32, 12, false, false },
+	{ "hmac-sha2-384-96", IPSP_INTEG_HMAC_SHA2_384_96, 48, 12, false, false },
+	{ "hmac-sha2-512-96", IPSP_INTEG_HMAC_SHA2_512_96, 64, 12, false, false },
+	{ "hmac-ripemd-160-96", IPSP_INTEG_HMAC_RIPEMD_160_96, 20, 12, true, false },
+	{ "aes-xcbc-96", IPSP_INTEG_AES_XCBC_96, 16, 12, false, false },
+	{ "aes-cmac-96", IPSP_INTEG_AES_CMAC_96, 16, 12, false, false },
+	{ "aes128-gmac", IPSP_INTEG_AES_128_GMAC, 20, 16, false, true },
+	{ "aes192-gmac", IPSP_INTEG_AES_192_GMAC, 28, 16, false, true },
+	{ "aes256-gmac", IPSP_INTEG_AES_256_GMAC, 36, 16, false, true },
 };
 
 const struct pc_cipher *pc_cipher_find(const char *name)

@@ -17,8 +17,9 @@ struct pc_cipher {
 struct pc_integrity {
 	const char *name;
 	uint16_t integ;
-	uint8_t key_len, icv_len;
+	uint8_t key_len, icv_len;	/* key_len: with its salt */
 	bool weak;
+	bool ah_only;
 };
 
 /** By name, in any case, as OpenSSL and so tcpdump take it. @return NULL: unknown */

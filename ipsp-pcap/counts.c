@@ -42,7 +42,10 @@ void pc_counts_print(const struct pc_counts *c, const char *verb, FILE *out)
 {
 	fprintf(out, "%" PRIu64 " packets read, %" PRIu64 " written\n", c->read, c->written);
 	fprintf(out, "  %-22s %" PRIu64, verb, c->changed);
-	fprintf(out, c->layers == c->changed ? "\n" : " (%" PRIu64 " ESP headers)\n", c->layers);
+	fprintf(out, c->layers == c->changed ? "\n" : " (%" PRIu64 " layers)\n", c->layers);
+	if (c->held)
+		fprintf(out, "  %-22s %" PRIu64 " (%" PRIu64 " packets put together)\n",
+			"fragments held", c->held, c->joined);
 	fprintf(out, "  %-22s %" PRIu64 "\n", "passed unchanged", passed(c));
 	for (unsigned i = 0; i < PC_N_PASSES; i++)
 		row(out, passes[i].key, c->passed[i], passes[i].text);
@@ -99,7 +102,9 @@ bool pc_counts_json(const struct pc_counts *c, const char *verb, FILE *out)
 	struct json_object *root = json_object_new_object();
 	bool good = root && add_count(root, "read", c->read) &&
 		    add_count(root, "written", c->written) && add_count(root, verb, c->changed) &&
-		    add_count(root, "esp-headers", c->layers) && add_passed(root, c) &&
+		    add_count(root, "esp-headers", c->layers) &&
+		    add_count(root, "fragments-held", c->held) &&
+		    add_count(root, "put-together", c->joined) && add_passed(root, c) &&
 		    add_dropped(root, c) && add_count(root, "dropped-but-written", c->kept);
 
 	if (good)

@@ -15,9 +15,9 @@
 	X(SHORT, "link-short", "ends within its link header") \
 	X(TRUNCATED, "truncated", "cut by the capture's snapshot length") \
 	X(UNREADABLE, "unreadable", "IP headers that cannot be") \
-	X(OTHER, "other", "not ESP; when sealing: no SA protects it") \
-	X(FRAGMENT, "esp-fragment", "ESP in a fragment, not reassembled") \
-	X(NO_SA, "no-sa", "ESP of an SA that no line names") \
+	X(OTHER, "other", "not ESP or AH; when sealing: no SA protects it") \
+	X(FRAGMENT, "esp-fragment", "a fragment of ESP or AH that overtook its first one") \
+	X(NO_SA, "no-sa", "ESP or AH of an SA that no line names") \
 	X(KEEPALIVE, "nat-keepalive", "NAT keepalive, RFC 3948 2.3") \
 	X(IKE, "ike", "IKE on the port of ESP in UDP, RFC 3948 2.2") \
 	X(LARGE, "too-large", "larger than any IP packet") \
@@ -33,7 +33,9 @@ enum pc_pass {
 struct pc_counts {
 	uint64_t read, written;
 	uint64_t changed;	/* packets decapsulated, or encapsulated */
-	uint64_t layers;	/* ESP headers taken away or put on */
+	uint64_t layers;	/* SAs undone or applied; IPComp inside of one is not counted */
+	uint64_t held;		/* fragments taken, until the last of their datagram came */
+	uint64_t joined;	/* datagrams that were put together */
 	uint64_t passed[PC_N_PASSES];
 	uint64_t dropped[IPSP_N_REASONS];
 	uint64_t kept;		/* of those dropped: written as they were */

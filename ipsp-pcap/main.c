@@ -243,11 +243,12 @@ static bool process_all(struct run *run)
 
 	while ((next = pc_reader_next(run->reader, &in, &run->diag)) == PC_NEXT_FRAME) {
 		run->counts.read++;
-		if (pc_process(run->processor, &in, &out) == PC_DROPPED) {
-			if (!run->args.keep)
-				continue;
+		const enum pc_outcome outcome = pc_process(run->processor, &in, &out);
+
+		if (outcome == PC_HELD || (outcome == PC_DROPPED && !run->args.keep))
+			continue;
+		if (outcome == PC_DROPPED)
 			run->counts.kept++;
-		}
 		if (!put(run, &out))
 			return false;
 	}

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ipsp-pcap/options.h"
+#include "ipsp/compress.h"
 #include "ipsp/crypto.h"
 #include "ipsp/replay.h"
 #include "ipsp/udp_encap.h"
@@ -109,6 +110,19 @@ static const char *set_udp(char *value, struct pc_secret *s, uint32_t *icv)
 	return NULL;
 }
 
+/* RFC 3173 3.3: the well-known number of a transform, or one of 256 and more. */
+static const char *set_ipcomp(char *value, struct pc_secret *s, uint32_t *icv)
+{
+	uint64_t cpi = IPSP_COMP_DEFLATE;
+
+	(void)icv;
+	if (value[0] && (!pc_number(value, UINT16_MAX, &cpi) ||
+			 (cpi < 256 && cpi != IPSP_COMP_DEFLATE)))
+		return "ipcomp is a CPI: 2, or from 256 to 65535";
+	s->cpi = (uint16_t)cpi;
+	return NULL;
+}
+
 static const char *set_from(char *value, struct pc_secret *s, uint32_t *icv)
 {
 	(void)icv;
@@ -194,7 +208,8 @@ static const char *set_proto(char *value, struct pc_secret *s, uint32_t *icv)
 	static const struct {
 		const char *name;
 		uint8_t proto;
-	} names[] = { { "icmp", 1 }, { "tcp", 6 }, { "udp", 17 }, { "esp", 50 }, { "icmp6", 58 } };
+	} names[] = { { "icmp", 1 }, { "tcp", 6 }, { "udp", 17 }, { "esp", 50 }, { "ah", 51 },
+		    { "icmp6", 58 } };
 	uint64_t n = 256;
 
 	(void)icv;
@@ -203,7 +218,7 @@ static const char *set_proto(char *value, struct pc_secret *s, uint32_t *icv)
 			n = names[i].proto;
 	}
 	if (n > 255 && !pc_number(value, 255, &n))
-		return "proto is a number, icmp, icmp6, tcp, udp or esp";
+		return "proto is a number, icmp, icmp6, tcp, udp, esp or ah";
 	begin_selectors(s);
 	for (uint32_t i = 0; i < s->n_selectors; i++)
 		s->selectors[i].proto_lo = s->selectors[i].proto_hi = (uint8_t)n;
@@ -302,6 +317,7 @@ static const struct {
 	{ "seq", VALUE_MUST, set_seq },
 	{ "icv", VALUE_MUST, set_icv },
 	{ "udp", VALUE_MAY, set_udp },
+	{ "ipcomp", VALUE_MAY, set_ipcomp },
 	{ "from", VALUE_MUST, set_from },
 	{ "df", VALUE_MUST, set_df },
 	{ "src", VALUE_MUST, set_src },

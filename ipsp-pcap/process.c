@@ -1,5 +1,5 @@
 /*
- * ipsp-pcap/process.c - frames through the engine. RFC 4303; RFC 3948 for ESP in UDP.
+ * ipsp-pcap/process.c - frames through the engine. RFC 4302, 4303; RFC 3948 for ESP in UDP.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +20,7 @@ struct pc_processor {
 	int dlt;
 	struct pc_world *world;
 	struct pc_counts *counts;
+	uint64_t now_s;		/* the latest time that a frame has had */
 	uint8_t room[ROOM];
 };
 
@@ -28,6 +29,7 @@ enum step {
 	STEP_TAKEN,	/* a layer less */
 	STEP_END,	/* nothing to take away: pass says why */
 	STEP_DROP,	/* refused: packet->reason */
+	STEP_HELD,	/* a fragment: others must come */
 };
 
 struct pc_processor *pc_processor_new(enum ipsp_dir dir, int dlt, struct pc_world *world,
@@ -60,18 +62,23 @@ static bool is_udp_encap(const struct ipsp_flow *flow)
 	       (flow->sport == IPSP_UDP_PORT || flow->dport == IPSP_UDP_PORT);
 }
 
-/* Where ESP begins, in UDP or not; else *pass. */
-static bool find_esp(const struct ipsp_packet *packet, const struct ipsp_flow *flow,
+static bool is_ipsec(const struct ipsp_flow *flow)
+{
+	return flow->proto_known &&
+	       (flow->proto == IPSP_PROTO_ESP || flow->proto == IPSP_PROTO_AH);
+}
+
+/* Where the SPI of ESP stands, in UDP or not, or of AH; else *pass. RFC 4303 2, RFC 4302 2. */
+static bool find_spi(const struct ipsp_packet *packet, const struct ipsp_flow *flow,
 		     uint32_t *at, enum pc_pass *pass)
 {
 	*pass = PC_PASS_OTHER;
 	*at = flow->l4_offset;
-	if (flow->proto_known && flow->proto == IPSP_PROTO_ESP) {
-		if (flow->frag != IPSP_FRAG_NONE)
-			*pass = PC_PASS_FRAGMENT;
-		else
-			return true;
-	} else if (is_udp_encap(flow)) {
+	if (is_ipsec(flow)) {
+		*at += flow->proto == IPSP_PROTO_AH ? 4 : 0;
+		return true;
+	}
+	if (is_udp_encap(flow)) {
 		*at += IPSP_UDP_HEADER;
 		switch (ipsp_udp_kind(span_of(packet), flow)) {
 		case IPSP_UDP_ESP:
@@ -89,19 +96,61 @@ static bool find_esp(const struct ipsp_packet *packet, const struct ipsp_flow *f
 	return false;
 }
 
+/* The SA of a packet that is whole, or begins. */
+static bool find_sa(struct pc_processor *p, const struct ipsp_packet *packet,
+		    const struct ipsp_flow *flow, uint32_t *ifindex, enum pc_pass *pass)
+{
+	uint32_t at;
+
+	if (!find_spi(packet, flow, &at, pass))
+		return false;
+	*pass = PC_PASS_NO_SA;
+	return at <= flow->total_len && flow->total_len - at >= 4 &&
+	       pc_world_find(p->world, flow->proto == IPSP_PROTO_AH ? IPSP_PROTO_AH : IPSP_PROTO_ESP,
+			     be32dec(packet->data + at), &flow->dst, ifindex);
+}
+
+/* A fragment: of an SA that is known, or of a datagram whose first one was. On STEP_TAKEN it is whole. */
+static enum step join(struct pc_processor *p, struct ipsp_packet *packet, struct ipsp_flow *flow,
+		      enum pc_pass *pass)
+{
+	enum ipsp_reason reason = IPSP_REASON_NONE;
+	uint32_t ifindex;
+
+	*pass = PC_PASS_FRAGMENT;
+	if (flow->frag == IPSP_FRAG_LATER ? !pc_world_has(p->world, flow, p->now_s) :
+					    !find_sa(p, packet, flow, &ifindex, pass))
+		return STEP_END;
+	switch (pc_world_join(p->world, packet, flow, p->now_s, &reason)) {
+	case IPSP_REASSEMBLY_HELD:
+		return STEP_HELD;
+	case IPSP_REASSEMBLY_WHOLE:
+		p->counts->joined++;
+		reason = ipsp_flow_parse(span_of(packet), flow);
+		break;
+	default:
+		break;
+	}
+	packet->reason = (uint8_t)reason;
+	return reason == IPSP_REASON_NONE ? STEP_TAKEN : STEP_DROP;
+}
+
 static enum step take_layer(struct pc_processor *p, struct ipsp_packet *packet,
 			    enum pc_pass *pass)
 {
 	struct ipsp_flow flow;
-	uint32_t at, ifindex;
+	enum step step;
+	uint32_t ifindex;
 
 	*pass = PC_PASS_UNREADABLE;
-	if (ipsp_flow_parse(span_of(packet), &flow) != IPSP_REASON_NONE ||
-	    !find_esp(packet, &flow, &at, pass))
+	if (ipsp_flow_parse(span_of(packet), &flow) != IPSP_REASON_NONE)
 		return STEP_END;
-	*pass = PC_PASS_NO_SA;
-	if (flow.total_len - at < 4 ||
-	    !pc_world_find(p->world, be32dec(packet->data + at), &flow.dst, &ifindex))
+	if (flow.frag != IPSP_FRAG_NONE && is_ipsec(&flow)) {
+		step = join(p, packet, &flow, pass);
+		if (step != STEP_TAKEN)
+			return step;
+	}
+	if (!find_sa(p, packet, &flow, &ifindex, pass))
 		return STEP_END;
 	if (flow.proto == PROTO_UDP)
 		ipsp_udp_strip(packet, &flow);
@@ -131,6 +180,10 @@ static enum pc_outcome decap(struct pc_processor *p, struct ipsp_packet *packet,
 		step = take_layer(p, packet, &pass);
 		if (step == STEP_TAKEN)
 			(*layers)++;
+	}
+	if (step == STEP_HELD) {
+		p->counts->held++;
+		return PC_HELD;
 	}
 	if (step == STEP_DROP)
 		return dropped(p, (enum ipsp_reason)packet->reason);
@@ -190,6 +243,8 @@ enum pc_outcome pc_process(struct pc_processor *p, const struct pc_frame *in,
 	uint32_t layers = 0;
 
 	*out = *in;
+	if (in->time_s > 0 && (uint64_t)in->time_s > p->now_s)
+		p->now_s = (uint64_t)in->time_s;
 	if (in->caplen < in->len)
 		return passed(p, PC_PASS_TRUNCATED);
 	switch (pc_link_parse(p->dlt, (struct ipsp_span){ in->data, in->caplen }, &view)) {

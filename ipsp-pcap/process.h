@@ -1,7 +1,8 @@
 /*
  * ipsp-pcap/process.h - one captured frame at a time through the engine.
  *
- * The engine works in place, so each frame's IP packet is copied into the processor's buffer and
+ * Fragments of ESP and AH of SAs that are known are put together first, if the first one comes first: what
+ * they were is in the frame of the last. The engine works in place, so each frame's IP packet is copied into the processor's buffer and
  * its link header set in front of what came out.
  */
 #ifndef IPSP_PCAP_PROCESS_H
@@ -11,7 +12,7 @@
 #include "ipsp-pcap/counts.h"
 #include "ipsp-pcap/world.h"
 
-/** ESP headers, one inside the other, that are taken away; then the packet goes on as it is. */
+/** SAs, one inside the other, that are undone; then the packet goes on as it is. */
 #define PC_DEPTH_MAX 16u
 
 struct pc_processor;
@@ -25,6 +26,7 @@ enum pc_outcome {
 	PC_UNCHANGED,	/* *out is *in */
 	PC_CHANGED,	/* *out is the new frame, until the next call */
 	PC_DROPPED,	/* *out is *in, and it is refused */
+	PC_HELD,	/* a fragment that waits for others: nothing to write */
 };
 
 /** Decapsulates or encapsulates one frame, and counts what became of it. */

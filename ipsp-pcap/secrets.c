@@ -17,6 +17,7 @@
 #include "ipsp-pcap/secrets.h"
 
 #define BLANKS " \t"
+#define PREFIX_AH "ah-"
 #define SUFFIX_HMAC96 "-hmac96"
 #define HMAC96_LEN 12u
 
@@ -27,7 +28,7 @@ struct line {
 	uint32_t file, number;
 	bool allow_weak;
 	struct pc_secret *s;
-	const struct pc_cipher *cipher;
+	const struct pc_cipher *cipher;		/* NULL: AH */
 	const struct pc_integrity *integrity;	/* NULL: not named */
 	bool hmac96;
 	uint32_t icv;
@@ -97,6 +98,11 @@ static bool parse_cipher(struct line *l, char *name)
 {
 	size_t len = strlen(name), suffix = strlen(SUFFIX_HMAC96);
 
+	if (!strncasecmp(name, PREFIX_AH, strlen(PREFIX_AH))) {
+		l->s->sa.proto = IPSP_PROTO_AH;
+		l->integrity = pc_integrity_find(name + strlen(PREFIX_AH));
+		return l->integrity || wrong(l, "the integrity algorithm of AH is not known here");
+	}
 	if (len > suffix && !strcmp(name + len - suffix, SUFFIX_HMAC96)) {
 		name[len - suffix] = '\0';
 		l->hmac96 = true;
@@ -111,7 +117,7 @@ static bool parse_integrity(struct line *l, char *at, char **end)
 	char *key = cut(at, ":" BLANKS);
 
 	l->integrity = pc_integrity_find(at);
-	if (!l->integrity)
+	if (!l->integrity || l->integrity->ah_only)
 		return wrong(l, "the integrity algorithm behind + is not known here");
 	return key ? hex_key(l, key, &l->s->sa.integ_key, end) :
 		     wrong(l, "the integrity algorithm has no key");
@@ -133,10 +139,14 @@ static bool parse_options(struct line *l, char *at)
 /* What stands behind the cipher's colon. */
 static bool parse_secret(struct line *l, char *at)
 {
+	struct ipsp_key *key = l->cipher ? &l->s->sa.encr_key : &l->s->sa.integ_key;
+
 	if (at[0] != '0' || at[1] != 'x')
-		return text_key(l, at, &l->s->sa.encr_key);
-	if (!hex_key(l, at, &l->s->sa.encr_key, &at))
+		return text_key(l, at, key);
+	if (!hex_key(l, at, key, &at))
 		return false;
+	if (*at == '+' && !l->cipher)
+		return wrong(l, "AH has one algorithm");
 	if (*at == '+' && !parse_integrity(l, at + 1, &at))
 		return false;
 	if (*at && !strchr(BLANKS, *at))
@@ -172,7 +182,23 @@ static bool settle_integrity(struct line *l)
 	return true;
 }
 
-static bool settle(struct line *l)
+/* What the algorithms are, and whether the keys are theirs. */
+static bool settle_ah(struct line *l)
+{
+	struct ipsp_sa_config *sa = &l->s->sa;
+
+	if (l->s->any)
+		return wrong(l, "AH needs an SPI and an address");
+	if (l->icv || l->s->udp)
+		return wrong(l, "icv= and udp are for ESP");
+	if (sa->integ_key.len != l->integrity->key_len)
+		return wrong(l, "the key has not the algorithm's length");
+	sa->integ = l->integrity->integ;
+	l->s->checked = true;
+	return true;
+}
+
+static bool settle_esp(struct line *l)
 {
 	struct ipsp_sa_config *sa = &l->s->sa;
 
@@ -182,9 +208,18 @@ static bool settle(struct line *l)
 		return wrong(l, l->cipher->salt_len ?
 				"the key (with its salt behind it) has not the cipher's length" :
 				"the key has not the cipher's length");
-	if (!settle_integrity(l))
+	return settle_integrity(l);
+}
+
+static bool settle(struct line *l)
+{
+	struct ipsp_sa_config *sa = &l->s->sa;
+
+	if (!(l->cipher ? settle_esp(l) : settle_ah(l)))
 		return false;
-	l->s->weak = l->cipher->weak || (l->integrity && l->integrity->weak);
+	if (l->s->any && l->s->cpi)
+		return wrong(l, "ipcomp needs an SPI and an address");
+	l->s->weak = (l->cipher && l->cipher->weak) || (l->integrity && l->integrity->weak);
 	if (l->s->weak && !l->allow_weak)
 		return wrong(l, "a weak algorithm: it needs --allow-weak");
 	if (l->s->from.family && sa->mode == IPSP_MODE_TRANSPORT)
@@ -220,7 +255,8 @@ static void secret_free(struct pc_secret *s)
 
 static bool same_sa(const struct pc_secret *a, const struct pc_secret *b)
 {
-	return a->any == b->any && (a->any || (a->sa.spi == b->sa.spi &&
+	return a->any == b->any && (a->any || (a->sa.proto == b->sa.proto &&
+					       a->sa.spi == b->sa.spi &&
 					       !ipsp_addr_cmp(&a->sa.local, &b->sa.local)));
 }
 

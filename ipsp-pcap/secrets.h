@@ -6,7 +6,9 @@
  *	line    = comment / empty / "file" SP NAME / "ikev2" SP ... / sa
  *	comment = "#" ...
  *	sa      = [SPI "@" ADDRESS SP] cipher ["-hmac96"] ":" secret
+ *		/ SPI "@" ADDRESS SP "ah-" integrity ":" ahkey
  *	secret  = TEXT / "0x" HEX ["+" integrity ":0x" HEX] *(SP option)
+ *	ahkey   = TEXT / "0x" HEX *(SP option)
  *
  * A secret given as text takes the rest of its line, blanks included, so only a secret in hex may
  * be followed by our own words; tcpdump refuses such a line instead of reading it differently. A
@@ -41,6 +43,7 @@ struct pc_secret {
 	bool checked;			/* its ICV is known and looked at */
 	bool udp;			/* encap: ESP in UDP, with these ports */
 	uint16_t udp_sport, udp_dport;
+	uint16_t cpi;			/* IPComp inside, DEFLATE; 0: none */
 	struct ipsp_addr from;		/* encap: outer source; family 0: transport mode */
 	/*
 	 * Algorithms, keys, SPI, mode, numbers. local is ADDRESS; dir, ids and remote are the

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/compress/zlib.h"
 #include "engine/crypto/analysis.h"
 #include "engine/crypto/hosted.h"
 #include "ipsp-pcap/world.h"
@@ -14,6 +15,8 @@
 #define OUTBOUND_IFINDEX 1u
 #define SLOTS 64u	/* SAs made at one time from the line without SPI */
 #define NOW_S 1u	/* no SA here has a lifetime */
+#define DATAGRAMS 64u	/* whose fragments are put together at a time */
+#define DATAGRAM_S 60u	/* RFC 8200 4.5 */
 
 /* An SA made from the line without SPI, for one SPI and address. */
 struct slot {
@@ -29,13 +32,14 @@ struct pc_world {
 	void *region;
 	struct ipsp_engine *engine;
 	struct ipsp_worker *worker;
+	struct ipsp_reassembly *reassembly;
 	uint64_t generation, counter_ids;
 	uint32_t n_sorted;
-	uint32_t sorted[PC_SAS_MAX];	/* indexes of secrets, by SPI and address */
+	uint32_t sorted[PC_SAS_MAX];	/* indexes of secrets, by protocol, SPI and address */
 	struct slot slots[SLOTS];
 };
 
-/* Ids of SAs, which are also their interfaces' numbers: lines first, then slots. */
+/* Ids of SAs, which are also their interfaces' numbers: lines first, then slots, then lines' IPComp. */
 static uint32_t line_id(uint32_t at)
 {
 	return at + 1;
@@ -44,6 +48,17 @@ static uint32_t line_id(uint32_t at)
 static uint32_t slot_id(const struct pc_world *w, uint32_t slot)
 {
 	return w->secrets->n + 1 + slot;
+}
+
+static uint32_t ipcomp_id(const struct pc_world *w, uint32_t at)
+{
+	return slot_id(w, SLOTS) + at;
+}
+
+/* By which entries name the SAs of a line. */
+static uint32_t head_id(const struct pc_world *w, uint32_t at)
+{
+	return w->secrets->sas[at]->cpi ? ipcomp_id(w, at) : line_id(at);
 }
 
 /* ---- the index of lines ---- */
@@ -56,13 +71,21 @@ static int key_cmp(uint32_t spi_a, const struct ipsp_addr *a, uint32_t spi_b,
 	return ipsp_addr_cmp(a, b);
 }
 
+static int name_cmp(uint8_t proto, uint32_t spi, const struct ipsp_addr *dst,
+		    const struct ipsp_sa_config *sa)
+{
+	if (proto != sa->proto)
+		return proto < sa->proto ? -1 : 1;
+	return key_cmp(spi, dst, sa->spi, &sa->local);
+}
+
 static int sorted_cmp(const void *a, const void *b, void *arg)
 {
 	struct pc_secret *const *sas = arg;
 	const struct ipsp_sa_config *x = &sas[*(const uint32_t *)a]->sa;
 	const struct ipsp_sa_config *y = &sas[*(const uint32_t *)b]->sa;
 
-	return key_cmp(x->spi, &x->local, y->spi, &y->local);
+	return name_cmp(x->proto, x->spi, &x->local, y);
 }
 
 static void sort_lines(struct pc_world *w)
@@ -74,15 +97,15 @@ static void sort_lines(struct pc_world *w)
 	qsort_r(w->sorted, w->n_sorted, sizeof(w->sorted[0]), sorted_cmp, w->secrets->sas);
 }
 
-static bool line_find(const struct pc_world *w, uint32_t spi, const struct ipsp_addr *dst,
-		      uint32_t *at)
+static bool line_find(const struct pc_world *w, uint8_t proto, uint32_t spi,
+		      const struct ipsp_addr *dst, uint32_t *at)
 {
 	uint32_t low = 0, high = w->n_sorted;
 
 	while (low < high) {
 		uint32_t middle = (low + high) / 2;
 		const struct ipsp_sa_config *sa = &w->secrets->sas[w->sorted[middle]]->sa;
-		int order = key_cmp(spi, dst, sa->spi, &sa->local);
+		int order = name_cmp(proto, spi, dst, sa);
 
 		if (order == 0) {
 			*at = w->sorted[middle];
@@ -158,16 +181,16 @@ struct policy {
 	uint32_t n_lists;
 	struct ipsp_sa_config *sas;	/* locked memory: they have keys in them */
 	uint32_t n_sas;
-	uint32_t lines[PC_SAS_MAX];	/* of each SA */
-	enum ipsp_err results[PC_SAS_MAX];
+	uint32_t lines[2 * PC_SAS_MAX];	/* of each SA */
+	enum ipsp_err results[2 * PC_SAS_MAX];
 };
 
-static void inbound_list(struct policy *p, uint32_t id)
+static void inbound_list(struct policy *p, uint32_t id, uint32_t sa_id)
 {
 	struct ipsp_spd_entry *entry = &p->entries[p->n_lists];
 
 	*entry = (struct ipsp_spd_entry){
-		.id = id, .action = IPSP_PROTECT, .sa_id = id, .n_selectors = 2,
+		.id = id, .action = IPSP_PROTECT, .sa_id = sa_id, .n_selectors = 2,
 		.selectors = p->any,
 	};
 	p->lists[p->n_lists++] = (struct ipsp_spd_list){
@@ -178,9 +201,9 @@ static void inbound_list(struct policy *p, uint32_t id)
 static void inbound_policy(const struct pc_world *w, struct policy *p)
 {
 	for (uint32_t i = 0; i < w->n_sorted; i++)
-		inbound_list(p, line_id(w->sorted[i]));
+		inbound_list(p, line_id(w->sorted[i]), head_id(w, w->sorted[i]));
 	for (uint32_t i = 0; w->secrets->any && i < SLOTS; i++)
-		inbound_list(p, slot_id(w, i));
+		inbound_list(p, slot_id(w, i), slot_id(w, i));
 }
 
 static void outbound_policy(const struct pc_world *w, struct policy *p)
@@ -189,7 +212,7 @@ static void outbound_policy(const struct pc_world *w, struct policy *p)
 
 	for (uint32_t i = 0; i < secrets->n; i++)
 		p->entries[i] = (struct ipsp_spd_entry){
-			.id = line_id(i), .action = IPSP_PROTECT, .sa_id = line_id(i),
+			.id = line_id(i), .action = IPSP_PROTECT, .sa_id = head_id(w, i),
 			.n_selectors = secrets->sas[i]->n_selectors,
 			.selectors = secrets->sas[i]->selectors,
 		};
@@ -262,13 +285,30 @@ static void wipe_keys(struct pc_secrets *secrets)
 	}
 }
 
+/* Compression inside of the line's SA, whose mode it takes: around it there is transport mode. */
+static void add_ipcomp(struct pc_world *w, struct policy *p, uint32_t at)
+{
+	struct ipsp_sa_config *sa = &p->sas[p->n_sas - 1];
+	const uint32_t id = ipcomp_id(w, at);
+
+	p->lines[p->n_sas] = at;
+	p->sas[p->n_sas++] = (struct ipsp_sa_config){
+		.id = id, .counter_id = ++w->counter_ids, .bundle_id = id,
+		.next_id = sa->id, .dir = sa->dir, .proto = IPSP_PROTO_IPCOMP, .mode = sa->mode,
+		.df = sa->df, .spi = w->secrets->sas[at]->cpi, .encr = IPSP_COMP_DEFLATE,
+		.local = sa->local, .remote = sa->remote,
+	};
+	sa->bundle_id = id;
+	sa->mode = IPSP_MODE_TRANSPORT;
+}
+
 static bool install(struct pc_world *w, struct pc_diag *d)
 {
 	struct policy *p = calloc(1, sizeof(*p));
 	bool good = false;
 
 	if (p)
-		p->sas = gcry_calloc_secure(w->secrets->n + 1, sizeof(*p->sas));
+		p->sas = gcry_calloc_secure(2 * w->secrets->n + 1, sizeof(*p->sas));
 	if (!p || !p->sas) {
 		pc_diag_set(d, "out of memory");
 	} else {
@@ -277,6 +317,8 @@ static bool install(struct pc_world *w, struct pc_diag *d)
 		for (uint32_t i = 0; i < w->n_sorted; i++) {
 			p->lines[p->n_sas] = w->sorted[i];
 			p->sas[p->n_sas++] = w->secrets->sas[w->sorted[i]]->sa;
+			if (w->secrets->sas[w->sorted[i]]->cpi)
+				add_ipcomp(w, p, w->sorted[i]);
 		}
 		if (w->dir == IPSP_INBOUND)
 			inbound_policy(w, p);
@@ -306,8 +348,9 @@ static bool make_engine(struct pc_world *w, struct pc_diag *d)
 	enum ipsp_err err = IPSP_ENOMEM;
 
 	ipsp_platform_hosted(&w->platform, ipsp_crypto_analysis());
+	w->platform.compress = ipsp_compress_zlib();
 	config.counters_size =
-		(ipsp_counters_size(counter_slots(w->secrets->n + 2 * SLOTS)) + 63) / 64 * 64;
+		(ipsp_counters_size(counter_slots(2 * w->secrets->n + 2 * SLOTS)) + 63) / 64 * 64;
 	w->region = aligned_alloc(64, config.counters_size);
 	if (w->region) {
 		memset(w->region, 0, config.counters_size);
@@ -316,6 +359,8 @@ static bool make_engine(struct pc_world *w, struct pc_diag *d)
 	}
 	if (err == IPSP_OK)
 		err = ipsp_worker_new(w->engine, &w->worker);
+	if (err == IPSP_OK)
+		err = ipsp_reassembly_new(&w->platform, DATAGRAMS, DATAGRAM_S, &w->reassembly);
 	if (err != IPSP_OK)
 		pc_diag_set(d, "the engine does not start: %s", ipsp_err_text(err));
 	return err == IPSP_OK;
@@ -345,6 +390,8 @@ void pc_world_free(struct pc_world *w)
 {
 	if (!w)
 		return;
+	if (w->reassembly)
+		ipsp_reassembly_free(&w->platform, w->reassembly);
 	ipsp_worker_free(w->worker);
 	ipsp_engine_free(w->engine);
 	free(w->region);
@@ -382,16 +429,16 @@ static bool slot_fill(struct pc_world *w, uint32_t at, uint32_t spi, const struc
 	return w->slots[at].used;
 }
 
-bool pc_world_find(struct pc_world *w, uint32_t spi, const struct ipsp_addr *dst,
+bool pc_world_find(struct pc_world *w, uint8_t proto, uint32_t spi, const struct ipsp_addr *dst,
 		   uint32_t *ifindex)
 {
 	uint32_t at;
 
-	if (line_find(w, spi, dst, &at)) {
+	if (line_find(w, proto, spi, dst, &at)) {
 		*ifindex = line_id(at);
 		return true;
 	}
-	if (!w->secrets->any)
+	if (!w->secrets->any || proto != IPSP_PROTO_ESP)
 		return false;
 	at = slot_of(spi, dst);
 	if (!(w->slots[at].used && !key_cmp(spi, dst, w->slots[at].spi, &w->slots[at].dst)) &&
@@ -414,7 +461,21 @@ void pc_world_process(struct pc_world *w, struct ipsp_packet *packet, uint32_t i
 		ipsp_engine_outbound(w->worker, packet, 1, NOW_S);
 }
 
+enum ipsp_reassembly_result pc_world_join(struct pc_world *w, struct ipsp_packet *packet,
+					  const struct ipsp_flow *flow, uint64_t now_s,
+					  enum ipsp_reason *reason)
+{
+	return ipsp_reassemble(w->reassembly, packet, flow, now_s, reason);
+}
+
+bool pc_world_has(const struct pc_world *w, const struct ipsp_flow *flow, uint64_t now_s)
+{
+	return ipsp_reassembly_has(w->reassembly, flow, now_s);
+}
+
 const struct pc_secret *pc_world_secret(const struct pc_world *w, const struct ipsp_sa *sa)
 {
-	return w->secrets->sas[sa->id - 1];
+	const uint32_t first = ipcomp_id(w, 0);
+
+	return w->secrets->sas[sa->id >= first ? sa->id - first : sa->id - line_id(0)];
 }

@@ -4,13 +4,14 @@
  * Inbound, each SA is an interface of its own, whose only SPD entry wants everything protected by
  * that SA: so the engine delivers what this SA carried, whatever it was. Outbound there is one
  * interface, whose entries are the SAs' selectors in the order of their lines, and everything else
- * is bypassed.
+ * is bypassed. A line with IPComp is a chain of two SAs, and is named by the inner one.
  */
 #ifndef IPSP_PCAP_WORLD_H
 #define IPSP_PCAP_WORLD_H
 
 #include "ipsp-pcap/secrets.h"
 #include "ipsp/engine.h"
+#include "ipsp/reassemble.h"
 
 struct pc_world;
 
@@ -29,12 +30,21 @@ IPSP_MUST_CHECK bool pc_world_new(enum ipsp_dir dir, struct pc_secrets *secrets,
 void pc_world_free(struct pc_world *world);
 
 /**
- * Is there an SA for this ESP packet? The line that names SPI and address, else the one that
- * names none. Inbound.
+ * Is there an SA for this packet of ESP or AH? The line that names SPI and address; else, for ESP, the
+ * one that names none. Inbound.
+ * @param proto    IPSP_PROTO_ESP, _AH
  * @param ifindex  out: the interface to give the engine; written only on true
  */
-bool pc_world_find(struct pc_world *world, uint32_t spi, const struct ipsp_addr *dst,
+bool pc_world_find(struct pc_world *world, uint8_t proto, uint32_t spi, const struct ipsp_addr *dst,
 		   uint32_t *ifindex);
+
+/** Takes a fragment of ESP or AH, as ipsp_reassemble does. */
+enum ipsp_reassembly_result pc_world_join(struct pc_world *world, struct ipsp_packet *packet,
+					  const struct ipsp_flow *flow, uint64_t now_s,
+					  enum ipsp_reason *reason);
+
+/** Has a fragment of the same datagram been taken? */
+bool pc_world_has(const struct pc_world *world, const struct ipsp_flow *flow, uint64_t now_s);
 
 /** One packet into the engine. Inbound: ifindex is that of pc_world_find; else 0. */
 void pc_world_process(struct pc_world *world, struct ipsp_packet *packet, uint32_t ifindex);

@@ -2,7 +2,8 @@
  * tests/fuzz/fuzz_frame.c - any octets as a captured frame of any link type.
  *
  * The first octet chooses the way, the next two the link type; the rest is the frame. Inbound there
- * is an SA for every SPI that neither encrypts nor checks, so that layers behind ESP are reached;
+ * is an SA for every SPI that neither encrypts nor checks, so that layers behind ESP are reached, one of
+ * them with IPComp;
  * outbound every packet is put into ESP in UDP.
  */
 #include <stdint.h>
@@ -29,7 +30,7 @@ static struct pc_secrets secrets[2];
 static struct pc_world *world_of(enum ipsp_dir dir)
 {
 	static const char *const lines[2] = {
-		"none:", "0x1000@192.0.2.1 none:0x+hmac-sha1-96:0x"
+		"none:\n0x1000@192.0.2.1 none:0x ipcomp", "0x1000@192.0.2.1 none:0x+hmac-sha1-96:0x"
 			 "000102030405060708090a0b0c0d0e0f10111213 from=192.0.2.2 udp",
 	};
 	unsigned at = dir == IPSP_OUTBOUND;
@@ -87,6 +88,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case PC_DROPPED:
 		must(pc_counts_dropped(&counts) == 1);
+		break;
+	case PC_HELD:
+		must(counts.held == 1 && counts.changed == 0);
 		break;
 	default:
 		must(out.data == in.data && out.len == in.len && counts.changed == 0);

@@ -10,13 +10,14 @@ import subprocess
 import sys
 import tempfile
 import warnings
+import zlib
 
 warnings.filterwarnings("ignore")
 logging.getLogger("scapy").setLevel(logging.ERROR)
 try:
     from scapy.layers.inet import ICMP, IP, UDP
     from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop
-    from scapy.layers.ipsec import ESP, SecurityAssociation
+    from scapy.layers.ipsec import AH, ESP, SecurityAssociation
     from scapy.packet import Raw
 except ImportError as missing:
     print("skipped:", missing)
@@ -156,6 +157,28 @@ def scapy_sa(spi, cipher, integrity=None, outer=None, **more):
     if integrity:
         more.update(auth_algo=integrity[2], auth_key=KEY[64:64 + integrity[1]])
     return SecurityAssociation(ESP, spi=spi, **more)
+
+
+def ah_line(spi, address, integrity, words=""):
+    line = "0x%x@%s ah-%s:0x%s" % (spi, address, integrity[0], KEY[64:64 + integrity[1]].hex())
+    return line + (" " + words if words else "")
+
+
+def scapy_ah(spi, integrity, outer=None, **more):
+    return SecurityAssociation(AH, spi=spi, auth_algo=integrity[2],
+                               auth_key=KEY[64:64 + integrity[1]], tunnel_header=outer, **more)
+
+
+def deflated(octets, next_header, cpi=2):
+    """RFC 3173 3.3, RFC 2394: an IPComp header and what follows it."""
+    squeeze = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return struct.pack("!BBH", next_header, 0, cpi) + squeeze.compress(octets) + squeeze.flush()
+
+
+def inflated(octets):
+    """(next header, CPI, what was compressed)"""
+    next_header, _, cpi = struct.unpack_from("!BBH", octets)
+    return next_header, cpi, zlib.decompress(octets[4:], -15)
 
 
 def seal(sa, clear, **more):

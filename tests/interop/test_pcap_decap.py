@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""ipsp-pcap decap on ESP that scapy made: algorithms, modes, families, ESP in UDP, ESP in ESP,
-numbers, ICVs; and beside tcpdump -E, on the same file with the same secrets. RFC 4303, 3948."""
+"""ipsp-pcap decap on ESP and AH that scapy made: algorithms, modes, families, ESP in UDP, one in another,
+IPComp, fragments, numbers, ICVs; and beside tcpdump -E, on the same file with the same secrets. RFC 4303, 3948."""
+import struct
 import subprocess
 
 from pcap_tool import *
@@ -122,7 +123,7 @@ def udp_and_others():
     passing = [ike, keepalive, short, unknown, elsewhere, first, ping, b"\x45\0", b"\x46" + bytes(30)]
     one("ESP in UDP and others", [line, line6], [tunnel, transport, udp6] + passing + [other],
         [clear4(), plain, inner6] + passing,
-        {"passed": {"unreadable": 2, "other": 2, "esp-fragment": 1, "no-sa": 2,
+        {"passed": {"unreadable": 2, "other": 2, "no-sa": 3,
                     "nat-keepalive": 1, "ike": 1}, "dropped": {"esp-short": 1}})
     # UDP's length rules, and what follows is not ESP's.
     trailed = bytearray(tunnel + b"trailer!")
@@ -182,6 +183,87 @@ def numbers():
         {"dropped": {"icv": 4}})
 
 
+def authenticated():
+    """AH by each algorithm, mode and pair of families; around ESP; damaged; and its own numbers."""
+    lines, frames, want = [], [], []
+    spi = 0x5000
+    for integrity in INTEGRITIES:
+        for inner, outer in [(4, 4), (4, 6), (6, 4), (6, 6), (4, None), (6, None)]:
+            spi += 1
+            ends = ENDS[outer or inner]
+            clear = parse(bytes(ip(inner, *(INNER[inner] if outer else ends)) / payload(spi % 50)))
+            lines.append(ah_line(spi, ends[1], integrity))
+            header = ip(outer, *ends) if outer else None
+            frames.append(bytes(scapy_ah(spi, integrity, header).encrypt(clear)))
+            want.append(clear)
+    one("AH", lines, frames, want, {"decapsulated": len(want)}, "--allow-weak")
+    one("AH, damaged", lines, [f[:-1] + bytes([f[-1] ^ 1]) for f in frames], [],
+        {"dropped": {"ah-icv": len(want)}}, "--allow-weak")
+    ah = integrity_named("hmac-sha2-256-128")
+    inside = seal(scapy_sa(0x2001, AES, SHA1, ip(4, *ENDS[4])), clear4())
+    # One SPI is two SAs where protocols differ.
+    both = [secret_line(0x2001, ENDS[4][1], AES, SHA1), ah_line(0x2001, ENDS[4][1], ah)]
+    # Not by scapy, which forgets that AH covers the ESP header; it verifies our AH in test_pcap_encap.py.
+    write_secrets("around", both[1:])
+    write_pcap("around.pcap", RAW, [inside])
+    run("encap", "around", "around.pcap", "around-ah.pcap")
+    outside = read_pcap("around-ah.pcap")[3][0].data
+    check("AH stands around ESP", outside[9] == 51 and outside[20] == 50)
+    one("ESP in AH", both, [outside], [clear4()], {"decapsulated": 1, "esp-headers": 2})
+    one("ESP in AH, AH alone known", both[1:], [outside], [inside])
+    one("ESP in AH, ESP alone known", both[:1], [outside], [outside], {"passed": {"no-sa": 1}})
+    sa = scapy_ah(0x2001, ah, ip(4, *ENDS[4]))
+    frames = [bytes(sa.encrypt(clear4(), seq_num=n)) for n in (1, 2, 2)]
+    one("AH, a window", [both[1] + " replay=64"], frames, [clear4()] * 2, {"dropped": {"replay": 1}})
+
+
+def compressed():
+    """IPComp in ESP, in AH, in both modes; what was not compressed; and what is damaged."""
+    text = b"as ever and ever, " * 20
+    ah = integrity_named("hmac-sha2-256-128")
+    inner = parse(bytes(ip(4, *INNER[4]) / UDP(sport=7, dport=9) / Raw(text)))
+    tunnel = bytes(IP(src=ENDS[4][0], dst=ENDS[4][1], proto=108) / Raw(deflated(bytes(inner), 4)))
+    bare = bytes(IP(src=ENDS[4][0], dst=ENDS[4][1], proto=4) / inner)
+    host = parse(bytes(ip(6, *ENDS[6]) / UDP(sport=7, dport=9) / Raw(text)))
+    transport = bytes(IPv6(src=ENDS[6][0], dst=ENDS[6][1], nh=108) /
+                      Raw(deflated(bytes(host)[40:], 17, 0x3456)))
+    esp, esp6 = scapy_sa(0x2001, AES, SHA1), scapy_sa(0x2002, AES, SHA1)
+    lines = [secret_line(0x2001, ENDS[4][1], AES, SHA1, "ipcomp"),
+             secret_line(0x2002, ENDS[6][1], AES, SHA1, "ipcomp=0x3456"),
+             ah_line(0x2003, ENDS[4][1], ah, "ipcomp")]
+    one("IPComp", lines, [seal(esp, tunnel), seal(esp, bare), seal(esp6, transport),
+                          bytes(scapy_ah(0x2003, ah).encrypt(parse(tunnel)))],
+        [inner, inner, host, inner], {"decapsulated": 4, "esp-headers": 4})
+    damaged = bytes(IP(src=ENDS[4][0], dst=ENDS[4][1], proto=108) / Raw(deflated(bytes(inner), 4)[:-9]))
+    other = bytes(IP(src=ENDS[4][0], dst=ENDS[4][1], proto=108) / Raw(deflated(bytes(inner), 4, 300)))
+    one("IPComp, damaged or another's", lines, [seal(esp, damaged), seal(esp, other)], [],
+        {"dropped": {"ipcomp": 2}})
+
+
+def fragments():
+    """Put together where the first one comes first; all others stay."""
+    clear = [parse(bytes(ip(f, *INNER[f]) / UDP(sport=1, dport=2) / Raw(bytes(2000)))) for f in (4, 6)]
+    lines = [secret_line(0x2001, ENDS[f][1], AES, SHA1) for f in (4, 6)]
+    whole = [seal(scapy_sa(0x2001, AES, SHA1, ip(f, *ENDS[f])), c) for f, c in zip((4, 6), clear)]
+    header = IP(whole[0])
+    header.id = 77
+    del header.chksum
+    pieces = [bytes(p) for p in header.fragment(800)]
+    pieces6 = []
+    for at in range(0, len(whole[1]) - 40, 800):
+        part = whole[1][40 + at:40 + at + 800]
+        more = at + 800 < len(whole[1]) - 40
+        pieces6.append(whole[1][:4] + struct.pack("!HBB", len(part) + 8, 44, 64) + whole[1][8:40] +
+                       struct.pack("!BBHI", 50, 0, at | more, 99) + part)
+    one("fragments", lines, pieces + pieces6, clear, {
+        "decapsulated": 2, "fragments-held": len(pieces) + len(pieces6) - 2, "put-together": 2})
+    one("the last two in another order", lines, [pieces[0], pieces[2], pieces[1]], clear[:1])
+    one("fragments that overtake their first one", lines, [pieces[1], pieces[0], pieces[2]], [
+        pieces[1]], {"passed": {"esp-fragment": 1}, "fragments-held": 2})
+    one("fragments of nobody's", lines[1:], pieces, pieces,
+        {"passed": {"no-sa": 1, "esp-fragment": len(pieces) - 1}})
+
+
 def tcpdump_lines(*arguments):
     """What tcpdump says of each packet, without its time."""
     done = subprocess.run(["tcpdump", "-Z", "root", "-nt", *arguments], capture_output=True,
@@ -223,6 +305,9 @@ unchecked_icv()
 udp_and_others()
 nested()
 headers()
+authenticated()
+compressed()
+fragments()
 numbers()
 beside_tcpdump()
 finish()

@@ -61,6 +61,41 @@ def all_algorithms():
     check("and back", [f.data for f in read_pcap("all-back.pcap")[3]] == clear, counts)
 
 
+def authenticated_and_compressed():
+    """AH that scapy verifies; IPComp that zlib expands, where it makes a packet smaller; and back."""
+    text = b"as ever and ever, " * 20
+    inner = octets(ip(4, *INNER[4]) / UDP(sport=7, dport=9) / Raw(text))
+    short = octets(ip(4, *INNER[4]) / UDP(sport=7, dport=9) / Raw(b"short"))
+    plain = octets(ip(6, *ENDS[6]) / UDP(sport=7, dport=9) / Raw(text))
+    lines = [ah_line(0x3001, ENDS[4][1], SHA256, "from=%s dst=10.0.0.0/8" % ENDS[4][0]),
+             ah_line(0x3002, ENDS[6][1], SHA256)]
+    encap("ah", lines, [inner, plain])
+    sealed = [f.data for f in read_pcap("ah-esp.pcap")[3]]
+    for spi, outer, esp, want in [(0x3001, ip(4, *ENDS[4]), sealed[0], inner), (0x3002, None, sealed[1], plain)]:
+        check("scapy verifies AH 0x%x" % spi,
+              bytes(scapy_ah(spi, SHA256, outer).decrypt(parse(esp))) == want, esp.hex())
+    write_secrets("ah-back", [ah_line(0x3001, ENDS[4][1], SHA256), ah_line(0x3002, ENDS[6][1], SHA256)])
+    run("decap", "ah-back", "ah-esp.pcap", "ah-back.pcap", "--strict")
+    check("AH and back", [f.data for f in read_pcap("ah-back.pcap")[3]] == [inner, plain])
+
+    lines = [secret_line(0x3003, ENDS[4][1], AES, SHA1, "ipcomp from=%s dst=10.0.0.0/8" % ENDS[4][0]),
+             secret_line(0x3004, ENDS[6][1], AES, SHA1, "ipcomp=4000")]
+    counts, _ = encap("comp", lines, [inner, short, plain])
+    check("three compressed or not", counts.get("encapsulated") == 3, counts)
+    sealed = [f.data for f in read_pcap("comp-esp.pcap")[3]]
+    got = [scapy_sa(spi, AES, SHA1).decrypt(parse(esp))
+           for spi, esp in zip((0x3003, 0x3003, 0x3004), sealed)]
+    check("compressed in a tunnel", got[0].proto == 108 and
+          inflated(bytes(got[0])[20:]) == (4, 2, inner), got[0].show(dump=True))
+    check("too short to be", got[1].proto == 4 and bytes(got[1])[20:] == short)
+    check("compressed in transport mode", got[2].nh == 108 and
+          inflated(bytes(got[2])[40:]) == (17, 4000, plain[40:]))
+    write_secrets("comp-back", [secret_line(0x3003, ENDS[4][1], AES, SHA1, "ipcomp"),
+                                secret_line(0x3004, ENDS[6][1], AES, SHA1, "ipcomp=4000")])
+    run("decap", "comp-back", "comp-esp.pcap", "comp-back.pcap", "--strict")
+    check("and back", [f.data for f in read_pcap("comp-back.pcap")[3]] == [inner, short, plain])
+
+
 def selectors():
     """First line that matches; what none matches stays; fragments in doubt are refused."""
     lines = [
@@ -193,6 +228,7 @@ if not shutil.which("tshark") or not shutil.which("tcpdump"):
     print("skipped: no tshark or tcpdump")
     sys.exit(77)
 all_algorithms()
+authenticated_and_compressed()
 selectors()
 in_udp()
 judged_by_tshark()

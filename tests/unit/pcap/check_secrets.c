@@ -138,6 +138,19 @@ static const struct {
 	{ SA "aes128-cbc:0x" K16 " mode=transport from=192.0.2.2", "tunnel" },
 	{ SA "3des-cbc:0x" K24, "--allow-weak" },
 	{ SA "aes128-cbc:0x" K16 "+hmac-md5-96:0x" K16, "--allow-weak" },
+	{ SA "aes128-cbc:0x" K16 "+aes128-gmac:0x" K20, "integrity" },
+	{ SA "aes128-cbc:0x" K16 " ipcomp=3", "ipcomp" },
+	{ SA "aes128-cbc:0x" K16 " ipcomp=65536", "ipcomp" },
+	{ "none:0x ipcomp", "ipcomp" },
+	{ SA "ah-aes128-cbc:0x" K16, "integrity algorithm of AH" },
+	{ SA "ah-:0x" K16, "integrity algorithm of AH" },
+	{ SA "ah-hmac-sha1-96:0x" K16, "length" },
+	{ SA "ah-hmac-sha1-96:too short", "length" },
+	{ SA "ah-hmac-sha1-96:0x" K20 "+hmac-sha1-96:0x" K20, "one algorithm" },
+	{ SA "ah-hmac-sha1-96:0x" K20 " udp", "for ESP" },
+	{ SA "ah-hmac-sha1-96:0x" K20 " icv=12", "for ESP" },
+	{ SA "ah-hmac-md5-96:0x" K16, "--allow-weak" },
+	{ "ah-hmac-sha1-96:0x" K20, "SPI" },
 };
 #define N_REFUSED ((int)(sizeof(refused) / sizeof(refused[0])))
 
@@ -174,6 +187,23 @@ START_TEST(test_lines_of_other_kinds)
 	ck_assert(secrets.any->any && secrets.any->sa.replay);
 	ck_assert_uint_eq(secrets.n_files, 2);
 	ck_assert_str_eq(secrets.files[1], "another one");
+	pc_secrets_fini(&secrets);
+}
+END_TEST
+
+START_TEST(test_ah_is_another_sa_than_esp_of_the_same_number)
+{
+	ck_assert(parse(SA "none:\n" SA "ah-hmac-sha1-96:0x" K20 " ipcomp\n"
+			SA "AH-aes128-gmac:0x" K20 " ipcomp=300", false));
+	ck_assert_uint_eq(secrets.n, 2);
+	ck_assert_uint_eq(secrets.n_replaced, 1);
+	ck_assert_uint_eq(secrets.sas[0]->sa.proto, IPSP_PROTO_ESP);
+	ck_assert_uint_eq(secrets.sas[1]->sa.proto, IPSP_PROTO_AH);
+	ck_assert_uint_eq(secrets.sas[1]->sa.integ, IPSP_INTEG_AES_128_GMAC);
+	ck_assert_uint_eq(secrets.sas[1]->sa.integ_key.len, 20);
+	ck_assert_uint_eq(secrets.sas[1]->sa.encr_key.len, 0);
+	ck_assert_uint_eq(secrets.sas[1]->cpi, 300);
+	ck_assert(secrets.sas[1]->checked);
 	pc_secrets_fini(&secrets);
 }
 END_TEST
@@ -302,6 +332,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_a_mistake_names_its_line_and_no_secret, 0, N_REFUSED);
 	tcase_add_test(tc, test_lines_of_other_kinds);
 	tcase_add_test(tc, test_the_line_for_any_sa_may_be_given_again);
+	tcase_add_test(tc, test_ah_is_another_sa_than_esp_of_the_same_number);
 	tcase_add_test(tc, test_words_of_sealing);
 	tcase_add_test(tc, test_files_name_files_and_never_for_ever);
 	tcase_add_test(tc, test_a_nul_octet_and_too_many_lines_are_refused);
