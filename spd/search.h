@@ -28,7 +28,7 @@ void ipsp_spd_search(const struct ipsp_spd_slot *root, const uint64_t w[IPSP_WOR
 		     const struct ipsp_flow *f, uint64_t from, struct ipsp_spd_found *best);
 
 /** Packets that are searched for at once. */
-#define IPSP_SPD_SEARCH_MAX 32u
+#define IPSP_SPD_SEARCH_MAX 64u
 
 struct ipsp_spd_search_one {
 	const struct ipsp_spd_slot *root;

@@ -85,8 +85,8 @@ static inline uint32_t ipsp_spd_first_of(uint64_t order)
 	return (uint32_t)(order >> 32);
 }
 
-/* Leaves begin with a header that leaves their records aligned. */
-#define IPSP_SPD_LEAF_HEADER 16u
+/* Leaves begin with a header, then records: each of IPv4 is a line of the cache where leaves begin with one. */
+#define IPSP_SPD_LEAF_HEADER 64u
 
 _Static_assert(sizeof(struct ipsp_spd_leaf) <= IPSP_SPD_LEAF_HEADER, "records come behind it");
 

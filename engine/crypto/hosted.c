@@ -1,23 +1,22 @@
 /*
- * engine/crypto/hosted.c - memory and randomness from the C library and Linux.
+ * engine/crypto/hosted.c - the platform's table from the C library and Linux.
  */
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "engine/crypto/hosted.h"
+#include "engine/crypto/hosted_memory.h"
 
 static void *hosted_alloc(void *ctx, size_t size)
 {
 	(void)ctx;
-	return calloc(1, size);
+	return hosted_memory_get(size);
 }
 
 static void hosted_free(void *ctx, void *mem, size_t size)
 {
 	(void)ctx;
-	(void)size;
-	free(mem);
+	hosted_memory_put(mem, size);
 }
 
 /* In pieces that the kernel never cuts short: getrandom(2), up to 256 octets. */

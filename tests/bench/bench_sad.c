@@ -14,6 +14,7 @@
 
 #include "engine/crypto/gcrypt.h"
 #include "engine/crypto/hosted.h"
+#include "engine/crypto/hosted_memory.h"
 #include "ipsp/engine.h"
 #include "ipsp/platform.h"
 #include "spd/octets.h"
@@ -57,7 +58,7 @@ static size_t heap(void)
 {
 	const struct mallinfo2 m = mallinfo2();
 
-	return m.uordblks + m.hblkhd;
+	return m.uordblks + m.hblkhd + hosted_memory_used();
 }
 
 static size_t resident(void)
