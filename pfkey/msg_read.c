@@ -423,9 +423,12 @@ int pfkey_msg_read(const void *data, size_t len, struct pfkey_msg *out)
 			return EINVAL;
 		unsigned ext = host16(octets + at + 2);
 
+		/* There is none of such numbers: here they are FreeS/WAN's. */
+		if (ext >= PFKEY_EXT_FS)
+			continue;
 		if (out->freeswan && ext >= SADB_X_EXT_POLICY)
 			ext += PFKEY_EXT_FS;
-		if (ext >= PFKEY_EXTS || shapes[ext].size == 0)
+		if (shapes[ext].size == 0)
 			continue;
 		if (seen & PFKEY_HAS(ext))
 			return EINVAL;

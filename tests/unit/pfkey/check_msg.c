@@ -260,6 +260,10 @@ START_TEST(test_unknown_extensions_are_passed_over)
 	o.at[4] = 4;
 	ck_assert_int_eq(pfkey_msg_read(o.at, 32, &m), 0);
 	ck_assert_uint_eq(m.has, 0);
+	/* Nor are those that stand for FreeS/WAN's here known on a socket. */
+	o.at[18] = PFKEY_FS_EXT_SRC_MASK + PFKEY_EXT_FS;
+	ck_assert_int_eq(pfkey_msg_read(o.at, 32, &m), 0);
+	ck_assert_uint_eq(m.has, 0);
 }
 END_TEST
 
