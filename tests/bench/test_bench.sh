@@ -10,7 +10,7 @@ failed=0
 
 fail() { echo "FAILED: $*"; failed=1; }
 
-benches="engine sad spd store"
+benches="engine cores sad spd store"
 # Those that start daemons need root.
 [ "$(id -u)" != 0 ] || ! [ -x "$TB_BUILD/tests/bench/tdata" ] || benches="$benches snmp xml"
 
@@ -31,6 +31,7 @@ done <<-NAMES
 	engine engine.decap.aes128gcm.1400.vs_raw
 	engine engine.encap.aes256cbcsha256.512.gbps
 	engine engine.decap.nullsha1.64.pps
+	cores scale.cores
 	sad sad.bytes_per_sa
 	sad sad.add
 	spd spd.lookup.100.mlps
