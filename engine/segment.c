@@ -56,23 +56,36 @@ bool ipsp_segment_begin(struct ipsp_segmenter *s, enum ipsp_segment_kind kind,
 	return true;
 }
 
+/** What is the same of all segments: the IP header but length, identification and checksum. */
+static void sum_headers(struct ipsp_segmenter *s)
+{
+	const uint8_t *const p = s->packet;
+	const bool v4 = is_ipv4(p);
+
+	s->pseudo_sum = ipsp_sum_fold((uint64_t)ipsp_sum(p + (v4 ? 12 : 8), v4 ? 8 : 32) +
+				      (s->kind == IPSP_SEGMENT_TCP ? 6 : 17));
+	if (v4)
+		s->ip_sum = ipsp_sum_fold((uint64_t)get_be16(p) + get_be16(p + 6) +
+					  get_be16(p + 8) + ipsp_sum(p + 12, s->l4 - 12));
+}
+
 static void finish_ip(const struct ipsp_segmenter *s, uint8_t *out, uint32_t len)
 {
 	if (!is_ipv4(out)) {
 		put_be16(out + 4, (uint16_t)(len - IPSP_V6_HEADER));
 		return;
 	}
+	const uint16_t id = (uint16_t)(get_be16(out + 4) + s->number);
+
 	put_be16(out + 2, (uint16_t)len);
-	put_be16(out + 4, (uint16_t)(get_be16(out + 4) + s->number));
-	put_be16(out + 10, 0);
-	put_be16(out + 10, (uint16_t)~ipsp_sum(out, s->l4));
+	put_be16(out + 4, id);
+	put_be16(out + 10, (uint16_t)~ipsp_sum_fold((uint64_t)s->ip_sum + len + id));
 }
 
 static void finish_l4(const struct ipsp_segmenter *s, uint8_t *out, uint32_t len, bool last)
 {
 	const uint32_t l4_len = len - s->l4;
 	const uint32_t offset = s->kind == IPSP_SEGMENT_TCP ? 16 : 6;
-	const uint8_t *const addrs = out + (is_ipv4(out) ? 12 : 8);
 	uint8_t *const l4 = out + s->l4;
 
 	if (s->kind == IPSP_SEGMENT_TCP) {
@@ -85,8 +98,7 @@ static void finish_l4(const struct ipsp_segmenter *s, uint8_t *out, uint32_t len
 		put_be16(l4 + 4, (uint16_t)l4_len);
 	}
 	/* What stands in the checksum's place is summed up as the pseudo header. */
-	put_be16(l4 + offset, ipsp_sum_fold((uint64_t)ipsp_sum(addrs, is_ipv4(out) ? 8 : 32) +
-					    l4_len + (s->kind == IPSP_SEGMENT_TCP ? 6 : 17)));
+	put_be16(l4 + offset, ipsp_sum_fold((uint64_t)s->pseudo_sum + l4_len));
 	(void)ipsp_checksum_finish(out, len, s->l4, offset);
 }
 
@@ -98,6 +110,9 @@ uint32_t ipsp_segment_next(struct ipsp_segmenter *s, uint8_t *out, uint32_t room
 
 	if (left == 0 || len > room)
 		return 0;
+	/* The first one says what all have: until then the packet may have been changed. */
+	if (s->number == 0)
+		sum_headers(s);
 	memcpy(out, s->packet, s->payload);
 	memcpy(out + s->payload, s->packet + s->at, size);
 	finish_ip(s, out, len);

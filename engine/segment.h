@@ -28,6 +28,8 @@ struct ipsp_segmenter {
 	uint32_t at;		/* the first octet of payload that no segment had */
 	uint32_t size;		/* payload octets of each but the last */
 	uint16_t number;	/* of the next segment, from 0 */
+	uint16_t ip_sum;	/* IPv4: of the header but length, identification and checksum */
+	uint16_t pseudo_sum;	/* of the pseudo header but the length */
 	enum ipsp_segment_kind kind;
 };
 

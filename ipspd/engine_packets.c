@@ -1,8 +1,8 @@
 /*
  * ipspd/engine_packets.c - turns of packets: read a batch, let the core judge, do what it says.
  *
- * Every source has its turn of at most IO_BATCH packets, then the loop looks at the others and at
- * the channels. Until the first generation is in force all packets are dropped.
+ * Every source has some turns of at most IO_BATCH packets, then the loop looks at the others and at the
+ * mail. Until the first generation is in force all packets are dropped.
  */
 #include "config.h"
 
@@ -24,6 +24,7 @@
 #include "ipspd/marks.h"
 
 #define SECURE_MEMORY 65536	/* octets of locked memory for keys, to begin with */
+#define TURNS 8u		/* of one source, before the loop looks at the others */
 #define ASK_AGAIN_S 1u		/* a reservation, while nothing comes of it */
 
 uint64_t engine_now_s(void)
@@ -273,18 +274,23 @@ static void turn(struct engine_worker *w, const struct io_source *source, size_t
 static void on_packets(evutil_socket_t fd, short what, void *arg)
 {
 	struct engine_worker *w = arg;
+	struct io_attachment *const io = w->io;
 	struct io_source source;
 	const size_t at = source_of(w, fd, &source);
-	const size_t n = w->io->ops->read(w->io, at, w->packets, IO_BATCH);
+	bool more = true;
 
 	(void)what;
-	/* The attachment may have read more at once than it could hand on. */
-	if (n == IO_BATCH)
+	for (unsigned i = 0; i < TURNS && more; i++) {
+		const size_t n = io->ops->read(io, at, w->packets, IO_BATCH);
+
+		more = n == IO_BATCH || (io->ops->has_more && io->ops->has_more(io, at));
+		if (!w->role->has_policy)
+			io_count(&io->stats.drops[IO_REASON_NOT_READY], n);
+		else if (n > 0)
+			turn(w, &source, n);
+	}
+	if (more)
 		event_active(w->source_event[at], EV_READ, 0);
-	if (w->role->has_policy)
-		turn(w, &source, n);
-	else
-		io_count(&w->io->stats.drops[IO_REASON_NOT_READY], n);
 }
 
 static void on_changes(evutil_socket_t fd, short what, void *arg)

@@ -103,6 +103,9 @@ struct io_attachment_ops {
 	size_t (*read)(struct io_attachment *a, size_t source, struct ipsp_packet *packets,
 		       size_t n);
 
+	/** Is there more that no descriptor tells of, though fewer came? NULL: never */
+	bool (*has_more)(const struct io_attachment *a, size_t source);
+
 	/** Sends a NAT keepalive (ipsp_engine_keepalives). NULL: has no such socket */
 	void (*keepalive)(struct io_attachment *a, const struct ipsp_flow *datagram);
 

@@ -79,27 +79,42 @@ static bool is_last(const struct view *v)
 	return v->proto == IPPROTO_TCP && (v->p[v->l4 + 13] & TCP_PSH) != 0;
 }
 
-static uint16_t pseudo_sum(const uint8_t *p, uint8_t proto, uint32_t l4_len)
+/** What of a packet's sums is the same for all that go on with it. */
+static void sum_headers(struct merge_run *r)
 {
-	const uint16_t addrs = is_ipv4(p) ? ipsp_sum(p + 12, 8) : ipsp_sum(p + 8, 32);
+	const uint8_t *const p = r->packet;
+	const bool v4 = is_ipv4(p);
 
-	return ipsp_sum_fold((uint64_t)addrs + proto + l4_len);
+	r->pseudo_sum = ipsp_sum_fold((uint64_t)(v4 ? ipsp_sum(p + 12, 8) : ipsp_sum(p + 8, 32)) +
+				      r->proto);
+	if (v4)
+		r->ip_sum = ipsp_sum_fold((uint64_t)get_be16(p) + get_be16(p + 6) +
+					  get_be16(p + 8) + ipsp_sum(p + 12, 8));
 }
 
-static bool sums_right(const uint8_t *p, uint32_t len, uint32_t l4, uint8_t proto)
+/** @param p  the first packet of the run, or one whose headers go on with it */
+static bool sums_right(const struct merge_run *r, const uint8_t *p, uint32_t len)
 {
-	const uint64_t sum = (uint64_t)pseudo_sum(p, proto, len - l4) + ipsp_sum(p + l4, len - l4);
+	const uint64_t sum = (uint64_t)r->pseudo_sum + (len - r->l4) +
+			     ipsp_sum(p + r->l4, len - r->l4);
 
-	return ipsp_sum_fold(sum) == 0xffff &&
-	       (!is_ipv4(p) || ipsp_sum(p, IPV4_HEADER) == 0xffff);
+	if (is_ipv4(p) && ipsp_sum_fold((uint64_t)r->ip_sum + get_be16(p + 2) + get_be16(p + 4) +
+					get_be16(p + 10)) != 0xffff)
+		return false;
+	return ipsp_sum_fold(sum) == 0xffff;
+}
+
+/** Addresses and ports, which stand behind one another. */
+static bool same_ends(const uint8_t *p, const uint8_t *q)
+{
+	return is_ipv4(q) ? memcmp(p + 12, q + 12, 12) == 0 :
+			    memcmp(p + 8, q + 8, 32) == 0 && memcmp(p + 40, q + 40, 4) == 0;
 }
 
 static bool same_flow(const struct merge_run *r, const struct view *v)
 {
-	const uint32_t addrs = is_ipv4(v->p) ? 12 : 8;
-
 	return r->packet && r->packet[0] >> 4 == v->p[0] >> 4 && r->proto == v->proto &&
-	       memcmp(r->packet + addrs, v->p + addrs, v->l4 + 4 - addrs) == 0;
+	       same_ends(r->packet, v->p);
 }
 
 /** All of the IP header but lengths and checksums. */
@@ -121,10 +136,13 @@ static bool tcp_goes_on(const struct merge_run *r, const struct view *v)
 {
 	const uint8_t *const p = r->packet + r->l4, *const q = v->p + v->l4;
 
-	return get_be32(q + 4) == get_be32(p + 4) + r->total &&
-	       memcmp(p + 8, q + 8, 5) == 0 && p[13] == (q[13] & ~TCP_PSH) &&
-	       get_be16(p + 14) == get_be16(q + 14) &&
-	       memcmp(p + 18, q + 18, v->payload - v->l4 - 18) == 0;
+	if (get_be32(q + 4) != get_be32(p + 4) + r->total || memcmp(p + 8, q + 8, 5) != 0 ||
+	    p[13] != (q[13] & ~TCP_PSH) || get_be16(p + 14) != get_be16(q + 14))
+		return false;
+	/* Time stamps alone, as mostly, or whatever there is. */
+	return v->payload - v->l4 == TCP_HEADER + 12 ?
+		       memcmp(p + 18, q + 18, 14) == 0 :
+		       memcmp(p + 18, q + 18, v->payload - v->l4 - 18) == 0;
 }
 
 static bool goes_on(struct merge_run *r, const struct view *v)
@@ -135,11 +153,11 @@ static bool goes_on(struct merge_run *r, const struct view *v)
 	    r->payload + r->total + size > PACKET_MAX || !ip_goes_on(r, v) ||
 	    (v->proto == IPPROTO_TCP && !tcp_goes_on(r, v)))
 		return false;
-	if (!r->sums_right &&
-	    !sums_right(r->packet, r->payload + r->size, r->l4, r->proto))
-		return false;
-	r->sums_right = true;
-	return sums_right(v->p, v->len, v->l4, v->proto);
+	if (!r->sums_right) {
+		sum_headers(r);
+		r->sums_right = sums_right(r, r->packet, r->payload + r->size);
+	}
+	return r->sums_right && sums_right(r, v->p, v->len);
 }
 
 /** Headers for all of it; the checksum is the kernel's to finish. */
@@ -151,14 +169,14 @@ static void finish(struct merge_run *r)
 
 	if (is_ipv4(p)) {
 		put_be16(p + 2, (uint16_t)len);
-		put_be16(p + 10, 0);
-		put_be16(p + 10, (uint16_t)~ipsp_sum(p, IPV4_HEADER));
+		put_be16(p + 10, (uint16_t)~ipsp_sum_fold((uint64_t)r->ip_sum + len +
+							  get_be16(p + 4)));
 	} else {
 		put_be16(p + 4, (uint16_t)(len - IPV6_HEADER));
 	}
 	if (r->proto == IPPROTO_UDP)
 		put_be16(p + r->l4 + 4, (uint16_t)(len - r->l4));
-	put_be16(p + r->l4 + sum_at, pseudo_sum(p, r->proto, len - r->l4));
+	put_be16(p + r->l4 + sum_at, ipsp_sum_fold((uint64_t)r->pseudo_sum + len - r->l4));
 	r->vnet = (struct virtio_net_hdr) {
 		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
 		.gso_type = r->proto == IPPROTO_UDP ? VNET_GSO_UDP_L4 :

@@ -35,7 +35,9 @@ struct merge_run {
 	uint32_t size;		/* octets of payload of each packet but the last */
 	uint32_t total;		/* octets of payload of all */
 	uint8_t proto;
-	bool sums_right;	/* those of the first one have been looked at */
+	bool sums_right;	/* those of the first one have been looked at, and */
+	uint16_t ip_sum;	/* IPv4: that of the header but length, identification, checksum */
+	uint16_t pseudo_sum;	/* that of the pseudo header but the length: equal in all */
 	uint16_t n;		/* packets */
 	struct virtio_net_hdr vnet;
 	struct iovec iov[1 + MERGE_PACKETS_MAX];	/* vnet, the first one, payloads */

@@ -249,6 +249,14 @@ static size_t nfqueue_read(struct io_attachment *a, size_t source, struct ipsp_p
 	return good;
 }
 
+static bool nfqueue_has_more(const struct io_attachment *a, size_t source)
+{
+	const struct nfqueue *q = (const struct nfqueue *)a;
+	const struct io_attachment_ops *const ops = q->outside->ops;
+
+	return source < q->n_outside && ops->has_more && ops->has_more(q->outside, source);
+}
+
 /* ---- writing ---- */
 
 static void nfqueue_write(struct io_attachment *a, enum ipsp_dir dir, struct ipsp_packet *packets,
@@ -325,6 +333,7 @@ static const struct io_attachment_ops nfqueue_ops = {
 	.name = "nfqueue",
 	.sources = nfqueue_sources,
 	.read = nfqueue_read,
+	.has_more = nfqueue_has_more,
 	.keepalive = nfqueue_keepalive,
 	.write = nfqueue_write,
 	.local_addr = nfqueue_local_addr,

@@ -167,6 +167,14 @@ static size_t tun_read(struct io_attachment *a, size_t source, struct ipsp_packe
 	}
 }
 
+static bool tun_has_more(const struct io_attachment *a, size_t source)
+{
+	const struct tun *const t = (const struct tun *)a;
+
+	return t->source[source].kind == SOURCE_UDP &&
+	       udp_has_more(t->udp[t->source[source].family]);
+}
+
 static void flush_raw(struct tun *t, enum outer_family family)
 {
 	if (t->n_send[family] == 0)
@@ -401,6 +409,7 @@ static const struct io_attachment_ops tun_ops = {
 	.name = "tun",
 	.sources = tun_sources,
 	.read = tun_read,
+	.has_more = tun_has_more,
 	.keepalive = tun_keepalive,
 	.write = tun_write,
 	.local_addr = tun_local_addr,

@@ -51,6 +51,7 @@ struct train {
 	bool closed;			/* a shorter one is its last */
 	struct iovec iov[SEGMENTS_MAX];
 	uint32_t headers;		/* octets before each payload */
+	const uint8_t *first;		/* the headers of the first one */
 };
 
 struct udp_socket {
@@ -238,13 +239,18 @@ static bool is_esp(const uint8_t *payload, uint32_t len, struct io_stats *stats)
 	return false;
 }
 
+bool udp_has_more(const struct udp_socket *u)
+{
+	return u->message < u->n_messages;
+}
+
 size_t udp_read(struct udp_socket *u, struct ipsp_packet *packets, size_t n, struct io_stats *stats)
 {
-	size_t good = 0;
+	size_t good = 0, came = 0;
 
-	if (u->message == u->n_messages)
+	if (!udp_has_more(u))
 		refill(u, stats);
-	while (good < n && u->message < u->n_messages) {
+	while (good < n && udp_has_more(u)) {
 		struct message *const m = &u->messages[u->message];
 		const uint32_t left = m->len - u->at, len = left < m->size ? left : m->size;
 		struct ipsp_packet *const p = &packets[good];
@@ -254,16 +260,20 @@ size_t udp_read(struct udp_socket *u, struct ipsp_packet *packets, size_t n, str
 			u->at = 0;
 			continue;
 		}
+		/* What came together goes on together. */
+		if (u->at == 0 && good > 0 && (left + m->size - 1) / m->size > n - good)
+			break;
 		*p = (struct ipsp_packet) {
 			.room = p->room, .room_len = p->room_len,
 			.data = m->data + u->at, .len = len,
 			.ifindex = m->ifindex, .outer = &m->outer,
 		};
 		u->at += len;
-		io_count(&stats->packets_in[IPSP_INBOUND - 1], 1);
+		came++;
 		if (is_esp(p->data, len, stats))
 			good++;
 	}
+	io_count(&stats->packets_in[IPSP_INBOUND - 1], came);
 	return good;
 }
 
@@ -289,13 +299,9 @@ static uint32_t read_headers(const struct udp_socket *u, const uint8_t *p, uint3
 	return to->sport == u->port ? l4 + UDP_HEADER : 0;
 }
 
-static bool same_train(const struct train *t, const struct ipsp_flow *to, uint32_t len)
+static bool has_room(const struct train *t, uint32_t len)
 {
-	return !t->closed && t->n < SEGMENTS_MAX && len <= t->size && t->len + len <= TRAIN_MAX &&
-	       t->to.ttl == to->ttl && t->to.df == to->df && t->to.dscp == to->dscp &&
-	       t->to.ecn == to->ecn && t->to.dport == to->dport &&
-	       ipsp_addr_cmp(&t->to.src, &to->src) == 0 &&
-	       ipsp_addr_cmp(&t->to.dst, &to->dst) == 0;
+	return !t->closed && t->n < SEGMENTS_MAX && len <= t->size && t->len + len <= TRAIN_MAX;
 }
 
 static struct cmsghdr *put_control(struct msghdr *h, struct cmsghdr *c, int level, int type,
@@ -406,26 +412,41 @@ static void flush_train(struct udp_socket *u, struct io_stats *stats)
 	t->n = 0;
 }
 
+/** Does it go on with the train by its octets? All of its headers but lengths and checksums. */
+static bool goes_on(const struct train *t, const uint8_t *p, uint32_t len)
+{
+	const uint8_t *const q = t->first;
+
+	if (t->n == 0 || len < t->headers + ESP_MIN || !has_room(t, len - t->headers) ||
+	    memcmp(p, q, 2) != 0)
+		return false;
+	return t->headers == IPV4_HEADER + UDP_HEADER ?
+		       memcmp(p + 6, q + 6, 4) == 0 && memcmp(p + 12, q + 12, 12) == 0 :
+		       memcmp(p + 2, q + 2, 2) == 0 && memcmp(p + 6, q + 6, 2) == 0 &&
+			       memcmp(p + 8, q + 8, 32) == 0 && memcmp(p + 40, q + 40, 4) == 0;
+}
+
 bool udp_add(struct udp_socket *u, uint8_t *packet, uint32_t len, struct io_stats *stats)
 {
 	struct train *const t = &u->train;
-	struct ipsp_flow to;
-	const uint32_t headers = read_headers(u, packet, len, &to);
 
-	if (headers == 0)
-		return false;
-	const uint32_t payload = len - headers;
+	if (!goes_on(t, packet, len)) {
+		struct ipsp_flow to;
+		const uint32_t headers = read_headers(u, packet, len, &to);
 
-	if (t->n > 0 && !same_train(t, &to, payload))
+		if (headers == 0)
+			return false;
 		flush_train(u, stats);
-	if (t->n == 0) {
 		t->to = to;
-		t->size = payload;
+		t->size = len - headers;
 		t->len = 0;
 		t->headers = headers;
+		t->first = packet;
 		t->closed = false;
 	}
-	t->iov[t->n++] = (struct iovec) { packet + headers, payload };
+	const uint32_t payload = len - t->headers;
+
+	t->iov[t->n++] = (struct iovec) { packet + t->headers, payload };
 	t->len += payload;
 	t->closed = payload < t->size;
 	return true;

@@ -29,9 +29,12 @@ void udp_socket_free(struct udp_socket *u);
  * Reads without waiting. Sets data, len, ifindex and outer; rooms stay the packets' own. What it gave
  * is good until the next read. Keepalives and IKE are counted in stats and left out.
  * @param n  at most IO_BATCH
- * @return how many; n: there may be more that no descriptor tells of
+ * @return how many
  */
 size_t udp_read(struct udp_socket *u, struct ipsp_packet *packets, size_t n, struct io_stats *stats);
+
+/** Has it read more than it gave? No descriptor tells of that. */
+bool udp_has_more(const struct udp_socket *u);
 
 /**
  * Takes an ESP packet in UDP, with its headers, to send it with others; in order. Borrowed until
