@@ -226,6 +226,61 @@ static bool find_interface(const char *word, int64_t *ifindex)
 	return *ifindex || strcmp(word, "all") == 0 || (read_number(word, ifindex) && *ifindex);
 }
 
+/* What stands behind the protocol is of ICMP and such: a type and its code; else two ports. */
+static bool is_messenger(int64_t proto)
+{
+	return proto == 1 || proto == 58 || proto == 135;
+}
+
+static bool add_number(struct json_object *r, const char *key, const char *word, int64_t *n)
+{
+	if (!read_number(word, n))
+		return false;
+	json_object_object_add(r, key, json_object_new_int64(*n));
+	return true;
+}
+
+/* argv: interface, direction, addresses, then what more is known of the packet. */
+static bool lookup_words(struct json_object *r, int argc, char **argv)
+{
+	static const char *const behind[2][2] = {
+		{ "source-port", "destination-port" }, { "type", "code" },
+	};
+	int64_t proto = -1, n;
+
+	ctl_add_text(r, "direction", argv[1]);
+	ctl_add_text(r, "source", argv[2]);
+	ctl_add_text(r, "destination", argv[3]);
+	if (argc > 4 && !add_number(r, "protocol", argv[4], &proto))
+		return false;
+	for (int i = 5; i < argc; i++) {
+		if (!add_number(r, behind[is_messenger(proto)][i - 5], argv[i], &n))
+			return false;
+	}
+	return true;
+}
+
+#define LOOKUP_USAGE "INTERFACE inbound|outbound SOURCE DESTINATION [PROTOCOL [PORT PORT|TYPE [CODE]]]"
+
+static int lookup(struct context *x, int argc, char **argv)
+{
+	struct json_object *r;
+	int64_t ifindex;
+
+	if (argc < 4 || argc > 7)
+		return ctl_usage_error("lookup", LOOKUP_USAGE);
+	if (!find_interface(argv[0], &ifindex) || !ifindex) {
+		fprintf(stderr, "ipspctl: %s: no such interface\n", argv[0]);
+		return EXIT_REFUSED;
+	}
+	r = ctl_new_request("lookup");
+	json_object_object_add(r, "ifindex", json_object_new_int64(ifindex));
+	if (lookup_words(r, argc, argv))
+		return ctl_ask(x, r, -1, print_spd, NULL);
+	json_object_put(r);
+	return ctl_usage_error("lookup", LOOKUP_USAGE);
+}
+
 static int release(struct context *x, int argc, char **argv)
 {
 	struct json_object *r;
@@ -305,6 +360,7 @@ static const struct command commands[] = {
 	{ "show problems", "", show_problems },
 	{ "show stats", "", show_stats },
 	{ "show status", "", show_status },
+	{ "lookup", LOOKUP_USAGE, lookup },
 	{ "get", "TABLE [INDEX]", get },
 	{ "set", "TABLE [INDEX] COLUMN=VALUE..", set },
 	{ "create", "TABLE INDEX [COLUMN=VALUE..]", create },

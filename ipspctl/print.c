@@ -135,7 +135,7 @@ void print_spd(struct json_object *item, bool first)
 	}
 	printf("  %-8s ", text(item, "action"));
 	put_safe(stdout, text(item, "rule"));
-	printf("%s%s", flag(item, "log") ? " log" : "",
+	printf("%s%s%s", flag(item, "log") ? " log" : "", flag(item, "may") ? " (may match)" : "",
 	       protects && !has(item, "sa") && !has(item, "actions") ? " (no SA)" : "");
 	if (has(item, "packets"))
 		printf("  hits %" PRId64 ", %" PRId64 " octets", number(item, "packets"),

@@ -26,7 +26,8 @@
 #define LISTEN_PAUSE_S 1		/* when there are no descriptors left */
 
 static const struct control_command *const command_sets[] = {
-	control_row_commands, control_show_commands, control_sad_commands, control_file_commands,
+	control_row_commands, control_show_commands, control_lookup_commands, control_sad_commands,
+	control_file_commands,
 	control_daemon_commands, control_monitor_commands,
 };
 

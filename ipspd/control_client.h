@@ -148,9 +148,19 @@ void control_files_fini(struct control_client *c);
 void control_monitor_init(struct control *control);
 void control_monitor_fini(struct control *control);
 
+struct pol_entry;
+struct pol_list;
+
+/* What an answer says of an entry (nr: from 0), of the end of a list, and of an interface without one. */
+struct json_object *control_spd_entry(struct control_client *c, const struct pol_list *list, size_t nr,
+				      const struct pol_entry *e);
+struct json_object *control_spd_end(struct control_client *c, const struct pol_list *list);
+struct json_object *control_spd_untouched(uint32_t ifindex, enum ipsp_dir dir);
+
 /* The commands, by the file they are in. */
 extern const struct control_command control_row_commands[];	/* control_rows.c */
 extern const struct control_command control_show_commands[];	/* control_show.c */
+extern const struct control_command control_lookup_commands[];	/* control_lookup.c */
 extern const struct control_command control_sad_commands[];	/* control_sad.c */
 extern const struct control_command control_file_commands[];	/* control_files.c */
 extern const struct control_command control_daemon_commands[];	/* control_daemon.c */

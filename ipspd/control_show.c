@@ -138,6 +138,28 @@ static struct json_object *end_item(const struct pol_list *list, const struct to
 	return item;
 }
 
+struct json_object *control_spd_entry(struct control_client *c, const struct pol_list *list, size_t nr,
+				      const struct pol_entry *e)
+{
+	return entry_item(agent_policy(c->agent), list, nr, e, agent_totals(c->agent));
+}
+
+struct json_object *control_spd_end(struct control_client *c, const struct pol_list *list)
+{
+	return end_item(list, agent_totals(c->agent));
+}
+
+struct json_object *control_spd_untouched(uint32_t ifindex, enum ipsp_dir dir)
+{
+	struct json_object *item = json_object_new_object();
+
+	add_number(item, "ifindex", ifindex);
+	add_text(item, "direction", direction((uint8_t)dir));
+	add_text(item, "action", "bypass");
+	add_text(item, "rule", "(no policy)");
+	return item;
+}
+
 static void show_spd(struct control_client *c)
 {
 	const struct totals *totals = agent_totals(c->agent);

@@ -8,6 +8,8 @@ claim "a whole policy is SET on both routers" tb_policies
 
 # The mark.
 claim "pings cross" pings host-a 10.2.0.2
+claim "lookup names their rule" says '"tunnel-out"' tb_ctl router-a lookup wan outbound 10.1.0.2 10.2.0.2 1 8 0
+claim "... and none for others" says '(no rule)' tb_ctl router-a lookup wan outbound 10.1.0.2 10.3.0.2 1 8 0
 sniff wan a mark
 claim "the router's own packets are protected" tb_in router-a ping -q -c 1 -W 2 -I 10.1.0.1 10.2.0.2
 claim "a program with the mark is tried" not tb_in router-a ping -q -c 1 -W 0.5 -m $((0x69700000)) -I 10.1.0.1 10.2.0.2

@@ -578,6 +578,69 @@ START_TEST(test_sad_shows_all_SAs_of_key_managers)
 }
 END_TEST
 
+/* One entry discards TCP from 10.0.0.0/8 to port 23 that leaves by interface 2. */
+static const struct {
+	int ifindex;
+	const char *dir, *src, *dst;
+	const char *more;		/* of the request */
+	const char *answer;		/* the rules of its items; ?: may match; NULL: refused */
+} lookups[] = {
+#define FROM_TEN 2, "outbound", "10.0.0.1", "192.0.2.1"
+	{ FROM_TEN, ", \"protocol\": 6, \"source-port\": 9, \"destination-port\": 23", "web" },
+	{ FROM_TEN, ", \"protocol\": 6, \"destination-port\": 23", "web" },
+	{ FROM_TEN, ", \"protocol\": 6, \"destination-port\": 24", "(no rule)" },
+	{ FROM_TEN, ", \"protocol\": 6", "?web (no rule)" },
+	{ FROM_TEN, "", "?web (no rule)" },
+	{ FROM_TEN, ", \"protocol\": 17, \"destination-port\": 23", "(no rule)" },
+	{ FROM_TEN, ", \"protocol\": 1, \"type\": 8, \"code\": 0", "(no rule)" },
+	{ FROM_TEN, ", \"protocol\": 47", "(no rule)" },
+	{ 2, "outbound", "11.0.0.1", "192.0.2.1", "", "(no rule)" },
+	{ 2, "outbound", "fd00::1", "fd00::2", "", "(no rule)" },
+	{ 2, "inbound", "10.0.0.1", "192.0.2.1", "", "(no policy)" },
+	{ 3, "outbound", "10.0.0.1", "192.0.2.1", "", "(no policy)" },
+	{ 2, "outbound", "fd00::1", "192.0.2.1", "", NULL },
+	{ 2, "outbound", "10.1", "192.0.2.1", "", NULL },
+	{ 2, "up", "10.0.0.1", "192.0.2.1", "", NULL },
+	{ 0, "outbound", "10.0.0.1", "192.0.2.1", "", NULL },
+	{ FROM_TEN, ", \"protocol\": 256", NULL },
+	{ FROM_TEN, ", \"protocol\": 6, \"source-port\": 65536", NULL },
+	{ FROM_TEN, ", \"protocol\": 47, \"source-port\": 1", NULL },
+	{ FROM_TEN, ", \"protocol\": 6, \"type\": 1", NULL },
+	{ FROM_TEN, ", \"source-port\": 1", NULL },
+	{ FROM_TEN, ", \"protocol\": 1, \"code\": 1", NULL },
+	{ FROM_TEN, ", \"protocol\": 58, \"type\": 256", NULL },
+#undef FROM_TEN
+};
+
+START_TEST(test_lookup_says_which_entry_a_packet_meets)
+{
+	char json[300], got[100] = "";
+	struct answer a;
+
+	set_policy(1);
+	snprintf(json, sizeof(json), "{\"command\": \"lookup\", \"ifindex\": %d, \"direction\":"
+		 " \"%s\", \"source\": \"%s\", \"destination\": \"%s\"%s}", lookups[_i].ifindex,
+		 lookups[_i].dir, lookups[_i].src, lookups[_i].dst, lookups[_i].more);
+	a = ask(json);
+	if (!lookups[_i].answer) {
+		ck_assert_msg(a.error != NULL, "%s", json);
+		forget(&a);
+		return;
+	}
+	ck_assert_msg(!a.error, "%s", json);
+	for (size_t i = 0; i < json_object_array_length(a.items); i++) {
+		const char *rule = member(item(&a, (int)i), "rule");
+		const size_t len = strlen(got);
+
+		snprintf(got + len, sizeof(got) - len, "%s%s%s", i ? " " : "",
+			 json_object_object_get(item(&a, (int)i), "may") ? "?" : "",
+			 strstr(rule, "web") ? "web" : rule);
+	}
+	ck_assert_str_eq(got, lookups[_i].answer);
+	forget(&a);
+}
+END_TEST
+
 START_TEST(test_release_opens_what_is_closed)
 {
 	struct answer a;
@@ -713,6 +776,8 @@ int main(void)
 	tcase_add_test(c, test_stats_count_icmp_errors_if_there_were_any);
 	tcase_add_test(c, test_sad_shows_state_and_no_key);
 	tcase_add_test(c, test_sad_shows_all_SAs_of_key_managers);
+	tcase_add_loop_test(c, test_lookup_says_which_entry_a_packet_meets, 0,
+			    sizeof(lookups) / sizeof(lookups[0]));
 	tcase_add_test(c, test_release_opens_what_is_closed);
 	tcase_add_test(c, test_monitor_tells_what_happens);
 	tcase_add_test(c, test_monitor_that_does_not_read_loses_lines_and_is_told);
