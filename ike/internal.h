@@ -74,6 +74,7 @@ struct ike_exchange {
 	enum ike_purpose purpose;
 	bool ours;			/* we asked */
 	bool wants_child;
+	bool nat_asked;			/* the initiator looks for a NAT */
 	bool only_one;			/* the peer has said INITIAL_CONTACT */
 	uint8_t type;			/* IKE_EXCHANGE_* of the message it goes on with */
 	uint32_t id;			/* its message's */
@@ -185,6 +186,7 @@ struct ike_sa {
 	struct ike_timer retry, life, alive, again;
 	bool renew;			/* a rekey of it has failed, and is to be tried again */
 	uint64_t since_ms, heard_ms;
+	struct ike_exchange *fresh_of;	/* the rekey that is making it */
 	struct ike_sa *rival, *rival_of;	/* the one that the peer's rekey of it made meanwhile */
 	uint8_t nonce_min[IKE_NONCE_LEN];	/* of the exchange that made it, RFC 7296 2.8 */
 };

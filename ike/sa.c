@@ -221,6 +221,8 @@ void ike_sa_free(struct ike_sa *sa)
 	leave_half_open(sa);
 	leave_peers(sa);
 	sa->state = IKE_SA_DEAD;
+	if (sa->fresh_of)
+		sa->fresh_of->fresh = NULL;
 	ike_sa_set_rival(sa, NULL);
 	if (sa->rival_of)
 		ike_sa_set_rival(sa->rival_of, NULL);

@@ -283,6 +283,9 @@ void ike_refuse_init(struct ike_world *w, const struct ike_path *path, const str
 	if (!ike_build_end(&b, &chain))
 		return;
 	len = IKE_HEADER_LEN + chain.len;
+	/* Who has not shown that it is there gets no more than it gave. */
+	if (len > h->length)
+		return;
 	ike_header_write(&fields, b.first, len, w->message);
 	w->ops.send(w->arg, path, (struct ipsp_span){ w->message, len });
 }

@@ -401,8 +401,10 @@ static void init_answer(struct ike_exchange *x, uint64_t now_ms)
 	ike_suite_write(&x->suite, (struct ipsp_span){ 0 }, &b);
 	ike_build_ke(&b, &x->job);
 	ike_build_nonce(&b, x->nonce_r, x->nonce_r_len);
-	build_nat_detection(&b, sa);
-	build_abilities(&b);
+	if (x->nat_asked)
+		build_nat_detection(&b, sa);
+	if (sa->fragments)
+		build_abilities(&b);
 	if (ike_answer_send(x, &b, now_ms) != IPSP_OK) {
 		give_up(x, "no memory");
 		return;
@@ -428,16 +430,19 @@ static void begin_answer(struct ike_sa *sa, struct ike_exchange *x, const struct
 			 const struct init_parts *parts, uint64_t now_ms)
 {
 	struct ike_world *const w = sa->world;
+	struct ike_notify n;
 
 	memcpy(sa->spi_i, m->header.spi_i, IKE_SPI_LEN);
 	sa->nat = nat_between(m, &sa->path);
+	x->nat_asked = ike_parsed_notify(m, IKE_N_NAT_DETECTION_SOURCE_IP, &n);
 	note_abilities(sa, m);
 	x->type = IKE_EXCHANGE_IKE_SA_INIT;
 	x->init_request = copy_of(m->message.data, m->message.len);
 	x->init_request_len = m->message.len;
 	memcpy(x->nonce_i, parts->nonce.data, parts->nonce.len);
 	x->nonce_i_len = (uint16_t)parts->nonce.len;
-	x->nonce_r_len = IKE_NONCE_LEN;
+	/* No answer is longer than its request, nor shorter than 2.10 asks. */
+	x->nonce_r_len = x->nonce_i_len < IKE_NONCE_LEN ? x->nonce_i_len : IKE_NONCE_LEN;
 	w->ops.random(w->arg, x->nonce_r, x->nonce_r_len);
 	x->job.method = x->suite.ke;
 	x->job.ours_len = ike_ke_find(x->suite.ke)->answer_len;

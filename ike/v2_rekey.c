@@ -80,9 +80,31 @@ static void move_children(struct ike_sa *from, struct ike_sa *to, uint64_t now_m
 	ike_say(from, IKE_LOG_INFO, "another one has taken its Child SAs");
 }
 
-static struct ike_sa *new_fresh(struct ike_sa *sa, bool initiator, uint64_t now_ms)
+static bool new_fresh(struct ike_exchange *x, bool initiator, uint64_t now_ms)
 {
-	return ike_sa_new(sa->world, sa->conn, &sa->path, initiator, now_ms);
+	const struct ike_sa *const sa = x->sa;
+
+	x->fresh = ike_sa_new(sa->world, sa->conn, &sa->path, initiator, now_ms);
+	if (x->fresh)
+		x->fresh->fresh_of = x;
+	return x->fresh != NULL;
+}
+
+/* It stands by itself now. */
+static struct ike_sa *release_fresh(struct ike_exchange *x)
+{
+	struct ike_sa *const fresh = x->fresh;
+
+	fresh->fresh_of = NULL;
+	x->fresh = NULL;
+	return fresh;
+}
+
+/* Keys, and all that it has of the old one. False: the peer's value is none, or no memory. */
+static bool make_fresh(struct ike_exchange *x, uint64_t now_ms)
+{
+	return x->fresh && x->job.err == IPSP_OK && derive(x) == IPSP_OK &&
+	       open_fresh(x->fresh, x->sa, now_ms);
 }
 
 /* ---- ours ---- */
@@ -106,7 +128,7 @@ static void send_request(struct ike_exchange *x, uint64_t now_ms)
 	struct ike_offers offers = sa->conn->offers;
 	struct ike_builder b;
 
-	if (x->job.err != IPSP_OK) {
+	if (!x->fresh || x->job.err != IPSP_OK) {
 		give_up(x, "the key exchange cannot be computed", now_ms);
 		return;
 	}
@@ -139,11 +161,10 @@ enum ipsp_err ike_rekey_begin(struct ike_sa *sa, uint64_t now_ms)
 	if (sa->state != IKE_SA_ESTABLISHED || ike_exchange_runs(sa, IKE_FOR_IKE_REKEY, true))
 		return IPSP_EEXIST;
 	x = ike_exchange_new(sa, IKE_FOR_IKE_REKEY, true);
-	if (x)
-		x->fresh = new_fresh(sa, true, now_ms);
-	if (!x || !x->fresh) {
-		if (x)
-			ike_exchange_free(x);
+	if (!x)
+		return IPSP_ENOMEM;
+	if (!new_fresh(x, true, now_ms)) {
+		ike_exchange_free(x);
 		return IPSP_ENOMEM;
 	}
 	x->nonce_i_len = IKE_NONCE_LEN;
@@ -168,13 +189,13 @@ static void decide(struct ike_sa *old, struct ike_sa *ours, uint64_t now_ms)
 static void finish(struct ike_exchange *x, uint64_t now_ms)
 {
 	struct ike_sa *const sa = x->sa;
-	struct ike_sa *const fresh = x->fresh;
+	struct ike_sa *fresh;
 
-	if (x->job.err != IPSP_OK || derive(x) != IPSP_OK || !open_fresh(fresh, sa, now_ms)) {
+	if (!make_fresh(x, now_ms)) {
 		give_up(x, "the peer's key exchange data is no value of its group", now_ms);
 		return;
 	}
-	x->fresh = NULL;
+	fresh = release_fresh(x);
 	ike_exchange_free(x);
 	ike_say(fresh, IKE_LOG_INFO, "established in the place of another one");
 	decide(sa, fresh, now_ms);
@@ -214,7 +235,8 @@ void ike_rekey_response(struct ike_exchange *x, const struct ike_parsed *m, uint
 	} else if (!ike_job_take(&x->job, value)) {
 		give_up(x, "no memory", now_ms);
 	} else {
-		memcpy(x->fresh->spi_r, x->suite.spi, IKE_SPI_LEN);
+		if (x->fresh)
+			memcpy(x->fresh->spi_r, x->suite.spi, IKE_SPI_LEN);
 		ike_run(x, IKE_JOB_KE_FINISH);
 		ike_wait(x, finish, now_ms);
 	}
@@ -239,21 +261,21 @@ static void refuse(struct ike_exchange *x, uint16_t notify, struct ipsp_span dat
 static void answer(struct ike_exchange *x, uint64_t now_ms)
 {
 	struct ike_sa *const sa = x->sa;
-	struct ike_sa *const fresh = x->fresh;
+	struct ike_sa *fresh;
 	const bool both = ike_exchange_runs(sa, IKE_FOR_IKE_REKEY, true);
 	struct ike_builder b;
 
-	if (x->job.err != IPSP_OK || derive(x) != IPSP_OK || !open_fresh(fresh, sa, now_ms)) {
+	if (!make_fresh(x, now_ms)) {
 		refuse(x, IKE_N_INVALID_SYNTAX, nothing(), now_ms);
 		return;
 	}
+	fresh = release_fresh(x);
 	ike_build_begin(&b, sa->world->chain, IKE_CLEAR_MAX);
 	ike_suite_write(&x->suite, (struct ipsp_span){ fresh->spi_r, IKE_SPI_LEN }, &b);
 	ike_build_nonce(&b, x->nonce_r, x->nonce_r_len);
 	ike_build_ke(&b, &x->job);
 	if (ike_answer_send(x, &b, now_ms) != IPSP_OK)
 		ike_say(sa, IKE_LOG_ERROR, "no answer could be made");
-	x->fresh = NULL;
 	ike_exchange_free(x);
 	ike_say(fresh, IKE_LOG_INFO, "established in the place of another one");
 	if (both)
@@ -302,10 +324,9 @@ void ike_rekey_request(struct ike_exchange *x, const struct ike_parsed *m, uint6
 	uint16_t notify = is_busy(sa) ? IKE_N_TEMPORARY_FAILURE : choose(x, m, &value, wanted);
 
 	if (!notify) {
-		x->fresh = new_fresh(sa, false, now_ms);
 		x->job.method = x->suite.ke;
 		x->job.ours_len = ike_ke_find(x->suite.ke)->answer_len;
-		if (!x->fresh || !ike_job_take(&x->job, value))
+		if (!new_fresh(x, false, now_ms) || !ike_job_take(&x->job, value))
 			notify = IKE_N_TEMPORARY_FAILURE;
 	}
 	if (notify) {

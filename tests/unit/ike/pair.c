@@ -2,12 +2,12 @@
 #include "tests/unit/ike/pair.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <gcrypt.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "engine/crypto/gcrypt.h"
+#include "tests/fuzz/fuzz.h"
 
 static void on_send(void *arg, const struct ike_path *path, struct ipsp_span message)
 {
@@ -16,13 +16,13 @@ static void on_send(void *arg, const struct ike_path *path, struct ipsp_span mes
 	struct pair_datagram d = { .to = end == &p->ends[0], .len = message.len };
 	unsigned n;
 
-	ck_assert_uint_le(message.len, sizeof(d.octets));
+	must(message.len <= sizeof(d.octets));
 	d.path = (struct ike_path){ path->remote, path->local, path->remote_port, path->local_port };
 	memcpy(d.octets, message.data, message.len);
 	end->n_sent++;
 	n = p->fate ? p->fate(p, &d) : 1;
 	for (; n > 0; n--) {
-		ck_assert_uint_lt(p->n_wire, PAIR_DATAGRAMS_MAX);
+		must(p->n_wire < PAIR_DATAGRAMS_MAX);
 		p->wire[p->n_wire++] = d;
 	}
 }
@@ -38,7 +38,7 @@ static void on_run(void *arg, struct ike_job *job)
 	struct pair_end *const end = arg;
 
 	if (end->pair->keep_jobs) {
-		ck_assert_uint_lt(end->n_jobs, 64);
+		must(end->n_jobs < 64);
 		end->jobs[end->n_jobs++] = job;
 		return;
 	}
@@ -69,7 +69,7 @@ static enum ipsp_err on_child_add(void *arg, const struct ike_child_sa *c)
 
 	while (slot->there)
 		slot++;
-	ck_assert(slot < end->children + PAIR_CHILDREN_MAX);
+	must(slot < end->children + PAIR_CHILDREN_MAX);
 	*slot = (struct pair_child){ .there = true, .spi_in = c->spi_in, .spi_out = c->spi_out,
 				     .suite = *c->suite, .ours = *c->ours, .theirs = *c->theirs,
 				     .transport = c->transport, .udp = c->udp };
@@ -108,7 +108,7 @@ static struct ipsp_addr address(const char *text)
 {
 	struct ipsp_addr a = { .family = 4 };
 
-	ck_assert_int_eq(inet_pton(AF_INET, text, a.octets), 1);
+	must(inet_pton(AF_INET, text, a.octets) == 1);
 	return a;
 }
 
@@ -125,10 +125,10 @@ static struct ike_conn *make_conn(unsigned end, const char *const names[2],
 	struct ike_offer *const ike = &c->offers.offers[0], *const esp = &c->child.offers.offers[0];
 
 	c->local = addrs[end];
-	ck_assert(ike_identity_make(IKE_ID_FQDN, names[end], &c->local_id));
+	must(ike_identity_make(IKE_ID_FQDN, names[end], &c->local_id));
 	c->n_peers = 1;
 	c->peers[0].address = addrs[!end];
-	ck_assert(ike_identity_make(IKE_ID_FQDN, names[!end], &c->peers[0].id));
+	must(ike_identity_make(IKE_ID_FQDN, names[!end], &c->peers[0].id));
 	c->peers[0].secret = ike_secret_new((struct ipsp_span){ (const uint8_t *)secret,
 								sizeof(secret) - 1 });
 	c->offers.n = 1;
@@ -155,8 +155,7 @@ static struct ike_conn *make_conn(unsigned end, const char *const names[2],
 void pair_configure(struct pair *p)
 {
 	for (unsigned i = 0; i < 2; i++)
-		ck_assert_int_eq(ike_world_configure(p->ends[i].world, &p->ends[i].conn, 1),
-				 IPSP_OK);
+		must(ike_world_configure(p->ends[i].world, &p->ends[i].conn, 1) == IPSP_OK);
 }
 
 void pair_init(struct pair *p)
@@ -167,7 +166,7 @@ void pair_init(struct pair *p)
 	const struct ipsp_addr addrs[2] = { address("192.0.2.1"), address("198.51.100.1") };
 
 	memset(p, 0, sizeof(*p));
-	ck_assert_int_eq(ipsp_crypto_gcrypt_init(1 << 20), IPSP_OK);
+	must(ipsp_crypto_gcrypt_init(1 << 20) == IPSP_OK);
 	for (unsigned i = 0; i < 2; i++) {
 		struct pair_end *const end = &p->ends[i];
 
@@ -176,7 +175,7 @@ void pair_init(struct pair *p)
 		end->next_spi = 0x1000 * (i + 1);
 		end->conn = make_conn(i, names, addrs);
 		end->world = ike_world_new(&ops, end, ipsp_crypto_gcrypt());
-		ck_assert_ptr_nonnull(end->world);
+		must(end->world);
 	}
 	pair_configure(p);
 }
@@ -194,7 +193,7 @@ void pair_initiate(struct pair *p, unsigned from)
 	struct pair_end *const end = &p->ends[from];
 	const struct ike_path path = { end->addr, p->ends[!from].addr, 500, 500 };
 
-	ck_assert_int_eq(ike_initiate(end->world, end->conn, 0, &path, p->now_ms), IPSP_OK);
+	must(ike_initiate(end->world, end->conn, 0, &path, p->now_ms) == IPSP_OK);
 }
 
 void pair_settle(struct pair *p)
@@ -262,14 +261,14 @@ struct ike_view pair_view(const struct pair *p, unsigned end)
 {
 	struct ike_view v = { 0 };
 
-	ck_assert_uint_eq(pair_ike_sas(p, end), 1);
+	must(pair_ike_sas(p, end) == 1);
 	ike_world_each(p->ends[end].world, take_view, &v);
 	return v;
 }
 
 void pair_agree(const struct pair *p)
 {
-	ck_assert_uint_eq(pair_count(p, 0), pair_count(p, 1));
+	must(pair_count(p, 0) == pair_count(p, 1));
 	for (unsigned i = 0; i < PAIR_CHILDREN_MAX; i++) {
 		const struct pair_child *const a = &p->ends[0].children[i], *b = NULL;
 
@@ -279,16 +278,16 @@ void pair_agree(const struct pair *p)
 			if (p->ends[1].children[k].there && p->ends[1].children[k].spi_in == a->spi_out)
 				b = &p->ends[1].children[k];
 		}
-		ck_assert_ptr_nonnull(b);
-		ck_assert_uint_eq(b->spi_out, a->spi_in);
-		ck_assert_uint_eq(a->keys_len, b->keys_len);
-		ck_assert_mem_eq(a->keys_in, b->keys_out, a->keys_len);
-		ck_assert_mem_eq(a->keys_out, b->keys_in, a->keys_len);
-		ck_assert_mem_ne(a->keys_in, a->keys_out, a->keys_len);
-		ck_assert_int_eq(a->transport, b->transport);
-		ck_assert(ike_selectors_within(&a->ours, &b->theirs) &&
+		must(b);
+		must(b->spi_out == a->spi_in);
+		must(a->keys_len == b->keys_len);
+		must(!memcmp(a->keys_in, b->keys_out, a->keys_len));
+		must(!memcmp(a->keys_out, b->keys_in, a->keys_len));
+		must(memcmp(a->keys_in, a->keys_out, a->keys_len));
+		must(a->transport == b->transport);
+		must(ike_selectors_within(&a->ours, &b->theirs) &&
 			  ike_selectors_within(&b->theirs, &a->ours));
-		ck_assert(ike_selectors_within(&a->theirs, &b->ours) &&
+		must(ike_selectors_within(&a->theirs, &b->ours) &&
 			  ike_selectors_within(&b->ours, &a->theirs));
 	}
 }
