@@ -4,8 +4,8 @@
 #include "ike/internal.h"
 
 /* InitiatorSignedOctets: the message, the other's nonce, prf(SK_pi, IDi body). */
-static enum ipsp_err signed_octets(struct ike_exchange *x, bool initiators, struct ipsp_span out[3],
-				   uint8_t mac_id[IKE_PRF_MAX])
+enum ipsp_err ike_auth_octets(struct ike_exchange *x, bool initiators, struct ipsp_span out[3],
+			      uint8_t mac_id[IKE_PRF_MAX])
 {
 	const struct ike_keys *const k = x->sa->keys;
 	const struct ike_identity *const id = initiators ? &x->id_i : &x->id_r;
@@ -32,7 +32,7 @@ enum ipsp_err ike_auth_psk(struct ike_exchange *x, bool initiators, const struct
 	const struct ipsp_span padding = { (const uint8_t *)pad, sizeof(pad) - 1 };
 	uint8_t mac_id[IKE_PRF_MAX], key[IKE_PRF_MAX];
 	struct ipsp_span octets[3];
-	enum ipsp_err err = signed_octets(x, initiators, octets, mac_id);
+	enum ipsp_err err = ike_auth_octets(x, initiators, octets, mac_id);
 
 	if (err == IPSP_OK)
 		err = ike_prf(prfs, k->prf, ike_secret_octets(secret), &padding, 1, key);

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "ike/dn.h"
+
 /* ---- secrets ---- */
 
 struct ike_secret {
@@ -64,12 +66,21 @@ struct ike_conn *ike_conn_ref(struct ike_conn *c)
 	return c;
 }
 
+static void drop_peer(struct ike_peer *p)
+{
+	ike_secret_unref(p->secret);
+	ike_secret_unref(p->ppk);
+	for (size_t i = 0; i < p->n_credentials; i++)
+		ike_credential_unref(p->credentials[i]);
+	ike_trust_unref(p->trust);
+}
+
 void ike_conn_unref(struct ike_conn *c)
 {
 	if (!c || --c->refs > 0)
 		return;
 	for (size_t i = 0; i < c->n_peers; i++)
-		ike_secret_unref(c->peers[i].secret);
+		drop_peer(&c->peers[i]);
 	free(c);
 }
 
@@ -78,6 +89,18 @@ void ike_conn_unref(struct ike_conn *c)
 static bool is_text(uint8_t type)
 {
 	return type == IKE_ID_FQDN || type == IKE_ID_RFC822_ADDR;
+}
+
+static bool make_dn(const char *text, struct ike_identity *out)
+{
+	size_t len = IKE_IDENTITY_MAX;
+
+	if (!*text)
+		return true;
+	if (!ike_dn_make(text, out->octets, &len))
+		return false;
+	out->len = (uint16_t)len;
+	return true;
 }
 
 bool ike_identity_make(uint8_t type, const char *text, struct ike_identity *out)
@@ -100,6 +123,8 @@ bool ike_identity_make(uint8_t type, const char *text, struct ike_identity *out)
 		out->len = (uint16_t)len;
 		memcpy(out->octets, text, len);
 		return true;
+	case IKE_ID_DER_ASN1_DN:
+		return make_dn(text, out);
 	default:
 		return false;
 	}
@@ -121,7 +146,13 @@ bool ike_identity_fits(const struct ike_identity *wanted, const struct ike_ident
 {
 	if (wanted->type == 0)
 		return true;
-	if (wanted->type != is->type || wanted->len != is->len)
+	if (wanted->type != is->type)
+		return false;
+	if (is->type == IKE_ID_DER_ASN1_DN)
+		return wanted->len == 0 ||
+		       ike_dn_same((struct ipsp_span){ wanted->octets, wanted->len },
+				   (struct ipsp_span){ is->octets, is->len });
+	if (wanted->len != is->len)
 		return false;
 	/* RFC 1035 2.3.3; the part of a mail address before @ is treated likewise everywhere. */
 	if (is_text(is->type))
@@ -150,6 +181,10 @@ const char *ike_identity_text(const struct ike_identity *id, char buf[IKE_IDENTI
 	if (id->type == IKE_ID_IPV4_ADDR || id->type == IKE_ID_IPV6_ADDR) {
 		inet_ntop(id->len == 4 ? AF_INET : AF_INET6, id->octets, addr, sizeof(addr));
 		snprintf(buf + at, IKE_IDENTITY_TEXT - at, "%s", addr);
+	} else if (id->type == IKE_ID_DER_ASN1_DN &&
+		   ike_dn_text((struct ipsp_span){ id->octets, id->len }, buf + at,
+			       IKE_IDENTITY_TEXT - at)) {
+		return buf;
 	} else if (printable(id)) {
 		snprintf(buf + at, IKE_IDENTITY_TEXT - at, "%.*s", (int)id->len,
 			 (const char *)id->octets);

@@ -8,12 +8,15 @@
 #ifndef IKE_CONFIG_H
 #define IKE_CONFIG_H
 
+#include "ike/credential.h"
 #include "ike/proposal.h"
 #include "ike/ts.h"
 
 #define IKE_NAME 33u		/* octets of a row's name, NUL included */
 #define IKE_PEERS_MAX 32u
-#define IKE_IDENTITY_MAX 255u
+#define IKE_CREDENTIALS_MAX 4u
+#define IKE_IDENTITY_MAX 511u
+#define IKE_PPK_ID_MAX 64u
 #define IKE_SECRET_MAX 512u
 
 /** Who somebody is. RFC 7296 3.5. */
@@ -37,6 +40,15 @@ struct ike_peer {
 	struct ipsp_addr address;	/* family 0: it comes to us */
 	struct ike_identity id;
 	struct ike_secret *secret;	/* NULL: none */
+	/** Ours for it, in the order of preference; before the secret. Counted. */
+	size_t n_credentials;
+	struct ike_credential *credentials[IKE_CREDENTIALS_MAX];
+	struct ike_trust *trust;	/* how it may sign; NULL: it may not. Counted */
+	/** A postquantum preshared key, RFC 8784. NULL: none */
+	struct ike_secret *ppk;
+	uint8_t ppk_id_len;
+	uint8_t ppk_id[IKE_PPK_ID_MAX];
+	bool ppk_required;		/* else it is left out where the other end has none */
 };
 
 /** A lifetime. 0: no limit. */
@@ -75,7 +87,7 @@ struct ike_conn *ike_conn_ref(struct ike_conn *c);
 void ike_conn_unref(struct ike_conn *c);
 
 /**
- * Makes an identity from text.
+ * Makes an identity from text. A distinguished name is RFC 4514's, or empty: the one of the certificate.
  * @return false: text is not one of that type
  */
 IPSP_MUST_CHECK bool ike_identity_make(uint8_t type, const char *text, struct ike_identity *out);
@@ -83,10 +95,11 @@ IPSP_MUST_CHECK bool ike_identity_make(uint8_t type, const char *text, struct ik
 /** From an ID payload's body. False: too long, or an address of another size. */
 IPSP_MUST_CHECK bool ike_identity_read(struct ipsp_span body, struct ike_identity *out);
 
-/** Is it one whom we would take for wanted? Anybody fits type 0; names without regard of case. */
+/** Is it one whom we would take for wanted? Anybody fits type 0; names without regard of case. An empty
+ *  distinguished name fits every one. */
 bool ike_identity_fits(const struct ike_identity *wanted, const struct ike_identity *is);
 
-#define IKE_IDENTITY_TEXT 320
+#define IKE_IDENTITY_TEXT 576
 /** "FQDN router-a.example" into buf; octets that cannot be printed as hex. Returns buf. */
 const char *ike_identity_text(const struct ike_identity *id, char buf[IKE_IDENTITY_TEXT]);
 

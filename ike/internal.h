@@ -43,7 +43,16 @@ enum ike_state { IKE_STATES(IKE_STATE_ENUM) IKE_N_STATES };
 struct ike_sa;
 struct ike_exchange;
 
-enum ike_job_kind { IKE_JOB_KE_BEGIN, IKE_JOB_KE_ANSWER, IKE_JOB_KE_FINISH };
+struct ike_proof;	/* ike/proof.h */
+
+enum ike_job_kind {
+	IKE_JOB_KE_BEGIN,
+	IKE_JOB_KE_ANSWER,
+	IKE_JOB_KE_FINISH,
+	IKE_JOB_SIGN,
+	IKE_JOB_VERIFY,
+	IKE_JOB_REVOCATION,
+};
 
 /** Handed to the thread that computes, and back. */
 struct ike_job {
@@ -54,6 +63,7 @@ struct ike_job {
 	uint16_t theirs_len, ours_len, shared_len;
 	uint8_t theirs[IKE_KE_PUBLIC_MAX], ours[IKE_KE_PUBLIC_MAX];
 	uint8_t *shared;		/* in locked memory; IKE_KE_SHARED_MAX octets */
+	struct ike_proof *proof;	/* the exchange's: sign, verify, revocation */
 	enum ipsp_err err;
 };
 
@@ -103,6 +113,9 @@ struct ike_exchange {
 	unsigned n_inits;		/* requests of IKE_SA_INIT that were sent */
 	struct ike_identity id_i, id_r;
 	const struct ike_peer *peer;	/* who it should be, of the connection */
+	uint16_t their_hashes;		/* bits of SIGNATURE_HASH_ALGORITHMS; 0: it sent none */
+	bool uses_ppk;			/* both said USE_PPK; before our answer: it did */
+	struct ike_proof *proof;	/* NULL: nothing of it yet */
 	uint16_t notify;		/* with which the Child SA fails; 0: it goes well */
 };
 
@@ -216,6 +229,8 @@ struct ike_world {
 	struct ike_cookie_secrets cookies;
 	uint64_t next_ticket;
 	struct ike_exchange *waiting, **last_waiting;	/* for SPIs */
+	struct ike_fetch *fetches;	/* that have no answer yet */
+	struct ike_kept_crl *crls;	/* the newest first */
 	uint8_t clear[IKE_MESSAGE_MAX];	/* of the message at hand */
 	uint8_t message[IKE_MESSAGE_MAX];
 	uint8_t chain[IKE_CLEAR_MAX];
@@ -263,6 +278,8 @@ void ike_run(struct ike_exchange *x, enum ike_job_kind kind);
 void ike_ask_spi(struct ike_exchange *x);
 void ike_wait(struct ike_exchange *x, void (*resume)(struct ike_exchange *x, uint64_t now_ms),
 	      uint64_t now_ms);
+/** One of the things that it waits for came. */
+void ike_came(struct ike_exchange *x, uint64_t now_ms);
 
 /* ---- ike/window.c ---- */
 
@@ -413,6 +430,17 @@ struct ike_child *ike_child_find(struct ike_sa *sa, uint8_t protocol, uint32_t s
 /** AUTH data by a shared key, RFC 7296 2.15: whose says which side's it is. */
 enum ipsp_err ike_auth_psk(struct ike_exchange *x, bool initiators, const struct ike_secret *secret,
 			   uint8_t out[IKE_PRF_MAX]);
+
+/**
+ * What a signature or a shared key proves to know, RFC 7296 2.15: the message, the other's nonce, a hash of
+ * the identity, which is in mac.
+ */
+enum ipsp_err ike_auth_octets(struct ike_exchange *x, bool initiators, struct ipsp_span out[3],
+			      uint8_t mac[IKE_PRF_MAX]);
+/** Seconds since 1970. */
+int64_t ike_wall_s(const struct ike_world *w);
+/** At the world's end: nobody waits for fetches any more, and no CRL is kept. */
+void ike_fetches_end(struct ike_world *w);
 
 /** RFC 7296 2.23: the hash of an end that NAT_DETECTION_* carry. */
 #define IKE_NAT_HASH_LEN 20u

@@ -9,6 +9,7 @@
 #include <gcrypt.h>
 
 #include "ike/internal.h"
+#include "ike/proof.h"
 
 const char *ike_state_text(enum ike_state state)
 {
@@ -282,6 +283,7 @@ static void release_exchange(struct ike_exchange *x)
 	free(x->init_request);
 	free(x->init_response);
 	free(x->cookie);
+	ike_proof_free(x->proof);
 	free(x);
 }
 
@@ -329,6 +331,7 @@ void ike_run(struct ike_exchange *x, enum ike_job_kind kind)
 	struct ike_world *const w = x->sa->world;
 
 	x->job.kind = kind;
+	x->job.proof = x->proof;
 	x->pending++;
 	w->ops.run(w->arg, &x->job);
 }
@@ -357,7 +360,7 @@ void ike_wait(struct ike_exchange *x, void (*resume)(struct ike_exchange *x, uin
 	}
 }
 
-static void came(struct ike_exchange *x, uint64_t now_ms)
+void ike_came(struct ike_exchange *x, uint64_t now_ms)
 {
 	void (*const resume)(struct ike_exchange *x, uint64_t now_ms) = x->resume;
 
@@ -386,13 +389,22 @@ void ike_job_run(struct ike_job *job)
 	case IKE_JOB_KE_FINISH:
 		job->err = ike_ke_finish(job->ke, theirs, job->shared);
 		break;
+	case IKE_JOB_SIGN:
+		ike_proof_sign_run(job->proof);
+		break;
+	case IKE_JOB_VERIFY:
+		ike_verify_run(&job->proof->verify);
+		break;
+	case IKE_JOB_REVOCATION:
+		ike_proof_revocation_run(job->proof);
+		break;
 	}
 }
 
 void ike_job_done(struct ike_world *w, struct ike_job *job, uint64_t now_ms)
 {
 	(void)w;
-	came(job->owner, now_ms);
+	ike_came(job->owner, now_ms);
 }
 
 /* Answers come in the order of the questions, so that the first one is it. */
@@ -422,5 +434,5 @@ void ike_spi_done(struct ike_world *w, uint64_t ticket, uint32_t spi, uint64_t n
 		x->spi_in = spi;
 	else if (spi)
 		w->ops.child_delete(w->arg, x->protocol, &x->path, spi, 0);
-	came(x, now_ms);
+	ike_came(x, now_ms);
 }

@@ -135,8 +135,9 @@ static struct ike_exchange *exchange_of(struct ike_sa *sa, const struct ike_head
 	struct ike_exchange *x;
 
 	if (h->exchange == IKE_EXCHANGE_IKE_AUTH) {
+		/* Another one while the first is worked on would get into its way. */
 		for (x = sa->exchanges; x; x = x->next) {
-			if (x->purpose == IKE_FOR_SETUP)
+			if (x->purpose == IKE_FOR_SETUP && h->message_id == 1)
 				return x;
 		}
 		return NULL;

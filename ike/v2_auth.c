@@ -1,16 +1,14 @@
 /*
- * ike/v2_auth.c - IKE_AUTH with a shared key, and the first Child SA. RFC 7296 1.2, 2.15, 2.21.2.
+ * ike/v2_auth.c - IKE_AUTH, and the first Child SA. RFC 7296 1.2, 2.15, 2.21.2. Proofs are ike/proof.h's.
  *
- *	HDR, SK {IDi, [IDr,] AUTH, SAi2, TSi, TSr}  -->
- *	<--  HDR, SK {IDr, AUTH, SAr2, TSi, TSr}
+ *	HDR, SK {IDi, [CERT,] [CERTREQ,] [IDr,] AUTH, SAi2, TSi, TSr}  -->
+ *	<--  HDR, SK {IDr, [CERT,] AUTH, SAr2, TSi, TSr}
  */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/endian.h>
 
-#include "ike/internal.h"
-
-#define AUTH_SHARED_KEY 2u	/* RFC 7296 3.8 */
+#include "ike/proof.h"
 
 const struct ike_peer *ike_peer_at(const struct ike_conn *c, const struct ipsp_addr *remote)
 {
@@ -43,55 +41,6 @@ static void build_id(struct ike_builder *b, uint8_t payload, const struct ike_id
 	ike_build_u8(b, 0);
 	ike_build_u16(b, 0);
 	ike_build_octets(b, (struct ipsp_span){ id->octets, id->len });
-}
-
-static enum ipsp_err build_auth(struct ike_exchange *x, struct ike_builder *b)
-{
-	uint8_t auth[IKE_PRF_MAX];
-	enum ipsp_err err = ike_auth_psk(x, x->sa->initiator, x->peer->secret, auth);
-
-	if (err != IPSP_OK)
-		return err;
-	ike_build_payload(b, IKE_PAYLOAD_AUTH);
-	ike_build_u8(b, AUTH_SHARED_KEY);
-	ike_build_u8(b, 0);
-	ike_build_u16(b, 0);
-	ike_build_octets(b, (struct ipsp_span){ auth, x->sa->keys->prf_len });
-	explicit_bzero(auth, sizeof(auth));
-	return IPSP_OK;
-}
-
-/* In a time that does not tell where they differ. */
-static bool same(const uint8_t *a, const uint8_t *b, size_t n)
-{
-	uint8_t differ = 0;
-
-	for (size_t i = 0; i < n; i++)
-		differ |= a[i] ^ b[i];
-	return differ == 0;
-}
-
-/* NULL, or why the other is not who it says. */
-static const char *check_auth(struct ike_exchange *x, const struct ike_parsed *m,
-			      const struct ike_secret *secret)
-{
-	const struct ike_payload *const p = ike_parsed_find(m, IKE_PAYLOAD_AUTH);
-	struct ipsp_span rest, head;
-	uint8_t want[IKE_PRF_MAX];
-	bool good;
-
-	if (!p)
-		return "there is no AUTH payload";
-	rest = p->body;
-	if (!ike_take(&rest, 4, &head))
-		return "the AUTH payload is cut short";
-	if (head.data[0] != AUTH_SHARED_KEY)
-		return "the peer does not authenticate by a shared key";
-	if (ike_auth_psk(x, !x->sa->initiator, secret, want) != IPSP_OK)
-		return "its proof cannot be computed";
-	good = rest.len == x->sa->keys->prf_len && same(rest.data, want, rest.len);
-	explicit_bzero(want, sizeof(want));
-	return good ? NULL : "the shared keys differ";
 }
 
 static bool read_id(const struct ike_parsed *m, uint8_t payload, struct ike_identity *out)
@@ -145,29 +94,37 @@ static bool established(struct ike_exchange *x, uint64_t now_ms)
 
 /* ---- initiator ---- */
 
-void ike_auth_begin(struct ike_exchange *x, uint64_t now_ms)
+static void send_request(struct ike_exchange *x, uint64_t now_ms)
 {
-	struct ike_sa *const sa = x->sa;
+	const char *const why = ike_proof_failed(x);
 	struct ike_builder b;
 
-	if (!x->peer || !x->peer->secret) {
-		give_up(x, "there is no shared key for this peer");
+	if (why) {
+		give_up(x, why);
 		return;
 	}
-	x->id_i = sa->conn->local_id;
-	ike_build_begin(&b, sa->world->chain, IKE_CLEAR_MAX);
+	ike_build_begin(&b, x->sa->world->chain, IKE_CLEAR_MAX);
 	build_id(&b, IKE_PAYLOAD_IDi, &x->id_i);
-	if (x->peer->id.type)
+	ike_proof_write_certs(x, &b);
+	if (x->peer->id.type && x->peer->id.len > 0)
 		build_id(&b, IKE_PAYLOAD_IDr, &x->peer->id);
-	if (build_auth(x, &b) != IPSP_OK) {
-		give_up(x, "our proof cannot be computed");
-		return;
-	}
+	ike_proof_write_auth(x, &b);
 	build_news(x, &b);
 	if (x->spi_in)
 		ike_child_offer(x, &b);
 	if (ike_request_send(x, IKE_EXCHANGE_IKE_AUTH, &b, now_ms) != IPSP_OK)
 		give_up(x, "no memory");
+}
+
+void ike_auth_begin(struct ike_exchange *x, uint64_t now_ms)
+{
+	const char *const why = x->peer ? ike_proof_begin(x, &x->id_i, false) :
+					  "nobody is configured at this address";
+
+	if (why)
+		give_up(x, why);
+	else
+		ike_wait(x, send_request, now_ms);
 }
 
 /* 1.2: the IKE SA stands even if the Child SA does not come about. */
@@ -189,30 +146,9 @@ static void finish_child(struct ike_exchange *x, const struct ike_parsed *m)
 		ike_say(x->sa, IKE_LOG_NOTICE, "no Child SA: %s", why);
 }
 
-static const char *wrong_peer(struct ike_exchange *x, const struct ike_parsed *m)
+static void response_checked(struct ike_exchange *x, const struct ike_parsed *m, const char *why,
+			     uint64_t now_ms)
 {
-	char is[IKE_IDENTITY_TEXT], wanted[IKE_IDENTITY_TEXT];
-
-	if (!read_id(m, IKE_PAYLOAD_IDr, &x->id_r))
-		return "the answer has no identity";
-	if (ike_identity_fits(&x->peer->id, &x->id_r))
-		return check_auth(x, m, x->peer->secret);
-	ike_say(x->sa, IKE_LOG_NOTICE, "the peer is %s, not %s", ike_identity_text(&x->id_r, is),
-		ike_identity_text(&x->peer->id, wanted));
-	return "the peer's identity is another one";
-}
-
-void ike_auth_response(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms)
-{
-	struct ike_notify n;
-	char name[IKE_NAME_TEXT];
-	const char *why;
-
-	if (!ike_parsed_find(m, IKE_PAYLOAD_AUTH) && ike_parsed_error(m, &n)) {
-		give_up(x, ike_name_or_number(IKE_LIST_NOTIFY, n.type, name));
-		return;
-	}
-	why = wrong_peer(x, m);
 	if (why) {
 		give_up(x, why);
 		return;
@@ -224,6 +160,28 @@ void ike_auth_response(struct ike_exchange *x, const struct ike_parsed *m, uint6
 	}
 	finish_child(x, m);
 	ike_exchange_free(x);
+}
+
+void ike_auth_response(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms)
+{
+	char name[IKE_NAME_TEXT], is[IKE_IDENTITY_TEXT], wanted[IKE_IDENTITY_TEXT];
+	struct ike_notify n;
+
+	if (!ike_parsed_find(m, IKE_PAYLOAD_AUTH) && ike_parsed_error(m, &n)) {
+		give_up(x, ike_name_or_number(IKE_LIST_NOTIFY, n.type, name));
+		return;
+	}
+	if (!read_id(m, IKE_PAYLOAD_IDr, &x->id_r)) {
+		give_up(x, "the answer has no identity");
+		return;
+	}
+	if (!ike_identity_fits(&x->peer->id, &x->id_r)) {
+		ike_say(x->sa, IKE_LOG_NOTICE, "the peer is %s, not %s",
+			ike_identity_text(&x->id_r, is), ike_identity_text(&x->peer->id, wanted));
+		give_up(x, "the peer's identity is another one");
+		return;
+	}
+	ike_proof_check(x, m, response_checked, now_ms);
 }
 
 /* ---- responder ---- */
@@ -254,15 +212,17 @@ static bool takes_suite(const struct ike_conn *c, const struct ike_suite *suite)
 	return ike_offers_choose(&c->offers, &one, &chosen);
 }
 
+/* method: how it proves itself. 0: that is not looked at */
 static const struct ike_peer *peer_in(const struct ike_conn *c, const struct ike_exchange *x,
-				      const struct ike_identity *id_r)
+				      const struct ike_identity *id_r, uint8_t method)
 {
 	if (id_r->type && !ike_identity_fits(&c->local_id, id_r))
 		return NULL;
 	for (size_t i = 0; i < c->n_peers; i++) {
 		const struct ike_peer *const p = &c->peers[i];
 
-		if (p->secret && ike_identity_fits(&p->id, &x->id_i) &&
+		if ((method == 0 || ike_proof_possible(p, method)) &&
+		    ike_identity_fits(&p->id, &x->id_i) &&
 		    (p->address.family == 0 ||
 		     ipsp_addr_cmp(&p->address, &x->sa->path.remote) == 0))
 			return p;
@@ -271,18 +231,18 @@ static const struct ike_peer *peer_in(const struct ike_conn *c, const struct ike
 }
 
 /* Who it says it is may belong to another connection than the addresses alone told. */
-static bool choose_peer(struct ike_exchange *x, const struct ike_identity *id_r)
+static bool choose_peer(struct ike_exchange *x, const struct ike_identity *id_r, uint8_t method)
 {
 	struct ike_sa *const sa = x->sa;
 	const struct ike_world *const w = sa->world;
 
-	x->peer = peer_in(sa->conn, x, id_r);
+	x->peer = peer_in(sa->conn, x, id_r, method);
 	for (size_t i = 0; i < w->n_conns && !x->peer; i++) {
 		struct ike_conn *const c = w->conns[i];
 
 		if (!takes_suite(c, &sa->suite))
 			continue;
-		x->peer = peer_in(c, x, id_r);
+		x->peer = peer_in(c, x, id_r, method);
 		if (x->peer) {
 			ike_conn_unref(sa->conn);
 			sa->conn = ike_conn_ref(c);
@@ -294,14 +254,17 @@ static bool choose_peer(struct ike_exchange *x, const struct ike_identity *id_r)
 static void auth_answer(struct ike_exchange *x, uint64_t now_ms)
 {
 	struct ike_sa *const sa = x->sa;
+	const char *const why = ike_proof_failed(x);
 	struct ike_builder b;
 
-	ike_build_begin(&b, sa->world->chain, IKE_CLEAR_MAX);
-	build_id(&b, IKE_PAYLOAD_IDr, &x->id_r);
-	if (build_auth(x, &b) != IPSP_OK) {
-		refuse(x, "our proof cannot be computed", now_ms);
+	if (why) {
+		refuse(x, why, now_ms);
 		return;
 	}
+	ike_build_begin(&b, sa->world->chain, IKE_CLEAR_MAX);
+	build_id(&b, IKE_PAYLOAD_IDr, &x->id_r);
+	ike_proof_write_certs(x, &b);
+	ike_proof_write_auth(x, &b);
 	build_news(x, &b);
 	if (x->wants_child && !x->notify && !x->spi_in)
 		x->notify = IKE_N_NO_ADDITIONAL_SAS;
@@ -329,30 +292,17 @@ static void say_refused_child(struct ike_exchange *x)
 		ike_name_or_number(IKE_LIST_NOTIFY, x->notify, name));
 }
 
-void ike_auth_request(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms)
+static void request_checked(struct ike_exchange *x, const struct ike_parsed *m, const char *why,
+			    uint64_t now_ms)
 {
-	struct ike_sa *const sa = x->sa;
-	struct ike_identity id_r = { 0 };
-	char text[IKE_IDENTITY_TEXT];
-	const char *why;
+	const bool by_key = ike_proof_method(m) == IKE_AUTH_SHARED_KEY;
 
-	if (!read_id(m, IKE_PAYLOAD_IDi, &x->id_i)) {
-		refuse(x, "the request has no identity", now_ms);
-		return;
-	}
-	(void)read_id(m, IKE_PAYLOAD_IDr, &id_r);
-	if (!choose_peer(x, &id_r)) {
-		ike_say(sa, IKE_LOG_NOTICE, "no connection is for %s",
-			ike_identity_text(&x->id_i, text));
-		refuse(x, "the peer's identity is none of ours", now_ms);
-		return;
-	}
-	why = check_auth(x, m, x->peer->secret);
+	if (!why)
+		why = ike_proof_begin(x, &x->id_r, by_key);
 	if (why) {
 		refuse(x, why, now_ms);
 		return;
 	}
-	x->id_r = sa->conn->local_id;
 	take_news(x, m);
 	x->wants_child = ike_parsed_find(m, IKE_PAYLOAD_SA) != NULL;	/* RFC 6023: it may be left out */
 	if (x->wants_child)
@@ -362,4 +312,28 @@ void ike_auth_request(struct ike_exchange *x, const struct ike_parsed *m, uint64
 	else if (x->wants_child)
 		ike_ask_spi(x);
 	ike_wait(x, auth_answer, now_ms);
+}
+
+void ike_auth_request(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms)
+{
+	struct ike_identity id_r = { 0 };
+	char text[IKE_IDENTITY_TEXT];
+
+	if (!read_id(m, IKE_PAYLOAD_IDi, &x->id_i)) {
+		refuse(x, "the request has no identity", now_ms);
+		return;
+	}
+	(void)read_id(m, IKE_PAYLOAD_IDr, &id_r);
+	/* One that can judge its proof; else whoever it is tells why not. */
+	if (!choose_peer(x, &id_r, ike_proof_method(m)) && !choose_peer(x, &id_r, 0)) {
+		ike_say(x->sa, IKE_LOG_NOTICE, "no connection is for %s",
+			ike_identity_text(&x->id_i, text));
+		refuse(x, "the peer's identity is none of ours", now_ms);
+		return;
+	}
+	if (!ike_proof_take_requests(x, m)) {
+		refuse(x, "no memory", now_ms);
+		return;
+	}
+	ike_proof_check(x, m, request_checked, now_ms);
 }

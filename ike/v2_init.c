@@ -11,6 +11,7 @@
 
 #include "ike/cookie.h"
 #include "ike/internal.h"
+#include "ike/proof.h"
 
 #define NONCE_MIN 16u		/* RFC 7296 3.9 */
 #define COOKIE_MAX 64u		/* RFC 7296 2.6 */
@@ -200,6 +201,7 @@ static void send_init(struct ike_exchange *x, uint64_t now_ms)
 	ike_build_nonce(&b, x->nonce_i, x->nonce_i_len);
 	build_nat_detection(&b, sa);
 	build_abilities(&b);
+	ike_proof_announce(x, &b);
 	sa->state = IKE_SA_INIT_SENT;
 	if (ike_request_send(x, IKE_EXCHANGE_IKE_SA_INIT, &b, now_ms) != IPSP_OK) {
 		give_up(x, "no memory");
@@ -320,11 +322,13 @@ static void take_answer(struct ike_exchange *x, const struct ike_parsed *m,
 	x->nonce_r_len = (uint16_t)parts->nonce.len;
 	x->init_response = copy_of(m->message.data, m->message.len);
 	x->init_response_len = m->message.len;
+	ike_proof_notice(x, m);
 	sa->nat = nat_between(m, &sa->path);
 	note_abilities(sa, m);
 	if (sa->nat)
 		sa->path.local_port = sa->path.remote_port = PORT_NAT;
-	if (!x->init_response || !ike_job_take(&x->job, parts->ke)) {
+	if (!x->init_response || !ike_job_take(&x->job, parts->ke) ||
+	    !ike_proof_take_requests(x, m)) {
 		give_up(x, "no memory");
 		return;
 	}
@@ -405,6 +409,7 @@ static void init_answer(struct ike_exchange *x, uint64_t now_ms)
 		build_nat_detection(&b, sa);
 	if (sa->fragments)
 		build_abilities(&b);
+	ike_proof_announce(x, &b);
 	if (ike_answer_send(x, &b, now_ms) != IPSP_OK) {
 		give_up(x, "no memory");
 		return;
@@ -436,6 +441,7 @@ static void begin_answer(struct ike_sa *sa, struct ike_exchange *x, const struct
 	sa->nat = nat_between(m, &sa->path);
 	x->nat_asked = ike_parsed_notify(m, IKE_N_NAT_DETECTION_SOURCE_IP, &n);
 	note_abilities(sa, m);
+	ike_proof_notice(x, m);
 	x->type = IKE_EXCHANGE_IKE_SA_INIT;
 	x->init_request = copy_of(m->message.data, m->message.len);
 	x->init_request_len = m->message.len;

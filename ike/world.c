@@ -37,6 +37,7 @@ void ike_world_free(struct ike_world *w)
 		while (w->by_spi[i])
 			ike_sa_free(w->by_spi[i]);
 	}
+	ike_fetches_end(w);
 	free_conns(w->conns, w->n_conns);
 	ike_prfs_free(w->prfs);
 	explicit_bzero(&w->cookies, sizeof(w->cookies));

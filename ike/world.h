@@ -58,6 +58,15 @@ struct ike_ops {
 			     uint32_t spi_out);
 	/** A line for people, about one IKE SA or (who empty) none. */
 	void (*log)(void *arg, enum ike_level level, const char *who, const char *text);
+	/** Seconds since 1970, for certificates. */
+	int64_t (*wall_s)(void *arg);
+	/**
+	 * Asks for a CRL or an OCSP answer; ike_fetch_done tells it, now or later, but always and once.
+	 * The URL is a CA's, the post (application/ocsp-request; empty: none, a GET) ours: borrowed. What a GET
+	 * brings may be kept by the callee; it is not asked for again before its time (ike_crl_next_s). NULL:
+	 * nothing can be fetched.
+	 */
+	void (*fetch)(void *arg, uint64_t ticket, const char *url, struct ipsp_span post);
 };
 
 /**
@@ -93,6 +102,9 @@ void ike_job_done(struct ike_world *w, struct ike_job *job, uint64_t now_ms);
 
 /** The answer to get_spi; 0: there is none. */
 void ike_spi_done(struct ike_world *w, uint64_t ticket, uint32_t spi, uint64_t now_ms);
+
+/** The answer to fetch; empty: there is none. Longer than IKE_FETCH_MAX is not looked at. */
+void ike_fetch_done(struct ike_world *w, uint64_t ticket, struct ipsp_span answer, uint64_t now_ms);
 
 /** What a Child SA's end asks: renewed when soft, taken away when hard. By its inbound SPI. */
 void ike_child_expired(struct ike_world *w, uint8_t protocol, uint32_t spi_in, bool hard,

@@ -5,6 +5,7 @@
 #include <gcrypt.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "engine/crypto/gcrypt.h"
 #include "tests/fuzz/fuzz.h"
@@ -104,6 +105,12 @@ static void on_log(void *arg, enum ike_level level, const char *who, const char 
 						  end->last_log);
 }
 
+static int64_t on_wall_s(void *arg)
+{
+	(void)arg;
+	return time(NULL);
+}
+
 static struct ipsp_addr address(const char *text)
 {
 	struct ipsp_addr a = { .family = 4 };
@@ -161,7 +168,7 @@ void pair_configure(struct pair *p)
 void pair_init(struct pair *p)
 {
 	static const struct ike_ops ops = { on_send, on_random, on_run, on_get_spi, on_child_add,
-					    on_child_delete, on_log };
+					    on_child_delete, on_log, on_wall_s, NULL };
 	static const char *const names[2] = { "a.example", "b.example" };
 	const struct ipsp_addr addrs[2] = { address("192.0.2.1"), address("198.51.100.1") };
 
