@@ -211,5 +211,7 @@ void engine_pfkey_tick(struct engine_role *role);
 void engine_pfkey_expired(struct engine_role *role, const struct ipsp_life_event *event);
 void engine_pfkey_acquire(struct engine_role *role, const struct ipsp_acquire *acquire);
 void engine_pfkey_sa_gone(struct engine_role *role, const struct ipsp_sa *sa);
+void engine_pfkey_moved(struct engine_role *role, uint64_t sa_id, const struct ipsp_addr *addr,
+			uint16_t port);
 
 #endif

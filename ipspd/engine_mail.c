@@ -13,7 +13,7 @@
 #include "ipspd/log.h"
 #include "ipspd/report.h"
 
-enum kind { MAIL_EVENT, MAIL_LOW, MAIL_HOLD, MAIL_LINE };
+enum kind { MAIL_EVENT, MAIL_LOW, MAIL_MOVED, MAIL_HOLD, MAIL_LINE };
 
 struct event_mail {
 	struct mail m;
@@ -23,6 +23,13 @@ struct event_mail {
 struct low_mail {
 	struct mail m;
 	uint64_t sa_id;
+};
+
+struct moved_mail {
+	struct mail m;
+	uint64_t sa_id;
+	struct ipsp_addr addr;
+	uint16_t port;
 };
 
 struct hold_mail {
@@ -57,6 +64,19 @@ void engine_mail_low(struct engine_role *role, uint64_t sa_id)
 	if (!m)
 		return;
 	m->sa_id = sa_id;
+	mail_send(&role->mail, &m->m);
+}
+
+void engine_mail_moved(struct engine_role *role, uint64_t sa_id, const struct ipsp_addr *addr,
+		       uint16_t port)
+{
+	struct moved_mail *m = mail_new(&role->mail, MAIL_MOVED, sizeof(*m));
+
+	if (!m)
+		return;
+	m->sa_id = sa_id;
+	m->addr = *addr;
+	m->port = port;
 	mail_send(&role->mail, &m->m);
 }
 
@@ -114,6 +134,12 @@ static void take(struct engine_role *role, struct mail *m)
 	case MAIL_LOW:
 		ask_for(role, ((struct low_mail *)m)->sa_id);
 		break;
+	case MAIL_MOVED: {
+		const struct moved_mail *const moved = (struct moved_mail *)m;
+
+		engine_pfkey_moved(role, moved->sa_id, &moved->addr, moved->port);
+		break;
+	}
 	case MAIL_HOLD:
 		engine_hold_take(role, &((struct hold_mail *)m)->packet, 1, engine_now_s());
 		break;

@@ -267,7 +267,8 @@ static bool restore(struct engine_pfkey *all, struct chan_reader *r)
 	if (!band_policy_get(r, &p))
 		return false;
 	/* What is here already is newer. */
-	if (!all->restored && !pfkey_server_restore(all->server, &p))
+	if (!all->restored && !pfkey_server_restore(all->server, &p, engine_now_s(),
+						     engine_wall_s()))
 		ipspd_log(LOG_ERR, "pfkey", "policy %u is not restored", p.index);
 	return true;
 }
@@ -316,6 +317,16 @@ void engine_pfkey_acquire(struct engine_role *role, const struct ipsp_acquire *a
 		pfkey_server_acquire(role->pfkey->server, acquire);
 }
 
+void engine_pfkey_moved(struct engine_role *role, uint64_t sa_id, const struct ipsp_addr *addr,
+			uint16_t port)
+{
+	const struct ipsp_sa *sa = ipsp_sad_find(ipsp_engine_sad(role->engine), sa_id);
+
+	/* It may be gone by now. */
+	if (role->pfkey && sa)
+		pfkey_server_moved(role->pfkey->server, sa, addr, port);
+}
+
 void engine_pfkey_sa_gone(struct engine_role *role, const struct ipsp_sa *sa)
 {
 	if (role->pfkey)
@@ -338,7 +349,8 @@ int engine_pfkey_start(struct engine_role *role, int fd)
 	if (!all)
 		return -ENOMEM;
 	const struct pfkey_server_config config = {
-		.engine = role->engine, .crypto = role->platform.crypto, .ctx = all,
+		.engine = role->engine, .crypto = role->platform.crypto,
+		.compress = role->platform.compress, .ctx = all,
 		.send = on_send, .is_local = is_local, .policy = on_policy,
 	};
 

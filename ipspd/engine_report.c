@@ -418,12 +418,14 @@ static void on_acquire_over(void *ctx, const struct ipsp_acquire *a, enum ipsp_a
 			  told[why]);
 }
 
-/* A NAT's mapping changed, or the peer's address. Its own text: agents have no use for it yet. */
+/* A NAT's mapping changed, or the peer's address. */
 static void on_moved(void *ctx, const struct ipsp_moved_event *event)
 {
 	char text[INET6_ADDRSTRLEN] = "?";
 
-	(void)ctx;
+	if (event->sa->origin == IPSP_ORIGIN_PFKEY)
+		engine_mail_moved(ctx, event->sa->id, &event->outer->src,
+				  (uint16_t)event->outer->sport);
 	inet_ntop(event->outer->family == 4 ? AF_INET : AF_INET6, event->outer->src.octets, text,
 		  sizeof(text));
 	ipspd_log(LOG_NOTICE, "sad", "SA %" PRIx64 " ESP SPI 0x%08x: its peer is at %s port %u now%s",

@@ -95,6 +95,10 @@ void engine_mail_event(struct engine_role *role, const struct wire_event *e);
 /** The numbers of an SA run low: engine_reserve_ask. */
 void engine_mail_low(struct engine_role *role, uint64_t sa_id);
 
+/** The peer of a key manager's SA is elsewhere: engine_pfkey_moved. */
+void engine_mail_moved(struct engine_role *role, uint64_t sa_id, const struct ipsp_addr *addr,
+		       uint16_t port);
+
 /** A packet that is to be held: engine_hold_take. */
 void engine_mail_hold(struct engine_role *role, const struct ipsp_packet *packet);
 

@@ -25,6 +25,9 @@ struct encr {
 /* Numbers that Linux has none for: FreeBSD's. */
 enum {
 	EALG_CHACHA20_POLY1305 = 31,
+	AALG_AES128_GMAC = 11,
+	AALG_AES192_GMAC = 12,
+	AALG_AES256_GMAC = 13,
 	AALG_AES_CMAC = 250,	/* nobody's: of those for private use */
 };
 
@@ -52,18 +55,22 @@ static const struct encr encrs[] = {
 struct integ {
 	uint8_t id;		/* PF_KEY's */
 	uint16_t integ;		/* enum ipsp_integ */
-	uint16_t bits;		/* of its key */
+	uint16_t bits;		/* of its key, with salt */
+	uint8_t iv_len;
 };
 
 static const struct integ integs[] = {
-	{ SADB_X_AALG_SHA2_256HMAC, IPSP_INTEG_HMAC_SHA2_256_128, 256 },
-	{ SADB_X_AALG_SHA2_512HMAC, IPSP_INTEG_HMAC_SHA2_512_256, 512 },
-	{ SADB_X_AALG_SHA2_384HMAC, IPSP_INTEG_HMAC_SHA2_384_192, 384 },
-	{ SADB_X_AALG_AES_XCBC_MAC, IPSP_INTEG_AES_XCBC_96, 128 },
-	{ AALG_AES_CMAC, IPSP_INTEG_AES_CMAC_96, 128 },
-	{ SADB_AALG_SHA1HMAC, IPSP_INTEG_HMAC_SHA1_96, 160 },
-	{ SADB_X_AALG_RIPEMD160HMAC, IPSP_INTEG_HMAC_RIPEMD_160_96, 160 },
-	{ SADB_AALG_MD5HMAC, IPSP_INTEG_HMAC_MD5_96, 128 },
+	{ SADB_X_AALG_SHA2_256HMAC, IPSP_INTEG_HMAC_SHA2_256_128, 256, 0 },
+	{ SADB_X_AALG_SHA2_512HMAC, IPSP_INTEG_HMAC_SHA2_512_256, 512, 0 },
+	{ SADB_X_AALG_SHA2_384HMAC, IPSP_INTEG_HMAC_SHA2_384_192, 384, 0 },
+	{ SADB_X_AALG_AES_XCBC_MAC, IPSP_INTEG_AES_XCBC_96, 128, 0 },
+	{ AALG_AES_CMAC, IPSP_INTEG_AES_CMAC_96, 128, 0 },
+	{ AALG_AES128_GMAC, IPSP_INTEG_AES_128_GMAC, 160, 8 },
+	{ AALG_AES192_GMAC, IPSP_INTEG_AES_192_GMAC, 224, 8 },
+	{ AALG_AES256_GMAC, IPSP_INTEG_AES_256_GMAC, 288, 8 },
+	{ SADB_AALG_SHA1HMAC, IPSP_INTEG_HMAC_SHA1_96, 160, 0 },
+	{ SADB_X_AALG_RIPEMD160HMAC, IPSP_INTEG_HMAC_RIPEMD_160_96, 160, 0 },
+	{ SADB_AALG_MD5HMAC, IPSP_INTEG_HMAC_MD5_96, 128, 0 },
 };
 #define N_INTEGS (sizeof(integs) / sizeof(integs[0]))
 
@@ -168,6 +175,8 @@ uint8_t pfkey_alg_auth(uint16_t integ)
 
 uint8_t pfkey_alg_encrypt(uint8_t proto, uint16_t encr)
 {
+	if (proto == IPPROTO_COMP)
+		return (uint8_t)encr;
 	for (size_t i = 0; proto == IPPROTO_ESP && i < N_ENCRS; i++) {
 		if (encrs[i].encr == encr)
 			return encrs[i].id;
@@ -235,8 +244,8 @@ size_t pfkey_algs_auth(const struct ipsp_crypto *crypto, uint8_t satype,
 		return 0;
 	for (size_t i = 0; i < N_INTEGS; i++) {
 		if (offers_integ(crypto, satype, &integs[i]))
-			out[n++] = (struct pfkey_alg){ integs[i].id, 0, integs[i].bits,
-						       integs[i].bits };
+			out[n++] = (struct pfkey_alg){ integs[i].id, integs[i].iv_len,
+						       integs[i].bits, integs[i].bits };
 	}
 	return n;
 }
@@ -255,6 +264,15 @@ size_t pfkey_algs_encrypt(const struct ipsp_crypto *crypto, uint8_t satype,
 			out[n++] = (struct pfkey_alg){ encrs[i].id, encrs[i].iv_len, min, max };
 	}
 	return n;
+}
+
+size_t pfkey_algs_compress(const struct ipsp_compress *compress, uint8_t satype,
+			   struct pfkey_alg out[PFKEY_ALGS_MAX])
+{
+	if (satype != SADB_X_SATYPE_IPCOMP || !compress || !compress->offers(IPSP_COMP_DEFLATE))
+		return 0;
+	out[0] = (struct pfkey_alg){ SADB_X_CALG_DEFLATE, 0, 0, 0 };
+	return 1;
 }
 
 /* How long what is proposed should live. */

@@ -4,6 +4,7 @@
 #ifndef PFKEY_ALGS_H
 #define PFKEY_ALGS_H
 
+#include "ipsp/compress.h"
 #include "ipsp/crypto.h"
 #include "pfkey/msg.h"
 
@@ -27,6 +28,10 @@ size_t pfkey_algs_auth(const struct ipsp_crypto *crypto, uint8_t satype,
 		       struct pfkey_alg out[PFKEY_ALGS_MAX]);
 size_t pfkey_algs_encrypt(const struct ipsp_crypto *crypto, uint8_t satype,
 			  struct pfkey_alg out[PFKEY_ALGS_MAX]);
+
+/** What IPComp can do, listed as SUPPORTED_ENCRYPT: its SAs name it there (RFC 2367 has none). */
+size_t pfkey_algs_compress(const struct ipsp_compress *compress, uint8_t satype,
+			   struct pfkey_alg out[PFKEY_ALGS_MAX]);
 
 /** The same as combinations, the best first. */
 size_t pfkey_algs_combs(const struct ipsp_crypto *crypto, uint8_t satype,

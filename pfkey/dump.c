@@ -76,6 +76,8 @@ int pfkey_dump_begin(struct pfkey_client *c, const struct pfkey_msg *m)
 	d->pid = m->pid;
 	d->filter = m->filter;
 	d->filtered = m->has & PFKEY_HAS(SADB_X_EXT_FILTER);
+	if (m->type == SADB_X_SPDDUMP)
+		pfkey_policies_look(c->server);
 	ipsp_sad_cursor_init(&d->cursor, ipsp_engine_sad(c->server->config.engine));
 	c->dump = d;
 	d->len = next(c, d->message, sizeof(d->message));

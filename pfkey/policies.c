@@ -290,7 +290,8 @@ void pfkey_policy_describe(const struct pfkey_held *p, struct pfkey_msg *out)
 		.has = PFKEY_HAS(SADB_EXT_ADDRESS_SRC) | PFKEY_HAS(SADB_EXT_ADDRESS_DST) |
 		       PFKEY_HAS(SADB_EXT_LIFETIME_CURRENT) | PFKEY_HAS(SADB_EXT_LIFETIME_HARD) |
 		       PFKEY_HAS(SADB_X_EXT_POLICY),
-		.current.add_s = p->made_wall_s,
+		.current = { .allocations = (uint32_t)p->packets, .bytes = p->bytes,
+			     .add_s = p->made_wall_s, .use_s = p->used_wall_s },
 		.hard = { .add_s = p->policy.life_s, .use_s = p->policy.life_use_s },
 		.policy = { .type = types[p->policy.action], .dir = p->policy.dir,
 			    .id = p->policy.index, .priority = p->policy.priority,
@@ -470,6 +471,10 @@ int pfkey_policy_put(struct pfkey_client *c, const struct pfkey_msg *m,
 	p->index = held ? held->policy.index : new_index(all, p->dir);
 	p->order = held ? held->policy.order : ++all->order;
 	next.policy = *p;
+	if (held) {
+		next.packets = held->packets;
+		next.bytes = held->bytes;
+	}
 	const size_t len = write_answer(&next, m, answer, sizeof(answer));
 	struct pfkey_answer *a = new_answer(c, answer, len);
 
@@ -524,6 +529,7 @@ int pfkey_spd_by_index(struct pfkey_client *c, const struct pfkey_msg *m)
 
 	if (!p)
 		return ENOENT;
+	pfkey_policies_look(c->server);
 	if (m->type == SADB_X_SPDDELETE2)
 		return pfkey_policy_remove(c, m, p);
 	const size_t len = write_policy(p, m->type, m->seq, m->pid, answer, sizeof(answer));
@@ -564,6 +570,49 @@ int pfkey_spd_acquire(struct pfkey_client *c, const struct pfkey_msg *m)
 	return 0;
 }
 
+/* ---- use ---- */
+
+static void add_hits(void *arg, const struct ipsp_spd_hits *hits)
+{
+	const uint32_t index = pfkey_entry_index(hits->id);
+	struct pfkey_held *p = index ? pfkey_policy_at(arg, index) : NULL;
+
+	if (!p)
+		return;
+	p->packets_now += atomic_load_explicit(&hits->packets, memory_order_relaxed);
+	p->bytes_now += atomic_load_explicit(&hits->bytes, memory_order_relaxed);
+}
+
+/* Lists that are gone take their counts with them: what was counted stays counted. */
+void pfkey_policies_look(struct pfkey_server *s)
+{
+	struct pfkey_policies *all = s->policies;
+
+	for (size_t i = 0; i < all->n; i++)
+		all->by_index[i]->packets_now = all->by_index[i]->bytes_now = 0;
+	ipsp_spd_hits_each(ipsp_engine_spd_db(s->config.engine), add_hits, all);
+	for (size_t i = 0; i < all->n; i++) {
+		struct pfkey_held *p = all->by_index[i];
+
+		if (p->packets_now > p->packets) {
+			p->used_s = s->now_s;
+			p->used_wall_s = s->wall_s;
+			p->packets = p->packets_now;
+		}
+		if (p->bytes_now > p->bytes)
+			p->bytes = p->bytes_now;
+	}
+}
+
+/* Use counts from the last packet on, as KAME and Linux have it of policies. */
+static bool is_over(const struct pfkey_held *p, uint64_t now_s)
+{
+	const uint64_t used_s = p->used_s ? p->used_s : p->made_s;
+
+	return (p->policy.life_s && now_s - p->made_s >= p->policy.life_s) ||
+	       (p->policy.life_use_s && now_s - used_s >= p->policy.life_use_s);
+}
+
 /* ---- time, and other servers ---- */
 
 static void expire(struct pfkey_server *s, struct pfkey_held *p)
@@ -579,19 +628,25 @@ static void expire(struct pfkey_server *s, struct pfkey_held *p)
 void pfkey_server_tick(struct pfkey_server *s, uint64_t now_s, uint64_t wall_s)
 {
 	struct pfkey_policies *all = s->policies;
+	bool any = false;
 
 	s->now_s = now_s;
 	s->wall_s = wall_s;
+	for (size_t i = 0; i < all->n; i++)
+		any |= all->by_index[i]->policy.life_use_s != 0;
+	if (any)
+		pfkey_policies_look(s);
 	for (size_t i = all->n; i > 0; i--) {
 		struct pfkey_held *p = all->by_index[i - 1];
 
-		if (p->policy.life_s && now_s - p->made_s >= p->policy.life_s)
+		if (is_over(p, now_s))
 			expire(s, p);
 	}
 	give_up_waiting(s);
 }
 
-bool pfkey_server_restore(struct pfkey_server *s, const struct pfkey_band_policy *p)
+bool pfkey_server_restore(struct pfkey_server *s, const struct pfkey_band_policy *p,
+			  uint64_t now_s, uint64_t wall_s)
 {
 	struct pfkey_policies *all = s->policies;
 
@@ -602,8 +657,8 @@ bool pfkey_server_restore(struct pfkey_server *s, const struct pfkey_band_policy
 
 	if (!held)
 		return false;
-	held->made_s = s->now_s;
-	held->made_wall_s = s->wall_s;
+	held->made_s = now_s;
+	held->made_wall_s = wall_s;
 	if (p->index >> 3 > all->number)
 		all->number = p->index >> 3;
 	if (p->order > all->order)

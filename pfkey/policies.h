@@ -9,6 +9,9 @@
 struct pfkey_held {
 	struct pfkey_band_policy policy;
 	uint64_t made_s, made_wall_s;
+	uint64_t packets, bytes;	/* that it has decided, as far as was looked */
+	uint64_t used_s, used_wall_s;	/* when there were more for the last time; 0: never */
+	uint64_t packets_now, bytes_now;	/* while that is looked at */
 };
 
 /** An answer that waits for its change to come into force. */

@@ -75,7 +75,8 @@ static void set_config(const struct pfkey_msg *m, enum ipsp_dir dir, struct ipsp
 		.proto = pfkey_proto_of(m->satype), .mode = mode_of(m),
 		.df = m->sa.flags & SADB_SAFLAGS_NOPMTUDISC ? IPSP_DF_CLEAR : IPSP_DF_COPY,
 		.ecn = m->sa.flags & SADB_SAFLAGS_NOECN ? IPSP_ECN_NONE : IPSP_ECN_NORMAL,
-		.esn = m->sa.flags & FLAG_ESN, .replay = m->sa.replay != 0,
+		.esn = m->sa.flags & FLAG_ESN,
+		.replay = m->sa.replay != 0 && m->satype != SADB_X_SATYPE_IPCOMP,
 		.spi = m->sa.spi, .replay_window_pkts = window_of(m->sa.replay),
 		.reqid = reqid_of(m),
 		.local = dir == IPSP_INBOUND ? m->dst.addr : m->src.addr,
@@ -455,6 +456,34 @@ void pfkey_server_expired(struct pfkey_server *s, const struct ipsp_life_event *
 	m.has |= which;
 	pfkey_begin(&w, message, sizeof(message), SADB_EXPIRE, m.satype, 0, 0);
 	pfkey_put_some(&w, &m, SA | SD | PFKEY_HAS(SADB_EXT_LIFETIME_CURRENT) | which);
+	const size_t len = pfkey_end(&w);
+
+	pfkey_tell(s, PFKEY_TO_REGISTERED, NULL, m.satype, message, len);
+}
+
+/* As Linux has it: from the old address and port to the new ones, of the SA only its SPI. */
+void pfkey_server_moved(struct pfkey_server *s, const struct ipsp_sa *sa,
+			const struct ipsp_addr *addr, uint16_t port)
+{
+	const struct pfkey_record *record = pfkey_record_find(&s->records, sa->id);
+	uint8_t message[PFKEY_MSG_MAX];
+	struct pfkey_writer w;
+	struct pfkey_msg m;
+
+	if (!record || sa->encap.type == IPSP_ENCAP_NONE)
+		return;
+	pfkey_record_read(record, &m);
+	m.sa = (struct pfkey_sa){ .spi = sa->spi };
+	m.src = (struct pfkey_address){ .addr = m.src.addr };
+	m.src.prefix_len = (uint8_t)(ipsp_addr_size(m.src.addr.family) * 8);
+	m.dst = (struct pfkey_address){ .addr = *addr };
+	m.dst.prefix_len = (uint8_t)(ipsp_addr_size(addr->family) * 8);
+	pfkey_begin(&w, message, sizeof(message), SADB_X_NAT_T_NEW_MAPPING, m.satype, 0, 0);
+	pfkey_put_sa(&w, &m.sa);
+	pfkey_put_address(&w, SADB_EXT_ADDRESS_SRC, &m.src);
+	pfkey_put_natt_port(&w, SADB_X_EXT_NAT_T_SPORT, m.natt_sport);
+	pfkey_put_address(&w, SADB_EXT_ADDRESS_DST, &m.dst);
+	pfkey_put_natt_port(&w, SADB_X_EXT_NAT_T_DPORT, port);
 	const size_t len = pfkey_end(&w);
 
 	pfkey_tell(s, PFKEY_TO_REGISTERED, NULL, m.satype, message, len);

@@ -150,6 +150,8 @@ static int do_register(struct pfkey_client *c, const struct pfkey_msg *m)
 	if (n > 0)
 		pfkey_put_supported(&w, SADB_EXT_SUPPORTED_AUTH, algs, n);
 	n = pfkey_algs_encrypt(crypto, m->satype, algs);
+	if (n == 0)
+		n = pfkey_algs_compress(c->server->config.compress, m->satype, algs);
 	if (n > 0)
 		pfkey_put_supported(&w, SADB_EXT_SUPPORTED_ENCRYPT, algs, n);
 	n = pfkey_end(&w);

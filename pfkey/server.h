@@ -25,6 +25,7 @@ struct pfkey_client;
 struct pfkey_server_config {
 	struct ipsp_engine *engine;		/* all borrowed for the server's life */
 	const struct ipsp_crypto *crypto;	/* what is offered */
+	const struct ipsp_compress *compress;	/* NULL: no IPComp */
 	void *ctx;				/* given back to each call */
 
 	/** A message for that socket. @return false: there is no room, and it is lost */
@@ -83,6 +84,13 @@ void pfkey_server_expired(struct pfkey_server *s, const struct ipsp_life_event *
 /** An SA is needed: ACQUIRE, to those that make SAs of its type. */
 void pfkey_server_acquire(struct pfkey_server *s, const struct ipsp_acquire *acquire);
 
+/**
+ * Authenticated packets of an SA in UDP come from another address or port than it was installed with:
+ * X_NAT_T_NEW_MAPPING. Its key manager gives it those by UPDATE, if it believes that.
+ */
+void pfkey_server_moved(struct pfkey_server *s, const struct ipsp_sa *sa,
+			const struct ipsp_addr *addr, uint16_t port);
+
 /** An SA of a key manager is no more. */
 void pfkey_server_sa_gone(struct pfkey_server *s, const struct ipsp_sa *sa);
 
@@ -91,8 +99,9 @@ void pfkey_server_sa_gone(struct pfkey_server *s, const struct ipsp_sa *sa);
 /** All that was told up to that serial is in force: answers what waited for it. */
 void pfkey_server_applied(struct pfkey_server *s, uint32_t serial);
 
-/** A policy of a server before this one. @return false: no memory, or it cannot be */
-bool pfkey_server_restore(struct pfkey_server *s, const struct pfkey_band_policy *p);
+/** A policy of a server before this one; its time begins anew. @return false: no memory, or it cannot be */
+bool pfkey_server_restore(struct pfkey_server *s, const struct pfkey_band_policy *p,
+			  uint64_t now_s, uint64_t wall_s);
 
 /** Tells of all policies by config.policy, as if they came now. @return the serial of them all */
 uint32_t pfkey_server_tell_policies(struct pfkey_server *s);

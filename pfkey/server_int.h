@@ -152,6 +152,9 @@ int pfkey_flow_delete(struct pfkey_client *c, const struct pfkey_msg *m);
 struct pfkey_policies *pfkey_policies_new(void);
 void pfkey_policies_free(struct pfkey_policies *p);
 
+/** Looks at what packets the policies have decided. Costs what the SPD has of entries. */
+void pfkey_policies_look(struct pfkey_server *s);
+
 /** No answer that waits is for this client any more. */
 void pfkey_policies_forget_client(struct pfkey_server *s, const struct pfkey_client *c);
 

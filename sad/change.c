@@ -245,9 +245,11 @@ enum ipsp_err ipsp_sad_change(struct ipsp_sad *sad, struct ipsp_sa *old,
 		.local = cfg->local, .remote = cfg->remote,
 	};
 
-	if (old->origin != IPSP_ORIGIN_PFKEY || !old->crypto || old->lives_on ||
+	if (old->origin != IPSP_ORIGIN_PFKEY || old->lives_on ||
+	    atomic_load_explicit(&old->state, memory_order_relaxed) == IPSP_SA_LARVAL ||
 	    ipsp_addr_size(cfg->local.family) == 0 || cfg->local.family != cfg->remote.family ||
-	    (cfg->sel.family && !ipsp_selector_valid(&cfg->sel)))
+	    (cfg->sel.family && !ipsp_selector_valid(&cfg->sel)) ||
+	    (old->encap.type != IPSP_ENCAP_NONE && !(cfg->encap.sport && cfg->encap.dport)))
 		return IPSP_EINVAL;
 	if (ipsp_sad_name_taken(sad, &named, old))
 		return IPSP_EEXIST;
@@ -257,6 +259,10 @@ enum ipsp_err ipsp_sad_change(struct ipsp_sad *sad, struct ipsp_sa *old,
 		return IPSP_ENOMEM;
 	copy_sa(sa, old);
 	ipsp_sa_set_terms(sa, cfg);
+	if (sa->encap.type != IPSP_ENCAP_NONE) {
+		sa->encap.sport = cfg->encap.sport;
+		sa->encap.dport = cfg->encap.dport;
+	}
 	old->lives_on = true;
 	put(sad, sa, old);
 	*out = sa;

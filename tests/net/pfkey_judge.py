@@ -3,6 +3,7 @@ tests/net/pfkey_client.py. Says "ok: .." and "FAILED: .."."""
 import errno
 import struct
 import sys
+import time
 
 from pfkey_client import *
 
@@ -76,6 +77,106 @@ def sas(a, b):
     claim("FLUSH", len(a.ask(FLUSH).octets) == 16 and a.dump() == [])
 
 
+# PF_KEY's numbers and octets of keys, those of salts included.
+CIPHERS = [(12, 16, 0), (12, 32, 0), (13, 20, 0), (13, 36, 0), (22, 16, 0), (22, 32, 0), (11, 0, 0),
+           (14, 19, 1), (15, 27, 1), (16, 35, 1), (18, 20, 1), (19, 28, 1), (20, 36, 1), (23, 20, 1),
+           (31, 36, 1)]
+INTEGRITIES = [(3, 20), (5, 32), (6, 48), (7, 64), (9, 16), (250, 16)]
+WEAK_CIPHERS = [(2, 8), (3, 24), (6, 16), (7, 16)]
+WEAK_INTEGRITIES = [(2, 16), (8, 20)]
+
+
+def key_parts(auth, encrypt):
+    octets = bytes((7 * i + 1) % 251 for i in range(64))
+    return [key(E_AUTH, octets[:auth])] * bool(auth) + [key(E_ENCRYPT, octets[:encrypt])] * bool(encrypt)
+
+
+def got(a, satype, parts):
+    """Is the SA there, to the octet, as those extensions say, but for its current lifetime?"""
+    m = a.ask(GET, satype, [parts[0]] + addresses(PEER, OURS))
+    want = {struct.unpack_from("=H", p, 2)[0]: p for p in parts}
+    m.ext.pop(E_CURRENT, None)
+    return m.errno == 0 and m.satype == satype and m.ext == want
+
+
+def add_and_get(a, spi, encrypt, encrypt_len, auth, auth_len):
+    parts = [sa(spi, auth=auth, encrypt=encrypt)] + addresses(PEER, OURS) + \
+        key_parts(auth_len, encrypt_len) + [sa2(TRANSPORT, 0)]
+    m = a.ask(ADD, ESP, parts)
+    return m.errno == 0 and got(a, ESP, parts)
+
+
+def algorithms(a):
+    spi = 0x5000
+    for encrypt, encrypt_len, combined in CIPHERS:
+        good = True
+        for auth, auth_len in [(0, 0)] if combined else INTEGRITIES:
+            good &= add_and_get(a, spi, encrypt, encrypt_len, auth, auth_len)
+            spi += 1
+        claim(f"ESP with cipher {encrypt}, key of {encrypt_len} octets, and what goes with it", good)
+    refused = [a.ask(ADD, ESP, about(spi, encrypt=e, auth=5) + key_parts(32, n)).errno
+               for e, n in WEAK_CIPHERS]
+    refused += [a.ask(ADD, ESP, about(spi, auth=i) + key_parts(n, 16)).errno
+                for i, n in WEAK_INTEGRITIES]
+    claim("weak algorithms are EPROTONOSUPPORT", set(refused) == {errno.EPROTONOSUPPORT})
+    listed = a.ask(REGISTER, AH).ext
+    claim("REGISTER for AH lists integrity alone, no weak one", set(listed) == {E_SUPAUTH} and
+          {listed[E_SUPAUTH][i] for i in range(8, len(listed[E_SUPAUTH]), 8)} ==
+          {3, 5, 6, 7, 9, 11, 12, 13, 250})
+    for auth, auth_len in INTEGRITIES + [(11, 20), (12, 28), (13, 36)]:
+        parts = [sa(spi, auth=auth, encrypt=0)] + addresses(PEER, OURS) + key_parts(auth_len, 0) + \
+            [sa2(TUNNEL, 7)]
+        claim(f"AH with {auth} is there to the octet",
+              a.ask(ADD, AH, parts).errno == 0 and got(a, AH, parts))
+        spi += 1
+    claim("AH with a cipher is EINVAL",
+          a.ask(ADD, AH, about(spi) + key_parts(32, 16)).errno == errno.EINVAL)
+    a.ask(FLUSH)
+
+
+def other_types(a):
+    """GETSPI, UPDATE, GET, DUMP of AH and IPComp."""
+    kinds = [(AH, dict(auth=5, encrypt=0), key_parts(32, 0)),
+             (IPCOMP, dict(auth=0, encrypt=2, replay=0), [])]
+    for satype, numbers, keyed in kinds:
+        name = {AH: "AH", IPCOMP: "IPComp"}[satype]
+        m = a.ask(GETSPI, satype, addresses(PEER, OURS) +
+                  [ext(E_RANGE, struct.pack("=III", 0x1000, 0x1fff, 0))])
+        spi = m.spi()
+        claim(f"{name}: GETSPI, larval to the octet", m.octets[16:] == sa(spi, 0, 0, 0, 0) +
+              address(E_SRC, PEER) + address(E_DST, OURS) and m.satype == satype)
+        parts = [sa(spi, **numbers), lifetime(E_HARD, add=3600), lifetime(E_SOFT, add=3000)] + \
+            addresses(PEER, OURS) + keyed + [sa2(TRANSPORT, 9)]
+        m = a.ask(UPDATE, satype, parts)
+        claim(f"{name}: UPDATE", m.errno == 0 and E_AUTH not in m.ext and got(a, satype, parts))
+        parts[1] = lifetime(E_HARD, add=7200)
+        claim(f"{name}: UPDATE of its lifetime", a.ask(UPDATE, satype, parts[:2] + parts[3:]).errno == 0
+              and got(a, satype, parts))
+        found = a.dump(satype=satype)
+        claim(f"{name}: DUMP of its type alone", [x.spi() for x in found] == [spi] and
+              found[0].ext[E_SA] == parts[0])
+    ours = a.ask(REGISTER, IPCOMP).ext
+    claim("REGISTER for IPComp lists deflate",
+          ours == {E_SUPENC: ext(E_SUPENC, struct.pack("=IBBHHH", 0, 2, 0, 0, 0, 0))})
+    claim("... and its DELETE", a.ask(DELETE, IPCOMP, [parts[0]] + addresses(PEER, OURS)).errno == 0)
+    a.ask(FLUSH)
+
+
+def lifetimes_of_policies(a):
+    both = selector("10.7.0.0/16", "10.8.0.0/16")
+    m = a.ask(SPDADD, 0, both + [policy(NONE, OUT), lifetime(E_HARD, add=60, use=30)])
+    m = a.ask(SPDGET, 0, [policy(0, OUT, m.index())])
+    packets, octets, added, used = struct.unpack_from("=IQQQ", m.ext[E_CURRENT], 4)
+    claim("a policy tells its lifetimes", m.ext[E_HARD] == lifetime(E_HARD, add=60, use=30))
+    claim("... and its use", (packets, octets, used) == (0, 0, 0) and abs(time.time() - added) < 60)
+    m = a.ask(SPDADD, 0, selector("10.9.0.0/16", "10.8.0.0/16") +
+              [policy(NONE, OUT), lifetime(E_HARD, use=1)])
+    while a.hear().type != SPDEXPIRE:
+        pass
+    claim("... that is not used for its time goes", len(a.dump(SPDDUMP)) == 1)
+    a.ask(SPDFLUSH)
+
+
 def policies(a):
     out = selector("10.1.0.0/16", "10.2.0.0/16")
     tunnel = [request(50, TUNNEL, 2, 0, OURS, PEER)]
@@ -120,7 +221,10 @@ def main():
     a, b = Client(sys.argv[1]), Client(sys.argv[1])
     sas(a, b)
     b.socket.close()
+    algorithms(a)
+    other_types(a)
     policies(a)
+    lifetimes_of_policies(a)
     many(a, 5000)
     print(f"the end, {failed} failed")
 

@@ -126,4 +126,28 @@ claim "... and the other way" pings host-b 10.1.0.2
 unsniff wan swan
 claim "as ESP in UDP" test "$(seen wan swan 'udp.port == 4500 && esp')" -ge 12
 claim "... and nothing in the clear" nothing_clear swan
+
+# A NAT in between gives the other one another address: iked is told, as by a kernel.
+tb_start router-a listener env PYTHONPATH="$TB_SRC/tests/net" /usr/bin/python3 -uc "
+from pfkey_client import *
+c = Client('$TB_DIR/router-a/pfkey', 30)
+assert c.ask(REGISTER, ESP).errno == 0
+print('listens')
+m = c.hear()
+while m.type != NEW_MAPPING:
+    m = c.hear()
+ports = [struct.unpack_from('>H', m.ext[e], 4)[0] for e in (E_SPORT, E_DPORT)]
+print('moved', m.ext[E_SRC] == address(E_SRC, '198.51.100.1', prefix=32),
+      m.ext[E_DST] == address(E_DST, '192.0.2.254', prefix=32), ports[0], ports[1] // 1000)"
+claim "a key manager listens" tb_until 10 grep -q listens "$TB_DIR/router-a/listener.log"
+tb_in wan nft -f - <<NFT
+table ip nat {
+	chain post {
+		type nat hook postrouting priority 100
+		oifname "a" ip protocol udp masquerade to :6000-6009
+	}
+}
+NFT
+tb_in host-b ping -q -c 3 -i 0.1 -W 1 10.1.0.2 || :
+claim "it hears where the peer is now" tb_until 20 grep -q '^moved True True 4500 6$' "$TB_DIR/router-a/listener.log"
 conclude

@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/compress/zlib.h"
 #include "engine/crypto/gcrypt.h"
 #include "pfkey/server.h"
+#include "spd/table.h"
 #include "tests/unit/spd/memory.h"
 
 #define CLIENTS 3
@@ -93,6 +95,7 @@ static void setup(void)
 {
 	ck_assert_int_eq(ipsp_crypto_gcrypt_init(1 << 20), IPSP_OK);
 	memory_init(&memory, ipsp_crypto_gcrypt());
+	memory.platform.compress = ipsp_compress_zlib();
 	region_size = ipsp_counters_size(64);
 	region = calloc(1, region_size);
 	const struct ipsp_engine_config config = {
@@ -104,7 +107,8 @@ static void setup(void)
 	memset(&told, 0, sizeof(told));
 	ck_assert_int_eq(ipsp_engine_new(&config, &engine), IPSP_OK);
 	const struct pfkey_server_config sc = {
-		.engine = engine, .crypto = memory.platform.crypto, .send = on_send,
+		.engine = engine, .crypto = memory.platform.crypto,
+		.compress = memory.platform.compress, .send = on_send,
 		.is_local = is_local, .policy = on_policy,
 	};
 
@@ -534,6 +538,92 @@ START_TEST(test_register_tells_what_is_offered_to_who_is_registered)
 }
 END_TEST
 
+START_TEST(test_register_tells_of_ah_and_ipcomp)
+{
+	struct pfkey_msg m;
+	struct pfkey_alg a;
+	bool gmac = false;
+
+	begin(SADB_REGISTER, SADB_SATYPE_AH);
+	ask(0);
+	m = answered(0, SADB_REGISTER, 0);
+	ck_assert_uint_eq(m.has, PFKEY_HAS(SADB_EXT_SUPPORTED_AUTH));
+	for (size_t i = 0; i < pfkey_n_algs(m.algs[0]); i++) {
+		pfkey_alg_at(m.algs[0], i, &a);
+		gmac |= a.id == 13 && a.iv_len == 8 && a.min_bits == 288 && a.max_bits == 288;
+		ck_assert_uint_ne(a.id, SADB_AALG_MD5HMAC);	/* weak */
+	}
+	ck_assert(gmac);
+	begin(SADB_REGISTER, SADB_X_SATYPE_IPCOMP);
+	ask(0);
+	m = answered(0, SADB_REGISTER, 0);
+	ck_assert_uint_eq(m.has, PFKEY_HAS(SADB_EXT_SUPPORTED_ENCRYPT));
+	ck_assert_uint_eq(pfkey_n_algs(m.algs[1]), 1);
+	pfkey_alg_at(m.algs[1], 0, &a);
+	ck_assert_uint_eq(a.id, SADB_X_CALG_DEFLATE);
+}
+END_TEST
+
+/* ---- NAT ---- */
+
+static void put_natt(uint16_t sport)
+{
+	pfkey_put_natt_type(&w, 2);
+	pfkey_put_natt_port(&w, SADB_X_EXT_NAT_T_SPORT, sport);
+	pfkey_put_natt_port(&w, SADB_X_EXT_NAT_T_DPORT, 4500);
+}
+
+START_TEST(test_a_peer_that_moves_is_told_and_its_sa_goes_there_by_update)
+{
+	const struct ipsp_sa_name name = { IPSP_PROTO_ESP, 4096, ours.addr };
+	const struct ipsp_addr elsewhere = { 4, { 203, 0, 113, 7 } };
+	const struct ipsp_sa *sa;
+	struct pfkey_msg m;
+
+	begin(SADB_REGISTER, SADB_SATYPE_ESP);
+	ask(1);
+	begin(SADB_ADD, SADB_SATYPE_ESP);
+	put_sa(4096);
+	put_addresses(&peer, &ours);
+	put_keys();
+	put_natt(4500);
+	ask(0);
+	answered(0, SADB_ADD, 0);
+	forget();
+	sa = ipsp_engine_sa_get(engine, &name);
+	pfkey_server_moved(server, sa, &elsewhere, 6001);
+	m = hears(1, SADB_X_NAT_T_NEW_MAPPING, 0);
+	silence();
+	ck_assert_uint_eq(m.seq, 0);
+	ck_assert_uint_eq(m.pid, 0);
+	ck_assert_uint_eq(m.has, SA | SD | PFKEY_HAS(SADB_X_EXT_NAT_T_SPORT) |
+				     PFKEY_HAS(SADB_X_EXT_NAT_T_DPORT));
+	ck_assert_uint_eq(m.sa.spi, 4096);
+	ck_assert_uint_eq(m.sa.encrypt, 0);
+	ck_assert_int_eq(ipsp_addr_cmp(&m.src.addr, &peer.addr), 0);
+	ck_assert_uint_eq(m.natt_sport, 4500);
+	ck_assert_int_eq(ipsp_addr_cmp(&m.dst.addr, &elsewhere), 0);
+	ck_assert_uint_eq(m.natt_dport, 6001);
+	begin(SADB_UPDATE, SADB_SATYPE_ESP);
+	put_sa(4096);
+	put_addresses(&(const struct pfkey_address){ .addr = elsewhere }, &ours);
+	put_natt(6001);
+	ask(0);
+	answered(0, SADB_UPDATE, 0);
+	sa = ipsp_engine_sa_get(engine, &name);
+	ck_assert_uint_eq(sa->encap.sport, 6001);
+	ck_assert_int_eq(ipsp_addr_cmp(&sa->remote, &elsewhere), 0);
+	ask_about(0, SADB_GET, 4096, true);
+	forget();
+	/* An SA without UDP does not move, whatever comes. */
+	ask_add(0, 4097, true);
+	forget();
+	pfkey_server_moved(server, ipsp_engine_sa_get(engine, &(const struct ipsp_sa_name){
+				   IPSP_PROTO_ESP, 4097, ours.addr }), &elsewhere, 6001);
+	silence();
+}
+END_TEST
+
 START_TEST(test_acquire_of_a_user_goes_to_who_is_registered)
 {
 	const struct pfkey_comb comb = { .auth = 5, .encrypt = 12 };
@@ -893,6 +983,58 @@ START_TEST(test_a_policys_time_ends_and_all_hear_of_it)
 }
 END_TEST
 
+/* As a packet that the policy told last decides. */
+static void hit_policy(uint64_t packets)
+{
+	const struct ipsp_spd_key list = { 3, IPSP_OUTBOUND };
+	struct ipsp_spd_db *db = ipsp_engine_spd_db(engine);
+	struct ipsp_spd_hits *hits = ipsp_spd_hits_ref(db, &list, PFKEY_ENTRY_ID(told.policy.index));
+
+	ck_assert_ptr_nonnull(hits);
+	ipsp_spd_hit(hits, packets, packets * 100);
+	ipsp_spd_hits_unref(db, hits);
+}
+
+static void tick(uint64_t seconds)
+{
+	now_s += seconds;
+	pfkey_server_tick(server, now_s, WALL_S + now_s);
+}
+
+START_TEST(test_a_policy_that_is_not_used_for_its_time_ends)
+{
+	const struct pfkey_lifetime life = { .use_s = 30 };
+	struct pfkey_msg m;
+
+	begin(SADB_X_SPDADD, SADB_SATYPE_UNSPEC);
+	pfkey_put_lifetime(&w, SADB_EXT_LIFETIME_HARD, &life);
+	put_addresses(&ours, &peer);
+	put_policy(IPSEC_POLICY_NONE, IPSEC_DIR_OUTBOUND, 0, NULL);
+	ask(0);
+	pfkey_server_applied(server, told.serial);
+	forget();
+	tick(20);
+	hit_policy(3);
+	tick(5);
+	const uint64_t used_wall_s = WALL_S + now_s;
+
+	tick(29);
+	silence();
+	begin(SADB_X_SPDGET, SADB_SATYPE_UNSPEC);
+	put_policy(0, IPSEC_DIR_OUTBOUND, told.policy.index, NULL);
+	ask(1);
+	m = answered(1, SADB_X_SPDGET, 0);
+	ck_assert_uint_eq(m.current.allocations, 3);
+	ck_assert_uint_eq(m.current.bytes, 300);
+	ck_assert_uint_eq(m.current.use_s, used_wall_s);
+	ck_assert_uint_eq(m.hard.use_s, 30);
+	tick(1);
+	m = hears(2, SADB_X_SPDEXPIRE, 0);
+	ck_assert_uint_eq(m.current.use_s, used_wall_s);
+	ck_assert_int_eq(told.n, 0);
+}
+END_TEST
+
 START_TEST(test_flush_and_dump_of_policies)
 {
 	ask_policy(0, SADB_X_SPDADD, IPSEC_POLICY_IPSEC, &tunnel);
@@ -925,11 +1067,11 @@ START_TEST(test_restored_policies_keep_their_index_and_place)
 	ask_policy(0, SADB_X_SPDADD, IPSEC_POLICY_IPSEC, &tunnel);
 	struct pfkey_band_policy p = told.policy;
 
-	ck_assert(!pfkey_server_restore(server, &p));
+	ck_assert(!pfkey_server_restore(server, &p, now_s, WALL_S + now_s));
 	p.selector.proto_lo = p.selector.proto_hi = 17;
 	p.index = 99u << 3 | IPSEC_DIR_OUTBOUND;
 	p.order = 50;
-	ck_assert(pfkey_server_restore(server, &p));
+	ck_assert(pfkey_server_restore(server, &p, now_s, WALL_S + now_s));
 	pfkey_server_tell_policies(server);
 	ck_assert_int_eq(told.n, 3);	/* one, and both of them */
 	begin(SADB_X_SPDADD, SADB_SATYPE_UNSPEC);
@@ -1074,6 +1216,8 @@ int main(void)
 	tcase_add_test(tc, test_expire_goes_to_who_is_registered_soft_first);
 	tcase_add_test(tc, test_a_larval_sa_without_keys_goes_by_itself);
 	tcase_add_test(tc, test_register_tells_what_is_offered_to_who_is_registered);
+	tcase_add_test(tc, test_register_tells_of_ah_and_ipcomp);
+	tcase_add_test(tc, test_a_peer_that_moves_is_told_and_its_sa_goes_there_by_update);
 	tcase_add_test(tc, test_acquire_of_a_user_goes_to_who_is_registered);
 	tcase_add_test(tc, test_flush_takes_those_of_its_type_alone);
 	tcase_add_test(tc, test_dump_tells_each_sa_once_and_ends_with_number_zero);
@@ -1092,6 +1236,7 @@ int main(void)
 	tcase_add_test(tc, test_policies_that_cannot_be_are_refused);
 	tcase_add_test(tc, test_an_answer_does_not_wait_for_ever);
 	tcase_add_test(tc, test_a_policys_time_ends_and_all_hear_of_it);
+	tcase_add_test(tc, test_a_policy_that_is_not_used_for_its_time_ends);
 	tcase_add_test(tc, test_flush_and_dump_of_policies);
 	tcase_add_test(tc, test_restored_policies_keep_their_index_and_place);
 	tcase_add_test(tc, test_migrate_moves_a_policy_and_its_sas);
