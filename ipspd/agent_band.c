@@ -212,7 +212,9 @@ bool band_message(struct agent *a, const struct chan_msg *m, bool *all)
 		good = *all ? take_all(a) : drop(a, index);
 	}
 	if (good) {
-		a->apply.band_serial = serial;
+		/* What is kept aside is in no generation: one made meanwhile is not of that serial. */
+		if (b->told)
+			a->apply.band_serial = serial;
 		return true;
 	}
 	/* A new agent hears all of them again. */
