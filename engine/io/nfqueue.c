@@ -208,7 +208,8 @@ static size_t read_queue(struct nfqueue *q, enum ipsp_dir dir, struct ipsp_packe
 			.msg_name = &from[i], .msg_namelen = sizeof(from[i]),
 		};
 	}
-	const int got = recvmmsg(q->config.queue_fd[dir - 1], msgs, (unsigned)n, MSG_DONTWAIT, NULL);
+	const int fd = q->config.queue_fd[dir - 1];
+	const int got = recvmmsg(fd, msgs, (unsigned)n, MSG_DONTWAIT, NULL);
 
 	for (int i = 0; i < got; i++) {
 		struct ipsp_packet p = {

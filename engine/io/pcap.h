@@ -12,9 +12,9 @@
  *
  * What is bypassed, and ESP in transport mode, stays in its frame: same link addresses, same TTL. A
  * tunnel's ends are addresses of this machine: its ESP packets are sent and received by the machine's
- * own routes, neighbours, raw sockets and UDP, pinned to BLACK, and what came out of a tunnel goes to its
- * receiver likewise, pinned to RED. ESP in UDP for a host is a datagram like any other. ARP crosses. Frames to this machine's own link addresses and other
- * protocols do not.
+ * own routes, neighbours, raw sockets and UDP, pinned to BLACK, and what came out of a tunnel goes to
+ * its receiver likewise, pinned to RED. ESP in UDP for a host is a datagram like any other. ARP
+ * crosses. Frames to this machine's own link addresses and other protocols do not.
  */
 #ifndef ENGINE_IO_PCAP_H
 #define ENGINE_IO_PCAP_H

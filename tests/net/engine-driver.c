@@ -3,9 +3,11 @@
  *
  *	engine-driver TUN|pcap:RED,BLACK [plain] [WORKERS]
  *
- * Opens the TUN, or the interfaces of a bump in the wire (plain: without offload) and the sockets as the parent does, for one worker or so many, starts engine_main() as an unprivileged child in its sandbox,
- * starts it again whenever it ends, and gives it what stands in the commands on stdin. What comes back stands on
- * stdout, one event a line. Commands, one a line (prefixes: ADDRESS/LENGTH; keys: hex):
+ * Opens the TUN, or the interfaces of a bump in the wire, and the sockets as the parent does, for one
+ * worker or so many (plain: without offload), starts engine_main() as an unprivileged child in its
+ * sandbox, starts it again whenever it ends, and gives it what stands in the commands on stdin. What
+ * comes back stands on stdout, one event a line. Commands, one a line (prefixes: ADDRESS/LENGTH; keys:
+ * hex):
  *
  *	begin NUMBER
  *	sa ID in|out tunnel|transport SPI LOCAL|any REMOTE|any AES-KEY SHA1-KEY|SHA256-KEY|gcm
