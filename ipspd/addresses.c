@@ -29,6 +29,8 @@ struct addresses {
 	struct address *v;
 	size_t n;
 	size_t room;
+	void (*tell)(void *arg);
+	void *tell_arg;
 };
 
 /* Secondary and deprecated ones after the others, those of the link alone last. */
@@ -88,6 +90,14 @@ static void on_changed(evutil_socket_t fd, short what, void *arg)
 	/* What it says does not matter, nor whether some of it was lost. */
 	for (unsigned i = 0; i < DATAGRAMS_A_TURN && nl_recvmsgs_default(a->watch) >= 0; i++)
 		;
+	if (a->tell)
+		a->tell(a->tell_arg);
+}
+
+void addresses_on_change(struct addresses *a, void (*changed)(void *arg), void *arg)
+{
+	a->tell = changed;
+	a->tell_arg = arg;
 }
 
 static struct nl_sock *open_socket(void)
@@ -170,4 +180,38 @@ bool addresses_find(struct addresses *a, uint32_t ifindex, uint8_t family, struc
 	if (best)
 		*out = best->addr;
 	return best != NULL;
+}
+
+static bool is_loopback(const struct ipsp_addr *a)
+{
+	static const struct ipsp_addr one = { 6, { [15] = 1 } };
+
+	return a->family == 4 ? a->octets[0] == 127 : ipsp_addr_cmp(a, &one) == 0;
+}
+
+static int cmp(const void *a, const void *b)
+{
+	return ipsp_addr_cmp((const struct ipsp_addr *)a, (const struct ipsp_addr *)b);
+}
+
+bool addresses_all(struct addresses *a, struct ipsp_addr *out, size_t max, size_t *n)
+{
+	size_t have = 0, once = 0;
+
+	if (!a->known)
+		look(a);
+	for (size_t i = 0; i < a->n; i++)
+		have += !is_loopback(&a->v[i].addr);
+	if (!a->known || have > max)
+		return false;
+	have = 0;
+	for (size_t i = 0; i < a->n; i++)
+		if (!is_loopback(&a->v[i].addr))
+			out[have++] = a->v[i].addr;
+	qsort(out, have, sizeof(*out), cmp);
+	for (size_t i = 0; i < have; i++)
+		if (once == 0 || cmp(&out[once - 1], &out[i]) != 0)
+			out[once++] = out[i];
+	*n = once;
+	return true;
 }

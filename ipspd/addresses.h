@@ -23,4 +23,13 @@ void addresses_free(struct addresses *a);
  */
 bool addresses_find(struct addresses *a, uint32_t ifindex, uint8_t family, struct ipsp_addr *out);
 
+/**
+ * All of them, in order and once each, but those of the loopback.
+ * @return false: there are more than max, or the kernel cannot be asked; nothing is written
+ */
+bool addresses_all(struct addresses *a, struct ipsp_addr *out, size_t max, size_t *n);
+
+/** changed(arg) is called when some came or went, or may have. NULL: no more. */
+void addresses_on_change(struct addresses *a, void (*changed)(void *arg), void *arg);
+
 #endif

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ipspd/addresses.h"
 #include "ipspd/agent_int.h"
 #include "ipspd/log.h"
 #include "ipspd/messages.h"
@@ -326,6 +327,19 @@ static void happen(struct agent *a, enum apply_event event)
 
 /* ---- what happens ---- */
 
+#define ADDRESSES_MAX 1024	/* of a system whose rules may ask for its own addresses */
+
+/* @return true: policy depends on them and has to be made anew */
+static bool tell_addresses(struct agent *a)
+{
+	struct ipsp_addr v[ADDRESSES_MAX];
+	size_t n = 0;
+	const bool known = a->notify.addresses &&
+			   addresses_all(a->notify.addresses, v, ADDRESSES_MAX, &n);
+
+	return pol_compiler_addresses(a->apply.compiler, known ? v : NULL, n);
+}
+
 static void on_compile(evutil_socket_t fd, short what, void *arg)
 {
 	struct agent *a = (struct agent *)arg;
@@ -337,6 +351,8 @@ static void on_compile(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (!a->apply.compiler)
 		a->apply.compiler = pol_compiler_new(mib_store_view(a->store));
+	if (a->apply.compiler)
+		(void)tell_addresses(a);
 	if (a->apply.compiler)
 		err = pol_compiler_run(a->apply.compiler, number, clock_now_s(), &g);
 	if (err == MIB_OK && a->apply.band && !pol_band_apply(a->apply.band, g)) {
@@ -395,6 +411,14 @@ void apply_commit(struct agent *a, const struct mib_change *changes, size_t n)
 	if (a->apply.compiler)
 		pol_compiler_changed(a->apply.compiler, changes, n);
 	compile_soon(a);
+}
+
+void apply_addresses_changed(void *arg)
+{
+	struct agent *a = (struct agent *)arg;
+
+	if (a->apply.compiler && tell_addresses(a))
+		compile_soon(a);
 }
 
 void apply_band_changed(struct agent *a)

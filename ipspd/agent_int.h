@@ -399,6 +399,8 @@ void apply_fini(struct agent *a);
 void apply_commit(struct agent *a, const struct mib_change *changes, size_t n);
 /** So have key managers' policies: likewise. */
 void apply_band_changed(struct agent *a);
+/** arg: the agent. The system's own addresses are others, or may be. */
+void apply_addresses_changed(void *arg);
 /** An engine is there. What is compiled has to be new if its policies differ. */
 void apply_engine_up(struct agent *a);
 void apply_engine_down(struct agent *a);

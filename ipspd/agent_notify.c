@@ -404,7 +404,9 @@ bool notify_init(struct agent *a)
 	if (!a->notify.limit)
 		return false;
 	a->notify.addresses = addresses_new(a->base);
-	if (!a->notify.addresses)
+	if (a->notify.addresses)
+		addresses_on_change(a->notify.addresses, apply_addresses_changed, a);
+	else
 		ipspd_log(LOG_WARNING, "notify", "addresses of interfaces cannot be watched: "
 			  "notifications will not have them");
 	a->notify.events.event = on_event;

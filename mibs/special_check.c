@@ -89,6 +89,22 @@ static enum mib_err check_messages(const struct mib_row *r, struct mib_diag *d)
 	return MIB_OK;
 }
 
+/* The system's own addresses take the place of a side's. */
+static enum mib_err check_me(const struct mib_row *r, struct mib_diag *d)
+{
+	enum { ME_SOURCE = 2, ME_DESTINATION = 3 };
+	const struct mib_column *c = mib_t_diffServMultiFieldClfrTable.columns;
+	const struct mib_column *me = MIB_COL(ipspdClfrTable, ipspdClfrMe);
+	const int64_t side = mib_row_number(r, me, 0);
+
+	if ((side == ME_SOURCE &&
+	     mib_row_number(r, &c[MIB_C_diffServMultiFieldClfrSrcPrefixLength], 0) > 0) ||
+	    (side == ME_DESTINATION &&
+	     mib_row_number(r, &c[MIB_C_diffServMultiFieldClfrDstPrefixLength], 0) > 0))
+		return refuse(r, me, d, "the classifier has a prefix of its own for that side");
+	return MIB_OK;
+}
+
 enum mib_err mib_check_classifier(const struct mib_view *v, const struct mib_row *r,
 				  struct mib_diag *d)
 {
@@ -102,6 +118,8 @@ enum mib_err mib_check_classifier(const struct mib_view *v, const struct mib_row
 	if (err == MIB_OK)
 		err = check_prefix(r, &c[MIB_C_diffServMultiFieldClfrSrcAddr],
 				   &c[MIB_C_diffServMultiFieldClfrSrcPrefixLength], type, d);
+	if (err == MIB_OK)
+		err = check_me(r, d);
 	if (err != MIB_OK)
 		return err;
 	if (mib_row_number(r, &c[MIB_C_diffServMultiFieldClfrDstL4PortMax], 0) <

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mibs/schema_gen.h"
 #include "policy/ids.h"
 
 #define REASON_MAX 200
@@ -24,7 +25,25 @@ struct pol_build {
 	struct saying origins;
 	struct saying problems;
 	int64_t now_s, next_change_s;
+	const struct ipsp_addr *addresses;	/* NULL: not known */
+	size_t n_addresses;
 };
+
+const uint32_t pol_addresses_index[1] = { 0 };
+
+bool pol_build_addresses(const struct pol_build *b, const struct ipsp_addr **v, size_t *n)
+{
+	(void)mib_view_row(b->view, &mib_t_diffServMultiFieldClfrTable, pol_addresses_index, 1);
+	*v = b->addresses;
+	*n = b->n_addresses;
+	return b->addresses != NULL;
+}
+
+void pol_build_set_addresses(struct pol_build *b, const struct ipsp_addr *v, size_t n)
+{
+	b->addresses = v;
+	b->n_addresses = n;
+}
 
 static bool say(struct saying *s, void *item)
 {

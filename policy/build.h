@@ -51,6 +51,18 @@ int64_t pol_build_now(const struct pol_build *b);
 /** Something in it changes at that moment. */
 void pol_build_changes_at(struct pol_build *b, int64_t at_s);
 
+/**
+ * The system's own addresses, and that this cell depends on them.
+ * @return false: they are not known
+ */
+bool pol_build_addresses(const struct pol_build *b, const struct ipsp_addr **v, size_t *n);
+
+/** From now on. v: borrowed until the next time; NULL: they are not known */
+void pol_build_set_addresses(struct pol_build *b, const struct ipsp_addr *v, size_t n);
+
+/** What stands for them where dependencies are noted: no row has that index. */
+extern const uint32_t pol_addresses_index[1];
+
 /** The first moment of those told since it was set; POL_NEVER: none. */
 int64_t pol_build_next_change(const struct pol_build *b);
 void pol_build_set_next_change(struct pol_build *b, int64_t at_s);

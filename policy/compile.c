@@ -67,6 +67,8 @@ struct pol_compiler {
 	struct binding *bindings;	/* by ifindex and direction */
 	size_t n_bindings, cap_bindings;
 	struct pol_exempt exempt;
+	struct ipsp_addr *addresses;	/* the system's own; NULL: not known */
+	size_t n_addresses;
 	struct pol_trees trees;
 	struct pol_said *cut;		/* of rules that were cut off, one each */
 	size_t n_cut, cap_cut;
@@ -559,12 +561,14 @@ struct touching {
 	struct pol_compiler *c;
 	const uint32_t *index;
 	size_t len;
+	bool any;	/* something has read it */
 };
 
 static void touch(void *arg, struct pol_cell *cell)
 {
-	const struct touching *t = arg;
+	struct touching *t = arg;
 
+	t->any = true;
 	switch ((enum pol_cell_kind)cell->kind) {
 	case POL_CELL_BINDINGS:
 		cell->dirty = true;
@@ -641,6 +645,26 @@ void pol_compiler_changed(struct pol_compiler *c, const struct mib_change *chang
 	}
 }
 
+bool pol_compiler_addresses(struct pol_compiler *c, const struct ipsp_addr *v, size_t n)
+{
+	struct touching t = { .c = c, .index = pol_addresses_index, .len = 1 };
+	struct ipsp_addr *copy = v ? malloc((n + 1) * sizeof(*copy)) : NULL;
+
+	if (copy && c->addresses && n == c->n_addresses &&
+	    (n == 0 || memcmp(v, c->addresses, n * sizeof(*v)) == 0)) {
+		free(copy);
+		return false;
+	}
+	if (copy && n > 0)
+		memcpy(copy, v, n * sizeof(*copy));
+	free(c->addresses);
+	c->addresses = copy;
+	c->n_addresses = copy ? n : 0;
+	pol_build_set_addresses(c->work.build, copy, c->n_addresses);
+	pol_deps_touch(c->deps, &mib_t_diffServMultiFieldClfrTable, t.index, t.len, touch, &t);
+	return t.any;
+}
+
 size_t pol_compiler_work(const struct pol_compiler *c)
 {
 	return c->work.n_made;
@@ -678,6 +702,7 @@ void pol_compiler_free(struct pol_compiler *c)
 	pol_build_free(c->work.build);
 	mib_view_told_free(c->told);
 	pol_deps_free(c->deps);
+	free(c->addresses);
 	free(c->bindings);
 	free(c->cut);
 	free(c);

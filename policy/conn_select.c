@@ -18,6 +18,7 @@
 #define AUTO(column) MIB_COL(ipiaAutostartIkeTable, column)
 
 enum { LOGIC_AND = 2 };
+enum { ME_NO = 1 };
 enum { PROTO_TCP = 6, PROTO_UDP = 17, PROTO_DCCP = 33, PROTO_SCTP = 132, PROTO_UDPLITE = 136 };
 
 /* ---- rules ---- */
@@ -119,8 +120,10 @@ static enum selects rule_selects(const struct mib_view *v, const struct pol_conn
 		return SELECTS_NOTHING;
 	if (!clfr)
 		return SELECTS_ALL;
-	if (pol_classifier_box(clfr, &box))
-		return SELECTS_NOTHING;	/* the rule's own status says what is wrong */
+	/* The rule's own status says what is wrong; own addresses come and go. */
+	if (pol_classifier_box(clfr, &box) ||
+	    mib_row_number(clfr, MIB_COL(ipspdClfrTable, ipspdClfrMe), ME_NO) != ME_NO)
+		return SELECTS_NOTHING;
 	*out = (struct ipsp_selector){ 0 };
 	pol_box_to_selector(&box, out);
 	if (u->dir == IPSP_INBOUND)

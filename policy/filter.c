@@ -17,6 +17,7 @@
 
 enum { ADDR_IPV4 = 1, ADDR_IPV6 = 2 };
 enum { LOGIC_OR = 1, LOGIC_AND = 2 };
+enum { ME_NO = 1, ME_SOURCE = 2 };
 enum { PROTO_ANY = 255, DSCP_ANY = -1, PORT_MAX = 65535 };
 
 /* An address and its prefix length; unset or empty with length 0 is any (as is length 0 at all). */
@@ -134,9 +135,39 @@ const char *pol_classifier_box(const struct mib_row *r, struct pol_box *out)
 	return NULL;
 }
 
-static enum pol_calc classifier(const struct mib_row *r, struct pol_match *out)
+/* The box once for each of the system's own addresses, in the place of a side's. */
+static enum pol_calc me_boxes(struct pol_asked *q, const struct pol_box *box, int64_t side,
+			      struct pol_budget *budget, struct pol_match *out, bool *known)
 {
+	const struct ipsp_addr *addrs;
+	enum pol_calc rc = POL_CALC_OK;
+	struct ipsp_selector s;
+	size_t n;
+
+	*known = pol_build_addresses(q->build, &addrs, &n);
+	for (size_t i = 0; *known && i < n && rc == POL_CALC_OK; i++) {
+		struct pol_box own;
+
+		s = (struct ipsp_selector){ 0 };
+		pol_box_to_selector(box, &s);
+		if (addrs[i].family != s.family)
+			continue;
+		if (side == ME_SOURCE)
+			s.src_lo = s.src_hi = addrs[i];
+		else
+			s.dst_lo = s.dst_hi = addrs[i];
+		pol_box_from_selector(&s, &own);
+		rc = pol_boxes_add(&out->may, &own, budget);
+	}
+	return rc;
+}
+
+static enum pol_calc classifier(struct pol_asked *q, const struct mib_row *r,
+				struct pol_match *out)
+{
+	const int64_t side = mib_row_number(r, MIB_COL(ipspdClfrTable, ipspdClfrMe), ME_NO);
 	struct pol_budget budget = POL_BUDGET_INIT;
+	bool known = true;
 	char name[POL_ROW_TEXT];
 	struct pol_box box;
 	const char *why = pol_classifier_box(r, &box);
@@ -145,7 +176,11 @@ static enum pol_calc classifier(const struct mib_row *r, struct pol_match *out)
 	if (why)
 		return pol_match_unknown(out, "uses %s, which %s", pol_row_name(r, name), why);
 	pol_match_fini(out);
-	rc = pol_boxes_add(&out->may, &box, &budget);
+	rc = side == ME_NO ? pol_boxes_add(&out->may, &box, &budget) :
+			     me_boxes(q, &box, side, &budget, out, &known);
+	if (!known)
+		return pol_match_unknown(out, "asks for this system's own addresses, which are not "
+					 "known");
 	if (rc == POL_CALC_COMPLEX)
 		return pol_match_unknown(out, "has a filter too complex to compile");
 	return rc;
@@ -492,7 +527,7 @@ static enum pol_calc follow(struct pol_asked *q, const struct mib_row *r,
 	if (!t.row)
 		return pol_match_unknown(out, "names a filter that is not there or not active");
 	if (t.table == &mib_t_diffServMultiFieldClfrTable)
-		return classifier(t.row, out);
+		return classifier(q, t.row, out);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (t.table == kinds[i].table)
 			return kinds[i].judge(q, t.row, out);

@@ -106,6 +106,13 @@ struct pol_compiler;
 struct pol_compiler *pol_compiler_new(const struct mib_view *v);
 void pol_compiler_free(struct pol_compiler *c);
 
+/**
+ * The system's own addresses, for filters that ask for them; until told they are not known.
+ * @param v  n of them, in order; NULL: they are not known any more
+ * @return true: what was made depends on them, so that the compiler is to be run
+ */
+bool pol_compiler_addresses(struct pol_compiler *c, const struct ipsp_addr *v, size_t n);
+
 /** Rows have changed: every commit must be told of. */
 void pol_compiler_changed(struct pol_compiler *c, const struct mib_change *changes, size_t n);
 

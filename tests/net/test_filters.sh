@@ -154,4 +154,19 @@ claim "packets are forged with the engine stopped" in_by octets
 claim "... and are dropped" not came host-a dead 'udp.dstport == 5001'
 kill -CONT "$(tb_process router-a engine)"
 
+# This system's own addresses, which are followed.
+own()
+{
+	tb_set router-a diffServMultiFieldClfrAddrType.99 i ipv4 ipspdClfrMe.99 i destination \
+		diffServMultiFieldClfrStatus.99 i createAndGo
+	rule own diffServMultiFieldClfrAddrType.99 mixed 60
+	tb_ctl router-a wait
+}
+knows() { tb_ctl router-a show spd | grep -qF "$1"; }
+claim "a rule for this system's own addresses is made" own
+claim "... and is about the one it has" knows 192.0.2.1
+tb_addr router-a wan 192.0.2.77/24
+claim "an address that comes is one of them (M36)" tb_until 10 knows 192.0.2.77
+tb_in router-a ip addr del 192.0.2.77/24 dev wan
+claim "... and one that goes is none" tb_until 10 not knows 192.0.2.77
 conclude

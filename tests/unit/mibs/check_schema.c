@@ -621,6 +621,7 @@ static const struct {
 	{ "ipspdPathMtuAge", MIB_DEF_NUMBER, 600, NULL, 0 },
 	{ "ipspdIcmpReassemblyTimeout", MIB_DEF_NUMBER, 60, NULL, 0 },
 	{ "ipspdRuleOptFragState", MIB_DEF_NUMBER, 1, NULL, 0 },
+	{ "ipspdClfrMe", MIB_DEF_NUMBER, 1, NULL, 0 },
 	{ "ipspdRuleOptFallback", MIB_DEF_NUMBER, 1, NULL, 0 },
 	{ "ipspdRuleOptClearSeconds", MIB_DEF_NUMBER, 300, NULL, 0 },
 	{ "ipspdRuleOptAcceptClear", MIB_DEF_NUMBER, 2, NULL, 0 },
