@@ -105,6 +105,7 @@ static void engine_gone(struct agent *a)
 	chan_free(a->engine);
 	chan_free(a->engine_met);
 	a->engine = a->engine_met = NULL;
+	a->n_workers = 0;
 	stats_engine_down(a);
 	sad_engine_down(a);
 	apply_engine_down(a);
@@ -159,6 +160,11 @@ static void engine_message(void *arg, struct chan_msg *m)
 		break;
 	case MSG_CRYPTO:
 		good = crypto_message(a, m);
+		break;
+	case MSG_WORKERS:
+		good = m->len == 1;
+		if (good)
+			a->n_workers = m->data[0];
 		break;
 	case MSG_SAD_SAS:
 		good = sad_message(a, m);

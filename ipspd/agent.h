@@ -143,6 +143,9 @@ void agent_forget_question(struct agent *a, struct agent_question *q);
 /** What the engine offers, and who computes it. Never NULL; internal, do not free. */
 const struct wire_crypto *agent_crypto(const struct agent *a);
 
+/** Threads that packets pass through now. */
+uint32_t agent_workers(const struct agent *a);
+
 /* ---- reading files, in a process of its own (ipspd/agent_import.c) ---- */
 
 #define AGENT_PARSE_WAIT_S 30	/* for the files before it, then it is refused */

@@ -355,6 +355,7 @@ struct agent {
 	struct counting counting;
 	struct sad_watching sad;
 	struct crypto_offered crypto;
+	uint8_t n_workers;		/* as the engine that is there tells; 0: none is */
 	struct guard_questions guard;
 	struct imports imports;
 	struct operations operations;

@@ -8,6 +8,11 @@
 #include "ipspd/agent_int.h"
 #include "mibs/schema_gen.h"
 
+uint32_t agent_workers(const struct agent *a)
+{
+	return a->n_workers;
+}
+
 static enum mib_err read_system(void *arg, const struct mib_column *col, const uint32_t *index,
 				size_t index_len, struct mib_value *out)
 {
@@ -36,6 +41,9 @@ static enum mib_err read_system(void *arg, const struct mib_column *col, const u
 		return MIB_OK;
 	case MIB_C_ipspdGuardRestorations:
 		*out = mib_value_counter64(agent_guard_restored(a));
+		return MIB_OK;
+	case MIB_C_ipspdWorkers:
+		*out = mib_value_unsigned(agent_workers(a));
 		return MIB_OK;
 	default:
 		return MIB_NO_SUCH_INSTANCE;

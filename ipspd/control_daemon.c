@@ -76,6 +76,7 @@ static void status(struct control_client *c, struct json_object *request, int fd
 	add_number(item, "committed", mib_store_generation(s));
 	add_number(item, "applied", agent_applied_generation(c->agent));
 	control_json_add(item, "engine", json_object_new_string(engine_state(c->agent)));
+	add_number(item, "workers", agent_workers(c->agent));
 	control_json_add(item, "snmp", json_object_new_string(agent_snmp_open(c->agent) ?
 									    "session open" :
 									    "no session"));

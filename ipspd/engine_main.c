@@ -90,6 +90,16 @@ static void on_agent_closed(void *arg, int why)
 	lose_agent(role);
 }
 
+static void tell_workers(struct engine_role *role)
+{
+	const uint8_t n = (uint8_t)role->n_workers;
+	const int err = chan_send(role->agent, MSG_WORKERS, &n, sizeof(n), NULL, 0);
+
+	if (err)
+		ipspd_log(LOG_WARNING, "engine", "how many workers there are is not told: error %d",
+			  -err);
+}
+
 static void take_agent(struct engine_role *role, struct chan_msg *m)
 {
 	const struct chan_handler handler = {
@@ -111,6 +121,7 @@ static void take_agent(struct engine_role *role, struct chan_msg *m)
 	lose_agent(role);
 	role->agent = agent;
 	engine_crypto_tell(role);
+	tell_workers(role);
 	engine_pfkey_agent_came(role);
 	engine_reserve_forget_asked(role->reserve);
 	engine_reserve_ask_all(role);

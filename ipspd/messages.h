@@ -100,6 +100,7 @@ enum ipspd_message {
 				 * struct wire_sad_sa */
 	/* engine to agent, before STATS_END */
 	MSG_STATS_ICMP,		/* u32 serial, then u64 of each of enum ipsp_icmp_count */
+	MSG_WORKERS,		/* engine to agent, which has just come: u8 threads that packets pass */
 };
 
 /*

@@ -80,6 +80,10 @@ claim "a rule with an empty compound action is accepted" eval 'tb_ctl router-a c
 	tb_ctl router-a create spdGroupContentsTable wan-out,50 spdGroupContComponentName=idle && tb_ctl router-a wait'
 claim "... its traffic is dropped, not passed" silent host-a 10.2.0.2
 claim "... the status names it" says 'spdRuleDefinitionTable."idle"' tb_ctl router-a show status
+claim "a worker for each processor looks at packets" equal "$(nproc)" \
+	"$(tb_snmp snmpget router-a -Oqv ipspdWorkers.0)"
+claim "... as the status says, too" sh -c "ip netns exec $(tb_ns router-a) '$TB_BUILD/ipspctl/ipspctl' \
+	-s '$TB_DIR/router-a/control' show status | grep -qE '^workers:? +$(nproc)$'"
 claim "... the log names it" in_log 'spdRuleDefinitionTable."idle"'
 claim "... the MIB says that it is not in force" says 'false' tb_snmp snmpget router-a 'ipspdRuleInForce."idle"'
 claim "... and why" says 'compound' tb_snmp snmpget router-a 'ipspdRuleReason."idle"'

@@ -218,6 +218,12 @@ const struct wire_crypto *agent_crypto(const struct agent *a)
 	return &a->crypto;
 }
 
+uint32_t agent_workers(const struct agent *a)
+{
+	(void)a;
+	return 2;
+}
+
 const struct sad_picture *agent_sad(const struct agent *a)
 {
 	return a->sad;
