@@ -1,7 +1,7 @@
 /*
  * engine/event.c - outcomes: counted always, reported when policy or RFC ask for it, at a rate.
  */
-#include "engine/internal.h"
+#include "engine/esp.h"
 #include "engine/neighbour.h"
 
 #define EVENTS_PER_S 20u
@@ -191,6 +191,22 @@ void ipsp_moved(struct ipsp_worker *worker, const struct ipsp_sa *sa,
 
 	if (events->moved && limiter_allows(worker->engine, &worker->moved, false, now_s))
 		events->moved(events->ctx, &event);
+}
+
+void ipsp_dummy_came(struct ipsp_worker *worker, const struct ipsp_packet *packet,
+		     const struct ipsp_flow *flow, uint64_t now_s)
+{
+	const struct ipsp_engine_events *events = &worker->engine->config.events;
+	const struct ipsp_sa *sa = packet->sa;
+	const uint8_t *text = packet->data + flow->l4_offset + IPSP_ESP_HEADER + sa->shape.iv_len;
+	const uint8_t *trailer = packet->data + flow->total_len - sa->shape.icv_len -
+				 IPSP_ESP_TRAILER;
+	const struct ipsp_dummy_event event = {
+		.sa = sa, .octets = { text, (size_t)(trailer - text) - trailer[0] },
+	};
+
+	if (events->dummy && limiter_allows(worker->engine, &worker->dummies, false, now_s))
+		events->dummy(events->ctx, &event);
 }
 
 void ipsp_sa_count_drop(const struct ipsp_sa *sa, enum ipsp_reason reason)

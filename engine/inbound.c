@@ -58,7 +58,9 @@ static void sa_drop(struct batch *b, struct ipsp_packet *packet, const struct ip
 	done(b->worker, packet, IPSP_VERDICT_DROP, reason);
 	if (packet->sa)
 		ipsp_sa_count_drop(packet->sa, reason);
-	if (reason != IPSP_REASON_DUMMY)
+	if (reason == IPSP_REASON_DUMMY)
+		ipsp_dummy_came(b->worker, packet, flow, b->now_s);
+	else
 		ipsp_audit(b->worker, packet, flow, spi, seq, b->now_s);
 }
 

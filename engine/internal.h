@@ -73,7 +73,7 @@ struct ipsp_worker {
 	_Atomic uint64_t verdicts[2][IPSP_N_VERDICTS];
 	_Atomic uint64_t reasons[2][IPSP_N_REASONS];
 	_Atomic uint64_t icmp[IPSP_N_ICMP_COUNTS];
-	struct ipsp_limiter log, passed, audit, moved, errors;
+	struct ipsp_limiter log, passed, audit, moved, dummies, errors;
 	struct ipsp_wants *wants;	/* SAs that its packets need, for the control thread */
 	struct ipsp_arena arena;
 	struct ipsp_cache caches[2];	/* [enum ipsp_dir - 1] */
@@ -250,6 +250,10 @@ void ipsp_audit(struct ipsp_worker *worker, const struct ipsp_packet *packet,
 /** Reports that an SA's peer is elsewhere now. follows: see struct ipsp_moved_event */
 void ipsp_moved(struct ipsp_worker *worker, const struct ipsp_sa *sa,
 		const struct ipsp_flow *outer, const struct ipsp_sa *follows, uint64_t now_s);
+
+/** Reports a dummy packet that was opened in place. flow: the packet as received */
+void ipsp_dummy_came(struct ipsp_worker *worker, const struct ipsp_packet *packet,
+		     const struct ipsp_flow *flow, uint64_t now_s);
 
 /** Counts a drop against its SA. */
 void ipsp_sa_count_drop(const struct ipsp_sa *sa, enum ipsp_reason reason);

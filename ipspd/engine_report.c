@@ -433,6 +433,25 @@ static void on_moved(void *ctx, const struct ipsp_moved_event *event)
 		  event->follows ? ", and packets go there" : "");
 }
 
+#define DUMMY_SHOWN 64u	/* octets */
+
+static void on_dummy(void *ctx, const struct ipsp_dummy_event *event)
+{
+	static const char digits[] = "0123456789abcdef";
+	const size_t n = event->octets.len < DUMMY_SHOWN ? event->octets.len : DUMMY_SHOWN;
+	char hex[2 * DUMMY_SHOWN + 1];
+
+	(void)ctx;
+	for (size_t i = 0; i < n; i++) {
+		hex[2 * i] = digits[event->octets.data[i] >> 4];
+		hex[2 * i + 1] = digits[event->octets.data[i] & 15];
+	}
+	hex[2 * n] = '\0';
+	ipspd_log(LOG_DEBUG, "sad", "SA %" PRIx64 " ESP SPI 0x%08x: a dummy packet of %zu octets: %s%s",
+		  event->sa->id, event->sa->spi, event->octets.len, hex,
+		  n < event->octets.len ? " .." : "");
+}
+
 struct ipsp_engine_events engine_events(struct engine_role *role)
 {
 	return (struct ipsp_engine_events) {
@@ -441,6 +460,7 @@ struct ipsp_engine_events engine_events(struct engine_role *role)
 		.passed = on_passed,
 		.audit = on_audit,
 		.moved = on_moved,
+		.dummy = on_dummy,
 		.sa_changed = on_sa_changed,
 		.sa_expired = on_sa_expired,
 		.acquire = on_acquire,

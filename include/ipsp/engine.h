@@ -207,8 +207,14 @@ struct ipsp_moved_event {
 	const struct ipsp_sa *follows;	/* the outbound SA that now goes there; NULL: none does */
 };
 
+/** A dummy packet came in under an SA, RFC 4303 2.6: to look at what its peer makes them of. Rate-limited. */
+struct ipsp_dummy_event {
+	const struct ipsp_sa *sa;
+	struct ipsp_span octets;	/* what it held */
+};
+
 /**
- * Called from packet calls (log, passed, audit, moved: must not wait), from calls that change SAs (sa_changed;
+ * Called from packet calls (log, passed, audit, moved, dummy: must not wait), from calls that change SAs (sa_changed;
  * larval ones are no change yet) and from ipsp_engine_tick (sa_expired; of a key manager's SA that is
  * dead then sa_changed follows, as it is removed). Any may be NULL.
  */
@@ -218,6 +224,7 @@ struct ipsp_engine_events {
 	void (*passed)(void *ctx, const struct ipsp_passed_event *event);
 	void (*audit)(void *ctx, const struct ipsp_audit_event *event);
 	void (*moved)(void *ctx, const struct ipsp_moved_event *event);
+	void (*dummy)(void *ctx, const struct ipsp_dummy_event *event);
 	void (*sa_changed)(void *ctx, const struct ipsp_sa *sa, enum ipsp_sa_change change);
 	void (*sa_expired)(void *ctx, const struct ipsp_life_event *event);
 	/* From ipsp_engine_turn, _tick and calls that change SAs. acquire: ask the key manager;

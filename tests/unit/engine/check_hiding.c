@@ -180,19 +180,38 @@ START_TEST(test_hiding_a_dummy_is_esp_with_next_header_59)
 }
 END_TEST
 
+static struct {
+	unsigned n;
+	size_t len;
+	uint8_t octets[IPSP_DUMMY_LEN_MAX];
+} heard;
+
+static void on_dummy(void *ctx, const struct ipsp_dummy_event *event)
+{
+	(void)ctx;
+	heard.n++;
+	heard.len = event->octets.len;
+	memcpy(heard.octets, event->octets.data, event->octets.len);
+}
+
 START_TEST(test_hiding_a_received_dummy_is_counted_and_goes_nowhere)
 {
 	struct world w;
 	struct ipsp_sa_config sas[2] = { tunnel(IPSP_OUTBOUND), tunnel(IPSP_INBOUND) };
 	enum ipsp_err results[2];
+	uint8_t sent[IPSP_DUMMY_LEN_MAX];
 	struct ipsp_packet p;
 
 	begin(&w);
+	w.config.events.dummy = on_dummy;
+	world_restart(&w);
+	heard.n = 0;
 	sas[0].dummy_s = 30;
+	sas[0].dummy_len = 64;
 	sas[1].id = sas[1].counter_id = 2;
 	sas[1].spi = 0x2000;
 	ck_assert_int_eq(world_apply(&w, &protect_out, 1, sas, 2, results), IPSP_OK);
-	make_room(&p, 0);
+	make_room(&p, 64);
 	ck_assert_int_eq(ipsp_engine_dummy(w.worker, 1, &p, NOW), IPSP_OK);
 	p.data[15] = 2;
 	p.data[19] = 1;
@@ -200,6 +219,11 @@ START_TEST(test_hiding_a_received_dummy_is_counted_and_goes_nowhere)
 	sas[1].spi = 0x1000;
 	ck_assert_int_eq(world_apply(&w, &protect_out, 1, &sas[1], 1, results), IPSP_OK);
 	p.ifindex = WORLD_IF;
+	const uint8_t *const text = p.data + 20 + 8, *const trailer = p.data + p.len - ICV - 2;
+	const size_t len = (size_t)(trailer - text) - trailer[0];
+
+	ck_assert_uint_gt(len, 0);
+	memcpy(sent, text, len);
 	ck_assert_int_eq(world_pass(&w, IPSP_INBOUND, &p), IPSP_REASON_DUMMY);
 	ck_assert_uint_eq(p.verdict, IPSP_VERDICT_DROP);
 	const struct ipsp_sa *const in = ipsp_sad_find(ipsp_engine_sad(w.engine), 2);
@@ -207,6 +231,9 @@ START_TEST(test_hiding_a_received_dummy_is_counted_and_goes_nowhere)
 	ck_assert_uint_eq(atomic_load(&in->dummies), 1);
 	ck_assert_uint_eq(atomic_load(&in->drops_other), 0);
 	ck_assert_uint_eq(w.audits, 0);
+	ck_assert_uint_eq(heard.n, 1);
+	ck_assert_uint_eq(heard.len, len);
+	ck_assert_mem_eq(heard.octets, sent, len);
 	world_packet_free(&p);
 	world_fini(&w);
 }
