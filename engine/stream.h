@@ -82,15 +82,51 @@ void ipsp_stream_note_out(struct ipsp_worker *worker, const struct ipsp_packet *
 
 /* ---- inbound ---- */
 
+/** Is an ESP packet whose headers stand apart one of the stream? */
+bool ipsp_stream_in_has_apart(const struct ipsp_stream_in *s, const struct ipsp_packet *packet);
+
 /**
- * The stream of an ESP packet; NULL: it is of none.
- * @param last     that of the packet before, or NULL
+ * Is an ESP packet one of the stream?
  * @param esp_len  out: octets from the ESP header on
  */
-const struct ipsp_stream_in *ipsp_stream_of_in(const struct ipsp_worker *worker,
-					       const struct ipsp_packet *packet,
-					       const struct ipsp_stream_in *last,
-					       uint32_t *esp_len);
+static inline bool ipsp_stream_in_has(const struct ipsp_stream_in *s,
+				      const struct ipsp_worker *worker,
+				      const struct ipsp_packet *packet, uint32_t *esp_len)
+{
+	uint32_t total_len;
+
+	if (s->epoch != worker->epoch || s->ifindex != packet->ifindex ||
+	    s->flags != packet->flags || packet->segment_size > 0 ||
+	    s->is_apart != (packet->outer != NULL))
+		return false;
+	if (s->is_apart) {
+		*esp_len = packet->len;
+		return ipsp_stream_in_has_apart(s, packet);
+	}
+	if (!ipsp_packet_valid(packet) ||
+	    !ipsp_is_like(&s->like, packet->data, packet->len, &total_len))
+		return false;
+	*esp_len = total_len - s->outer.l4_offset;
+	return true;
+}
+
+/** Where the stream of a packet would be. NULL: the packet can be of none. */
+struct ipsp_stream_in *ipsp_stream_place_in(const struct ipsp_worker *worker,
+					    const struct ipsp_packet *packet);
+
+/** The stream of an ESP packet, which is mostly that of the packet before; NULL: it is of none. */
+static inline const struct ipsp_stream_in *ipsp_stream_of_in(const struct ipsp_worker *worker,
+							     const struct ipsp_packet *packet,
+							     const struct ipsp_stream_in *last,
+							     uint32_t *esp_len)
+{
+	const struct ipsp_stream_in *s;
+
+	if (last && ipsp_stream_in_has(last, worker, packet, esp_len))
+		return last;
+	s = ipsp_stream_place_in(worker, packet);
+	return s && ipsp_stream_in_has(s, worker, packet, esp_len) ? s : NULL;
+}
 
 /** May packets of the stream go on now? Good for a batch: see struct ipsp_stream_in's sa. */
 bool ipsp_stream_in_goes(const struct ipsp_stream_in *s, uint64_t now_s);
@@ -101,10 +137,6 @@ bool ipsp_stream_in_goes(const struct ipsp_stream_in *s, uint64_t now_s);
  */
 bool ipsp_stream_locate(const struct ipsp_stream_in *s, const struct ipsp_packet *packet,
 			uint32_t esp_len, uint64_t *seq, struct ipsp_crypto_op *op);
-
-/** Where the stream of a packet would be. NULL: the packet can be of none. */
-struct ipsp_stream_in *ipsp_stream_place_in(const struct ipsp_worker *worker,
-					    const struct ipsp_packet *packet);
 
 /** A packet is of an SA: so are others like it. Nothing was undone of it yet. */
 void ipsp_stream_note_in(const struct ipsp_worker *worker, struct ipsp_stream_in *place,
@@ -122,14 +154,34 @@ struct ipsp_opened {
 };
 
 /**
- * The stream of what came out of an SA: then it is what policy asks for, and has nothing of ours inside.
- * @param last  that of the packet before, or NULL
- * @param len   out: octets of the clear packet
+ * Is what came out of an SA one of the stream? Then it is what policy asks for, and has nothing of ours
+ * inside.
+ * @param len  out: octets of the clear packet
  */
-const struct ipsp_stream_inner *ipsp_stream_of_inner(const struct ipsp_worker *worker,
-						     const struct ipsp_opened *opened,
-						     const struct ipsp_stream_inner *last,
-						     uint32_t *len);
+static inline bool ipsp_stream_inner_has(const struct ipsp_stream_inner *s,
+					 const struct ipsp_worker *worker,
+					 const struct ipsp_opened *o, uint32_t *len)
+{
+	return s->epoch == worker->epoch && s->sa == o->sa && s->next_header == o->next_header &&
+	       s->outer_ecn == o->outer_ecn && s->ifindex == o->packet->ifindex &&
+	       s->flags == o->packet->flags &&
+	       ipsp_is_like(&s->like, o->text, o->payload_len, len);
+}
+
+/** The stream of that, which is mostly that of the packet before; NULL: it is of none. */
+static inline const struct ipsp_stream_inner *
+ipsp_stream_of_inner(const struct ipsp_worker *worker, const struct ipsp_opened *o,
+		     const struct ipsp_stream_inner *last, uint32_t *len)
+{
+	const struct ipsp_stream_inner *s;
+
+	if (last && ipsp_stream_inner_has(last, worker, o, len))
+		return last;
+	if (o->payload_len == 0)
+		return NULL;
+	s = &worker->streams->inner[ipsp_like_hash(o->text, o->payload_len) % IPSP_STREAMS];
+	return ipsp_stream_inner_has(s, worker, o, len) ? s : NULL;
+}
 
 /**
  * A packet that came out of a tunnel alone was found to be right by a rule that is fixed, and by its own

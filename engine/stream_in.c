@@ -45,38 +45,10 @@ static bool same_outer(const struct ipsp_flow *a, const struct ipsp_flow *b)
 	return a->ecn == b->ecn && memcmp(a, b, IPSP_FLOW_KEY) == 0;
 }
 
-static bool is_of(const struct ipsp_stream_in *s, const struct ipsp_worker *worker,
-		  const struct ipsp_packet *packet, uint32_t *esp_len)
+bool ipsp_stream_in_has_apart(const struct ipsp_stream_in *s, const struct ipsp_packet *packet)
 {
-	uint32_t total_len;
-
-	if (s->epoch != worker->epoch || s->ifindex != packet->ifindex ||
-	    s->flags != packet->flags || packet->segment_size > 0 ||
-	    s->is_apart != (packet->outer != NULL))
-		return false;
-	if (s->is_apart) {
-		*esp_len = packet->len;
-		return packet->len >= IPSP_ESP_HEADER && get_be32(packet->data) == s->spi &&
-		       same_outer(packet->outer, &s->outer);
-	}
-	if (!ipsp_packet_valid(packet) ||
-	    !ipsp_is_like(&s->like, packet->data, packet->len, &total_len))
-		return false;
-	*esp_len = total_len - s->outer.l4_offset;
-	return true;
-}
-
-const struct ipsp_stream_in *ipsp_stream_of_in(const struct ipsp_worker *worker,
-					       const struct ipsp_packet *packet,
-					       const struct ipsp_stream_in *last,
-					       uint32_t *esp_len)
-{
-	const struct ipsp_stream_in *s;
-
-	if (last && is_of(last, worker, packet, esp_len))
-		return last;
-	s = ipsp_stream_place_in(worker, packet);
-	return s && is_of(s, worker, packet, esp_len) ? s : NULL;
+	return packet->len >= IPSP_ESP_HEADER && get_be32(packet->data) == s->spi &&
+	       same_outer(packet->outer, &s->outer);
 }
 
 bool ipsp_stream_in_goes(const struct ipsp_stream_in *s, uint64_t now_s)
@@ -85,6 +57,23 @@ bool ipsp_stream_in_goes(const struct ipsp_stream_in *s, uint64_t now_s)
 
 	return ipsp_sa_usable(sa, now_s) == IPSP_REASON_NONE && !ipsp_resync_is_due(sa) &&
 	       (!ipsp_sa_in_udp(sa) || ipsp_nat_is_where_it_was(sa, &s->outer));
+}
+
+/* Numbers ahead of all that came, as most are, need no look at the ring: see ipsp_replay_check. */
+static inline bool number_is_fresh(const struct ipsp_sa *sa, uint32_t low, uint64_t *seq)
+{
+	const struct ipsp_replay *const r = &sa->counter->replay;
+	uint64_t top;
+
+	if (sa->replay) {
+		top = atomic_load_explicit(&r->top, memory_order_relaxed);
+		if (low > (uint32_t)top &&
+		    (sa->esn ? (uint32_t)top >= IPSP_REPLAY_MAX : top <= UINT32_MAX)) {
+			*seq = (top & ~(uint64_t)UINT32_MAX) | low;
+			return true;
+		}
+	}
+	return ipsp_number_check(sa, low, seq) == IPSP_REASON_NONE;
 }
 
 bool ipsp_stream_locate(const struct ipsp_stream_in *s, const struct ipsp_packet *packet,
@@ -96,7 +85,7 @@ bool ipsp_stream_locate(const struct ipsp_stream_in *s, const struct ipsp_packet
 
 	if (esp_len < around + IPSP_ESP_TRAILER ||
 	    ((esp_len - around) & (sa->shape.block_len - 1u)) != 0 ||
-	    ipsp_number_check(sa, get_be32(esp + 4), seq) != IPSP_REASON_NONE)
+	    !number_is_fresh(sa, get_be32(esp + 4), seq))
 		return false;
 	ipsp_esp_op(sa, esp, esp_len - around, *seq, op);
 	return true;
@@ -124,36 +113,6 @@ void ipsp_stream_note_in(const struct ipsp_worker *worker, struct ipsp_stream_in
 
 /* ---- what came out ---- */
 
-static struct ipsp_stream_inner *place_of_inner(const struct ipsp_worker *worker, const uint8_t *p,
-						uint32_t len)
-{
-	return &worker->streams->inner[ipsp_like_hash(p, len) % IPSP_STREAMS];
-}
-
-static bool is_of_inner(const struct ipsp_stream_inner *s, const struct ipsp_worker *worker,
-			const struct ipsp_opened *o, uint32_t *len)
-{
-	return s->epoch == worker->epoch && s->sa == o->sa && s->next_header == o->next_header &&
-	       s->outer_ecn == o->outer_ecn && s->ifindex == o->packet->ifindex &&
-	       s->flags == o->packet->flags &&
-	       ipsp_is_like(&s->like, o->text, o->payload_len, len);
-}
-
-const struct ipsp_stream_inner *ipsp_stream_of_inner(const struct ipsp_worker *worker,
-						     const struct ipsp_opened *opened,
-						     const struct ipsp_stream_inner *last,
-						     uint32_t *len)
-{
-	const struct ipsp_stream_inner *s;
-
-	if (last && is_of_inner(last, worker, opened, len))
-		return last;
-	if (opened->payload_len == 0)
-		return NULL;
-	s = place_of_inner(worker, opened->text, opened->payload_len);
-	return is_of_inner(s, worker, opened, len) ? s : NULL;
-}
-
 /* Is the inner ECN what it becomes under that outer one, so that nothing is to be written? RFC 6040 4.2 */
 static bool ecn_stays(const struct ipsp_sa *sa, uint8_t outer, uint8_t inner)
 {
@@ -168,7 +127,8 @@ void ipsp_stream_note_inner(const struct ipsp_worker *worker, const struct ipsp_
 			    const struct ipsp_sa *sa)
 {
 	const struct ipsp_undone path = { .n = 1, .sas = { sa } };
-	struct ipsp_stream_inner *const place = place_of_inner(worker, packet->data, packet->len);
+	struct ipsp_stream_inner *const place =
+		&worker->streams->inner[ipsp_like_hash(packet->data, packet->len) % IPSP_STREAMS];
 
 	place->epoch = 0;
 	if (packet->data != text || rule->log || (packet->flags & IPSP_PKT_DECREMENT_TTL) ||

@@ -39,7 +39,7 @@ static struct ipsp_stream_out *place_of(struct ipsp_worker *worker, const uint8_
 }
 
 /* Is the packet one of the stream? */
-static bool is_of(const struct ipsp_stream_out *s, const struct ipsp_worker *worker,
+static inline bool is_of(const struct ipsp_stream_out *s, const struct ipsp_worker *worker,
 		  const struct ipsp_packet *packet, uint32_t *clear_len)
 {
 	return s->epoch == worker->epoch && s->ifindex == packet->ifindex &&
