@@ -203,7 +203,7 @@ static uint32_t said_mtu(const struct ipsp_icmp *icmp)
 enum ipsp_path_heard ipsp_path_hear(struct ipsp_engine *engine, const struct ipsp_icmp *icmp,
 				    uint64_t now_s)
 {
-	struct quoted q;
+	struct quoted q = { .has_seq = false };
 	uint32_t mtu;
 
 	if (!read_quoted(engine, icmp, &q))
