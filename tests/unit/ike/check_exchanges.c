@@ -380,6 +380,34 @@ START_TEST(test_initial_contact_ends_what_a_peer_has_forgotten)
 }
 END_TEST
 
+START_TEST(test_a_nat_is_found_and_its_changes_are_followed)
+{
+	pair.nat = true;
+	pair.nat_shift = 20000;
+	pair.ends[1].conn->peers[0].address.family = 0;
+	establish();
+	ck_assert(pair.ends[0].children[0].udp && pair.ends[1].children[0].udp);
+	ck_assert_uint_eq(pair_view(&pair, 0).path.local_port, 4500);
+	ck_assert_uint_eq(pair_view(&pair, 1).path.remote_port, 24500);
+	pair.nat_shift = 30000;
+	ike_liveness_begin(only_sa(0), pair.now_ms);
+	pair_settle(&pair);
+	ck_assert_uint_eq(pair_view(&pair, 1).path.remote_port, 34500);
+	ike_child_expired(pair.ends[1].world, IKE_PROTOCOL_ESP, only_sa(1)->children->spi_in, false,
+			  pair.now_ms);
+	pair_settle(&pair);
+	pair_agree(&pair);
+}
+END_TEST
+
+START_TEST(test_without_a_nat_none_is_found)
+{
+	establish();
+	ck_assert(!pair.ends[0].children[0].udp && !pair.ends[1].children[0].udp);
+	ck_assert_uint_eq(pair_view(&pair, 0).path.local_port, 500);
+}
+END_TEST
+
 /* Both ends at once, with the peer's first datagram lost. */
 START_TEST(test_a_rekey_that_meets_a_busy_peer_is_tried_again)
 {
@@ -425,6 +453,8 @@ int main(void)
 	tcase_add_test(tc, test_an_ike_sa_that_may_not_be_rekeyed_ends);
 	tcase_add_test(tc, test_a_silent_peer_is_asked_and_then_gone);
 	tcase_add_test(tc, test_initial_contact_ends_what_a_peer_has_forgotten);
+	tcase_add_test(tc, test_a_nat_is_found_and_its_changes_are_followed);
+	tcase_add_test(tc, test_without_a_nat_none_is_found);
 	tcase_add_test(tc, test_a_rekey_that_meets_a_busy_peer_is_tried_again);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);

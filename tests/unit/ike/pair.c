@@ -10,6 +10,31 @@
 #include "engine/crypto/gcrypt.h"
 #include "tests/fuzz/fuzz.h"
 
+static struct ipsp_addr address(const char *text)
+{
+	struct ipsp_addr a = { .family = 4 };
+
+	must(inet_pton(AF_INET, text, a.octets) == 1);
+	return a;
+}
+
+/* Out: another source. In: what is for it goes to end 0, if it is to the port that stands for it. */
+static bool through_nat(const struct pair *p, struct pair_datagram *d)
+{
+	const struct ipsp_addr outside = address("203.0.113.9");
+
+	if (d->to == 1) {
+		d->path.remote = outside;
+		d->path.remote_port = (uint16_t)(d->path.remote_port + p->nat_shift);
+		return true;
+	}
+	if (ipsp_addr_cmp(&d->path.local, &outside) != 0)
+		return false;
+	d->path.local = p->ends[0].addr;
+	d->path.local_port = (uint16_t)(d->path.local_port - p->nat_shift);
+	return d->path.local_port == 500 || d->path.local_port == 4500;
+}
+
 static void on_send(void *arg, const struct ike_path *path, struct ipsp_span message)
 {
 	struct pair_end *const end = arg;
@@ -21,6 +46,8 @@ static void on_send(void *arg, const struct ike_path *path, struct ipsp_span mes
 	d.path = (struct ike_path){ path->remote, path->local, path->remote_port, path->local_port };
 	memcpy(d.octets, message.data, message.len);
 	end->n_sent++;
+	if (p->nat && !through_nat(p, &d))
+		return;
 	n = p->fate ? p->fate(p, &d) : 1;
 	for (; n > 0; n--) {
 		must(p->n_wire < PAIR_DATAGRAMS_MAX);
@@ -109,14 +136,6 @@ static int64_t on_wall_s(void *arg)
 {
 	(void)arg;
 	return time(NULL);
-}
-
-static struct ipsp_addr address(const char *text)
-{
-	struct ipsp_addr a = { .family = 4 };
-
-	must(inet_pton(AF_INET, text, a.octets) == 1);
-	return a;
 }
 
 static struct ike_selector side(const char *lo, const char *hi)

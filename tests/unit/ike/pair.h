@@ -49,6 +49,8 @@ struct pair {
 	struct pair_datagram wire[PAIR_DATAGRAMS_MAX];
 	unsigned n_wire;
 	bool keep_jobs;
+	bool nat;			/* end 0 is behind one, with an address of its own */
+	uint16_t nat_shift;		/* added to the ports of end 0 */
 	/** What becomes of a datagram: how often it arrives. NULL: once. */
 	unsigned (*fate)(struct pair *p, const struct pair_datagram *d);
 	void *fate_arg;
