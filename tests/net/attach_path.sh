@@ -70,6 +70,18 @@ claim "tshark opens every IPv6 request with the keys that were set" test \
 claim "with another key it opens none" equal 0 \
 	"$(decrypted IPv4 192.0.2.1 198.51.100.1 0x00001000 "$tb_ba_enc" "$tb_ba_auth" \
 		'esp.spi == 0x1000 && icmp && icmp.type == 8')"
+# The engine's other attachment, on the capture: what tshark opens, and nothing but the replays.
+by_capture()
+{
+	cat >"$TB_DIR/secrets" <<-SECRETS
+		0x1000@198.51.100.1 aes256-cbc:0x$tb_ab_enc+hmac-sha2-256-128:0x$tb_ab_auth replay=64
+		0x1001@2001:db8:b::1 aes256-cbc:0x$tb_ab6_enc+hmac-sha2-256-128:0x$tb_ab6_auth replay=64
+	SECRETS
+	"$TB_BUILD/ipsp-pcap/ipsp-pcap" decap -q -E "$TB_DIR/secrets" "$TB_DIR/wan/wan.pcap" "$TB_DIR/host-a/opened.pcap" &&
+	equal "5 5" "$(seen host-a opened 'icmp.type == 8 && ip.src == 10.1.0.2 && ip.dst == 10.2.0.2 && frame.len < 200') $(seen \
+		host-a opened 'icmpv6.type == 128 && ipv6.src == fd00:1::2')"
+}
+claim "ipsp-pcap takes the same packets out of the capture" by_capture
 
 sequence_numbers() { tshark -r "$TB_DIR/wan/wan.pcap" -Y "esp.spi == $1" -T fields -e esp.sequence 2>/dev/null; }
 claim "sequence numbers rise by one from 1 on" equal \
