@@ -97,7 +97,7 @@ tb_start wan capture tcpdump -i b -s 200 --immediate-mode -U -w "$TB_DIR/wan.pca
 tb_until 10 grep -q 'listening on' "$TB_DIR/wan/capture.log"
 tb_until 10 tb_in host-a ping -q -c 1 -W 1 10.2.0.2
 claim "the end outside learns where the NAT has put the other one" \
-	heard router-b "its peer is at $NAT port 600[0-9] now, and packets go there"
+	tb_until 10 heard router-b "its peer is at $NAT port 600[0-9] now, and packets go there"
 claim "TCP and UDP cross in tunnel mode, whole" \
 	/usr/bin/python3 "$TB_SRC/tests/net/transfer.py" "$(tb_ns host-a)" "$(tb_ns host-b)" 10.2.0.2
 spis='00001001 00002001'
@@ -110,6 +110,28 @@ if [ $TB_ATTACH != pcap ]; then
 		/usr/bin/python3 "$TB_SRC/tests/net/transfer.py" "$(tb_ns router-a)" "$(tb_ns router-b)" 198.51.100.1
 	spis="$spis 00001002 00002002"
 fi
+
+# both ROUTER OWN-LAN THEIR-LAN OWN THEIRS TUNNEL-OUT TUNNEL-IN OUT IN: the rule for the routers would match the
+# tunnel's own packets, too.
+both()
+{
+	tell "$1" begin 3
+	pair "$1" 1 tunnel "$4" "$5" 4500 "$6" "$7"
+	pair "$1" 3 transport "$4" "$5" 4500 "$8" "$9"
+	tell "$1" list wan out
+	tell "$1" entry 12 protect 3 quiet "$4/32" "$5/32"
+	tell "$1" entry 11 protect 1 quiet "$2" "$3"
+	tell "$1" list wan in
+	tell "$1" entry 14 protect 4 quiet "$5/32" "$4/32"
+	tell "$1" entry 13 protect 2 quiet "$3" "$2"
+	tell "$1" commit
+}
+both router-a 10.1.0.0/16 10.2.0.0/16 192.0.2.1 198.51.100.1 0x1001 0x2001 0x1002 0x2002
+both router-b 10.2.0.0/16 10.1.0.0/16 198.51.100.1 $NAT 0x2001 0x1001 0x2002 0x1002
+for r in router-a router-b; do tb_until 20 heard $r 'applied 3'; done
+tb_until 10 tb_in host-a ping -q -c 1 -W 1 10.2.0.2
+claim "TCP and UDP cross the tunnel whole, with the rule between the routers before it" \
+	/usr/bin/python3 "$TB_SRC/tests/net/transfer.py" "$(tb_ns host-a)" "$(tb_ns host-b)" 10.2.0.2
 
 wrong_checksums()
 {
