@@ -62,4 +62,20 @@ unsniff wan before
 # The ESP of three fragments is three packets; answers are cut as they were.
 claim "... as ESP packets of which none is a fragment" equal "3 0" "$(seen wan before \
 	'ip.src == 192.0.2.1 && esp') $(seen wan before 'ip.src == 192.0.2.1 && (ip.flags.mf == 1 || ip.frag_offset > 0)')"
+# A rule about all of IPv6 leaves the link alone (H118).
+all6()
+{
+	tb_set router-a diffServMultiFieldClfrAddrType.95 i ipv6 diffServMultiFieldClfrStatus.95 i createAndGo
+	tb_rule router-a all6-out 95 tunnel6 outbound wan-out 300
+	tb_rule router-a all6-in 95 tunnel6 inbound wan-in 300
+	tb_ctl router-a wait
+}
+claim "all of IPv6 is protected on router-a" all6
+sniff wan a all6
+forget() { tb_in router-a ip -6 neigh flush all && tb_in wan ip -6 neigh flush all; }
+claim "neighbours are forgotten" forget
+claim "the tunnel works: they were found again" pings host-a fd00:2::2
+claim "what else is in the clear is not answered" not tb_in wan ping -6 -q -c 1 -W 1 2001:db8:a::1
+unsniff wan all6
+claim "they were asked for in the clear" test "$(seen wan all6 'icmpv6.type == 135 && ipv6.src == 2001:db8:a::1')" -ge 1
 conclude
