@@ -7,7 +7,8 @@
 #include "ipsp/types.h"
 
 /**
- * DER from text in the order of RFC 4514: "CN=b.example,O=Example,C=CH".
+ * DER from text in the order of RFC 4514: "CN=b.example,O=Example,C=CH". GnuTLS makes no name of several
+ * values with + between them.
  * @param out  room for *len octets; *len becomes what was written
  * @return false: text is no name, an empty one, or longer than that
  */

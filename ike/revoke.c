@@ -86,6 +86,10 @@ static bool may_sign_crls(gnutls_x509_crt_t issuer)
 	       (got >= 0 && (usage & GNUTLS_KEY_CRL_SIGN));
 }
 
+/* That its time is over is looked at apart. */
+#define ONLY_LATE (GNUTLS_CERT_INVALID | GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED | \
+		   GNUTLS_CERT_REVOCATION_DATA_ISSUED_IN_FUTURE)
+
 /* Is it that CA's, and true? */
 static bool is_of(const struct ike_crl *c, gnutls_x509_crt_t issuer, bool weak)
 {
@@ -96,7 +100,8 @@ static bool is_of(const struct ike_crl *c, gnutls_x509_crt_t issuer, bool weak)
 				      GNUTLS_VERIFY_DISABLE_TIME_CHECKS |
 					      (weak ? GNUTLS_VERIFY_ALLOW_SIGN_WITH_SHA1 : 0),
 				      &status) >= 0 &&
-	       status == 0;
+	       (status == 0 ||
+		(!(status & ~ONLY_LATE) && (status & ONLY_LATE & ~GNUTLS_CERT_INVALID)));
 }
 
 /* What was revoked stays so, though the list is an old one. */

@@ -134,8 +134,23 @@ static void on_log(void *arg, enum ike_level level, const char *who, const char 
 
 static int64_t on_wall_s(void *arg)
 {
-	(void)arg;
-	return time(NULL);
+	const struct pair_end *const end = arg;
+
+	return time(NULL) + end->wall_skew_s;
+}
+
+static void on_fetch(void *arg, uint64_t ticket, const char *url, struct ipsp_span post)
+{
+	struct pair_end *const end = arg;
+	struct pair *const p = end->pair;
+	struct ipsp_span answer;
+
+	if (p->late_fetch) {
+		p->late_fetch(arg, ticket, url, post);
+		return;
+	}
+	answer = p->fetch ? p->fetch(p, url, post) : (struct ipsp_span){ 0 };
+	ike_fetch_done(end->world, ticket, answer, p->now_ms);
 }
 
 static struct ike_selector side(const char *lo, const char *hi)
@@ -187,7 +202,7 @@ void pair_configure(struct pair *p)
 void pair_init(struct pair *p)
 {
 	static const struct ike_ops ops = { on_send, on_random, on_run, on_get_spi, on_child_add,
-					    on_child_delete, on_log, on_wall_s, NULL };
+					    on_child_delete, on_log, on_wall_s, on_fetch };
 	static const char *const names[2] = { "a.example", "b.example" };
 	const struct ipsp_addr addrs[2] = { address("192.0.2.1"), address("198.51.100.1") };
 

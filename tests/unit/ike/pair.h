@@ -27,6 +27,7 @@ struct pair_end {
 	struct ike_conn *conn;
 	struct ipsp_addr addr;
 	uint32_t next_spi;
+	int64_t wall_skew_s;		/* of its calendar */
 	struct pair_child children[PAIR_CHILDREN_MAX];
 	unsigned n_sent;
 	char last_log[700];
@@ -54,6 +55,10 @@ struct pair {
 	/** What becomes of a datagram: how often it arrives. NULL: once. */
 	unsigned (*fate)(struct pair *p, const struct pair_datagram *d);
 	void *fate_arg;
+	/** What a URL gives to an end that fetches; post is its question by OCSP. NULL: nothing. */
+	struct ipsp_span (*fetch)(struct pair *p, const char *url, struct ipsp_span post);
+	/** Instead of it: takes the question alone. */
+	void (*late_fetch)(void *arg, uint64_t ticket, const char *url, struct ipsp_span post);
 };
 
 /** Both with one connection for each other: shared key, AES-GCM and so on. */
