@@ -437,7 +437,7 @@ int send_policy(struct agent *a, const struct pol_generation *base, const struct
 int send_layer(struct agent *a, const struct pol_generation *g);
 
 /* agent_settings.c */
-/** Sends what the scalars of ipspdPath and ipspdIcmp say to the engine, if it is there. */
+/** Sends what the scalars of ipspdPath, ipspdIcmp and ipspdHold say to the engine, if it is there. */
 void settings_tell(struct agent *a);
 /** The same, if they are among what has changed. */
 void settings_committed(struct agent *a, const struct mib_change *changes, size_t n);
@@ -475,6 +475,8 @@ int sad_init(struct agent *a);
 void sad_fini(struct agent *a);
 /** SAD_SAS. @return false: malformed */
 bool sad_message(struct agent *a, const struct chan_msg *m);
+/** Points at the IPsec action whose SAs have that reqid. @return false: none, *row is as it was */
+bool sad_action_of(struct agent *a, uint32_t reqid, struct mib_oid *row);
 void sad_engine_up(struct agent *a);
 void sad_engine_down(struct agent *a);
 

@@ -315,6 +315,20 @@ static void about_sa(struct agent *a, const struct wire_event *e, const char *wh
 	note_send(a, &n, n.n);
 }
 
+/* Of a key manager: the row is the action that asked for it. */
+static void about_expiring(struct agent *a, const struct wire_event *e)
+{
+	struct mib_oid row = { .ids = { 0, 0 }, .len = 2 };	/* zeroDotZero */
+	struct agent_note n;
+
+	note_begin(&n, MIB_N_ipspdChildSaExpiring);
+	if (!notify_may(a))
+		return;
+	(void)sad_action_of(a, (uint32_t)e->action_id, &row);
+	add_sa(&n, &row, e);
+	note_send(a, &n, n.n);
+}
+
 void notify_sa_refused(struct agent *a, const struct ipsp_sa_config *sa, const char *why)
 {
 	const struct wire_event e = {
@@ -392,7 +406,9 @@ static void on_event(struct agent_event_listener *l, const struct wire_event *e)
 {
 	struct agent *a = (struct agent *)((char *)l - offsetof(struct agent, notify.events));
 
-	if (e->kind == WIRE_EVENT_SA)
+	if (e->kind == WIRE_EVENT_SA && e->reason == WIRE_SA_EXPIRING)
+		about_expiring(a, e);
+	else if (e->kind == WIRE_EVENT_SA)
 		about_sa(a, e, e->reason == WIRE_SA_INSTALLED ? "" : sa_stories[e->reason]);
 	else
 		about_packet(a, e);

@@ -91,13 +91,34 @@ static void learn_names(struct agent *a)
 		qsort(s->names, s->n_names, sizeof(*s->names), name_cmp);
 }
 
-static const char *name_of(const struct sad_watching *s, uint32_t reqid)
+static const struct sad_name *find_name(const struct sad_watching *s, uint32_t reqid)
 {
 	const struct sad_name key = { .reqid = reqid };
-	const struct sad_name *n = s->n_names == 0 ? NULL :
+
+	return s->n_names == 0 ? NULL :
 		bsearch(&key, s->names, s->n_names, sizeof(*s->names), name_cmp);
+}
+
+static const char *name_of(const struct sad_watching *s, uint32_t reqid)
+{
+	const struct sad_name *n = find_name(s, reqid);
 
 	return n && n->name[0] ? n->name : NAME_OTHERS;
+}
+
+bool sad_action_of(struct agent *a, uint32_t reqid, struct mib_oid *row)
+{
+	uint32_t index[1 + SAD_PICTURE_NAME_MAX];
+	const struct sad_name *n;
+
+	learn_names(a);
+	n = find_name(&a->sad, reqid);
+	if (!n)
+		return false;
+	index[0] = (uint32_t)strlen(n->name);
+	for (uint32_t i = 0; i < index[0]; i++)
+		index[1 + i] = (uint8_t)n->name[i];
+	return pol_row_pointer(&mib_t_ipiaIpsecActionTable, index, 1 + index[0], row);
 }
 
 /* ---- walks ---- */

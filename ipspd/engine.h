@@ -126,6 +126,9 @@ void engine_reserved_message(struct engine_role *role, const struct chan_msg *m)
 /** SETTINGS: in force from the next packet on; what cannot be read changes nothing. */
 void engine_settings_message(struct engine_role *role, const struct chan_msg *m);
 
+/** HOLD: likewise, of packets that wait. */
+void engine_hold_message(struct engine_role *role, const struct chan_msg *m);
+
 /** Asks the agent for numbers where they run low; one SA, or all of them. */
 void engine_reserve_ask(struct engine_role *role, const struct ipsp_sa *sa);
 void engine_reserve_ask_all(struct engine_role *role);

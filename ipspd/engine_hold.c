@@ -30,6 +30,7 @@ struct engine_hold {
 	struct helds buckets[BUCKETS];
 	struct helds all;
 	size_t n, octets;
+	struct hold_settings settings;
 	struct event *go;
 };
 
@@ -72,7 +73,7 @@ static struct held *displaced_by(struct engine_hold *h, uint64_t need)
 			oldest = p;
 		n++;
 	}
-	return n >= HOLD_DEPTH ? oldest : NULL;
+	return n >= h->settings.depth ? oldest : NULL;
 }
 
 /* What its need waited for may have come since the packet was judged: then it goes at once. */
@@ -81,19 +82,20 @@ static void keep(struct engine_role *role, const struct ipsp_packet *packet, uin
 	struct engine_hold *h = role->hold;
 	const size_t room = IPSP_HEADROOM + (size_t)packet->len + IPSP_TAILROOM;
 	const size_t size = sizeof(struct held) + room;
-	struct held *p = displaced_by(h, packet->acquire_id);
+	struct held *p;
 
-	if (p)
+	/* More than one where fewer may wait than before. */
+	while ((p = displaced_by(h, packet->acquire_id)))
 		drop(role, p, IPSP_REASON_HOLD_DISPLACED);
-	while (h->octets + size > HOLD_OCTETS_MAX && !TAILQ_EMPTY(&h->all))
+	while (h->octets + size > h->settings.octets_max && !TAILQ_EMPTY(&h->all))
 		drop(role, TAILQ_FIRST(&h->all), IPSP_REASON_HOLD_DISPLACED);
-	p = malloc(size);
+	p = h->settings.depth > 0 && size <= h->settings.octets_max ? malloc(size) : NULL;
 	if (!p) {
 		ipsp_engine_count_held(role->engine, IPSP_REASON_HOLD_DISPLACED, 1);
 		return;
 	}
 	*p = (struct held){
-		.need = packet->acquire_id, .until_s = now_s + HOLD_S, .size = size,
+		.need = packet->acquire_id, .until_s = now_s + h->settings.seconds, .size = size,
 		.packet = *packet,
 	};
 	memset(p->room, 0, IPSP_HEADROOM);
@@ -165,8 +167,23 @@ void engine_hold_tick(struct engine_role *role, uint64_t now_s)
 {
 	struct engine_hold *h = role->hold;
 
-	while (!TAILQ_EMPTY(&h->all) && TAILQ_FIRST(&h->all)->until_s <= now_s)
-		drop(role, TAILQ_FIRST(&h->all), IPSP_REASON_HOLD_OVER);
+	struct held *next;
+
+	/* Not in the order of their ends where that time was changed. */
+	for (struct held *p = TAILQ_FIRST(&h->all); p; p = next) {
+		next = TAILQ_NEXT(p, by_age);
+		if (p->until_s <= now_s)
+			drop(role, p, IPSP_REASON_HOLD_OVER);
+	}
+}
+
+bool engine_hold_set(struct engine_hold *h, const struct hold_settings *s)
+{
+	if (s->depth > HOLD_DEPTH_MAX || s->octets_max == 0 || s->octets_max > HOLD_OCTETS_MAX ||
+	    s->seconds == 0 || s->seconds > HOLD_S_MAX)
+		return false;
+	h->settings = *s;
+	return true;
 }
 
 size_t engine_hold_count(const struct engine_hold *h)
@@ -180,6 +197,7 @@ int engine_hold_new(struct engine_role *role)
 
 	if (!h)
 		return -ENOMEM;
+	h->settings = HOLD_SETTINGS;
 	for (size_t i = 0; i < BUCKETS; i++)
 		TAILQ_INIT(&h->buckets[i]);
 	TAILQ_INIT(&h->all);

@@ -13,14 +13,27 @@
 struct engine_role;
 struct engine_hold;
 
-#define HOLD_DEPTH 1u			/* packets of one need: the newest */
-#define HOLD_OCTETS_MAX (4u << 20)	/* of all */
-#define HOLD_S 60u			/* what waits longer is of no use to anybody */
+/** As managers set it (ipspdHold). */
+struct hold_settings {
+	uint32_t depth;		/* packets of one need: the newest; 0: none is held */
+	uint32_t octets_max;	/* of all */
+	uint32_t seconds;	/* what waits longer is of no use to anybody */
+};
+
+#define HOLD_DEPTH_MAX 1024u
+#define HOLD_OCTETS_MAX (64u << 20)
+#define HOLD_S_MAX 600u
+
+/** Before anybody has set it: 1, 4 MiB, 60. */
+#define HOLD_SETTINGS ((struct hold_settings){ 1, 4u << 20, 60 })
 
 /** @return 0, -ENOMEM */
 int engine_hold_new(struct engine_role *role);
 /** Drops all. NULL in role is fine. */
 void engine_hold_free(struct engine_role *role);
+
+/** In force for packets that come from now on. False: no such values, nothing changed */
+bool engine_hold_set(struct engine_hold *h, const struct hold_settings *s);
 
 /** Takes copies of those packets that are to be held. What they need has been taken up: ipsp_engine_turn. */
 void engine_hold_take(struct engine_role *role, const struct ipsp_packet *packets, size_t n,

@@ -57,6 +57,9 @@ static void on_agent_message(void *arg, struct chan_msg *m)
 	case MSG_SETTINGS:
 		engine_settings_message(role, m);
 		break;
+	case MSG_HOLD:
+		engine_hold_message(role, m);
+		break;
 	case MSG_STATS_GET:
 		engine_stats_message(role, m);
 		break;

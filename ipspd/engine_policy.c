@@ -349,6 +349,14 @@ void engine_settings_message(struct engine_role *role, const struct chan_msg *m)
 		ipspd_log(LOG_ERR, "engine", "malformed SETTINGS from the agent");
 }
 
+void engine_hold_message(struct engine_role *role, const struct chan_msg *m)
+{
+	struct hold_settings s;
+
+	if (!settings_hold_read(m, &s) || !engine_hold_set(role->hold, &s))
+		ipspd_log(LOG_ERR, "engine", "malformed HOLD from the agent");
+}
+
 void engine_policy_forget(struct engine_role *role)
 {
 	forget_coming(role);

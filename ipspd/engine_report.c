@@ -336,6 +336,7 @@ static void tell_sa(struct engine_role *role, const struct ipsp_sa *sa, enum wir
 		.reason = change,
 		.src = sa->local,
 		.dst = sa->remote,
+		.action_id = sa->reqid,
 	};
 
 	send_event(role, &e);
@@ -384,7 +385,9 @@ static void on_sa_expired(void *ctx, const struct ipsp_life_event *event)
 		  "sad", "SA %" PRIx64 " %s SPI 0x%08x: %s lifetime over", sa->id,
 		  ipsp_proto_text(sa->proto), sa->spi,
 		  ipsp_life_text((enum ipsp_life)event->life));
-	if (sa->origin == IPSP_ORIGIN_POLICY && event->life != IPSP_LIFE_SOFT)
+	if (event->life == IPSP_LIFE_SOFT)
+		tell_sa(ctx, sa, WIRE_SA_EXPIRING);
+	else if (sa->origin == IPSP_ORIGIN_POLICY)
 		tell_sa(ctx, sa, WIRE_SA_EXPIRED);
 	engine_pfkey_expired(ctx, event);
 }

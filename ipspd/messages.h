@@ -88,6 +88,7 @@ enum ipspd_message {
 	MSG_SETTINGS,		/* u32 seconds for fragments, u32 seconds for path MTUs, u32 ICMP errors
 				 * a second, u8 1: learn path MTUs, u8 enum ipsp_icmp_by_quote, u32
 				 * seconds for reassembly, u8 1: let ICMP errors in clear in */
+	MSG_HOLD,		/* likewise: u32 packets of a need, u32 octets of all, u32 seconds */
 	/* Policies of key managers, between agent and engine in both directions: ipspd/agent_band.c */
 	MSG_BAND_PUT,		/* u32 serial of the change, then one (ipspd/band_wire.h) */
 	MSG_BAND_GONE,		/* u32 serial, u32 index */

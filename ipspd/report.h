@@ -85,6 +85,7 @@ enum wire_sa_change {
 	WIRE_SA_EXPIRED = 3,		/* its hard lifetime is over */
 	WIRE_SA_REFUSED = 4,		/* SA_REFUSED says that; never on the wire */
 	WIRE_SA_INSTALLED = 5,
+	WIRE_SA_EXPIRING = 6,		/* its soft lifetime is over; a key manager's: action_id is its reqid */
 	WIRE_SA_CHANGES
 };
 

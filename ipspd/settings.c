@@ -42,3 +42,24 @@ bool settings_read(const struct chan_msg *m, struct ipsp_engine_settings *s)
 	*s = got;
 	return true;
 }
+
+int settings_hold_send(struct chan *c, const struct hold_settings *s)
+{
+	uint8_t buf[12];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	chan_put_u32(&w, s->depth);
+	chan_put_u32(&w, s->octets_max);
+	chan_put_u32(&w, s->seconds);
+	return chan_send(c, MSG_HOLD, buf, w.len, NULL, 0);
+}
+
+bool settings_hold_read(const struct chan_msg *m, struct hold_settings *s)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+
+	s->depth = chan_get_u32(&r);
+	s->octets_max = chan_get_u32(&r);
+	s->seconds = chan_get_u32(&r);
+	return chan_reader_done(&r);
+}

@@ -127,6 +127,13 @@ tb_set router-a ipspdNotifyInterval.0 u 60
 claim "an SA gets a lifetime of a second" tb_set router-a "ipsaSaPreActActionLifetimeSec.$pre" u 1
 claim "... the one before is replaced" soon 1 ipspdChildSaDown 'ipspdNotifyDownReason.0 = replaced' 'ipspdNotifySpi.0 = 4096'
 claim "... and the new one expires" soon 1 ipspdChildSaDown 'ipspdNotifyDownReason.0 = expired' 'ipspdNotifySpi.0 = 4096'
+claim "a key manager makes an SA that is to be replaced soon" tb_in router-a env PYTHONPATH="$TB_SRC/tests/net" \
+	/usr/bin/python3 -c "
+from pfkey_client import *
+assert Client('$TB_DIR/router-a/pfkey').ask(ADD, ESP, [sa(0x7777)] + addresses('192.0.2.1', '198.51.100.1') +
+    [lifetime(E_SOFT, add=1), key(E_AUTH, bytes(32)), key(E_ENCRYPT, bytes(16))]).errno == 0"
+claim "... which managers are told when it is time" soon 1 ipspdChildSaExpiring 'ipspdNotifySpi.0 = 30583' \
+	'ipspdNotifyDirection.0 = outbound'
 claim "the engine is killed" kill -9 "$(tb_process router-a engine)"
 claim "... which managers are told" soon 1 ipspdEngineStateChanged 'ipspdEngineState.0 = down'
 claim "... and that it is back" soon 1 ipspdEngineStateChanged 'ipspdEngineState.0 = inForce'

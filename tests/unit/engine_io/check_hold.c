@@ -140,6 +140,36 @@ START_TEST(test_of_five_packets_the_last_is_sent_once_the_sa_is_there)
 }
 END_TEST
 
+START_TEST(test_as_many_wait_as_managers_say)
+{
+	struct hold_settings s = HOLD_SETTINGS;
+
+	apply(0, 0);
+	s.depth = 3;
+	ck_assert(engine_hold_set(role.hold, &s));
+	for (uint8_t tag = 1; tag <= 5; tag++)
+		turn(tag, 1);
+	ck_assert_uint_eq(engine_hold_count(role.hold), 3);
+	ck_assert_uint_eq(dropped(IPSP_REASON_HOLD_DISPLACED), 2);
+	/* Those too many go with the next one. */
+	s.depth = 2;
+	ck_assert(engine_hold_set(role.hold, &s));
+	turn(6, 1);
+	ck_assert_uint_eq(engine_hold_count(role.hold), 2);
+	s.depth = 0;
+	ck_assert(engine_hold_set(role.hold, &s));
+	turn(7, 2);
+	ck_assert_uint_eq(engine_hold_count(role.hold), 0);
+	ck_assert_uint_eq(dropped(IPSP_REASON_HOLD_DISPLACED), 7);
+	s = HOLD_SETTINGS;
+	s.seconds = 0;
+	ck_assert(!engine_hold_set(role.hold, &s));
+	s.seconds = 60;
+	s.octets_max = UINT32_MAX;
+	ck_assert(!engine_hold_set(role.hold, &s));
+}
+END_TEST
+
 START_TEST(test_each_need_keeps_its_own)
 {
 	apply(IPSP_PFP_DESTINATION_PORT, 0);
@@ -196,9 +226,9 @@ START_TEST(test_nothing_waits_for_ever)
 {
 	apply(0, 0);
 	turn(1, 1);
-	engine_hold_tick(&role, HOLD_S - 1);
+	engine_hold_tick(&role, HOLD_SETTINGS.seconds - 1);
 	ck_assert_uint_eq(engine_hold_count(role.hold), 1);
-	engine_hold_tick(&role, HOLD_S);
+	engine_hold_tick(&role, HOLD_SETTINGS.seconds);
 	ck_assert_uint_eq(engine_hold_count(role.hold), 0);
 	ck_assert_uint_eq(dropped(IPSP_REASON_HOLD_OVER), 1);
 }
@@ -214,6 +244,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 300);	/* a busy machine is no failure */
 	tcase_add_test(tc, test_of_five_packets_the_last_is_sent_once_the_sa_is_there);
+	tcase_add_test(tc, test_as_many_wait_as_managers_say);
 	tcase_add_test(tc, test_each_need_keeps_its_own);
 	tcase_add_test(tc, test_a_failure_drops_what_waited);
 	tcase_add_test(tc, test_what_waited_passes_in_clear_only_where_the_entry_says_so);

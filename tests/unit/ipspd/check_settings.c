@@ -16,6 +16,7 @@
 static struct agent agent;
 static struct chan *engine_end;
 static struct ipsp_engine_settings got;
+static struct hold_settings held;
 static unsigned n_got;
 
 void agent_give_up(struct agent *a, int status)
@@ -27,6 +28,10 @@ void agent_give_up(struct agent *a, int status)
 static void message(void *arg, struct chan_msg *m)
 {
 	(void)arg;
+	if (m->type == MSG_HOLD) {
+		ck_assert(settings_hold_read(m, &held));
+		return;
+	}
 	ck_assert_int_eq(m->type, MSG_SETTINGS);
 	ck_assert(settings_read(m, &got));
 	n_got++;
@@ -148,6 +153,23 @@ START_TEST(test_what_cannot_be_is_refused_and_changes_nothing)
 }
 END_TEST
 
+START_TEST(test_what_waits_is_told_as_managers_say)
+{
+	static const char rows[] = "= hold 0 Depth=5 Kbytes=8";
+
+	settings_tell(&agent);
+	event_base_loop(agent.base, EVLOOP_NONBLOCK);
+	ck_assert_uint_eq(held.depth, 1);
+	ck_assert_uint_eq(held.octets_max, 4u << 20);
+	ck_assert_uint_eq(held.seconds, 60);
+	rows_put(agent.store, rows);
+	settings_tell(&agent);
+	event_base_loop(agent.base, EVLOOP_NONBLOCK);
+	ck_assert_uint_eq(held.depth, 5);
+	ck_assert_uint_eq(held.octets_max, 8u << 10);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("settings");
@@ -156,6 +178,7 @@ int main(void)
 	int failed;
 
 	tcase_add_checked_fixture(c, setup, teardown);
+	tcase_add_test(c, test_what_waits_is_told_as_managers_say);
 	tcase_add_test(c, test_what_nobody_set_is_the_engines_own_default);
 	tcase_add_test(c, test_what_was_set_reaches_the_engine);
 	tcase_add_test(c, test_the_engine_is_told_of_changes_and_of_nothing_else);

@@ -59,6 +59,7 @@ static const struct {
 	{ "exempt", "ipspdExempt" },
 	{ "path", "ipspdPath" },
 	{ "icmp", "ipspdIcmp" },
+	{ "hold", "ipspdHold" },
 };
 
 static uint64_t clock_cs(void)
