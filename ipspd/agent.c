@@ -108,6 +108,8 @@ static void engine_gone(struct agent *a)
 	a->n_workers = 0;
 	stats_engine_down(a);
 	sad_engine_down(a);
+	if (a->pol_status)
+		pol_status_set_manager(a->pol_status, false);
 	apply_engine_down(a);
 }
 
@@ -128,6 +130,18 @@ static bool band_came(struct agent *a, const struct chan_msg *m)
 	stats_engine_up(a);
 	sad_engine_up(a);
 	apply_engine_up(a);
+	return true;
+}
+
+static bool manager_came(struct agent *a, const struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	const uint8_t present = chan_get_u8(&r);
+
+	if (!chan_reader_done(&r) || present > 1)
+		return false;
+	if (a->pol_status)
+		pol_status_set_manager(a->pol_status, present);
 	return true;
 }
 
@@ -157,6 +171,9 @@ static void engine_message(void *arg, struct chan_msg *m)
 	case MSG_STATS_ICMP:
 	case MSG_STATS_END:
 		good = stats_message(a, m);
+		break;
+	case MSG_KEY_MANAGER:
+		good = manager_came(a, m);
 		break;
 	case MSG_CRYPTO:
 		good = crypto_message(a, m);

@@ -17,7 +17,7 @@
 static const struct pol_problem *of_row(const struct pol_generation *g,
 					const struct pol_problem *p)
 {
-	return g ? pol_problem_find(g, p->table, p->index.ids, p->index.len) : NULL;
+	return g ? pol_problem_find(g, p->table, p->index.ids, p->index.len, false) : NULL;
 }
 
 static void log_new(const struct pol_problem *p)

@@ -46,6 +46,7 @@ struct engine_pfkey {
 	int fd;				/* listens */
 	bool restored;			/* an agent has told what a server before us had */
 	bool agent_knows;		/* the agent has been told of all policies */
+	bool has_manager;		/* somebody is registered */
 	struct event *acceptable;
 	struct event *turn_over;
 	bool turn_ends;			/* turn_over is under way */
@@ -232,6 +233,25 @@ static void tell_agent(const struct engine_pfkey *all, uint16_t type, const stru
 		ipspd_log(LOG_ERR, "pfkey", "message %u to the agent lost: error %d", type, -err);
 }
 
+static void tell_manager(const struct engine_pfkey *all)
+{
+	uint8_t buf[1];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	chan_put_u8(&w, all->has_manager);
+	tell_agent(all, MSG_KEY_MANAGER, &w);
+}
+
+static void on_manager(void *ctx, bool present)
+{
+	struct engine_pfkey *all = ctx;
+	const bool is_new = present != all->has_manager;
+
+	all->has_manager = present;
+	if (is_new && all->role->agent)
+		tell_manager(all);
+}
+
 static void on_policy(void *ctx, uint32_t serial, const struct pfkey_band_policy *p, bool gone)
 {
 	const struct engine_pfkey *all = ctx;
@@ -293,8 +313,10 @@ void engine_pfkey_message(struct engine_role *role, const struct chan_msg *m)
 
 void engine_pfkey_agent_came(struct engine_role *role)
 {
-	if (role->pfkey)
-		role->pfkey->agent_knows = false;
+	if (!role->pfkey)
+		return;
+	role->pfkey->agent_knows = false;
+	tell_manager(role->pfkey);
 }
 
 void engine_pfkey_tick(struct engine_role *role)
@@ -352,6 +374,7 @@ int engine_pfkey_start(struct engine_role *role, int fd)
 		.engine = role->engine, .crypto = role->platform.crypto,
 		.compress = role->platform.compress, .ctx = all,
 		.send = on_send, .is_local = is_local, .policy = on_policy,
+		.manager = on_manager,
 	};
 
 	all->role = role;

@@ -94,6 +94,7 @@ enum ipspd_message {
 	MSG_BAND_GONE,		/* u32 serial, u32 index */
 	MSG_BAND_ALL,		/* u32 serial: those put since the channel was opened are all there are */
 	MSG_BAND_APPLIED,	/* to engine: u32 serial: changes up to it are in force */
+	MSG_KEY_MANAGER,	/* engine to agent: u8 1: somebody is registered who makes SAs; 0: nobody */
 	MSG_CRYPTO,		/* engine to agent, which has just come: ipspd/crypto_wire.h */
 	/* SAs that are of no row: ipspd/sad_wire.h */
 	MSG_SAD_GET,		/* agent to engine: u32 serial, u8 1: from the first on; 0: what comes next */

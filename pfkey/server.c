@@ -129,6 +129,8 @@ static void note_managers(struct pfkey_server *s)
 	TAILQ_FOREACH(c, &s->clients, entry)
 		present |= (c->registered & ours) != 0;
 	ipsp_engine_set_key_manager(s->config.engine, present, s->now_s);
+	if (s->config.manager)
+		s->config.manager(s->config.ctx, present);
 }
 
 static int do_register(struct pfkey_client *c, const struct pfkey_msg *m)

@@ -34,6 +34,9 @@ struct pfkey_server_config {
 	/** Is it an address of this device? SAs to such addresses are inbound. */
 	bool (*is_local)(void *ctx, const struct ipsp_addr *a);
 
+	/** There is somebody registered who makes SAs of ours, or nobody any more. NULL is fine. */
+	void (*manager)(void *ctx, bool present);
+
 	/**
 	 * A policy came, or is another now; gone: it is no more. It is in force when
 	 * pfkey_server_applied says the serial. NULL: there are no policies.

@@ -442,8 +442,7 @@ static void explain(const struct assembly *a, bool fallback, const struct pol_pr
 static void explain_negotiated(struct pol_decision *out)
 {
 	if (out->negotiated.n > 0 && out->action == IPSP_PROTECT && out->reason[0] == '\0')
-		snprintf(out->reason, sizeof(out->reason), "has its SAs negotiated: while no key manager "
-			 "is registered by PF_KEY, its packets are dropped");
+		snprintf(out->reason, sizeof(out->reason), "%s", POL_NEEDS_MANAGER);
 }
 
 /* The program stands: what may it come to? r: whose action it is, for what the kernel reports. */

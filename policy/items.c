@@ -451,12 +451,15 @@ const struct pol_origin *pol_origin_of(const struct pol_generation *g, const str
 
 const struct pol_problem *pol_problem_find(const struct pol_generation *g,
 					   const struct mib_table *t, const uint32_t *index,
-					   size_t len)
+					   size_t len, bool has_manager)
 {
 	const struct pol_problem key = { .table = t, .index = { index, len }, .reason = "" };
-	const struct pol_problem *p = pol_map_at(&g->problems,
-						 pol_map_position(&g->problems, &key));
+	const size_t at = pol_map_position(&g->problems, &key);
+	const struct pol_problem *p = pol_map_at(&g->problems, at);
 
+	/* There may be another one behind it. */
+	if (p && has_manager && strcmp(p->reason, POL_NEEDS_MANAGER) == 0)
+		p = pol_map_at(&g->problems, at + 1);
 	return p && row_cmp(p->table, &p->index, t, &key.index) == 0 ? p : NULL;
 }
 

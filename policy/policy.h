@@ -158,10 +158,17 @@ const struct pol_origin *pol_origin_find(const struct pol_generation *g, uint64_
 const struct pol_origin *pol_origin_of(const struct pol_generation *g, const struct mib_table *t,
 				       const uint32_t *index, size_t len);
 
-/** The problem of that row, or NULL: the row is in force as far as compilation goes. */
+/** Said of rules whose SAs are negotiated, as compilation cannot know who is there. */
+#define POL_NEEDS_MANAGER "has its SAs negotiated, and no key manager is registered by PF_KEY: its " \
+			  "packets are dropped"
+
+/**
+ * The problem of that row, or NULL: the row is in force as far as compilation goes.
+ * @param has_manager  a key manager is there, so that POL_NEEDS_MANAGER is none
+ */
 const struct pol_problem *pol_problem_find(const struct pol_generation *g,
 					   const struct mib_table *t, const uint32_t *index,
-					   size_t len);
+					   size_t len, bool has_manager);
 
 /** The next row that has a problem, ordered by table, then index; after NULL: the first. */
 const struct pol_problem *pol_problem_next(const struct pol_generation *g,

@@ -41,6 +41,7 @@ struct pol_status {
 	struct pending pending[PENDING_MAX];	/* the oldest first */
 	size_t n_pending;
 	uint64_t changes;	/* of what it would say */
+	bool has_manager;	/* a key manager is there */
 	struct mib_source rules;
 	struct mib_source actions;
 	struct mib_source closures;
@@ -125,7 +126,7 @@ bool pol_status_in_force(const struct pol_status *st, const struct mib_row *r,
 		snprintf(buf, POL_STATUS_TEXT, "waits to come into force");
 		return false;
 	}
-	problem = pol_problem_find(g, t, index, len);
+	problem = pol_problem_find(g, t, index, len, st->has_manager);
 	if (problem) {
 		snprintf(buf, POL_STATUS_TEXT, "%s", problem->reason);
 		return false;
@@ -202,7 +203,8 @@ bool pol_status_row(const struct pol_status *st, const struct mib_row *r,
 		return pol_status_in_force(st, r, buf);
 	if (!stands(st, r, buf))
 		return false;
-	problem = st->generation ? pol_problem_find(st->generation, t, index, len) : NULL;
+	problem = st->generation ? pol_problem_find(st->generation, t, index, len,
+						      st->has_manager) : NULL;
 	if (problem)
 		snprintf(buf, POL_STATUS_TEXT, "%s", problem->reason);
 	return !problem && does_work(st, r, buf);
@@ -381,6 +383,13 @@ void pol_status_applied(struct pol_status *st, uint64_t number)
 	st->n_pending -= in;
 	memmove(st->pending, st->pending + in, st->n_pending * sizeof(st->pending[0]));
 	st->changes++;
+}
+
+void pol_status_set_manager(struct pol_status *st, bool present)
+{
+	if (st->has_manager != present)
+		st->changes++;
+	st->has_manager = present;
 }
 
 enum mib_err pol_status_refused(struct pol_status *st, uint64_t sa_id, const char *reason)

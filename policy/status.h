@@ -36,6 +36,9 @@ void pol_status_applied(struct pol_status *st, uint64_t number);
 MIB_MUST_CHECK enum mib_err pol_status_refused(struct pol_status *st, uint64_t sa_id,
 					       const char *reason);
 
+/** Is a key manager there, who makes the SAs of rules that have them negotiated? At first none is. */
+void pol_status_set_manager(struct pol_status *st, bool present);
+
 /** Who knows what rules have done. */
 struct pol_observer {
 	/** A column of ipspdRuleTable that is not about being in force: a mib_source's read. */

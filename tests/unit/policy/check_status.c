@@ -106,6 +106,37 @@ START_TEST(test_a_rule_says_why_it_is_not_in_force)
 }
 END_TEST
 
+START_TEST(test_a_rule_that_is_negotiated_needs_a_key_manager)
+{
+	static const char negotiated[] =
+		"+ peer gw,1 Type=1 Value=198.51.100.1 AddressType=ipv4 Address=0xc6336401\n"
+		"+ param std\n"
+		"+ esp neg CipherTransformId=12 CipherKeyLength=256 IntegrityAlgorithmId=5\n"
+		"+ transform 3,esp-std,9 TransformName=neg\n"
+		"+ proposal p2,0,3 TransformsName=esp-std\n"
+		"+ ipsec v ParametersName=std ProposalsName=p2 PeerGatewayIdName=gw\n"
+		"+ rule vpn Filter=spdTrueFilter.0 Action=ipiaIpsecActParametersName.\"v\"\n"
+		"+ contents g,9 ComponentName=vpn";
+	struct fixture f;
+	uint64_t changes;
+
+	fixture_new(&f);
+	rows_put(f.s, negotiated);
+	pol_generation_free(f.g);
+	f.g = compile(f.s);
+	pol_status_set_generation(f.st, f.g);
+	pol_status_applied(f.st, mib_store_generation(f.s));
+	ck_assert_str_eq(rule_reason(&f, "vpn"), POL_NEEDS_MANAGER);
+	changes = pol_status_changes(f.st);
+	pol_status_set_manager(f.st, true);
+	ck_assert_str_eq(rule_reason(&f, "vpn"), "");
+	ck_assert_uint_gt(pol_status_changes(f.st), changes);
+	pol_status_set_manager(f.st, false);
+	ck_assert_str_eq(rule_reason(&f, "vpn"), POL_NEEDS_MANAGER);
+	fixture_free(&f);
+}
+END_TEST
+
 START_TEST(test_nothing_is_in_force_before_the_first_generation)
 {
 	struct fixture f;
@@ -271,6 +302,7 @@ int main(void)
 
 	tcase_add_loop_test(c, test_a_rule_says_why_it_is_not_in_force, 0,
 			    sizeof(reasons) / sizeof(reasons[0]));
+	tcase_add_test(c, test_a_rule_that_is_negotiated_needs_a_key_manager);
 	tcase_add_test(c, test_nothing_is_in_force_before_the_first_generation);
 	tcase_add_test(c, test_a_row_newer_than_the_generation_waits);
 	tcase_add_test(c, test_a_row_that_was_changed_since_waits);

@@ -385,6 +385,6 @@ const char *problem_of(struct mib_store *s, const struct pol_generation *g, cons
 
 	ck_assert_ptr_nonnull(r);
 	ids = mib_row_index(r, &len);
-	p = pol_problem_find(g, mib_row_table(r), ids, len);
+	p = pol_problem_find(g, mib_row_table(r), ids, len, false);
 	return p ? p->reason : "";
 }
