@@ -45,7 +45,7 @@ void ipsp_engine_dummies(struct ipsp_engine *engine, uint64_t now_s,
 {
 	struct round r = { engine->config.platform, now_s, send, arg };
 
-	ipsp_sad_each(engine->sad, send_due, &r);
+	ipsp_sad_each_sender(engine->sad, send_due, &r);
 }
 
 /* Random octets as long as the SA says; nothing reads them, RFC 4303 2.6. */

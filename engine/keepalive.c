@@ -45,5 +45,5 @@ void ipsp_engine_keepalives(struct ipsp_engine *engine, uint64_t now_s,
 {
 	struct round r = { now_s, send, arg };
 
-	ipsp_sad_each(engine->sad, send_due, &r);
+	ipsp_sad_each_sender(engine->sad, send_due, &r);
 }

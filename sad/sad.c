@@ -9,6 +9,8 @@
 #include "ipsp/platform.h"
 #include "sad/sad.h"
 
+#define SENDERS_MIN 16u
+
 static uint64_t hash_id(const struct ipsp_sad *sad, uint64_t id)
 {
 	return ipsp_sa_hash(sad->seed, id);
@@ -32,12 +34,70 @@ static uint64_t hash_sa_name(const struct ipsp_sad *sad, const struct ipsp_sa *s
 	return hash_name(sad, sa->dir, sa->proto, sa->spi, &sa->remote);
 }
 
+static bool is_sender(const struct ipsp_sa *sa)
+{
+	return sa->dir == IPSP_OUTBOUND && (sa->dummy_s > 0 || sa->encap.keepalive_s > 0);
+}
+
+static void free_senders(struct ipsp_sad *sad)
+{
+	sad->platform->free(sad->platform->ctx, sad->senders,
+			    sad->senders_room * sizeof(struct ipsp_sa *));
+}
+
+/* One more must not fail when it comes. */
+static bool reserve_senders(struct ipsp_sad *sad)
+{
+	const uint32_t room = sad->senders_room ? 2 * sad->senders_room : SENDERS_MIN;
+
+	if (sad->n_senders < sad->senders_room)
+		return true;
+	struct ipsp_sa **senders = sad->platform->alloc(sad->platform->ctx,
+							room * sizeof(struct ipsp_sa *));
+
+	if (!senders)
+		return false;
+	if (sad->n_senders > 0)
+		memcpy(senders, sad->senders, sad->n_senders * sizeof(struct ipsp_sa *));
+	free_senders(sad);
+	sad->senders = senders;
+	sad->senders_room = room;
+	return true;
+}
+
 bool ipsp_sad_reserve(struct ipsp_sad *sad)
 {
 	return ipsp_sa_index_reserve(sad->platform, &sad->by_id, &sad->garbage) &&
 	       ipsp_sa_index_reserve(sad->platform, &sad->by_name, &sad->garbage) &&
 	       ipsp_sa_index_reserve(sad->platform, &sad->by_traffic, &sad->garbage) &&
-	       ipsp_sa_due_reserve(sad->platform, &sad->due, sad->n_sas + 1);
+	       ipsp_sa_due_reserve(sad->platform, &sad->due, sad->n_sas + 1) &&
+	       reserve_senders(sad);
+}
+
+static void link_sender(struct ipsp_sad *sad, struct ipsp_sa *sa)
+{
+	if (!is_sender(sa))
+		return;
+	sa->sender_at = sad->n_senders;
+	sad->senders[sad->n_senders++] = sa;
+}
+
+/* The last one takes its place. */
+static void unlink_sender(struct ipsp_sad *sad, const struct ipsp_sa *sa)
+{
+	if (!is_sender(sa))
+		return;
+	struct ipsp_sa *const last = sad->senders[--sad->n_senders];
+
+	sad->senders[sa->sender_at] = last;
+	last->sender_at = sa->sender_at;
+}
+
+void ipsp_sad_each_sender(const struct ipsp_sad *sad, void (*each)(void *arg, struct ipsp_sa *sa),
+			  void *arg)
+{
+	for (uint32_t i = 0; i < sad->n_senders; i++)
+		each(arg, sad->senders[i]);
 }
 
 void ipsp_sad_link(struct ipsp_sad *sad, struct ipsp_sa *sa, struct ipsp_sa *old)
@@ -51,6 +111,7 @@ void ipsp_sad_link(struct ipsp_sad *sad, struct ipsp_sa *sa, struct ipsp_sa *old
 	ipsp_sa_index_put(&sad->by_name, hash_sa_name(sad, sa), sa);
 	ipsp_sa_index_put(&sad->by_id, hash_id(sad, sa->id), sa);
 	ipsp_sad_file_traffic(sad, sa, old);
+	link_sender(sad, sa);
 	sad->n_sas++;
 	ipsp_sa_schedule(sa);
 }
@@ -81,6 +142,7 @@ void ipsp_sad_unlink(struct ipsp_sad *sad, struct ipsp_sa *sa)
 	ipsp_sa_index_remove(&sad->by_id, hash_id(sad, sa->id), sa);
 	ipsp_sa_index_remove(&sad->by_name, hash_sa_name(sad, sa), sa);
 	ipsp_sad_unfile_traffic(sad, sa);
+	unlink_sender(sad, sa);
 	ipsp_sa_due_set(&sad->due, sa, UINT64_MAX);
 	sa->is_out = true;
 	sad->n_sas--;
@@ -139,6 +201,7 @@ void ipsp_sad_free(struct ipsp_sad *sad)
 	ipsp_sa_index_free(sad->platform, &sad->by_id);
 	ipsp_sa_index_free(sad->platform, &sad->by_name);
 	ipsp_sa_index_free(sad->platform, &sad->by_traffic);
+	free_senders(sad);
 	ipsp_sa_due_free(sad->platform, &sad->due);
 	ipsp_sad_free_garbage(sad, ipsp_sad_take_garbage(sad));
 	sad->platform->free(sad->platform->ctx, sad, sizeof(*sad));

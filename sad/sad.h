@@ -24,6 +24,8 @@ struct ipsp_sad {
 	uint64_t last_id;		/* given to an SA of a key manager */
 	uint32_t n_sas;
 	struct ipsp_sa_list lists[IPSP_N_ORIGINS];	/* by enum ipsp_sa_origin */
+	struct ipsp_sa **senders;	/* those that send by themselves, in no order */
+	uint32_t n_senders, senders_room;
 	struct ipsp_sad_cursor *cursors;
 	struct ipsp_sa_index by_id, by_name;
 	struct ipsp_sa_index by_traffic;	/* the newest of each key: see traffic.c */

@@ -105,7 +105,9 @@ struct ipsp_sa {
 
 	/* changes; atomics are read relaxed */
 	_Atomic uint8_t state;		/* enum ipsp_sa_state */
+	_Atomic bool is_noted;		/* internal: stands in the list of those packets told of */
 	_Atomic uint32_t packet_log;	/* as in struct ipsp_sa_config */
+	_Atomic uint32_t icv_run;	/* failed one after the other; see engine/resync.h */
 	_Atomic uint64_t packet_log_s;	/* when a packet was last reported */
 	_Atomic uint64_t seq_ceiling;	/* see ipsp_sad_raise_ceiling */
 	_Atomic uint64_t first_used_s;	/* 0: not since it was installed here */
@@ -115,7 +117,6 @@ struct ipsp_sa {
 	uint64_t dummy_at_s;		/* when the next one is due; 0: not chosen; likewise */
 	_Atomic uint64_t dummies;	/* sent or received */
 	_Atomic uint64_t drops_icv, drops_replay, drops_other;
-	_Atomic uint32_t icv_run;	/* failed one after the other; see engine/resync.h */
 	_Atomic uint64_t resync_s;	/* when that was last tried */
 	struct ipsp_path path;
 	_Atomic uint32_t comp_failures, comp_pass_over;	/* IPComp: what its packets are like */
@@ -131,11 +132,11 @@ struct ipsp_sa {
 	uint64_t larval_until_s;
 	uint64_t due_s;				/* when its lifetimes are looked at again */
 	uint32_t due_at;			/* its place among those; UINT32_MAX: none */
+	uint32_t sender_at;			/* its place among those that send by themselves */
 	bool counts_down;			/* has lifetimes that packets use up */
 	bool own_counter;			/* counter is its own memory */
 	bool lives_on;				/* crypto and counter are another SA's now */
 	bool is_out;				/* of the SAD */
-	_Atomic bool is_noted;			/* stands in the list of those packets told of */
 	struct ipsp_sa *next_noted;
 	struct ipsp_sa *next_retired;
 	uint64_t retired_epoch;
@@ -278,6 +279,13 @@ void ipsp_sad_each(const struct ipsp_sad *sad, void (*each)(void *arg, struct ip
 		   void *arg);
 
 /** SAs in it, of every origin and in every state. Control thread. */
+/**
+ * The same for those outbound SAs alone that send something by themselves: NAT keepalives or dummy
+ * packets. Costs what there are of them. Control thread; each must not add or remove any.
+ */
+void ipsp_sad_each_sender(const struct ipsp_sad *sad, void (*each)(void *arg, struct ipsp_sa *sa),
+			  void *arg);
+
 uint32_t ipsp_sad_count(const struct ipsp_sad *sad);
 
 /** A walk as by ipsp_sad_each that may rest while SAs come and go. Fields are internal. */

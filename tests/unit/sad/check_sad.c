@@ -162,6 +162,49 @@ START_TEST(test_what_cannot_be_an_sa_is_refused_and_the_old_one_stays)
 }
 END_TEST
 
+static void note_sender(void *arg, struct ipsp_sa *sa)
+{
+	*(uint64_t *)arg |= 1u << sa->id;
+}
+
+static uint64_t senders(void)
+{
+	uint64_t bits = 0;
+
+	ipsp_sad_each_sender(sad, note_sender, &bits);
+	return bits;
+}
+
+START_TEST(test_those_that_send_by_themselves_are_walked_apart)
+{
+	struct ipsp_sa_config plain = config(1, IPSP_OUTBOUND, 0x1001);
+	struct ipsp_sa_config dummies = config(2, IPSP_OUTBOUND, 0x1002);
+	struct ipsp_sa_config keepalives = config(3, IPSP_OUTBOUND, 0x1003);
+	struct ipsp_sa_config inbound = config(4, IPSP_INBOUND, 0x1004);
+
+	dummies.dummy_s = 9;
+	keepalives.encap = inbound.encap = (struct ipsp_encap){
+		.type = IPSP_ENCAP_UDP, .sport = 4500, .dport = 4500, .keepalive_s = 9,
+	};
+	ck_assert_int_eq(add(&plain, 1), IPSP_OK);
+	ck_assert_int_eq(add(&dummies, 1), IPSP_OK);
+	ck_assert_int_eq(add(&keepalives, 1), IPSP_OK);
+	ck_assert_int_eq(add(&inbound, 1), IPSP_OK);
+	ck_assert_uint_eq(senders(), 1u << 2 | 1u << 3);
+	/* What an SA is told to do may change. */
+	dummies.dummy_s = 0;
+	plain.dummy_s = 9;
+	ck_assert_int_eq(add(&dummies, 2), IPSP_OK);
+	ck_assert_int_eq(add(&plain, 2), IPSP_OK);
+	ck_assert_uint_eq(senders(), 1u << 1 | 1u << 3);
+	remove_id(3);
+	remove_id(2);
+	ck_assert_uint_eq(senders(), 1u << 1);
+	remove_id(1);
+	ck_assert_uint_eq(senders(), 0);
+}
+END_TEST
+
 START_TEST(test_the_same_configuration_changes_nothing)
 {
 	struct ipsp_sa_config c = config(1, IPSP_OUTBOUND, 0x1000);
@@ -391,6 +434,7 @@ int main(void)
 	tcase_add_test(tc, test_one_spi_may_serve_two_addresses_but_not_one_twice);
 	tcase_add_loop_test(tc, test_what_cannot_be_an_sa_is_refused_and_the_old_one_stays, 0,
 			    sizeof(refused) / sizeof(refused[0]));
+	tcase_add_test(tc, test_those_that_send_by_themselves_are_walked_apart);
 	tcase_add_test(tc, test_the_same_configuration_changes_nothing);
 	tcase_add_test(tc, test_a_changed_configuration_replaces_but_keeps_the_number_space);
 	tcase_add_test(tc, test_numbers_and_windows_go_on_after_a_restart);
