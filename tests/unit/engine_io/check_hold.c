@@ -79,8 +79,8 @@ static void apply(uint8_t pfp, uint32_t clear_s)
 	ck_assert_int_eq(ipsp_engine_apply(role.engine, &update, 0, NULL), IPSP_OK);
 }
 
-/* One outbound packet whose last octet is tag, to a port. */
-static void turn(uint8_t tag, uint8_t port)
+/* One outbound packet whose last octet is tag, to a port: judged. */
+static void judge(uint8_t tag, uint8_t port)
 {
 	static const uint8_t header[24] = {
 		0x45, 0, 0, LEN, 0, 1, 0x40, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2,
@@ -98,6 +98,12 @@ static void turn(uint8_t tag, uint8_t port)
 	p->data[LEN - 1] = tag;
 	ipsp_engine_outbound(worker.core, p, 1, 0);
 	ipsp_engine_turn(role.engine, 0);
+}
+
+/* And, if it is to be, held. */
+static void turn(uint8_t tag, uint8_t port)
+{
+	judge(tag, port);
 	engine_hold_take(&role, packets, 1, 0);
 }
 
@@ -167,6 +173,22 @@ START_TEST(test_as_many_wait_as_managers_say)
 	s.seconds = 60;
 	s.octets_max = UINT32_MAX;
 	ck_assert(!engine_hold_set(role.hold, &s));
+}
+END_TEST
+
+/* The control thread hears of it later than the worker has judged it. */
+START_TEST(test_what_comes_to_be_held_when_its_sa_is_there_is_sent_at_once)
+{
+	apply(0, 0);
+	judge(1, 1);
+	ck_assert_uint_eq(packets[0].verdict, IPSP_VERDICT_HOLD);
+	add_sa();
+	role_settle(&role);
+	engine_hold_take(&role, packets, 1, 0);
+	role_settle(&role);
+	ck_assert_uint_eq(n_sent, 1);
+	ck_assert_uint_eq(sent_verdict, IPSP_VERDICT_ESP_OUT);
+	ck_assert_uint_eq(engine_hold_count(role.hold), 0);
 }
 END_TEST
 
@@ -245,6 +267,7 @@ int main(void)
 	tcase_set_timeout(tc, 300);	/* a busy machine is no failure */
 	tcase_add_test(tc, test_of_five_packets_the_last_is_sent_once_the_sa_is_there);
 	tcase_add_test(tc, test_as_many_wait_as_managers_say);
+	tcase_add_test(tc, test_what_comes_to_be_held_when_its_sa_is_there_is_sent_at_once);
 	tcase_add_test(tc, test_each_need_keeps_its_own);
 	tcase_add_test(tc, test_a_failure_drops_what_waited);
 	tcase_add_test(tc, test_what_waited_passes_in_clear_only_where_the_entry_says_so);
