@@ -318,6 +318,17 @@ START_TEST(test_a_certificate_with_a_fault_is_refused_with_what_it_is)
 }
 END_TEST
 
+START_TEST(test_a_weak_key_is_taken_where_that_is_allowed)
+{
+	struct pki_spec second = leaf_spec(1);
+
+	second.key = PKI_RSA_1024;
+	both_by_certs(&second);
+	trust(0, &(struct ike_trust_parts){ .cas = one(&ca), .weak = true });
+	established(_i);
+}
+END_TEST
+
 START_TEST(test_ours_is_not_shown_when_its_time_is_over)
 {
 	const struct pki_spec second = leaf_spec(1);
@@ -774,6 +785,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_an_intermediate_certificate_comes_along, 0, 4);
 	tcase_add_loop_test(tc, test_a_chain_with_a_gap_is_refused, 0, 2);
 	tcase_add_loop_test(tc, test_a_certificate_with_a_fault_is_refused_with_what_it_is, 0, 2 * N_FAULTS);
+	tcase_add_loop_test(tc, test_a_weak_key_is_taken_where_that_is_allowed, 0, 2);
 	tcase_add_test(tc, test_ours_is_not_shown_when_its_time_is_over);
 	tcase_add_loop_test(tc, test_an_identity_must_be_in_the_certificate, 0,
 			    (int)(sizeof(identities) / sizeof(identities[0])));
