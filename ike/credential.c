@@ -10,7 +10,6 @@
 
 #define URI "pkcs11:"
 #define URI_MAX 1024u
-#define CAS_MAX 1024u
 
 gnutls_x509_crt_fmt_t ike_encoding(struct ipsp_span octets)
 {
@@ -41,13 +40,15 @@ static bool read_certs(struct ipsp_span octets, gnutls_x509_crt_t **out, unsigne
 		return false;
 	}
 	got = gnutls_x509_crt_list_import2(out, n, &datum, ike_encoding(octets), 0);
-	if (got >= 0 && *n > 0 && *n <= CAS_MAX)
-		return true;
-	say(why, what, got < 0 ? got : GNUTLS_E_NO_CERTIFICATE_FOUND);
 	if (got < 0) {
 		*out = NULL;
 		*n = 0;
+		say(why, what, got);
+		return false;
 	}
+	if (*n > 0 && *n <= IKE_CAS_MAX)
+		return true;
+	snprintf(why, IKE_WHY_TEXT, "%s: there are %u, which is none or too many", what, *n);
 	return false;
 }
 

@@ -12,6 +12,7 @@
 #include "ipsp/types.h"
 
 #define IKE_CHAIN_MAX 8u		/* certificates from ours, or theirs, to the CA's */
+#define IKE_CAS_MAX 128u		/* of one trust; their hashes go into one payload */
 #define IKE_CREDENTIAL_MAX 262144u	/* octets of each part */
 #define IKE_WHY_TEXT 256
 

@@ -46,18 +46,21 @@ static const struct ike_peer *peers_of(const struct ike_exchange *x, size_t *n)
 /* One payload with the hashes of all CAs' keys. RFC 7296 3.7 */
 static void write_requests(struct ike_builder *b, const struct ike_peer *peers, size_t n)
 {
-	bool begun = false, raw = false;
+	size_t n_cas = 0;
+	bool raw = false;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct ike_trust *const t = peers[i].trust;
 
-		if (!t || t->n_cas == 0 || (i > 0 && t == peers[i - 1].trust))
+		/* Asking is a hint: of very many CAs the first ones are enough. */
+		if (!t || t->n_cas == 0 || (i > 0 && t == peers[i - 1].trust) ||
+		    n_cas + t->n_cas > IKE_CAS_MAX)
 			continue;
-		if (!begun) {
+		if (n_cas == 0) {
 			ike_build_payload(b, IKE_PAYLOAD_CERTREQ);
 			ike_build_u8(b, IKE_CERT_X509_SIGNATURE);
 		}
-		begun = true;
+		n_cas += t->n_cas;
 		ike_build_octets(b, (struct ipsp_span){ t->ca_hashes[0],
 							(size_t)t->n_cas * IKE_KEY_HASH_LEN });
 	}

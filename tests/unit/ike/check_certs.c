@@ -1,5 +1,6 @@
 /* tests/unit/ike/check_certs.c - signatures, names, credentials and certificates by themselves. RFC 4754, 4945, 5280, 7427. */
 #include <check.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -231,7 +232,7 @@ START_TEST(test_what_is_no_credential_is_refused_with_a_reason)
 							 .usage = GNUTLS_KEY_KEY_ENCIPHERMENT };
 	const struct pki_spec purpose = { .issuer = &ca, .purpose = "1.3.6.1.5.5.7.3.4" };
 	const struct pki_cert *const at_ca = &ca;
-	const struct pki_cert *at;
+	const struct pki_cert *at, *many[IKE_CAS_MAX + 1];
 	struct pki_cert c[3];
 	struct {
 		struct ike_credential_parts parts;
@@ -267,6 +268,11 @@ START_TEST(test_what_is_no_credential_is_refused_with_a_reason)
 	ck_assert_ptr_nonnull(strstr(why, "there is no CA"));
 	ck_assert_ptr_null(ike_trust_new(&(struct ike_trust_parts){ .cas = text("nothing") }, why));
 	ck_assert_ptr_nonnull(strstr(why, "the CA's certificate cannot be read"));
+	for (unsigned i = 0; i <= IKE_CAS_MAX; i++)
+		many[i] = &ca;
+	ck_assert_ptr_null(ike_trust_new(&(struct ike_trust_parts){ .cas = pki_certs(many, IKE_CAS_MAX + 1) },
+					 why));
+	ck_assert_ptr_nonnull(strstr(why, "too many"));
 	for (unsigned i = 0; i < 3; i++)
 		pki_free(&c[i]);
 }
@@ -375,6 +381,82 @@ START_TEST(test_a_signature_by_another_key_than_the_certificates_is_refused)
 }
 END_TEST
 
+/* ---- at a time ---- */
+
+#define N_THREADS 4
+#define N_ROUNDS 40
+
+struct worker {
+	pthread_t thread;
+	struct ike_credential *credential;
+	struct ike_trust *trust;
+	struct ipsp_span cert, list;
+	unsigned n_good;
+};
+
+/* As the jobs do it; nothing is asserted off the test's own thread. */
+static void *work(void *arg)
+{
+	struct worker *const w = arg;
+	const struct ike_scheme *const scheme = ike_scheme_choose(w->credential->key, IKE_HASHES_OURS,
+								  false);
+	uint8_t data[IKE_SIGNATURE_MAX];
+	struct ike_crl *const crl = ike_crl_new(w->list);
+	size_t len;
+
+	for (unsigned i = 0; i < N_ROUNDS && crl; i++) {
+		struct ike_verify v = { .trust = w->trust, .id = &id, .now_s = time(NULL), .method = 14,
+					.octets = text("signed"), .n_certs = 1, .n_crls = 2,
+					.crls = { crl, w->trust->crls[0] } };
+
+		if (ike_sign(scheme, w->credential->key, v.octets, data, &len) != IPSP_OK)
+			break;
+		v.signature = (struct ipsp_span){ data, len };
+		v.certs[0] = (struct ike_cert_payload){ IKE_CERT_X509_SIGNATURE, w->cert };
+		ike_verify_run(&v);
+		ike_verify_revocation(&v);
+		w->n_good += v.good && !v.unknown;
+		ike_verify_fini(&v);
+	}
+	ike_crl_unref(crl);
+	return NULL;
+}
+
+START_TEST(test_many_threads_use_one_credential_and_one_trust)
+{
+	const struct pki_spec spec = { .dns = "b.example", .issuer = &ca,
+				       .key = _i ? PKI_RSA : PKI_P256 };
+	const struct pki_cert *const at_ca = &ca, *const at_leaf = &leaf;
+	static struct worker workers[N_THREADS];
+	struct worker w = { 0 };
+	char why[IKE_WHY_TEXT];
+	gnutls_datum_t der;
+
+	pki_make(&spec, &leaf);
+	ck_assert(ike_identity_make(IKE_ID_FQDN, "b.example", &id));
+	ck_assert_int_ge(gnutls_x509_crt_export2(leaf.crt, GNUTLS_X509_FMT_DER, &der), 0);
+	w.cert = (struct ipsp_span){ der.data, der.size };
+	w.list = pki_crl(&ca, NULL, 5);
+	w.credential = ike_credential_new(&(struct ike_credential_parts){ .key = pki_key(&leaf),
+									  .certs = pki_certs(&at_leaf, 1) },
+					  why);
+	w.trust = ike_trust_new(&(struct ike_trust_parts){ .cas = pki_certs(&at_ca, 1), .crls = w.list,
+							   .level = IKE_CRL_REQUIRED }, why);
+	ck_assert(w.credential && w.trust);
+	for (unsigned i = 0; i < N_THREADS; i++) {
+		workers[i] = w;
+		ck_assert_int_eq(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
+	}
+	for (unsigned i = 0; i < N_THREADS; i++) {
+		pthread_join(workers[i].thread, NULL);
+		ck_assert_uint_eq(workers[i].n_good, N_ROUNDS);
+	}
+	ike_credential_unref(w.credential);
+	ike_trust_unref(w.trust);
+	gnutls_free(der.data);
+}
+END_TEST
+
 START_TEST(test_an_ocsp_answer_may_come_with_the_certificate)
 {
 	const struct pki_spec spec = { .dns = "b.example", .issuer = &ca };
@@ -415,6 +497,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_a_peers_certificate_must_be_for_ike_and_for_it, 0,
 			    (int)(sizeof(peers) / sizeof(peers[0])));
 	tcase_add_test(tc, test_a_signature_by_another_key_than_the_certificates_is_refused);
+	tcase_add_loop_test(tc, test_many_threads_use_one_credential_and_one_trust, 0, 2);
 	tcase_add_loop_test(tc, test_an_ocsp_answer_may_come_with_the_certificate, 0, 2);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);

@@ -166,7 +166,7 @@ void pki_free(struct pki_cert *c)
 
 struct ipsp_span pki_certs(const struct pki_cert *const *certs, unsigned n)
 {
-	char all[32768];
+	char all[131072];
 	size_t len = 0;
 
 	for (unsigned i = 0; i < n; i++) {
