@@ -129,6 +129,7 @@ static enum ipsp_err add_to_sad(struct ike_exchange *x, const struct ike_child_k
 		.protocol = x->protocol, .spi_in = x->spi_in, .spi_out = x->child_spi_out,
 		.suite = &x->child_suite, .ours = &x->ours_ts, .theirs = &x->theirs_ts,
 		.path = &sa->path, .config = config_of(x), .transport = x->transport, .udp = sa->nat,
+		.replaces = x->rekeyed && !x->ours ? x->rekeyed->spi_in : 0,
 	};
 	const uint8_t *at = keymat;
 	const struct ipsp_span first_encr = take(&at, lens->encr);

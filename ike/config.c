@@ -130,6 +130,19 @@ bool ike_identity_make(uint8_t type, const char *text, struct ike_identity *out)
 	}
 }
 
+struct ike_identity ike_identity_on(const struct ike_identity *configured,
+				    const struct ipsp_addr *addr)
+{
+	struct ike_identity id = *configured;
+
+	if (id.len > 0 || (id.type != IKE_ID_IPV4_ADDR && id.type != IKE_ID_IPV6_ADDR))
+		return id;
+	id.type = addr->family == 4 ? IKE_ID_IPV4_ADDR : IKE_ID_IPV6_ADDR;
+	id.len = (uint16_t)ipsp_addr_size(addr->family);
+	memcpy(id.octets, addr->octets, id.len);
+	return id;
+}
+
 bool ike_identity_read(struct ipsp_span body, struct ike_identity *out)
 {
 	struct ipsp_span head;

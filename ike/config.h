@@ -71,7 +71,7 @@ struct ike_conn {
 	unsigned refs;
 	char ipsec[IKE_NAME], ike[IKE_NAME];	/* names of its rows */
 	struct ipsp_addr local;			/* family 0: whatever a route says */
-	struct ike_identity local_id;
+	struct ike_identity local_id;		/* an address without octets: the one that we have there */
 	struct ike_offers offers;		/* of the IKE SA */
 	struct ike_life life;
 	uint32_t liveness_s;			/* without a word from the peer; 0: never asked */
@@ -91,6 +91,10 @@ void ike_conn_unref(struct ike_conn *c);
  * @return false: text is not one of that type
  */
 IPSP_MUST_CHECK bool ike_identity_make(uint8_t type, const char *text, struct ike_identity *out);
+
+/** Who we are on an address: what is configured, where an address without octets is that one. */
+struct ike_identity ike_identity_on(const struct ike_identity *configured,
+				    const struct ipsp_addr *addr);
 
 /** From an ID payload's body. False: too long, or an address of another size. */
 IPSP_MUST_CHECK bool ike_identity_read(struct ipsp_span body, struct ike_identity *out);

@@ -246,7 +246,7 @@ static const char *own_identity(const struct ike_exchange *x, struct ike_identit
 	gnutls_datum_t dn = { 0 };
 	bool fits;
 
-	*own = x->sa->conn->local_id;
+	*own = ike_identity_on(&x->sa->conn->local_id, &x->sa->path.local);
 	if (!c || c->n_certs == 0)
 		return own->type == IKE_ID_DER_ASN1_DN && own->len == 0 ?
 			       "our identity is to be a certificate's, and there is none" : NULL;

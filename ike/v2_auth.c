@@ -216,7 +216,9 @@ static bool takes_suite(const struct ike_conn *c, const struct ike_suite *suite)
 static const struct ike_peer *peer_in(const struct ike_conn *c, const struct ike_exchange *x,
 				      const struct ike_identity *id_r, uint8_t method)
 {
-	if (id_r->type && !ike_identity_fits(&c->local_id, id_r))
+	const struct ike_identity local = ike_identity_on(&c->local_id, &x->sa->path.local);
+
+	if (id_r->type && !ike_identity_fits(&local, id_r))
 		return NULL;
 	for (size_t i = 0; i < c->n_peers; i++) {
 		const struct ike_peer *const p = &c->peers[i];

@@ -35,6 +35,9 @@ struct ike_child_sa {
 	const struct ike_child_config *config;	/* lifetimes, window, reqid */
 	bool transport;
 	bool udp;			/* there is a NAT: RFC 3948 */
+	/* The SPI (inbound) of the one that the peer puts it in the place of, and will delete once it can
+	 * receive by it, RFC 7296 2.8: until then that one is to be sent on. 0: none */
+	uint32_t replaces;
 };
 
 enum ike_level { IKE_LOG_ERROR, IKE_LOG_NOTICE, IKE_LOG_INFO, IKE_LOG_DEBUG };
@@ -93,6 +96,22 @@ void ike_receive(struct ike_world *w, const struct ike_path *path, struct ipsp_s
  */
 IPSP_MUST_CHECK enum ipsp_err ike_initiate(struct ike_world *w, struct ike_conn *conn, size_t peer,
 					   const struct ike_path *path, uint64_t now_ms);
+
+/**
+ * A packet waits for a Child SA of a connection: by the IKE SA with that address if there is one, else as
+ * ike_initiate. What is under way already is enough.
+ */
+IPSP_MUST_CHECK enum ipsp_err ike_want_child(struct ike_world *w, struct ike_conn *conn, size_t peer,
+					     const struct ike_path *path, uint64_t now_ms);
+
+/** Has a connection an IKE SA, or one in the making? */
+bool ike_conn_lives(const struct ike_world *w, const struct ike_conn *conn);
+
+/** IKE SAs of a connection go on with another configuration of it. */
+void ike_conn_replace(struct ike_world *w, const struct ike_conn *old, struct ike_conn *fresh);
+
+/** Ends the IKE SAs of a connection (NULL: all of them): their Child SAs now, and the peers are told. */
+void ike_end_all(struct ike_world *w, const struct ike_conn *conn, uint64_t now_ms);
 
 /** Does what is due. @return when to call again, in ms; IKE_NEVER */
 uint64_t ike_tick(struct ike_world *w, uint64_t now_ms);

@@ -25,7 +25,7 @@ MAY_INCLUDE = {
     "pfkey": {"include/ipsp"},
     "ike": {"include/ipsp", "engine/crypto"},
     "ipspd": {"include/ipsp", "mibs", "agentx", "xml", "policy", "spd", "sad", "engine",
-              "engine/compress", "engine/crypto", "engine/io", "chan", "pfkey"},
+              "engine/compress", "engine/crypto", "engine/io", "chan", "ike", "pfkey"},
     "ipspctl": {"chan", "ipspd", "mibs"},
     "ipsp-pcap": {"include/ipsp", "ike", "engine/compress", "engine/crypto"},
 }

@@ -1,0 +1,88 @@
+/*
+ * ike/want.c - what the SAD and the configuration ask of IKE SAs that are there: a Child SA for a packet that
+ * waits, another configuration, an end. See world.h.
+ */
+#include <string.h>
+
+#include "ike/internal.h"
+
+/* The IKE SA with one peer of a connection that can have children, now or soon. */
+static struct ike_sa *sa_of(const struct ike_world *w, const struct ike_conn *conn,
+			    const struct ipsp_addr *remote)
+{
+	struct ike_sa *coming = NULL;
+
+	for (size_t i = 0; i < IKE_BUCKETS; i++) {
+		for (struct ike_sa *sa = w->by_spi[i]; sa; sa = sa->next_by_spi) {
+			if (sa->conn != conn || sa->state > IKE_SA_ESTABLISHED ||
+			    (remote && ipsp_addr_cmp(&sa->path.remote, remote) != 0))
+				continue;
+			if (sa->state == IKE_SA_ESTABLISHED)
+				return sa;
+			coming = sa;
+		}
+	}
+	return coming;
+}
+
+bool ike_conn_lives(const struct ike_world *w, const struct ike_conn *conn)
+{
+	return sa_of(w, conn, NULL) != NULL;
+}
+
+enum ipsp_err ike_want_child(struct ike_world *w, struct ike_conn *conn, size_t peer,
+			     const struct ike_path *path, uint64_t now_ms)
+{
+	struct ike_sa *const sa = sa_of(w, conn, &path->remote);
+
+	if (!sa)
+		return ike_initiate(w, conn, peer, path, now_ms);
+	/* One that is being set up brings its first Child SA along. */
+	if (sa->state != IKE_SA_ESTABLISHED || ike_exchange_runs(sa, IKE_FOR_CHILD, true) ||
+	    ike_exchange_runs(sa, IKE_FOR_CHILD_REKEY, true))
+		return IPSP_OK;
+	return ike_child_begin(sa, NULL, now_ms);
+}
+
+void ike_conn_replace(struct ike_world *w, const struct ike_conn *old, struct ike_conn *fresh)
+{
+	for (size_t i = 0; i < IKE_BUCKETS; i++) {
+		for (struct ike_sa *sa = w->by_spi[i]; sa; sa = sa->next_by_spi) {
+			/* A setup holds on to a peer of the one that it began with. */
+			if (sa->conn != old || ike_exchange_runs(sa, IKE_FOR_SETUP, true) ||
+			    ike_exchange_runs(sa, IKE_FOR_SETUP, false))
+				continue;
+			ike_conn_ref(fresh);
+			ike_conn_unref(sa->conn);
+			sa->conn = fresh;
+		}
+	}
+}
+
+/* Its Child SAs go at once, whether the peer hears of it or not. */
+static void end(struct ike_sa *sa, uint64_t now_ms)
+{
+	while (sa->children)
+		ike_child_remove(sa, sa->children);
+	/* Nobody can be told before there are keys, or when no memory is left. */
+	if (sa->state < IKE_SA_ESTABLISHED || ike_delete_begin(sa, NULL, now_ms) != IPSP_OK)
+		ike_sa_free(sa);
+}
+
+static struct ike_sa *first_to_end(struct ike_sa *sa, const struct ike_conn *conn)
+{
+	while (sa && (sa->state == IKE_SA_DELETING || (conn && sa->conn != conn)))
+		sa = sa->next_by_spi;
+	return sa;
+}
+
+void ike_end_all(struct ike_world *w, const struct ike_conn *conn, uint64_t now_ms)
+{
+	for (size_t i = 0; i < IKE_BUCKETS; i++) {
+		struct ike_sa *sa;
+
+		/* One that is freed may take its successor along. */
+		while ((sa = first_to_end(w->by_spi[i], conn)))
+			end(sa, now_ms);
+	}
+}
