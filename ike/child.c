@@ -17,12 +17,37 @@ static const struct ike_child_config *config_of(const struct ike_exchange *x)
 	return &x->sa->conn->child;
 }
 
+/* The key exchange of the IKE SA is that of its first Child SA: RFC 7296 1.2. */
+static void without_ke(struct ike_offers *offers)
+{
+	for (unsigned i = 0; i < offers->n; i++) {
+		struct ike_offer *const o = &offers->offers[i];
+		uint8_t kept = 0;
+
+		for (unsigned k = 0; k < o->n; k++) {
+			if (o->choices[k].type != IKE_TRANSFORM_KE)
+				o->choices[kept++] = o->choices[k];
+		}
+		o->n = kept;
+	}
+}
+
+/* What is offered, or taken, in this exchange. */
+static struct ike_offers offers_of(const struct ike_exchange *x)
+{
+	struct ike_offers offers = config_of(x)->offers;
+
+	if (x->purpose == IKE_FOR_SETUP)
+		without_ke(&offers);
+	return offers;
+}
+
 /* ---- as the one who asks ---- */
 
 void ike_child_offer(struct ike_exchange *x, struct ike_builder *b)
 {
 	const struct ike_child_config *const c = config_of(x);
-	struct ike_offers offers = c->offers;
+	struct ike_offers offers = offers_of(x);
 
 	for (unsigned i = 0; i < offers.n; i++) {
 		offers.offers[i].spi_len = CHILD_SPI_LEN;
@@ -56,12 +81,13 @@ const char *ike_child_accept(struct ike_exchange *x, const struct ike_parsed *m)
 {
 	const struct ike_payload *const sa = ike_parsed_find(m, IKE_PAYLOAD_SA);
 	const struct ike_child_config *const c = config_of(x);
+	const struct ike_offers offers = offers_of(x);
 	struct ike_offers answer;
 	struct ike_notify n;
 	struct ike_fault fault;
 
 	if (!sa || !ike_offers_read(sa->body, &answer, &fault) ||
-	    !ike_offers_accept(&c->offers, &answer, &x->child_suite) || !take_spi(x))
+	    !ike_offers_accept(&offers, &answer, &x->child_suite) || !take_spi(x))
 		return "the peer chose what we did not offer";
 	if (!read_selectors(m, IKE_PAYLOAD_TSi, &x->ours_ts) ||
 	    !read_selectors(m, IKE_PAYLOAD_TSr, &x->theirs_ts) ||
@@ -78,6 +104,7 @@ uint16_t ike_child_choose(struct ike_exchange *x, const struct ike_parsed *m)
 {
 	const struct ike_payload *const sa = ike_parsed_find(m, IKE_PAYLOAD_SA);
 	const struct ike_child_config *const c = config_of(x);
+	const struct ike_offers offers = offers_of(x);
 	struct ike_selectors tsi, tsr;
 	struct ike_offers theirs;
 	struct ike_notify n;
@@ -86,7 +113,9 @@ uint16_t ike_child_choose(struct ike_exchange *x, const struct ike_parsed *m)
 	if (!sa || !ike_offers_read(sa->body, &theirs, &fault) ||
 	    !read_selectors(m, IKE_PAYLOAD_TSi, &tsi) || !read_selectors(m, IKE_PAYLOAD_TSr, &tsr))
 		return IKE_N_INVALID_SYNTAX;
-	if (!x->sa->conn->has_child || !ike_offers_choose(&c->offers, &theirs, &x->child_suite) ||
+	if (x->purpose == IKE_FOR_SETUP)
+		without_ke(&theirs);
+	if (!x->sa->conn->has_child || !ike_offers_choose(&offers, &theirs, &x->child_suite) ||
 	    !take_spi(x))
 		return IKE_N_NO_PROPOSAL_CHOSEN;
 	if (!ike_selectors_narrow(&tsi, &c->theirs, &x->theirs_ts) ||

@@ -178,6 +178,7 @@ struct ike_sa {
 	struct ike_sa *next_half_open, **half_open_link;	/* while it is */
 	struct ike_sa *next_by_peer, **by_peer_link;	/* in its bucket, once it is established */
 	struct ike_world *world;
+	uint32_t number;		/* for people; not 0 */
 	uint8_t spi_i[IKE_SPI_LEN], spi_r[IKE_SPI_LEN];
 	bool initiator;
 	bool nat;			/* somewhere between the two */
@@ -228,6 +229,7 @@ struct ike_world {
 	struct ike_sa *half_open;	/* all of them */
 	struct ike_cookie_secrets cookies;
 	uint64_t next_ticket;
+	uint32_t last_number;		/* of an IKE SA */
 	struct ike_exchange *waiting, **last_waiting;	/* for SPIs */
 	struct ike_fetch *fetches;	/* that have no answer yet */
 	struct ike_kept_crl *crls;	/* the newest first */

@@ -105,6 +105,8 @@ struct ike_sa *ike_sa_new(struct ike_world *w, struct ike_conn *conn, const stru
 	sa->conn = conn ? ike_conn_ref(conn) : NULL;
 	sa->since_ms = sa->heard_ms = now_ms;
 	sa->window = 1;
+	w->last_number = w->last_number >= INT32_MAX ? 1 : w->last_number + 1;
+	sa->number = w->last_number;
 	choose_spi(w, initiator ? sa->spi_i : sa->spi_r);
 	at = bucket(w, ike_sa_spi(sa));
 	sa->next_by_spi = *at;

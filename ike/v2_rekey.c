@@ -75,6 +75,11 @@ static void move_children(struct ike_sa *from, struct ike_sa *to, uint64_t now_m
 		if (c->renew)
 			ike_life_again(to, c, now_ms);
 	}
+	const uint32_t number = from->number;
+
+	/* Who watches sees one that goes on. */
+	from->number = to->number;
+	to->number = number;
 	from->state = IKE_SA_REKEYED;
 	from->renew = false;
 	ike_say(from, IKE_LOG_INFO, "another one has taken its Child SAs");

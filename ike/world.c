@@ -123,7 +123,17 @@ static unsigned count_children(const struct ike_sa *sa)
 
 static void fill_view(const struct ike_sa *sa, struct ike_view *v)
 {
+	static const enum ike_phase phases[IKE_N_STATES] = {
+		[IKE_SA_BEGUN] = IKE_PHASE_INITIATING, [IKE_SA_INIT_SENT] = IKE_PHASE_INITIATING,
+		[IKE_SA_INIT_ANSWERED] = IKE_PHASE_AUTHENTICATING,
+		[IKE_SA_AUTH_SENT] = IKE_PHASE_AUTHENTICATING,
+		[IKE_SA_ESTABLISHED] = IKE_PHASE_ESTABLISHED,
+		[IKE_SA_REKEYED] = IKE_PHASE_REKEYED,
+		[IKE_SA_DELETING] = IKE_PHASE_DELETING, [IKE_SA_DEAD] = IKE_PHASE_DELETING,
+	};
+
 	*v = (struct ike_view){
+		.number = sa->number, .phase = phases[sa->state],
 		.initiator = sa->initiator, .state = ike_state_text(sa->state), .path = sa->path,
 		.conn = sa->conn, .suite = sa->suite, .since_ms = sa->since_ms,
 		.n_children = count_children(sa),

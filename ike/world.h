@@ -134,8 +134,19 @@ bool ike_terminate(struct ike_world *w, const uint8_t spi_i[IKE_SPI_LEN], uint64
 
 /* ---- to be seen ---- */
 
+/** How far an IKE SA has come. */
+enum ike_phase {
+	IKE_PHASE_INITIATING,		/* there are no keys yet */
+	IKE_PHASE_AUTHENTICATING,
+	IKE_PHASE_ESTABLISHED,
+	IKE_PHASE_REKEYED,		/* another one has its place */
+	IKE_PHASE_DELETING,
+};
+
 /** What one IKE SA is. */
 struct ike_view {
+	uint32_t number;		/* from 1; stays when another one takes its place */
+	enum ike_phase phase;
 	uint8_t spi_i[IKE_SPI_LEN], spi_r[IKE_SPI_LEN];
 	bool initiator;
 	const char *state;

@@ -302,6 +302,7 @@ static void committed(void *arg, uint64_t generation, const struct mib_change *c
 	news_committed(a, generation, n);
 	settings_committed(a, changes, n);
 	apply_commit(a, changes, n);
+	agent_ike_rows_changed(a);
 	plan_idle(a);
 }
 
@@ -493,6 +494,7 @@ void agent_serve(struct agent *a)
 	if (a->start.background)
 		let_go_of_stderr();
 	apply_commit(a, NULL, 0);
+	agent_ike_rows_changed(a);
 	plan_idle(a);
 }
 
@@ -556,6 +558,9 @@ static void parent_message(void *arg, struct chan_msg *m)
 		break;
 	case MSG_ENGINE:
 		engine_came(a, m);
+		break;
+	case MSG_IKE:
+		agent_ike_came(a, m);
 		break;
 	case MSG_GUARD_DONE:
 		good = apply_guard_done(a, m);
@@ -631,7 +636,7 @@ static bool init(struct agent *a, int channel_fd)
 	return a->idle && a->snmp_check && commit_log_init(&a->commits, a->base) == 0 &&
 	       apply_init(a) == 0 && band_init(a) == 0 && clock_init(a) == 0 &&
 	       notify_init(a) && news_init(a) && stats_init(a) == 0 && sad_init(a) == 0 &&
-	       operations_init(a) == 0;
+	       operations_init(a) == 0 && agent_ike_init(a) == 0;
 }
 
 static void fini(struct agent *a)
@@ -643,6 +648,7 @@ static void fini(struct agent *a)
 	imports_fini(a);
 	ax_subagent_free(a->subagent);
 	operations_fini(a);
+	agent_ike_fini(a);
 	connections_fini(a);
 	rows_fini(a);
 	chan_free(a->engine);

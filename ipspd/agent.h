@@ -45,6 +45,9 @@ uint64_t agent_applied_generation(const struct agent *a);
 /** Is that generation, or a later one, in force in the guard and in the engine that runs now? */
 bool agent_in_force(const struct agent *a, uint64_t generation);
 
+/** Does the ike process have the connections of that generation, or is there none to have? */
+bool agent_ike_in_force(const struct agent *a, uint64_t generation);
+
 /**
  * The policy in force, or, while the engine is down, the newest that was compiled. NULL before the
  * first. Borrowed until the event loop's next turn.

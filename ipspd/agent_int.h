@@ -17,6 +17,8 @@
  *	agent_operations.c	what a manager can have done
  *	agent_jobs.c		imports and exports that a manager asks for
  *	agent_connections.c	connections, and why they are down
+ *	agent_ike.c		the ike process: connections to it, IKE SAs from it
+ *	agent_ike_conn.c	one connection as that takes it
  *	agent_notify.c		notifications about packets, actions and SAs
  *	agent_news.c		notifications about ipspd itself
  *	agent_rows.c		rows of all tables that are not in force
@@ -27,6 +29,7 @@
 #include "agentx/subagent.h"
 #include "chan/chan.h"
 #include "ipspd/agent.h"
+#include "ipspd/ike_wire.h"
 #include "ipspd/options.h"
 #include "ipspd/start.h"
 #include "ipspd/watch.h"
@@ -238,6 +241,24 @@ struct connections {
 	struct ipsp_addr address;
 };
 
+/* ---- agent_ike.c ---- */
+
+struct agent_ike {
+	struct chan *chan;		/* NULL: it is away */
+	struct event *update;		/* once a turn of the loop */
+	bool wanted;			/* the parent knows that there are connections */
+	uint64_t looked_at;		/* generation whose connections were last found */
+	uint64_t applied;		/* ... that ike has; 0: none */
+	/* its IKE SAs, as it told last, by number */
+	struct ike_wire_sa *sas;
+	size_t n_sas;
+	struct ike_wire_sa *coming;	/* as they arrive */
+	size_t n_coming, room_coming;
+	bool asked;
+	uint32_t serial;
+	int64_t asked_ms;		/* by a clock that never goes back */
+};
+
 /* ---- agent_rows.c ---- */
 
 struct not_in_force;
@@ -361,6 +382,7 @@ struct agent {
 	struct operations operations;
 	struct jobs jobs;
 	struct connections connections;
+	struct agent_ike ike;
 	struct notifying notify;
 	struct news news;
 	struct mib_journal journal;	/* the database's, with troubles told */
@@ -520,6 +542,26 @@ enum mib_err connections_add(struct agent *a);
 void connections_fini(struct agent *a);
 /** Those of IKE, as the rows are now. Borrowed until rows change; NULL: no memory. */
 const struct pol_conn_set *connections_set(struct agent *a);
+
+/* agent_ike.c */
+/** @return 0 or -1: no memory */
+int agent_ike_init(struct agent *a);
+void agent_ike_fini(struct agent *a);
+/** Rows have changed, or are served from now on: connections are found anew in the loop's next turn. */
+void agent_ike_rows_changed(struct agent *a);
+/** IKE: its end of a new channel. */
+void agent_ike_came(struct agent *a, struct chan_msg *m);
+/** IKE SAs as told last, by number, and asked for again when they are old. Borrowed until the next turn. */
+const struct ike_wire_sa *agent_ike_sas(struct agent *a, size_t *n);
+
+/* agent_ike_conn.c */
+/**
+ * Makes of a connection what ike takes.
+ * @param out  its conn is the caller's to let go of
+ * @return NULL; why it cannot be negotiated, as a part of a sentence: "has ..."; out has none. Borrowed from c
+ */
+const char *agent_ike_compile(const struct mib_view *v, const struct pol_conn_key *key,
+			     const struct pol_connection *c, struct ike_wire_conn *out);
 
 /* agent_rows.c */
 /** Registers ipspdProblemTable. */

@@ -101,7 +101,8 @@ static void stop_waiting(struct control_client *c)
 
 static bool reached(const struct control_client *c)
 {
-	return agent_in_force(c->agent, c->wanted) && (!c->wants_snmp || agent_snmp_open(c->agent));
+	return agent_in_force(c->agent, c->wanted) &&
+	       agent_ike_in_force(c->agent, c->wanted) && (!c->wants_snmp || agent_snmp_open(c->agent));
 }
 
 static void waited(struct control_client *c)

@@ -1,5 +1,5 @@
 /*
- * ipspd/messages.h - the messages between parent, agent and engine (over chan/chan.h).
+ * ipspd/messages.h - the messages between parent, agent, engine and ike (over chan/chan.h).
  *
  *   parent            agent                engine
  *     |--- START ------>|                    |       its descriptors and arguments
@@ -95,6 +95,18 @@ enum ipspd_message {
 	MSG_BAND_ALL,		/* u32 serial: those put since the channel was opened are all there are */
 	MSG_BAND_APPLIED,	/* to engine: u32 serial: changes up to it are in force */
 	MSG_KEY_MANAGER,	/* engine to agent: u8 1: somebody is registered who makes SAs; 0: nobody */
+	/* IKE */
+	MSG_IKE_WANTED,		/* agent to parent: u8 1: there are connections, ike is to run; 0: none */
+	MSG_IKE,		/* parent to agent, fd: its end of a new channel to ike, whose own comes by
+				 * AGENT */
+	MSG_PFKEY,		/* parent to ike, fd: a PF_KEY socket to the engine that has just started */
+	MSG_IKE_BEGIN,		/* agent to ike: all connections follow */
+	MSG_IKE_CONN,		/* one: ipspd/ike_wire.h */
+	MSG_IKE_COMMIT,		/* u64 generation, u32 connections */
+	MSG_IKE_APPLIED,	/* to agent: u64 generation */
+	MSG_IKE_SAS_GET,	/* agent to ike: u32 serial */
+	MSG_IKE_SAS,		/* to agent: u32 serial, u8 1 when more follows, u16 count, so many IKE SAs
+				 * (ipspd/ike_wire.h) */
 	MSG_CRYPTO,		/* engine to agent, which has just come: ipspd/crypto_wire.h */
 	/* SAs that are of no row: ipspd/sad_wire.h */
 	MSG_SAD_GET,		/* agent to engine: u32 serial, u8 1: from the first on; 0: what comes next */

@@ -37,6 +37,7 @@ static void set_level(struct parent *p, int level)
 	log_set_level(level);
 	send_level(&p->agent, level);
 	send_level(&p->engine, level);
+	send_level(&p->ike, level);
 }
 
 /* A new channel between agent and engine, one end each. */
@@ -149,6 +150,7 @@ static void take_options(struct parent *p, struct child *c, const struct chan_ms
 		child_start(&p->engine);
 	else
 		introduce(p);
+	parent_ike_introduce(p);
 }
 
 /* The options file; -1: there is none, which only the default one may do. */
@@ -182,6 +184,9 @@ static void agent_message(struct parent *p, struct child *c, struct chan_msg *m)
 		ipspd_log(LOG_NOTICE, "parent", "log level is now %s", log_level_name(m->data[0]));
 	} else if (m->type == MSG_RELOAD && m->len == 0) {
 		reload(p);
+	} else if (m->type == MSG_IKE_WANTED) {
+		if (!parent_ike_message(p, m))
+			child_kill(c, "malformed message");
 	} else if (m->type == MSG_IMPORT_START || m->type == MSG_IMPORT_STOP) {
 		if (!parent_import_message(p, m))
 			child_kill(c, "malformed message");
@@ -190,7 +195,7 @@ static void agent_message(struct parent *p, struct child *c, struct chan_msg *m)
 	}
 }
 
-/* The engine has nothing to say to the parent but its log. */
+/* Engine and ike have nothing to say to the parent but their log. */
 static void engine_message(struct parent *p, struct child *c, struct chan_msg *m)
 {
 	(void)p;
@@ -298,6 +303,7 @@ static void engine_begin(struct parent *p, struct child *c)
 	close_wire(&p->engine_start);
 	close_queues(&p->engine_start);
 	introduce(p);
+	parent_ike_engine(p);
 }
 
 static void on_restart(evutil_socket_t fd, short what, void *arg)
@@ -319,6 +325,8 @@ static void on_stop_timeout(evutil_socket_t fd, short what, void *arg)
 		child_kill(&p->agent, "it does not stop");
 	if (p->engine.pid)
 		child_kill(&p->engine, "it does not stop");
+	if (p->ike.pid)
+		child_kill(&p->ike, "it does not stop");
 }
 
 static void stop(struct parent *p)
@@ -379,7 +387,9 @@ static bool start_loop(struct parent *p)
 	p->stop_timer = evtimer_new(p->base, on_stop_timeout, p);
 	child_init(p, &p->agent, "agent", "--role=agent", agent_message, agent_begin);
 	child_init(p, &p->engine, "engine", "--role=engine", engine_message, engine_begin);
-	return p->stop_timer && p->agent.restart && p->engine.restart && import_init(p) == 0;
+	child_init(p, &p->ike, "ike", "--role=ike", engine_message, parent_ike_begin);
+	return p->stop_timer && p->agent.restart && p->engine.restart && p->ike.restart &&
+	       import_init(p) == 0;
 }
 
 static void end_loop(struct parent *p)
@@ -388,6 +398,7 @@ static void end_loop(struct parent *p)
 		return;
 	chan_free(p->agent.chan);
 	chan_free(p->engine.chan);
+	chan_free(p->ike.chan);
 	import_fini(p);
 	for (size_t i = 0; i < sizeof(p->signals) / sizeof(p->signals[0]); i++) {
 		if (p->signals[i])
@@ -399,6 +410,8 @@ static void end_loop(struct parent *p)
 		event_free(p->agent.restart);
 	if (p->engine.restart)
 		event_free(p->engine.restart);
+	if (p->ike.restart)
+		event_free(p->ike.restart);
 	event_base_free(p->base);
 }
 
@@ -462,6 +475,8 @@ static bool open_all(struct parent *p, const struct passwd *pw)
 	const char *why;
 
 	engine_start_init(&p->engine_start);
+	for (int i = 0; i < IKE_FDS; i++)
+		p->ike_start.fds[i] = -1;
 	p->control_fd = open_listener(p->options->control_path, pw->pw_gid, 0660, &why);
 	if (p->control_fd < 0)
 		return fail(p->options->control_path, p->control_fd, why);
@@ -497,6 +512,7 @@ static void close_all(struct parent *p)
 	if (p->engine_start.fds[ENGINE_FD_PFKEY][0] >= 0)
 		unlink(p->options->pfkey_path);
 	engine_start_close_all(&p->engine_start);
+	close_ike_sockets(&p->ike_start);
 }
 
 /* Without queues nothing takes packets behind routing any more: there they find the blackhole again. */

@@ -8,6 +8,7 @@
  *	parent_queue.c		the kernel's queues, and the process that gives verdicts
  *	parent_guard.c		the agent's layers on their way into the guard
  *	parent_import.c		the import process
+ *	parent_ike.c		the ike process, which runs while there are connections
  *	parent_watch.c		what other programs took from the guard is put back
  *
  * It alone keeps root. It parses its arguments and checks numbers and names that the agent sends;
@@ -88,6 +89,9 @@ struct parent {
 	struct parent_watch *watch;	/* NULL before and after the event loop */
 	struct child agent;
 	struct child engine;
+	struct child ike;
+	bool ike_wanted;		/* the agent has connections for it */
+	struct ike_start ike_start;	/* its descriptors are ours, while it is wanted */
 	struct import_child import;
 	bool stopping;
 	int status;
@@ -113,6 +117,8 @@ void children_reap(struct parent *p);
 /** Asks all to stop, then makes them. */
 void children_stop(struct parent *p);
 bool children_are_gone(const struct parent *p);
+/** Asks one to stop; it is not started again before child_start. */
+void child_stop(struct child *c);
 /** The channel is closed for good: what is malformed on it can only be a taken-over child. */
 void child_kill(struct child *c, const char *why);
 
@@ -159,6 +165,24 @@ int write_pidfile(const char *path);
 
 /** Opens s->n_workers of each socket into s. UDP may be missing: it is logged. @return 0 or -errno */
 int open_sockets(struct engine_start *s, const char **why);
+
+/**
+ * Opens those that are not open, beside the engine's. What another program has is logged and left out.
+ * @return 0; -EADDRINUSE: there is none
+ */
+int open_ike_sockets(const struct engine_start *engine, struct ike_start *s);
+void close_ike_sockets(struct ike_start *s);
+
+/* ---- parent_ike.c ---- */
+
+/** IKE_WANTED. @return false: malformed; the agent must go */
+bool parent_ike_message(struct parent *p, const struct chan_msg *m);
+/** An agent is there, or another one: connects it with ike, if that runs. */
+void parent_ike_introduce(struct parent *p);
+/** An engine is there, or another one: connects ike with it. */
+void parent_ike_engine(struct parent *p);
+/** struct child */
+void parent_ike_begin(struct parent *p, struct child *c);
 
 /* ---- parent_tun.c ---- */
 

@@ -195,6 +195,8 @@ static void child_ended(struct child *c, int status)
 	}
 	if (p->stopping)
 		return;
+	if (c == &p->ike && !p->ike_wanted)
+		return;
 	if (!p->ready) {
 		/* It never served: better to say so than to try for ever. */
 		p->status = 1;
@@ -209,7 +211,7 @@ static void child_ended(struct child *c, int status)
 
 void children_reap(struct parent *p)
 {
-	struct child *children[] = { &p->agent, &p->engine };
+	struct child *children[] = { &p->agent, &p->engine, &p->ike };
 
 	for (size_t i = 0; i < sizeof(children) / sizeof(children[0]); i++) {
 		struct child *c = children[i];
@@ -226,22 +228,26 @@ void children_reap(struct parent *p)
 	queues_reap(p);
 }
 
+void child_stop(struct child *c)
+{
+	if (c->restart)
+		evtimer_del(c->restart);
+	if (c->chan)
+		(void)chan_send(c->chan, MSG_STOP, NULL, 0, NULL, 0);
+}
+
 void children_stop(struct parent *p)
 {
-	struct child *children[] = { &p->agent, &p->engine };
+	struct child *children[] = { &p->agent, &p->engine, &p->ike };
 
 	p->stopping = true;
-	for (size_t i = 0; i < sizeof(children) / sizeof(children[0]); i++) {
-		if (children[i]->restart)
-			evtimer_del(children[i]->restart);
-		if (children[i]->chan)
-			(void)chan_send(children[i]->chan, MSG_STOP, NULL, 0, NULL, 0);
-	}
+	for (size_t i = 0; i < sizeof(children) / sizeof(children[0]); i++)
+		child_stop(children[i]);
 	import_stop(p);
 }
 
 bool children_are_gone(const struct parent *p)
 {
-	return p->agent.pid == 0 && p->engine.pid == 0 && p->import.pid == 0 &&
+	return p->agent.pid == 0 && p->engine.pid == 0 && p->ike.pid == 0 && p->import.pid == 0 &&
 	       p->verdict_pid == 0;
 }

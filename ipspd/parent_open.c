@@ -240,6 +240,7 @@ bool keep_least_privilege(void)
 	static const int kept[] = {
 		CAP_NET_ADMIN,		/* guard, TUN */
 		CAP_NET_RAW,		/* raw and packet sockets */
+		CAP_NET_BIND_SERVICE,	/* UDP port 500 */
 		CAP_SETUID, CAP_SETGID, CAP_SETPCAP,	/* children become nobody */
 		CAP_KILL,		/* and can be killed all the same */
 	};

@@ -59,8 +59,8 @@ static int keep_spis(int fd, int family, uint32_t spi_at, uint32_t worker, uint3
 /*
  * The worker of the SPI, in the order in which the sockets were bound. What is too short for an SPI,
  * as a keepalive is, ends the program with 0: the first worker's. IKE, whose first word is 0, is for who
- * bound the port after all workers: a key manager of the same user that shares it (SO_REUSEPORT). There may
- * be none; then the kernel chooses a worker, who passes it over.
+ * bound the port after all workers: ike, else a key manager of the same user that shares it (SO_REUSEPORT).
+ * There may be none; then the kernel chooses a worker, who passes it over.
  */
 static int choose_by_spi(int fd, uint32_t n_workers)
 {
@@ -179,17 +179,16 @@ static int open_raws(const struct raw_socket *r, struct engine_start *s)
 /* ---- UDP ---- */
 
 /* @return fd, or -errno */
-static int open_udp(int family)
+static int open_udp(int family, uint16_t port, bool shared)
 {
 	const int on = 1;
-	const struct sockaddr_in any4 = { .sin_family = AF_INET, .sin_port = htons(ENGINE_UDP_PORT) };
-	const struct sockaddr_in6 any6 = { .sin6_family = AF_INET6,
-					   .sin6_port = htons(ENGINE_UDP_PORT) };
+	const struct sockaddr_in any4 = { .sin_family = AF_INET, .sin_port = htons(port) };
+	const struct sockaddr_in6 any6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 	int fd = open_marked(family, SOCK_DGRAM, 0);
 
 	if (fd < 0)
 		return fd;
-	bool good = setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0;
+	bool good = !shared || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0;
 	if (good && family == AF_INET6)
 		good = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0;
 	if (good)
@@ -211,7 +210,7 @@ static int open_udps(enum engine_fd which, int family, struct engine_start *s)
 	int rc = 0;
 
 	for (uint32_t worker = 0; rc == 0 && worker < s->n_workers; worker++) {
-		int fd = open_udp(family);
+		int fd = open_udp(family, ENGINE_UDP_PORT, true);
 
 		if (fd < 0)
 			rc = fd;
@@ -233,6 +232,72 @@ static void try_udps(enum engine_fd which, int family, struct engine_start *s)
 	if (rc < 0 && rc != -EAFNOSUPPORT)
 		ipspd_log(LOG_WARNING, "parent", "UDP port %d, IPv%d: %s: no ESP in UDP arrives",
 			  ENGINE_UDP_PORT, family == AF_INET ? 4 : 6, strerror(-rc));
+}
+
+/* ---- IKE's ---- */
+
+#define IKE_PORT 500
+
+/* Says of each datagram to which address it came. @return fd, or -errno */
+static int open_ike_udp(int family, uint16_t port, bool shared)
+{
+	const int on = 1;
+	int fd = open_udp(family, port, shared);
+
+	if (fd < 0)
+		return fd;
+	const int rc = family == AF_INET ?
+			       setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) :
+			       setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on));
+	if (rc < 0) {
+		const int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+int open_ike_sockets(const struct engine_start *engine, struct ike_start *s)
+{
+	const struct {
+		enum ike_fd which;
+		int family;
+		uint16_t port;
+		enum engine_fd beside;	/* those of the workers on the same port */
+	} kinds[] = {
+		{ IKE_FD_500_4, AF_INET, IKE_PORT, ENGINE_FDS },
+		{ IKE_FD_500_6, AF_INET6, IKE_PORT, ENGINE_FDS },
+		{ IKE_FD_4500_4, AF_INET, ENGINE_UDP_PORT, ENGINE_FD_UDP4 },
+		{ IKE_FD_4500_6, AF_INET6, ENGINE_UDP_PORT, ENGINE_FD_UDP6 },
+	};
+	int n = 0;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		/* Bound behind all of the workers', as choose_by_spi counts. */
+		const bool shared = kinds[i].beside != ENGINE_FDS &&
+				    engine->fds[kinds[i].beside][0] >= 0;
+		int *const fd = &s->fds[kinds[i].which];
+
+		if (*fd < 0)
+			*fd = open_ike_udp(kinds[i].family, kinds[i].port, shared);
+		if (*fd >= 0)
+			n++;
+		else if (*fd != -EAFNOSUPPORT)
+			ipspd_log(LOG_WARNING, "parent", "UDP port %u, IPv%d: %s: no IKE by it",
+				  kinds[i].port, kinds[i].family == AF_INET ? 4 : 6, strerror(-*fd));
+		*fd = *fd < 0 ? -1 : *fd;
+	}
+	return n > 0 ? 0 : -EADDRINUSE;
+}
+
+void close_ike_sockets(struct ike_start *s)
+{
+	for (int i = 0; i < IKE_FDS; i++) {
+		if (s->fds[i] >= 0)
+			close(s->fds[i]);
+		s->fds[i] = -1;
+	}
 }
 
 int open_sockets(struct engine_start *s, const char **why)

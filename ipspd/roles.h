@@ -18,6 +18,7 @@ enum ipspd_role {
 	ROLE_IMPORT,	/* of a file that is open */
 	ROLE_FETCH,	/* of a URL: the same, with the network */
 	ROLE_VERDICT,
+	ROLE_IKE,
 };
 
 /** The agent: MIB state, AgentX, control socket. @return exit status, when the parent is gone */
@@ -30,6 +31,9 @@ int engine_main(int channel_fd);
  * Import: fetches and parses one file for the agent, to which it is connected. @return exit status
  */
 int import_main(int channel_fd);
+
+/** IKE: negotiates SAs with peers. @return exit status, when the parent is gone or says stop */
+int ike_main(int channel_fd);
 
 /** Gives the kernel the engine's verdicts on queued packets. @return exit status, when the engine is
  *  gone */

@@ -99,6 +99,11 @@ static const int engine_calls[] = {
 	SCMP_SYS(getsockname), SCMP_SYS(msync), SCMP_SYS(ioctl), SCMP_SYS(accept4),
 };
 
+/* Datagrams; questions to the kernel's routing; what libgcrypt stirs its random numbers with. */
+static const int ike_calls[] = {
+	SCMP_SYS(getrusage), SCMP_SYS(recvmmsg), SCMP_SYS(sendmmsg), SCMP_SYS(bind), SCMP_SYS(getsockname),
+};
+
 /* The import process: the import of a URL reads the resolver's files and talks to servers. */
 static const int fetch_calls[] = {
 	SCMP_SYS(open), SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(statx), SCMP_SYS(pread64),
@@ -133,6 +138,7 @@ static const struct socket_kind sockets[] = {
 	{ ROLE_ENGINE, AF_NETLINK, 0 },		/* which way a packet would go */
 	{ ROLE_ENGINE, AF_INET, SOCK_DGRAM },	/* which address is ours */
 	{ ROLE_ENGINE, AF_INET6, SOCK_DGRAM },
+	{ ROLE_IKE, AF_NETLINK, 0 },		/* which way a peer is */
 	{ ROLE_FETCH, AF_INET, SOCK_STREAM },
 	{ ROLE_FETCH, AF_INET6, SOCK_STREAM },
 	{ ROLE_FETCH, AF_INET, SOCK_DGRAM },	/* the resolver; which addresses are usable */
@@ -317,6 +323,7 @@ static const struct role_rules {
 	{ ROLE_IMPORT, NULL, 0, false, false },
 	{ ROLE_FETCH, fetch_calls, N_OF(fetch_calls), true, true },
 	{ ROLE_VERDICT, NULL, 0, false, false },
+	{ ROLE_IKE, ike_calls, N_OF(ike_calls), true, true },
 };
 
 static int fill_role(scmp_filter_ctx ctx, const struct role_rules *r)

@@ -190,6 +190,30 @@ bool engine_start_read(struct chan_msg *m, struct engine_start *s)
 	return true;
 }
 
+int ike_start_send(struct chan *c, const struct ike_start *s)
+{
+	uint8_t buf[8];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+	int fds[FDS_MAX];
+	size_t n_fds;
+
+	chan_put_u16(&w, pack_fds(s->fds, IKE_FDS, fds, &n_fds));
+	chan_put_u8(&w, s->log_level);
+	return chan_send(c, MSG_START, buf, w.len, fds, n_fds);
+}
+
+bool ike_start_read(struct chan_msg *m, struct ike_start *s)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	const uint16_t mask = chan_get_u16(&r);
+
+	s->log_level = chan_get_u8(&r);
+	if (!chan_reader_done(&r) || s->log_level > LOG_DEBUG || !fds_fit(m, mask, IKE_FDS))
+		return false;
+	take_fds(m, mask, s->fds, IKE_FDS);
+	return true;
+}
+
 int agent_options_send(struct chan *c, const struct agent_options *o)
 {
 	uint8_t buf[START_ATTACH_MAX * (START_ATTACH_NAME_MAX + 4) + 16];

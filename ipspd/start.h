@@ -89,6 +89,14 @@ void engine_start_init(struct engine_start *s);
 void engine_start_close(struct engine_start *s, enum engine_fd which);
 void engine_start_close_all(struct engine_start *s);
 
+/** MSG_START to ike: UDP sockets for any address, with the bypass mark; -1: there is none. */
+enum ike_fd { IKE_FD_500_4, IKE_FD_500_6, IKE_FD_4500_4, IKE_FD_4500_6, IKE_FDS };
+
+struct ike_start {
+	uint8_t log_level;
+	int fds[IKE_FDS];
+};
+
 /** MSG_OPTIONS: what the options file says, as far as the parent needs it. */
 struct agent_options {
 	uint8_t log_level;	/* of <syslog.h>, LOG_EMERG .. LOG_DEBUG */
@@ -103,11 +111,13 @@ struct agent_options {
 /** Each sends; @return what chan_send says. */
 int agent_start_send(struct chan *c, const struct agent_start *s);
 int engine_start_send(struct chan *c, const struct engine_start *s);
+int ike_start_send(struct chan *c, const struct ike_start *s);
 int agent_options_send(struct chan *c, const struct agent_options *o);
 
 /** Each reads; takes the message's descriptors on success. @return false: malformed, nothing taken */
 bool agent_start_read(struct chan_msg *m, struct agent_start *s);
 bool engine_start_read(struct chan_msg *m, struct engine_start *s);
+bool ike_start_read(struct chan_msg *m, struct ike_start *s);
 bool agent_options_read(const struct chan_msg *m, struct agent_options *o);
 
 /** One attachment as -a and the options file name it. */

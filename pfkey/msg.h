@@ -59,6 +59,8 @@ enum {
 #define PFKEY_HAS(ext) (UINT64_C(1) << (ext))
 #define PFKEY_HAS_FS(ext) PFKEY_HAS((ext) + PFKEY_EXT_FS)
 
+#define PFKEY_SAFLAGS_ESN 0x400u	/* 64-bit numbers: FreeBSD's and OpenBSD's; Linux has none */
+
 struct pfkey_sa {
 	uint32_t spi;		/* host order here */
 	uint8_t replay;		/* packets; 0: no window */

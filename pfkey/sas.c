@@ -18,7 +18,6 @@
 #define KEYS (PFKEY_HAS(SADB_EXT_KEY_AUTH) | PFKEY_HAS(SADB_EXT_KEY_ENCRYPT))
 
 #define WINDOW_MIN 32u
-#define FLAG_ESN 0x400u	/* FreeBSD's and OpenBSD's; Linux has none */
 
 static bool name_of(const struct pfkey_msg *m, struct ipsp_sa_name *out)
 {
@@ -75,7 +74,7 @@ static void set_config(const struct pfkey_msg *m, enum ipsp_dir dir, struct ipsp
 		.proto = pfkey_proto_of(m->satype), .mode = mode_of(m),
 		.df = m->sa.flags & SADB_SAFLAGS_NOPMTUDISC ? IPSP_DF_CLEAR : IPSP_DF_COPY,
 		.ecn = m->sa.flags & SADB_SAFLAGS_NOECN ? IPSP_ECN_NONE : IPSP_ECN_NORMAL,
-		.esn = m->sa.flags & FLAG_ESN,
+		.esn = m->sa.flags & PFKEY_SAFLAGS_ESN,
 		.replay = m->sa.replay != 0 && m->satype != SADB_X_SATYPE_IPCOMP,
 		.spi = m->sa.spi, .replay_window_pkts = window_of(m->sa.replay),
 		.reqid = reqid_of(m),
@@ -153,7 +152,7 @@ static void describe(const struct pfkey_server *s, const struct ipsp_sa *sa, str
 		.encrypt = pfkey_alg_encrypt(sa->proto, sa->encr),
 		.replay = (uint8_t)(!sa->replay ? 0 : sa->replay_window_pkts > 255 ? 255 :
 				    sa->replay_window_pkts),
-		.flags = sa->esn ? FLAG_ESN : 0,
+		.flags = sa->esn ? PFKEY_SAFLAGS_ESN : 0,
 	};
 	set_address(in ? &sa->remote : &sa->local, family, &out->src);
 	set_address(in ? &sa->local : &sa->remote, family, &out->dst);

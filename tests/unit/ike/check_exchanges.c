@@ -268,6 +268,14 @@ static void fill_selectors(struct ike_selectors *s, uint8_t net)
 	}
 }
 
+static void fill_offers(struct ike_offers *o)
+{
+	for (; o->n < IKE_OFFERS_MAX; o->n++) {
+		o->offers[o->n] = o->offers[0];
+		o->offers[o->n].number = (uint8_t)(o->n + 1);
+	}
+}
+
 static unsigned short_ones(struct pair *p, const struct pair_datagram *d)
 {
 	ck_assert_uint_le(d->len, 1280 - 20 - 8 - 4);
@@ -281,6 +289,7 @@ START_TEST(test_long_messages_go_in_fragments_whichever_is_lost)
 	for (unsigned i = 0; i < 2; i++) {
 		fill_selectors(&pair.ends[i].conn->child.ours, i == 0 ? 1 : 2);
 		fill_selectors(&pair.ends[i].conn->child.theirs, i == 0 ? 2 : 1);
+		fill_offers(&pair.ends[i].conn->child.offers);
 	}
 	pair.fate = short_ones;
 	pair.fate_arg = &n;

@@ -129,6 +129,11 @@ uint64_t agent_applied_generation(const struct agent *a)
 	return a->applied;
 }
 
+bool agent_ike_in_force(const struct agent *a, uint64_t generation)
+{
+	return agent_in_force(a, generation);
+}
+
 bool agent_in_force(const struct agent *a, uint64_t generation)
 {
 	return a->engine != AGENT_ENGINE_DOWN && a->applied >= generation &&

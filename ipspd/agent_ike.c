@@ -1,0 +1,294 @@
+/*
+ * ipspd/agent_ike.c - the ike process, as the agent sees it: it is wanted while there are connections, gets all of
+ * them whenever a row has changed, and is asked for its IKE SAs while somebody reads them.
+ */
+#include "config.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "ipspd/agent_int.h"
+#include "ipspd/log.h"
+#include "ipspd/messages.h"
+
+#define SAS_MAX (1u << 20)
+#define FRESH_MS 1000		/* IKE SAs are asked for again when they are older, and somebody reads */
+
+/* ---- connections ---- */
+
+/* False: it cannot be sent. */
+static bool send_conn(struct agent_ike *i, const struct ike_wire_conn *c)
+{
+	static uint8_t buf[CHAN_PAYLOAD_MAX];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	if (!i->chan)
+		return true;
+	ike_wire_conn_put(&w, c);
+	const bool good = !w.overflow && chan_send(i->chan, MSG_IKE_CONN, buf, w.len, NULL, 0) == 0;
+
+	explicit_bzero(buf, w.len);
+	return good;
+}
+
+/* Those that can be negotiated; why the others cannot is in ipspdConnReason. False: no memory, or no way. */
+static bool send_conns(struct agent *a, const struct pol_conn_set *set, uint32_t *n)
+{
+	const struct mib_view *const v = mib_store_view(a->store);
+
+	for (size_t k = 0; k < set->n_keys; k++) {
+		struct ike_wire_conn wire;
+		struct pol_connection *c;
+
+		if (!pol_connection_make(v, &set->keys[k], &c))
+			return false;
+		const char *const why = agent_ike_compile(v, &set->keys[k], c, &wire);
+
+		pol_connection_free(c);
+		if (why)
+			continue;
+		const bool good = send_conn(&a->ike, &wire);
+
+		ike_conn_unref(wire.conn);
+		if (!good)
+			return false;
+		++*n;
+	}
+	return true;
+}
+
+static bool send_commit(struct agent_ike *i, uint64_t generation, uint32_t n)
+{
+	uint8_t buf[16];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	chan_put_u64(&w, generation);
+	chan_put_u32(&w, n);
+	return !i->chan || chan_send(i->chan, MSG_IKE_COMMIT, buf, w.len, NULL, 0) == 0;
+}
+
+static void want(struct agent *a, bool wanted)
+{
+	const uint8_t octet = wanted;
+
+	if (wanted == a->ike.wanted)
+		return;
+	if (chan_send(a->parent, MSG_IKE_WANTED, &octet, 1, NULL, 0) == 0)
+		a->ike.wanted = wanted;
+}
+
+static void lose(struct agent *a)
+{
+	struct agent_ike *const i = &a->ike;
+
+	chan_free(i->chan);
+	i->chan = NULL;
+	i->applied = 0;
+	free(i->sas);
+	free(i->coming);
+	i->sas = i->coming = NULL;
+	i->n_sas = i->n_coming = i->room_coming = 0;
+	i->asked = false;
+	agent_tell_changed(a);
+}
+
+static void update(struct agent *a)
+{
+	const struct pol_conn_set *const set = connections_set(a);
+	struct agent_ike *const i = &a->ike;
+	const uint64_t generation = mib_store_generation(a->store);
+	uint32_t n = 0;
+
+	if (set && (!i->chan || chan_send(i->chan, MSG_IKE_BEGIN, NULL, 0, NULL, 0) == 0) &&
+	    send_conns(a, set, &n) && send_commit(i, generation, n)) {
+		i->looked_at = generation;
+		want(a, n > 0);
+		agent_tell_changed(a);
+		return;
+	}
+	ipspd_log(LOG_ERR, "ike", "connections cannot be told to the ike process");
+	if (i->chan)
+		lose(a);
+}
+
+static void on_update(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	update((struct agent *)arg);
+}
+
+void agent_ike_rows_changed(struct agent *a)
+{
+	if (a->serves)
+		event_active(a->ike.update, EV_TIMEOUT, 0);
+}
+
+bool agent_ike_in_force(const struct agent *a, uint64_t generation)
+{
+	const struct agent_ike *const i = &a->ike;
+
+	return i->looked_at >= generation && (!i->wanted || i->applied >= generation);
+}
+
+/* ---- its channel ---- */
+
+static bool take_applied(struct agent *a, const struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	const uint64_t generation = chan_get_u64(&r);
+
+	if (!chan_reader_done(&r))
+		return false;
+	a->ike.applied = generation;
+	agent_tell_changed(a);
+	return true;
+}
+
+static int by_number(const void *x, const void *y)
+{
+	const struct ike_wire_sa *a = x, *b = y;
+
+	return a->number < b->number ? -1 : a->number > b->number;
+}
+
+static bool make_room(struct agent_ike *i, size_t n)
+{
+	struct ike_wire_sa *grown;
+	size_t room = i->room_coming ? i->room_coming : IKE_WIRE_SAS_MAX;
+
+	if (n > SAS_MAX)
+		return false;
+	while (room < n)
+		room *= 2;
+	if (room == i->room_coming)
+		return true;
+	grown = reallocarray(i->coming, room, sizeof(*grown));
+	if (!grown)
+		return false;
+	i->coming = grown;
+	i->room_coming = room;
+	return true;
+}
+
+static void sas_came(struct agent *a)
+{
+	struct agent_ike *const i = &a->ike;
+
+	if (i->n_coming > 0)
+		qsort(i->coming, i->n_coming, sizeof(*i->coming), by_number);
+	free(i->sas);
+	i->sas = i->coming;
+	i->n_sas = i->n_coming;
+	i->coming = NULL;
+	i->n_coming = i->room_coming = 0;
+	i->asked = false;
+}
+
+static bool take_sas(struct agent *a, const struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	struct agent_ike *const i = &a->ike;
+	const uint32_t serial = chan_get_u32(&r);
+	const uint8_t more = chan_get_u8(&r);
+	const uint16_t n = chan_get_u16(&r);
+
+	if (!i->asked || serial != i->serial || more > 1 || n > IKE_WIRE_SAS_MAX ||
+	    !make_room(i, i->n_coming + n))
+		return false;
+	for (uint16_t k = 0; k < n; k++) {
+		if (!ike_wire_sa_get(&r, &i->coming[i->n_coming++]))
+			return false;
+	}
+	if (!chan_reader_done(&r))
+		return false;
+	if (!more)
+		sas_came(a);
+	return true;
+}
+
+static void on_message(void *arg, struct chan_msg *m)
+{
+	struct agent *const a = arg;
+	bool good = false;
+
+	if (m->type == MSG_IKE_APPLIED)
+		good = take_applied(a, m);
+	else if (m->type == MSG_IKE_SAS)
+		good = take_sas(a, m);
+	if (good)
+		return;
+	ipspd_log(LOG_ERR, "agent", "malformed message %u from ike", m->type);
+	lose(a);
+}
+
+static void on_closed(void *arg, int why)
+{
+	if (why != 0)
+		ipspd_log(LOG_ERR, "agent", "channel to ike: %s", strerror(-why));
+	lose((struct agent *)arg);
+}
+
+void agent_ike_came(struct agent *a, struct chan_msg *m)
+{
+	const struct chan_handler handler = { on_message, on_closed, a };
+
+	if (m->n_fds != 1) {
+		agent_give_up(a, 1);
+		return;
+	}
+	if (a->ike.chan)
+		lose(a);
+	const int rc = chan_new(a->base, m->fds[0], &handler, &a->ike.chan);
+
+	if (rc < 0) {
+		ipspd_log(LOG_ERR, "agent", "channel to ike: %s", strerror(-rc));
+		return;
+	}
+	m->fds[0] = -1;
+	update(a);
+}
+
+/* ---- IKE SAs ---- */
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+const struct ike_wire_sa *agent_ike_sas(struct agent *a, size_t *n)
+{
+	struct agent_ike *const i = &a->ike;
+	uint8_t buf[4];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	if (i->chan && !i->asked && now_ms() - i->asked_ms >= FRESH_MS) {
+		i->asked_ms = now_ms();
+		chan_put_u32(&w, ++i->serial);
+		i->asked = chan_send(i->chan, MSG_IKE_SAS_GET, buf, w.len, NULL, 0) == 0;
+	}
+	*n = i->n_sas;
+	return i->sas;
+}
+
+/* ---- life ---- */
+
+int agent_ike_init(struct agent *a)
+{
+	a->ike.update = event_new(a->base, -1, 0, on_update, a);
+	return a->ike.update ? 0 : -1;
+}
+
+void agent_ike_fini(struct agent *a)
+{
+	chan_free(a->ike.chan);
+	free(a->ike.sas);
+	free(a->ike.coming);
+	if (a->ike.update)
+		event_free(a->ike.update);
+}

@@ -1,0 +1,279 @@
+/*
+ * ipspd/agent_ike_conn.c - a compiled connection (policy/connection.h) as ike takes it, with its secrets.
+ *
+ * RFC 7296 3.3: each row of proposals is one proposal, in order; each alternative of a transform one of its own,
+ * so that what was not written together is not chosen together.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ipspd/agent_int.h"
+#include "mibs/schema_gen.h"
+#include "policy/credential.h"
+#include "policy/negotiate.h"
+
+enum { DOI_AH = 2, DOI_ESP = 3 };
+enum { AUTH_PSK = 2 };		/* RFC 7296 3.8 */
+enum { NONE = UINT16_MAX };	/* policy/conn_algs.c: IKEv2 has no such thing */
+
+#define LIVENESS_S 30
+
+static const struct mib_row *named(const struct mib_view *v, const struct mib_table *t,
+				   const char *name)
+{
+	const struct mib_value part = mib_value_octets(name, strlen(name));
+	struct mib_oid index;
+
+	return name[0] && mib_index_encode(t, &part, 1, &index) ?
+		       mib_view_row(v, t, index.ids, index.len) : NULL;
+}
+
+/* ---- who ---- */
+
+/* NULL: there is none, or none that can be taken. */
+static struct ike_secret *secret_of(const struct mib_view *v, const struct pol_conn_credential *cred)
+{
+	const struct mib_row *const r = cred->type == POL_CRED_SHARED_SECRET ?
+		named(v, &mib_t_ipsaCredentialTable, cred->name) : NULL;
+	uint8_t octets[IKE_SECRET_MAX];
+	struct ike_secret *s = NULL;
+	size_t len;
+
+	if (!r)
+		return NULL;
+	len = pol_credential_octets(v, r, octets, sizeof(octets));
+	if (len > 0 && len <= sizeof(octets))
+		s = ike_secret_new((struct ipsp_span){ octets, len });
+	explicit_bzero(octets, sizeof(octets));
+	return s;
+}
+
+/* An address without a value is the one we have. */
+static bool identity_of(const struct pol_identity *id, struct ike_identity *out)
+{
+	*out = (struct ike_identity){ .type = id->type };
+	if (id->type == 0 ||
+	    (!id->value[0] && (id->type == IKE_ID_IPV4_ADDR || id->type == IKE_ID_IPV6_ADDR)))
+		return true;
+	return ike_identity_make(id->type, id->value, out);
+}
+
+static const char *put_peers(const struct mib_view *v, const struct pol_connection *c,
+			     struct ike_conn *k)
+{
+	if (c->n_peers == 0) {	/* whoever it is */
+		k->peers[0].secret = secret_of(v, &c->local_credential);
+		k->n_peers = 1;
+		return k->peers[0].secret ? NULL : "has no shared secret";
+	}
+	for (size_t i = 0; i < c->n_peers && i < IKE_PEERS_MAX; i++) {
+		struct ike_peer *const p = &k->peers[k->n_peers++];
+
+		p->address = c->peers[i].address;
+		p->secret = secret_of(v, &c->peers[i].credential);
+		if (!identity_of(&c->peers[i].id, &p->id))
+			return "has a peer identity that cannot be written for IKE";
+		if (!p->secret)
+			return "has a peer without a shared secret";
+	}
+	return NULL;
+}
+
+/* ---- proposals ---- */
+
+static bool has_length(uint16_t encr)
+{
+	return encr == 12 || encr == 13 || (encr >= 14 && encr <= 21) || encr == 23;
+}
+
+static void put_proposals(const struct pol_connection *c, struct ike_conn *k)
+{
+	for (size_t i = 0; i < c->n_proposals && k->offers.n < IKE_OFFERS_MAX; i++) {
+		const struct pol_ike_proposal *const p = &c->proposals[i];
+		struct ike_offer *const o = &k->offers.offers[k->offers.n];
+
+		if (!p->v2 || p->auth != AUTH_PSK || p->n_add_ke > 0)
+			continue;
+		*o = (struct ike_offer){ .number = (uint8_t)(k->offers.n + 1),
+					 .protocol = IKE_PROTOCOL_IKE };
+		(void)ike_offer_add(o, IKE_TRANSFORM_ENCR, p->encr,
+				    has_length(p->encr) ? p->key_bits : 0);
+		(void)ike_offer_add(o, IKE_TRANSFORM_PRF, p->prf, 0);
+		if (p->integ)
+			(void)ike_offer_add(o, IKE_TRANSFORM_INTEG, p->integ, 0);
+		(void)ike_offer_add(o, IKE_TRANSFORM_KE, p->group, 0);
+		k->offers.n++;
+		if (k->life.hard_s == 0 || p->life_s < k->life.hard_s)
+			k->life.hard_s = p->life_s;
+	}
+	k->life.soft_percent = c->ike_life.refresh_s_percent;
+}
+
+/* How many protocols a proposal has; two, as AH with ESP, are for IKEv1 alone. */
+static unsigned protocols_of(const struct pol_connection *c, uint32_t proposal)
+{
+	unsigned mask = 0;
+
+	for (size_t i = 0; i < c->n_transforms; i++) {
+		if (c->transforms[i].proposal == proposal)
+			mask |= 1u << c->transforms[i].protocol;
+	}
+	return (unsigned)__builtin_popcount(mask);
+}
+
+static void put_groups(const struct pol_connection *c, const struct ike_conn *k, struct ike_offer *o)
+{
+	if (c->pfs && !c->pfs_of_ike)
+		(void)ike_offer_add(o, IKE_TRANSFORM_KE, c->pfs_group, 0);
+	for (unsigned i = 0; c->pfs_of_ike && i < k->offers.n; i++) {
+		const struct ike_offer *const from = &k->offers.offers[i];
+
+		for (unsigned n = 0; n < from->n; n++) {
+			if (from->choices[n].type == IKE_TRANSFORM_KE)
+				(void)ike_offer_add(o, IKE_TRANSFORM_KE, from->choices[n].id, 0);
+		}
+	}
+}
+
+static uint8_t log2_of(uint32_t packets)
+{
+	uint8_t n = 5;	/* the least that there is */
+
+	while (n < 16 && 1u << n < packets)
+		n++;
+	return n;
+}
+
+static void put_life(const struct pol_child_transform *t, struct ike_child_config *child)
+{
+	if (child->life.hard_s == 0 || (t->life_s != 0 && t->life_s < child->life.hard_s))
+		child->life.hard_s = t->life_s;
+	if (child->life.hard_kb == 0 || (t->life_kb != 0 && t->life_kb < child->life.hard_kb))
+		child->life.hard_kb = t->life_kb;
+	if (t->replay && log2_of(t->window_pkts) > child->window_log2)
+		child->window_log2 = log2_of(t->window_pkts);
+}
+
+static void put_transforms(const struct pol_connection *c, struct ike_conn *k)
+{
+	struct ike_child_config *const child = &k->child;
+
+	for (size_t i = 0; i < c->n_transforms && child->offers.n < IKE_OFFERS_MAX; i++) {
+		const struct pol_child_transform *const t = &c->transforms[i];
+		struct ike_offer *const o = &child->offers.offers[child->offers.n];
+		const bool esp = t->protocol == DOI_ESP;
+
+		if ((!esp && t->protocol != DOI_AH) || protocols_of(c, t->proposal) != 1 ||
+		    t->v2_integ == NONE || (esp && t->v2_encr == NONE))
+			continue;
+		*o = (struct ike_offer){ .number = (uint8_t)(child->offers.n + 1),
+					 .protocol = esp ? IKE_PROTOCOL_ESP : IKE_PROTOCOL_AH };
+		if (esp)
+			(void)ike_offer_add(o, IKE_TRANSFORM_ENCR, t->v2_encr,
+					    has_length(t->v2_encr) ? t->key_bits : 0);
+		if (t->v2_integ)
+			(void)ike_offer_add(o, IKE_TRANSFORM_INTEG, t->v2_integ, 0);
+		put_groups(c, k, o);
+		if (c->choices.esn != POL_CONN_ESN_NO)
+			(void)ike_offer_add(o, IKE_TRANSFORM_ESN, 1, 0);
+		if (c->choices.esn != POL_CONN_ESN_YES)
+			(void)ike_offer_add(o, IKE_TRANSFORM_ESN, 0, 0);
+		child->offers.n++;
+		put_life(t, child);
+	}
+	child->life.soft_percent = c->child_life.refresh_s_percent;
+}
+
+/* ---- selectors ---- */
+
+static void add_side(struct ike_selectors *to, const struct ike_selector *s)
+{
+	for (unsigned i = 0; i < to->n; i++) {
+		if (ike_selector_within(s, &to->s[i]))
+			return;
+	}
+	to->s[to->n++] = *s;
+}
+
+static const char *put_selectors(const struct pol_connection *c, struct ike_child_config *child)
+{
+	for (size_t i = 0; i < c->n_selectors; i++) {
+		struct ike_selector ours, theirs;
+
+		if (!ike_selector_of_box(&c->selectors[i], &ours, &theirs))
+			return "has a rule whose range of protocols traffic selectors cannot say";
+		if (child->ours.n == IKE_TS_MAX || child->theirs.n == IKE_TS_MAX)
+			return "has more rules than traffic selectors can say";
+		add_side(&child->ours, &ours);
+		add_side(&child->theirs, &theirs);
+	}
+	return child->ours.n > 0 ? NULL : "is wanted by no rule with addresses";
+}
+
+static const char *put_child(const struct mib_view *v, const struct pol_conn_key *key,
+			     const struct pol_connection *c, struct ike_conn *k)
+{
+	const struct mib_row *const r = named(v, &mib_t_ipiaIpsecActionTable, key->ipsec);
+
+	if (!r)
+		return "has no IPsec action";
+	k->has_child = true;
+	k->child.reqid = pol_negotiate_reqid(r);
+	k->child.transport = c->mode == IPSP_MODE_TRANSPORT;
+	put_transforms(c, k);
+	if (k->child.offers.n == 0)
+		return "has no proposal of ESP alone, or of AH alone";
+	return put_selectors(c, &k->child);
+}
+
+/* ---- the whole ---- */
+
+static bool has_address(const struct pol_connection *c)
+{
+	for (size_t i = 0; i < c->n_peers; i++) {
+		if (c->peers[i].address.family != 0)
+			return true;
+	}
+	return false;
+}
+
+static const char *fill(const struct mib_view *v, const struct pol_conn_key *key,
+			const struct pol_connection *c, struct ike_conn *k)
+{
+	const char *why;
+
+	if (c->fault[0])
+		return c->fault;
+	if (c->version == POL_IKE_V1)
+		return "is for IKEv1, which is not negotiated yet";
+	memcpy(k->ipsec, key->ipsec, sizeof(k->ipsec));
+	memcpy(k->ike, key->ike, sizeof(k->ike));
+	k->liveness_s = LIVENESS_S;
+	if (!identity_of(&c->local, &k->local_id) || k->local_id.type == 0)
+		return "has an identity of ours that cannot be written for IKE";
+	put_proposals(c, k);
+	if (k->offers.n == 0)
+		return "has no proposal with a pre-shared key that IKEv2 can negotiate";
+	why = put_peers(v, c, k);
+	return why || !key->ipsec[0] ? why : put_child(v, key, c, k);
+}
+
+const char *agent_ike_compile(const struct mib_view *v, const struct pol_conn_key *key,
+			     const struct pol_connection *c, struct ike_wire_conn *out)
+{
+	const char *why;
+
+	*out = (struct ike_wire_conn){ .conn = ike_conn_new(), .start = c->n_starts > 0 };
+	if (!out->conn)
+		return "has no memory";
+	if (out->start && (!key->ipsec[0] || !has_address(c)))
+		out->to = c->starts[0].packet.dst_lo;
+	why = fill(v, key, c, out->conn);
+	if (why) {
+		ike_conn_unref(out->conn);
+		out->conn = NULL;
+	}
+	return why;
+}

@@ -1,0 +1,125 @@
+/*
+ * ipspd/ike.h - the ike process inside: what its parts share.
+ *
+ *	ike_main.c	life: start, channels, time, end
+ *	ike_net.c	datagrams, and the way to a peer
+ *	ike_jobs.c	threads that compute
+ *	ike_pfkey.c	SAs, by PF_KEY
+ *	ike_conns.c	connections: which there are, and which ones are to be up
+ *
+ * One event loop has the world (ike/world.h); the threads run jobs and touch nothing else.
+ */
+#ifndef IPSPD_IKE_H
+#define IPSPD_IKE_H
+
+#include "chan/chan.h"
+#include "ike/world.h"
+#include "ipspd/engine_random.h"
+#include "ipspd/start.h"
+
+struct event;
+struct event_base;
+struct egress;
+struct ike_jobs;
+struct ike_pfkey;
+
+/** A connection that is configured. */
+struct ike_entry {
+	struct ike_conn *conn;
+	bool start;			/* to be up always */
+	bool resume;			/* to be up once: it was before */
+	struct ipsp_addr to;		/* with whom; family 0: the first peer that has an address */
+	uint8_t digest[32];		/* of the octets it came as */
+	uint64_t next_ms;		/* not before is it begun again */
+	uint32_t wait_s;
+};
+
+struct ike_role {
+	struct event_base *base;
+	struct chan *parent, *agent;	/* agent NULL: it is away */
+	int status;
+	bool started;
+	struct ike_world *world;
+	struct engine_random random;
+	struct event *wake;		/* when the world has something to do */
+	struct event *second;
+	/* ike_net.c */
+	int fds[IKE_FDS];		/* -1: none */
+	struct event *readable[IKE_FDS];
+	struct egress *egress;
+	/* ike_jobs.c */
+	struct ike_jobs *jobs;
+	/* ike_pfkey.c */
+	struct ike_pfkey *pfkey;
+	/* ike_conns.c */
+	struct ike_entry *entries;	/* in force */
+	size_t n_entries;
+	struct ike_entry *coming;
+	size_t n_coming, room_coming;
+	bool intake;			/* between BEGIN and COMMIT */
+};
+
+/** CLOCK_BOOTTIME, so that what is due in a sleep is due behind it. */
+uint64_t ike_now_ms(void);
+/** The world was called: asks it when to call again. */
+void ike_role_rearm(struct ike_role *role);
+
+/* ---- ike_net.c ---- */
+
+/** @return 0 or -errno */
+int ike_net_start(struct ike_role *role);
+void ike_net_stop(struct ike_role *role);
+/** struct ike_ops.send */
+void ike_net_send(void *arg, const struct ike_path *path, struct ipsp_span message);
+/** The way to a peer, by routing, from a connection's own address if it has one. False: there is none. */
+bool ike_net_path(struct ike_role *role, const struct ike_conn *c, const struct ipsp_addr *remote,
+		  struct ike_path *out);
+
+/* ---- ike_jobs.c ---- */
+
+/** @return 0 or -errno */
+int ike_jobs_start(struct ike_role *role);
+/** Waits for those under way; those that wait are done, too. */
+void ike_jobs_stop(struct ike_role *role);
+/** struct ike_ops.run */
+void ike_jobs_put(void *arg, struct ike_job *job);
+
+/* ---- ike_pfkey.c ---- */
+
+/** @return 0 or -errno */
+int ike_pfkey_start(struct ike_role *role);
+/** Sends what waits; from then on nothing goes to the engine. */
+void ike_pfkey_close(struct ike_role *role);
+void ike_pfkey_stop(struct ike_role *role);
+/** Another socket to the engine, which it takes. */
+void ike_pfkey_connect(struct ike_role *role, int fd);
+/** What is due by now. */
+void ike_pfkey_tick(struct ike_role *role, uint64_t now_ms);
+/** Are there SAs of an earlier process for it? */
+bool ike_pfkey_has_orphans(const struct ike_role *role, uint32_t reqid);
+/* struct ike_ops */
+void ike_pfkey_get_spi(void *arg, uint64_t ticket, uint8_t protocol, const struct ike_path *path);
+enum ipsp_err ike_pfkey_add(void *arg, const struct ike_child_sa *child);
+void ike_pfkey_delete(void *arg, uint8_t protocol, const struct ike_path *path, uint32_t spi_in,
+		      uint32_t spi_out);
+
+/* ---- ike_conns.c ---- */
+
+/** IKE_BEGIN, IKE_CONN, IKE_COMMIT. False: malformed; the agent must go. */
+bool ike_conns_message(struct ike_role *role, const struct chan_msg *m);
+/** The agent went: what it had not said to the end is forgotten. */
+void ike_conns_forget(struct ike_role *role);
+void ike_conns_fini(struct ike_role *role);
+/** Begins those that are to be up and are not. */
+void ike_conns_tick(struct ike_role *role, uint64_t now_ms);
+/** An ACQUIRE, or an SA of an earlier process that ends. remote: the SA's other end. False: nobody's. */
+bool ike_conns_wanted(struct ike_role *role, uint32_t reqid, const struct ipsp_addr *remote,
+		      uint64_t now_ms);
+/** Has a connection with that reqid an IKE SA, or one in the making? */
+bool ike_conns_living(const struct ike_role *role, uint32_t reqid);
+/** There are SAs of an earlier process with that reqid: its connection is to be up again. */
+void ike_conns_resume(struct ike_role *role, uint32_t reqid);
+/** The engine has lost all SAs: those that were up are to be up again. */
+void ike_conns_resume_living(struct ike_role *role);
+
+#endif

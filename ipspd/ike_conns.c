@@ -1,0 +1,322 @@
+/*
+ * ipspd/ike_conns.c - connections: what the agent says there is, and what is to be up.
+ *
+ * A generation comes whole. A connection that is as before stays the same object, so that its IKE SAs know it;
+ * one that has changed goes on under the new one, but for another secret; one that is gone takes its IKE SAs
+ * along.
+ */
+#include "config.h"
+
+#include <gcrypt.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ipspd/ike.h"
+#include "ipspd/ike_wire.h"
+#include "ipspd/log.h"
+#include "ipspd/messages.h"
+
+#define ENTRIES_MAX 65536u
+#define WAIT_MIN_S 1u
+#define WAIT_MAX_S 60u
+
+/* ---- beginning ---- */
+
+/* Which of its peers is meant by an address; family 0: the first that has one. */
+static bool choose_peer(const struct ike_conn *c, const struct ipsp_addr *to, size_t *peer,
+			struct ipsp_addr *remote)
+{
+	size_t anywhere = c->n_peers;
+
+	for (size_t i = 0; i < c->n_peers; i++) {
+		const struct ipsp_addr *const a = &c->peers[i].address;
+
+		if (a->family == 0) {
+			anywhere = anywhere == c->n_peers ? i : anywhere;
+			continue;
+		}
+		if (to->family == 0 || ipsp_addr_cmp(a, to) == 0) {
+			*peer = i;
+			*remote = *a;
+			return true;
+		}
+	}
+	*peer = anywhere;
+	*remote = *to;
+	return anywhere < c->n_peers && to->family != 0;
+}
+
+static bool begin(struct ike_role *role, struct ike_conn *c, const struct ipsp_addr *to,
+		  uint64_t now_ms)
+{
+	struct ipsp_addr remote;
+	struct ike_path path;
+	enum ipsp_err err;
+	size_t peer;
+
+	if (!choose_peer(c, to, &peer, &remote) || !ike_net_path(role, c, &remote, &path))
+		return false;
+	err = ike_want_child(role->world, c, peer, &path, now_ms);
+	if (err != IPSP_OK && err != IPSP_EEXIST)
+		ipspd_log(LOG_ERR, "ike", "connection \"%s\", \"%s\": cannot be begun: %s", c->ipsec,
+			  c->ike, ipsp_err_text(err));
+	return err == IPSP_OK || err == IPSP_EEXIST;
+}
+
+/* Is it of that reqid, and with that peer? */
+static bool fits(const struct ike_conn *c, uint32_t reqid, const struct ipsp_addr *remote)
+{
+	struct ipsp_addr unused;
+	size_t peer;
+
+	return c->has_child && c->child.reqid == reqid && choose_peer(c, remote, &peer, &unused);
+}
+
+bool ike_conns_wanted(struct ike_role *role, uint32_t reqid, const struct ipsp_addr *remote,
+		      uint64_t now_ms)
+{
+	for (size_t i = 0; i < role->n_entries; i++) {
+		if (fits(role->entries[i].conn, reqid, remote))
+			return begin(role, role->entries[i].conn, remote, now_ms);
+	}
+	return false;
+}
+
+bool ike_conns_living(const struct ike_role *role, uint32_t reqid)
+{
+	for (size_t i = 0; i < role->n_entries; i++) {
+		const struct ike_conn *const c = role->entries[i].conn;
+
+		if (c->has_child && c->child.reqid == reqid && ike_conn_lives(role->world, c))
+			return true;
+	}
+	return false;
+}
+
+static void resume(struct ike_entry *e)
+{
+	e->resume = true;
+	e->next_ms = 0;
+	e->wait_s = 0;
+}
+
+void ike_conns_resume(struct ike_role *role, uint32_t reqid)
+{
+	for (size_t i = 0; i < role->n_entries; i++) {
+		struct ike_entry *const e = &role->entries[i];
+
+		if (e->conn->has_child && e->conn->child.reqid == reqid &&
+		    !ike_conn_lives(role->world, e->conn))
+			resume(e);
+	}
+}
+
+void ike_conns_resume_living(struct ike_role *role)
+{
+	for (size_t i = 0; i < role->n_entries; i++) {
+		if (ike_conn_lives(role->world, role->entries[i].conn))
+			resume(&role->entries[i]);
+	}
+}
+
+void ike_conns_tick(struct ike_role *role, uint64_t now_ms)
+{
+	for (size_t i = 0; i < role->n_entries; i++) {
+		struct ike_entry *const e = &role->entries[i];
+
+		if (!e->start && !e->resume)
+			continue;
+		if (ike_conn_lives(role->world, e->conn)) {
+			e->resume = false;
+			e->wait_s = 0;
+			continue;
+		}
+		if (e->next_ms > now_ms)
+			continue;
+		e->wait_s = e->wait_s == 0 ? WAIT_MIN_S :
+			    e->wait_s < WAIT_MAX_S / 2 ? 2 * e->wait_s : WAIT_MAX_S;
+		e->next_ms = now_ms + e->wait_s * UINT64_C(1000);
+		(void)begin(role, e->conn, &e->to, now_ms);
+	}
+}
+
+/* ---- a generation ---- */
+
+static void free_entries(struct ike_entry *entries, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		ike_conn_unref(entries[i].conn);
+	free(entries);
+}
+
+void ike_conns_forget(struct ike_role *role)
+{
+	free_entries(role->coming, role->n_coming);
+	role->coming = NULL;
+	role->n_coming = role->room_coming = 0;
+	role->intake = false;
+}
+
+void ike_conns_fini(struct ike_role *role)
+{
+	ike_conns_forget(role);
+	free_entries(role->entries, role->n_entries);
+	role->entries = NULL;
+	role->n_entries = 0;
+}
+
+static bool take_conn(struct ike_role *role, const struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	struct ike_wire_conn c;
+	struct ike_entry *e;
+
+	if (!role->intake || role->n_coming == ENTRIES_MAX || !ike_wire_conn_get(&r, &c))
+		return false;
+	if (role->n_coming == role->room_coming) {
+		const size_t room = role->room_coming ? 2 * role->room_coming : 8;
+		struct ike_entry *const grown = reallocarray(role->coming, room, sizeof(*grown));
+
+		if (!grown) {
+			ike_conn_unref(c.conn);
+			return false;
+		}
+		role->coming = grown;
+		role->room_coming = room;
+	}
+	e = &role->coming[role->n_coming++];
+	*e = (struct ike_entry){ .conn = c.conn, .start = c.start, .to = c.to };
+	gcry_md_hash_buffer(GCRY_MD_SHA256, e->digest, m->data, m->len);
+	return true;
+}
+
+static struct ike_entry *find(struct ike_entry *entries, size_t n, const struct ike_conn *c)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (entries[i].conn && !strcmp(entries[i].conn->ipsec, c->ipsec) &&
+		    !strcmp(entries[i].conn->ike, c->ike))
+			return &entries[i];
+	}
+	return NULL;
+}
+
+static bool same_secret(const struct ike_secret *a, const struct ike_secret *b)
+{
+	struct ipsp_span x, y;
+
+	if (!a || !b)
+		return a == b;
+	x = ike_secret_octets(a);
+	y = ike_secret_octets(b);
+	return x.len == y.len && !memcmp(x.data, y.data, x.len);
+}
+
+/* What it proves itself by is as before. */
+static bool same_proof(const struct ike_conn *a, const struct ike_conn *b)
+{
+	if (a->n_peers != b->n_peers)
+		return false;
+	for (size_t i = 0; i < a->n_peers; i++) {
+		if (!same_secret(a->peers[i].secret, b->peers[i].secret))
+			return false;
+	}
+	return true;
+}
+
+/* One that was there before, under that name. */
+static void succeed(struct ike_role *role, struct ike_entry *old, struct ike_entry *e, uint64_t now_ms)
+{
+	e->resume = old->resume;
+	e->next_ms = old->next_ms;
+	e->wait_s = old->wait_s;
+	if (!memcmp(e->digest, old->digest, sizeof(e->digest))) {
+		ike_conn_unref(e->conn);
+		e->conn = ike_conn_ref(old->conn);
+		return;
+	}
+	e->next_ms = 0;
+	e->wait_s = 0;
+	if (same_proof(old->conn, e->conn)) {
+		ike_conn_replace(role->world, old->conn, e->conn);
+		return;
+	}
+	ipspd_log(LOG_NOTICE, "ike", "connection \"%s\", \"%s\": its credentials have changed: its "
+		  "IKE SAs end", e->conn->ipsec, e->conn->ike);
+	e->resume |= ike_conn_lives(role->world, old->conn);
+	ike_end_all(role->world, old->conn, now_ms);
+}
+
+static bool configure(struct ike_role *role)
+{
+	struct ike_conn **const conns = calloc(role->n_coming + 1, sizeof(struct ike_conn *));
+	enum ipsp_err err;
+
+	if (!conns)
+		return false;
+	for (size_t i = 0; i < role->n_coming; i++)
+		conns[i] = role->coming[i].conn;
+	err = ike_world_configure(role->world, conns, role->n_coming);
+	free(conns);
+	return err == IPSP_OK;
+}
+
+static bool commit(struct ike_role *role, const struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	const uint64_t generation = chan_get_u64(&r), now_ms = ike_now_ms();
+	const uint32_t n = chan_get_u32(&r);
+
+	if (!role->intake || !chan_reader_done(&r) || n != role->n_coming)
+		return false;
+	for (size_t i = 0; i < role->n_coming; i++) {
+		struct ike_entry *const e = &role->coming[i];
+		struct ike_entry *const old = find(role->entries, role->n_entries, e->conn);
+
+		if (!old)
+			continue;
+		succeed(role, old, e, now_ms);
+		ike_conn_unref(old->conn);
+		old->conn = NULL;
+	}
+	for (size_t i = 0; i < role->n_entries; i++) {
+		if (role->entries[i].conn)
+			ike_end_all(role->world, role->entries[i].conn, now_ms);
+	}
+	if (!configure(role))
+		return false;
+	free_entries(role->entries, role->n_entries);
+	role->entries = role->coming;
+	role->n_entries = role->n_coming;
+	role->coming = NULL;
+	role->n_coming = 0;
+	ike_conns_forget(role);
+	for (size_t i = 0; i < role->n_entries; i++) {
+		const struct ike_conn *const c = role->entries[i].conn;
+
+		if (c->has_child && !ike_conn_lives(role->world, c) &&
+		    ike_pfkey_has_orphans(role, c->child.reqid))
+			resume(&role->entries[i]);
+	}
+	ike_conns_tick(role, now_ms);
+	(void)chan_send(role->agent, MSG_IKE_APPLIED, m->data, sizeof(generation), NULL, 0);
+	ipspd_log(LOG_DEBUG, "ike", "generation %" PRIu64 ": %zu connections", generation,
+		  role->n_entries);
+	return true;
+}
+
+bool ike_conns_message(struct ike_role *role, const struct chan_msg *m)
+{
+	switch (m->type) {
+	case MSG_IKE_BEGIN:
+		ike_conns_forget(role);
+		role->intake = m->len == 0;
+		return m->len == 0;
+	case MSG_IKE_CONN:
+		return take_conn(role, m);
+	case MSG_IKE_COMMIT:
+		return commit(role, m);
+	default:
+		return false;
+	}
+}

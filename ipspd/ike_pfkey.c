@@ -1,0 +1,830 @@
+/*
+ * ipspd/ike_pfkey.c - the SAD, as a client of PF_KEY. RFC 2367 3.1; Linux's SA2 and NAT-T extensions.
+ *
+ * Many requests are under way at a time; each has one answer, known by our process and its number. An SA that
+ * the engine refuses ends its Child SA. What an earlier process of ours has made ("orphans") is found by a dump
+ * and goes on until there is something in its place.
+ *
+ * When SAs come and go, RFC 7296 2.8: inbound before outbound; one that a peer's rekey makes is sent on when the peer
+ * has deleted the old one; what another one has taken the place of can still receive for a moment.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <linux/ipsec.h>
+#include <linux/udp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "ike/algs.h"
+#include "ipspd/ike.h"
+#include "ipspd/log.h"
+#include "ipspd/pfkey_out.h"
+#include "pfkey/algs.h"
+
+#define BUCKETS 4096u
+#define SEQ_FIRST 0x80000000u	/* the engine numbers what it asks for from 1 */
+#define MESSAGES_A_TURN 64
+#define REPLAY_MAX 255u		/* of the field */
+#define LINGER_MS 3000u		/* of an inbound SA that was replaced */
+#define HELD_MS 10000u		/* till an outbound SA is used whatever the peer does */
+#define ACQUIRE_S 30u		/* till the engine asks again, or gives up by itself */
+
+/** Both directions, as they are in the SAD. */
+struct made {
+	struct made *next;		/* in its bucket, by spi_in */
+	uint8_t protocol;		/* IKE_PROTOCOL_ESP, IKE_PROTOCOL_AH */
+	uint32_t spi_in, spi_out, reqid;
+	struct ipsp_addr local, remote;
+	/* The outbound one, while the one that it replaces is to be sent on. */
+	uint32_t replaces;
+	uint64_t held_until_ms;
+	size_t held_len;
+	uint8_t *held;
+};
+
+/** A request that has no answer yet. */
+struct request {
+	TAILQ_ENTRY(request) entry;
+	uint8_t type;			/* SADB_GETSPI, SADB_UPDATE, SADB_ADD */
+	uint8_t protocol;
+	uint32_t seq;
+	uint64_t ticket;		/* GETSPI */
+	uint32_t spi_in;		/* the others: of their Child SA */
+};
+
+/** An SA that is to go. */
+struct leaving {
+	TAILQ_ENTRY(leaving) entry;
+	uint8_t satype;
+	uint32_t spi;
+	struct ipsp_addr src, dst;
+	uint64_t due_ms;
+};
+
+/** An SA that an earlier process made. */
+struct orphan {
+	LIST_ENTRY(orphan) entry;
+	uint8_t satype;
+	uint32_t spi, reqid;
+	struct ipsp_addr src, dst;
+};
+
+/** What the engine asked for. */
+struct acquire {
+	LIST_ENTRY(acquire) entry;
+	uint8_t satype;
+	uint32_t seq, reqid;
+	uint64_t until_ms;
+};
+
+struct ike_pfkey {
+	struct ike_role *role;
+	int fd;				/* -1: not connected */
+	struct event *readable, *writable, *flush;
+	struct pfkey_out out;
+	bool full;			/* it takes no more until it is writable */
+	uint32_t last_seq;
+	uint32_t pid;
+	struct made *buckets[BUCKETS];
+	TAILQ_HEAD(, request) requests;
+	TAILQ_HEAD(, leaving) leaving;
+	LIST_HEAD(, orphan) orphans;
+	LIST_HEAD(, acquire) acquires;
+};
+
+static uint8_t satype_of(uint8_t protocol)
+{
+	return protocol == IKE_PROTOCOL_AH ? SADB_SATYPE_AH : SADB_SATYPE_ESP;
+}
+
+static uint8_t protocol_of(uint8_t satype)
+{
+	return satype == SADB_SATYPE_AH ? IKE_PROTOCOL_AH : IKE_PROTOCOL_ESP;
+}
+
+/* ---- sending ---- */
+
+static void send_what_waits(struct ike_pfkey *p)
+{
+	const int err = p->fd >= 0 ? pfkey_out_send(&p->out, p->fd) : 0;
+
+	/* A broken socket is found when it is read. */
+	p->full = err == EAGAIN;
+	if (p->full)
+		event_add(p->writable, NULL);
+}
+
+static void on_flush(evutil_socket_t fd, short what, void *arg)
+{
+	struct ike_pfkey *const p = arg;
+
+	(void)fd;
+	(void)what;
+	p->full = false;
+	send_what_waits(p);
+}
+
+/* @return false: not connected, or there is no room */
+static bool put(struct ike_pfkey *p, const uint8_t *message, size_t len)
+{
+	if (p->fd < 0 || len == 0)
+		return false;
+	if (!pfkey_out_put(&p->out, message, len)) {
+		if (!p->full)
+			send_what_waits(p);
+		if (!pfkey_out_put(&p->out, message, len)) {
+			ipspd_log(LOG_ERR, "pfkey", "the engine does not keep up: a request is lost");
+			return false;
+		}
+	}
+	if (!p->full)
+		event_active(p->flush, EV_TIMEOUT, 0);
+	return true;
+}
+
+static uint32_t next_seq(struct ike_pfkey *p)
+{
+	p->last_seq = p->last_seq == UINT32_MAX ? SEQ_FIRST : p->last_seq + 1;
+	return p->last_seq;
+}
+
+static struct pfkey_address address_of(const struct ipsp_addr *a)
+{
+	return (struct pfkey_address){ .addr = *a,
+				       .prefix_len = (uint8_t)(8 * ipsp_addr_size(a->family)) };
+}
+
+static void put_ends(struct pfkey_writer *w, const struct ipsp_addr *src, const struct ipsp_addr *dst)
+{
+	const struct pfkey_address from = address_of(src), to = address_of(dst);
+
+	pfkey_put_address(w, SADB_EXT_ADDRESS_SRC, &from);
+	pfkey_put_address(w, SADB_EXT_ADDRESS_DST, &to);
+}
+
+/* NULL: no memory */
+static struct request *expect(struct ike_pfkey *p, uint8_t type, uint8_t protocol)
+{
+	struct request *const r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->type = type;
+	r->protocol = protocol;
+	r->seq = next_seq(p);
+	TAILQ_INSERT_TAIL(&p->requests, r, entry);
+	return r;
+}
+
+static void forget(struct ike_pfkey *p, struct request *r)
+{
+	TAILQ_REMOVE(&p->requests, r, entry);
+	free(r);
+}
+
+void ike_pfkey_get_spi(void *arg, uint64_t ticket, uint8_t protocol, const struct ike_path *path)
+{
+	struct ike_role *const role = arg;
+	struct ike_pfkey *const p = role->pfkey;
+	struct request *const r = expect(p, SADB_GETSPI, protocol);
+	uint8_t message[256];
+	struct pfkey_writer w;
+
+	if (r) {
+		r->ticket = ticket;
+		pfkey_begin(&w, message, sizeof(message), SADB_GETSPI, satype_of(protocol), r->seq,
+			    p->pid);
+		put_ends(&w, &path->remote, &path->local);
+		if (put(p, message, pfkey_end(&w)))
+			return;
+		forget(p, r);
+	}
+	ike_spi_done(role->world, ticket, 0, ike_now_ms());
+}
+
+static void send_delete(struct ike_pfkey *p, uint8_t satype, uint32_t spi, const struct ipsp_addr *src,
+			const struct ipsp_addr *dst)
+{
+	const struct pfkey_sa sa = { .spi = spi };
+	uint8_t message[256];
+	struct pfkey_writer w;
+
+	pfkey_begin(&w, message, sizeof(message), SADB_DELETE, satype, next_seq(p), p->pid);
+	pfkey_put_sa(&w, &sa);
+	put_ends(&w, src, dst);
+	(void)put(p, message, pfkey_end(&w));
+}
+
+/* Later; at once when there is no memory to remember it. */
+static void delete_later(struct ike_pfkey *p, const struct leaving *what)
+{
+	struct leaving *const l = malloc(sizeof(*l));
+
+	if (!l) {
+		send_delete(p, what->satype, what->spi, &what->src, &what->dst);
+		return;
+	}
+	*l = *what;
+	TAILQ_INSERT_TAIL(&p->leaving, l, entry);
+}
+
+/* ---- those that are there ---- */
+
+static struct made **find_made(struct ike_pfkey *p, uint8_t protocol, uint32_t spi_in)
+{
+	struct made **at = &p->buckets[spi_in % BUCKETS];
+
+	while (*at && ((*at)->spi_in != spi_in || (*at)->protocol != protocol))
+		at = &(*at)->next;
+	return at;
+}
+
+static void drop_held(struct made *m)
+{
+	if (m->held)
+		explicit_bzero(m->held, m->held_len);
+	free(m->held);
+	m->held = NULL;
+	m->replaces = 0;
+}
+
+static void release_held(struct ike_pfkey *p, struct made *m)
+{
+	if (m->held)
+		(void)put(p, m->held, m->held_len);
+	drop_held(m);
+}
+
+/* Has another one its place? */
+static bool is_replaced(const struct ike_pfkey *p, const struct made *m)
+{
+	for (size_t i = 0; i < BUCKETS; i++) {
+		for (const struct made *o = p->buckets[i]; o; o = o->next) {
+			if (o != m && o->reqid == m->reqid && o->protocol == m->protocol &&
+			    ipsp_addr_cmp(&o->remote, &m->remote) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* The peer sends on the new one now, so we may. */
+static void release_successor(struct ike_pfkey *p, const struct made *m)
+{
+	for (size_t i = 0; i < BUCKETS; i++) {
+		for (struct made *o = p->buckets[i]; o; o = o->next) {
+			if (o->replaces == m->spi_in && o->protocol == m->protocol)
+				release_held(p, o);
+		}
+	}
+}
+
+void ike_pfkey_delete(void *arg, uint8_t protocol, const struct ike_path *path, uint32_t spi_in,
+		      uint32_t spi_out)
+{
+	struct ike_role *const role = arg;
+	struct ike_pfkey *const p = role->pfkey;
+	struct made **const at = find_made(p, protocol, spi_in);
+	struct made *const m = *at;
+	const uint8_t satype = satype_of(protocol);
+
+	if (!m || spi_out == 0) {	/* an SPI that no SA came of */
+		send_delete(p, satype, spi_in, &path->remote, &path->local);
+		return;
+	}
+	release_successor(p, m);
+	*at = m->next;
+	if (!m->held)
+		send_delete(p, satype, m->spi_out, &m->local, &m->remote);
+	if (is_replaced(p, m)) {
+		const struct leaving l = { .satype = satype, .spi = m->spi_in, .src = m->remote,
+					   .dst = m->local, .due_ms = ike_now_ms() + LINGER_MS };
+
+		delete_later(p, &l);
+	} else {
+		send_delete(p, satype, m->spi_in, &m->remote, &m->local);
+	}
+	drop_held(m);
+	free(m);
+}
+
+/* ---- adding ---- */
+
+/* A part of the lifetime, less at random, so that two ends seldom begin to rekey at the same time. */
+static uint64_t soft_of(struct ike_pfkey *p, uint64_t hard, uint8_t percent)
+{
+	const uint64_t spread = hard / 20;
+	uint64_t soft = hard * percent / 100, random;
+
+	if (percent >= 100 || engine_random_take(&p->role->random, (uint8_t *)&random,
+						 sizeof(random)) != IPSP_OK)
+		return 0;
+	if (spread > 0 && soft > spread)
+		soft -= random % spread;
+	return soft;
+}
+
+static void put_lifetimes(struct ike_pfkey *p, struct pfkey_writer *w, const struct ike_life *l)
+{
+	const struct pfkey_lifetime hard = { .add_s = l->hard_s, .bytes = l->hard_kb * 1024 };
+	const struct pfkey_lifetime soft = { .add_s = soft_of(p, hard.add_s, l->soft_percent),
+					     .bytes = soft_of(p, hard.bytes, l->soft_percent) };
+
+	pfkey_put_lifetime(w, SADB_EXT_LIFETIME_HARD, &hard);
+	if (soft.add_s != 0 || soft.bytes != 0)
+		pfkey_put_lifetime(w, SADB_EXT_LIFETIME_SOFT, &soft);
+}
+
+static void put_key(struct pfkey_writer *w, uint16_t ext, struct ipsp_span key)
+{
+	const struct pfkey_key k = { .bits = (uint16_t)(8 * key.len), .octets = key.data };
+
+	if (key.len > 0)
+		pfkey_put_key(w, ext, &k);
+}
+
+static void put_nat(struct pfkey_writer *w, const struct ike_path *path, bool in)
+{
+	pfkey_put_natt_type(w, UDP_ENCAP_ESPINUDP);
+	pfkey_put_natt_port(w, SADB_X_EXT_NAT_T_SPORT, in ? path->remote_port : path->local_port);
+	pfkey_put_natt_port(w, SADB_X_EXT_NAT_T_DPORT, in ? path->local_port : path->remote_port);
+}
+
+/* @return its octets; 0: PF_KEY cannot say it */
+static size_t make_sa(struct ike_pfkey *p, const struct ike_child_sa *c, uint8_t type,
+		      uint32_t seq, uint8_t *message, size_t size)
+{
+	const bool in = type == SADB_UPDATE;
+	const uint32_t window = c->config->window_log2 ? 1u << c->config->window_log2 : 0;
+	const struct pfkey_sa2 sa2 = {
+		.mode = c->transport ? IPSEC_MODE_TRANSPORT : IPSEC_MODE_TUNNEL,
+		.reqid = c->config->reqid,
+	};
+	struct pfkey_writer w;
+	struct ike_algs algs;
+
+	if (!ike_algs_of(c->suite, &algs))
+		return 0;
+	const uint8_t satype = satype_of(c->protocol);
+	const struct pfkey_sa sa = {
+		.spi = in ? c->spi_in : c->spi_out, .state = SADB_SASTATE_MATURE,
+		.replay = (uint8_t)(window > REPLAY_MAX ? REPLAY_MAX : window),
+		.auth = pfkey_alg_auth(algs.integ),
+		.encrypt = pfkey_alg_encrypt(pfkey_proto_of(satype), algs.encr),
+		.flags = c->suite->esn ? PFKEY_SAFLAGS_ESN : 0,
+	};
+
+	pfkey_begin(&w, message, size, type, satype, seq, p->pid);
+	pfkey_put_sa(&w, &sa);
+	put_lifetimes(p, &w, &c->config->life);
+	put_ends(&w, in ? &c->path->remote : &c->path->local,
+		 in ? &c->path->local : &c->path->remote);
+	put_key(&w, SADB_EXT_KEY_AUTH, in ? c->integ_in : c->integ_out);
+	put_key(&w, SADB_EXT_KEY_ENCRYPT, in ? c->encr_in : c->encr_out);
+	pfkey_put_sa2(&w, &sa2);
+	if (c->udp)
+		put_nat(&w, c->path, in);
+	return pfkey_end(&w);
+}
+
+/* @return false: it cannot be said, there is no memory, or nobody to say it to */
+static bool add_one(struct ike_pfkey *p, const struct ike_child_sa *c, uint8_t type, struct made *held)
+{
+	uint8_t message[1024];
+	struct request *const r = expect(p, type, c->protocol);
+	bool good = false;
+	size_t len;
+
+	if (!r)
+		return false;
+	r->spi_in = c->spi_in;
+	len = make_sa(p, c, type, r->seq, message, sizeof(message));
+	if (held && len > 0) {
+		held->held = malloc(len);
+		held->held_len = len;
+		good = held->held != NULL;
+		if (good)
+			memcpy(held->held, message, len);
+	} else {
+		good = len > 0 && put(p, message, len);
+	}
+	explicit_bzero(message, sizeof(message));
+	if (!good)
+		forget(p, r);
+	return good;
+}
+
+/* What an earlier process made for the same has something in its place now. */
+static void replace_orphans(struct ike_pfkey *p, const struct made *m)
+{
+	struct orphan *next;
+
+	for (struct orphan *o = LIST_FIRST(&p->orphans); o; o = next) {
+		const bool out = ipsp_addr_cmp(&o->dst, &m->remote) == 0;
+		const struct leaving l = { .satype = o->satype, .spi = o->spi, .src = o->src,
+					   .dst = o->dst, .due_ms = ike_now_ms() + LINGER_MS };
+
+		next = LIST_NEXT(o, entry);
+		if (o->reqid != m->reqid || o->satype != satype_of(m->protocol) ||
+		    (!out && ipsp_addr_cmp(&o->src, &m->remote) != 0))
+			continue;
+		delete_later(p, &l);
+		LIST_REMOVE(o, entry);
+		free(o);
+	}
+}
+
+enum ipsp_err ike_pfkey_add(void *arg, const struct ike_child_sa *child)
+{
+	struct ike_role *const role = arg;
+	struct ike_pfkey *const p = role->pfkey;
+	struct made *const m = calloc(1, sizeof(*m));
+	bool good;
+
+	if (!m)
+		return IPSP_ENOMEM;
+	*m = (struct made){ .protocol = child->protocol, .spi_in = child->spi_in,
+			    .spi_out = child->spi_out, .reqid = child->config->reqid,
+			    .local = child->path->local, .remote = child->path->remote,
+			    .replaces = child->replaces,
+			    .held_until_ms = ike_now_ms() + HELD_MS };
+	good = add_one(p, child, SADB_UPDATE, NULL) &&
+	       add_one(p, child, SADB_ADD, child->replaces ? m : NULL);
+	if (!good) {
+		free(m);
+		return IPSP_ENOMEM;
+	}
+	m->next = p->buckets[m->spi_in % BUCKETS];
+	p->buckets[m->spi_in % BUCKETS] = m;
+	replace_orphans(p, m);
+	return IPSP_OK;
+}
+
+/* ---- what comes ---- */
+
+static void answer_spi(struct ike_pfkey *p, struct request *r, const struct pfkey_msg *m)
+{
+	const uint64_t ticket = r->ticket;
+	const uint32_t spi = !m->err && m->has & PFKEY_HAS(SADB_EXT_SA) ? m->sa.spi : 0;
+
+	if (spi == 0)
+		ipspd_log(LOG_ERR, "pfkey", "the engine gives no SPI: %s", strerror(m->err));
+	forget(p, r);
+	ike_spi_done(p->role->world, ticket, spi, ike_now_ms());
+}
+
+static void answer_sa(struct ike_pfkey *p, struct request *r, const struct pfkey_msg *m)
+{
+	const struct request was = *r;
+
+	forget(p, r);
+	if (!m->err)
+		return;
+	ipspd_log(LOG_ERR, "pfkey", "the engine refuses the %s SA of the Child SA with SPI 0x%08x: %s",
+		  was.type == SADB_UPDATE ? "inbound" : "outbound", was.spi_in, strerror(m->err));
+	ike_child_expired(p->role->world, was.protocol, was.spi_in, true, ike_now_ms());
+}
+
+static void take_answer(struct ike_pfkey *p, const struct pfkey_msg *m)
+{
+	struct request *r;
+
+	TAILQ_FOREACH(r, &p->requests, entry) {
+		if (r->seq == m->seq && r->type == m->type)
+			break;
+	}
+	if (!r)
+		return;
+	if (r->type == SADB_GETSPI)
+		answer_spi(p, r, m);
+	else
+		answer_sa(p, r, m);
+}
+
+static struct orphan *find_orphan(struct ike_pfkey *p, uint8_t satype, uint32_t spi,
+				  const struct ipsp_addr *dst)
+{
+	struct orphan *o;
+
+	LIST_FOREACH(o, &p->orphans, entry) {
+		if (o->satype == satype && o->spi == spi && ipsp_addr_cmp(&o->dst, dst) == 0)
+			break;
+	}
+	return o;
+}
+
+/* An SA that somebody else has made, for one of our rows. */
+static void take_dumped(struct ike_pfkey *p, const struct pfkey_msg *m)
+{
+	const uint64_t needed = PFKEY_HAS(SADB_EXT_SA) | PFKEY_HAS(SADB_EXT_ADDRESS_SRC) |
+				PFKEY_HAS(SADB_EXT_ADDRESS_DST) | PFKEY_HAS(SADB_X_EXT_SA2);
+	struct orphan *o;
+
+	if (m->err || (m->has & needed) != needed || m->sa2.reqid == 0 ||
+	    m->sa.state == SADB_SASTATE_LARVAL ||
+	    *find_made(p, protocol_of(m->satype), m->sa.spi) ||
+	    find_orphan(p, m->satype, m->sa.spi, &m->dst.addr))
+		return;
+	o = calloc(1, sizeof(*o));
+	if (!o)
+		return;
+	*o = (struct orphan){ .satype = m->satype, .spi = m->sa.spi, .reqid = m->sa2.reqid,
+			      .src = m->src.addr, .dst = m->dst.addr };
+	LIST_INSERT_HEAD(&p->orphans, o, entry);
+	ike_conns_resume(p->role, o->reqid);
+}
+
+bool ike_pfkey_has_orphans(const struct ike_role *role, uint32_t reqid)
+{
+	const struct orphan *o;
+
+	LIST_FOREACH(o, &role->pfkey->orphans, entry) {
+		if (o->reqid == reqid)
+			return true;
+	}
+	return false;
+}
+
+static void take_acquire(struct ike_pfkey *p, const struct pfkey_msg *m)
+{
+	const uint64_t needed = PFKEY_HAS(SADB_EXT_ADDRESS_DST) | PFKEY_HAS(SADB_X_EXT_SA2);
+	const uint64_t now_ms = ike_now_ms();
+	struct acquire *a;
+
+	if (m->err || (m->has & needed) != needed ||
+	    !ike_conns_wanted(p->role, m->sa2.reqid, &m->dst.addr, now_ms))
+		return;
+	a = calloc(1, sizeof(*a));
+	if (!a)
+		return;
+	*a = (struct acquire){ .satype = m->satype, .seq = m->seq, .reqid = m->sa2.reqid,
+			       .until_ms = now_ms + ACQUIRE_S * 1000 };
+	LIST_INSERT_HEAD(&p->acquires, a, entry);
+}
+
+static void take_expire(struct ike_pfkey *p, const struct pfkey_msg *m)
+{
+	const uint64_t needed = PFKEY_HAS(SADB_EXT_SA) | PFKEY_HAS(SADB_EXT_ADDRESS_SRC) |
+				PFKEY_HAS(SADB_EXT_ADDRESS_DST);
+	const bool hard = m->has & PFKEY_HAS(SADB_EXT_LIFETIME_HARD);
+	struct orphan *o;
+
+	if ((m->has & needed) != needed)
+		return;
+	o = find_orphan(p, m->satype, m->sa.spi, &m->dst.addr);
+	if (!o) {
+		ike_child_expired(p->role->world, protocol_of(m->satype), m->sa.spi, hard,
+				  ike_now_ms());
+		return;
+	}
+	ike_conns_resume(p->role, o->reqid);
+	if (hard) {
+		LIST_REMOVE(o, entry);
+		free(o);
+	}
+}
+
+static void take_message(struct ike_pfkey *p, const uint8_t *data, size_t len)
+{
+	struct pfkey_msg m;
+
+	if (pfkey_msg_read(data, len, &m) != 0) {
+		ipspd_log(LOG_ERR, "pfkey", "a message of the engine is malformed");
+		return;
+	}
+	switch (m.type) {
+	case SADB_ACQUIRE:
+		take_acquire(p, &m);
+		break;
+	case SADB_EXPIRE:
+		take_expire(p, &m);
+		break;
+	case SADB_DUMP:
+		if (m.pid == p->pid)
+			take_dumped(p, &m);
+		break;
+	default:
+		if (m.pid == p->pid)
+			take_answer(p, &m);
+	}
+}
+
+/* ---- the socket ---- */
+
+static void disconnect(struct ike_pfkey *p)
+{
+	if (p->readable)
+		event_free(p->readable);
+	if (p->writable)
+		event_free(p->writable);
+	p->readable = p->writable = NULL;
+	if (p->fd >= 0)
+		close(p->fd);
+	p->fd = -1;
+	p->full = false;
+	pfkey_out_fini(&p->out);
+	p->out = (struct pfkey_out){ 0 };
+}
+
+static void forget_all(struct ike_pfkey *p)
+{
+	while (!TAILQ_EMPTY(&p->leaving)) {
+		struct leaving *const l = TAILQ_FIRST(&p->leaving);
+
+		TAILQ_REMOVE(&p->leaving, l, entry);
+		free(l);
+	}
+	while (!LIST_EMPTY(&p->orphans)) {
+		struct orphan *const o = LIST_FIRST(&p->orphans);
+
+		LIST_REMOVE(o, entry);
+		free(o);
+	}
+	while (!LIST_EMPTY(&p->acquires)) {
+		struct acquire *const a = LIST_FIRST(&p->acquires);
+
+		LIST_REMOVE(a, entry);
+		free(a);
+	}
+}
+
+/* The engine that had our SAs is gone: so are they. */
+static void lose_engine(struct ike_pfkey *p)
+{
+	struct ike_role *const role = p->role;
+
+	disconnect(p);
+	forget_all(p);
+	while (!TAILQ_EMPTY(&p->requests)) {
+		struct request *const r = TAILQ_FIRST(&p->requests);
+		const uint64_t ticket = r->type == SADB_GETSPI ? r->ticket : 0;
+
+		forget(p, r);
+		if (ticket)
+			ike_spi_done(role->world, ticket, 0, ike_now_ms());
+	}
+	ike_conns_resume_living(role);
+	ike_end_all(role->world, NULL, ike_now_ms());
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	static uint8_t message[PFKEY_MSG_MAX];
+	struct ike_pfkey *const p = arg;
+	struct ike_role *const role = p->role;
+
+	(void)what;
+	for (int i = 0; i < MESSAGES_A_TURN && p->fd == fd; i++) {
+		const ssize_t n = recv(fd, message, sizeof(message), MSG_DONTWAIT);
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			break;
+		if (n <= 0) {
+			ipspd_log(LOG_NOTICE, "pfkey", "the engine is gone, and all SAs with it");
+			lose_engine(p);
+			break;
+		}
+		take_message(p, message, (size_t)n);
+		explicit_bzero(message, (size_t)n);
+	}
+	ike_role_rearm(role);
+}
+
+static void send_plain(struct ike_pfkey *p, uint8_t type, uint8_t satype)
+{
+	uint8_t message[PFKEY_HEADER];
+	struct pfkey_writer w;
+
+	pfkey_begin(&w, message, sizeof(message), type, satype, next_seq(p), p->pid);
+	(void)put(p, message, pfkey_end(&w));
+}
+
+void ike_pfkey_connect(struct ike_role *role, int fd)
+{
+	struct ike_pfkey *const p = role->pfkey;
+
+	if (p->fd >= 0)
+		lose_engine(p);
+	p->fd = fd;
+	p->readable = event_new(role->base, fd, EV_READ | EV_PERSIST, on_readable, p);
+	p->writable = event_new(role->base, fd, EV_WRITE, on_flush, p);
+	if (!p->readable || !p->writable || event_add(p->readable, NULL) < 0) {
+		ipspd_log(LOG_ERR, "pfkey", "no memory for the engine's socket");
+		disconnect(p);
+		return;
+	}
+	/* First what there is, so that nothing is asked for that is there. */
+	send_plain(p, SADB_DUMP, SADB_SATYPE_UNSPEC);
+	send_plain(p, SADB_REGISTER, SADB_SATYPE_ESP);
+	send_plain(p, SADB_REGISTER, SADB_SATYPE_AH);
+}
+
+/* ---- time ---- */
+
+static void tell_failed(struct ike_pfkey *p, const struct acquire *a)
+{
+	uint8_t message[PFKEY_HEADER];
+	struct pfkey_writer w;
+
+	pfkey_begin(&w, message, sizeof(message), SADB_ACQUIRE, a->satype, a->seq, p->pid);
+	message[offsetof(struct sadb_msg, sadb_msg_errno)] = ETIMEDOUT;
+	(void)put(p, message, pfkey_end(&w));
+}
+
+/* Has the reqid's connection no IKE SA any more? Then nothing comes of it. */
+static void look_at_acquires(struct ike_pfkey *p, uint64_t now_ms)
+{
+	struct acquire *next;
+
+	for (struct acquire *a = LIST_FIRST(&p->acquires); a; a = next) {
+		const bool lives = ike_conns_living(p->role, a->reqid);
+
+		next = LIST_NEXT(a, entry);
+		if (lives && now_ms < a->until_ms)
+			continue;
+		if (!lives)
+			tell_failed(p, a);
+		LIST_REMOVE(a, entry);
+		free(a);
+	}
+}
+
+void ike_pfkey_tick(struct ike_role *role, uint64_t now_ms)
+{
+	struct ike_pfkey *const p = role->pfkey;
+	struct leaving *next;
+
+	for (struct leaving *l = TAILQ_FIRST(&p->leaving); l; l = next) {
+		next = TAILQ_NEXT(l, entry);
+		if (l->due_ms > now_ms)
+			continue;
+		send_delete(p, l->satype, l->spi, &l->src, &l->dst);
+		TAILQ_REMOVE(&p->leaving, l, entry);
+		free(l);
+	}
+	for (size_t i = 0; i < BUCKETS; i++) {
+		for (struct made *m = p->buckets[i]; m; m = m->next) {
+			if (m->held && m->held_until_ms <= now_ms)
+				release_held(p, m);
+		}
+	}
+	look_at_acquires(p, now_ms);
+}
+
+/* ---- life ---- */
+
+int ike_pfkey_start(struct ike_role *role)
+{
+	struct ike_pfkey *const p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return -ENOMEM;
+	role->pfkey = p;
+	p->role = role;
+	p->fd = -1;
+	p->pid = (uint32_t)getpid();
+	p->last_seq = SEQ_FIRST;
+	TAILQ_INIT(&p->requests);
+	TAILQ_INIT(&p->leaving);
+	LIST_INIT(&p->orphans);
+	LIST_INIT(&p->acquires);
+	p->flush = event_new(role->base, -1, 0, on_flush, p);
+	return p->flush ? 0 : -ENOMEM;
+}
+
+void ike_pfkey_close(struct ike_role *role)
+{
+	if (!role->pfkey)
+		return;
+	send_what_waits(role->pfkey);
+	disconnect(role->pfkey);
+}
+
+void ike_pfkey_stop(struct ike_role *role)
+{
+	struct ike_pfkey *const p = role->pfkey;
+
+	if (!p)
+		return;
+	forget_all(p);
+	while (!TAILQ_EMPTY(&p->requests))
+		forget(p, TAILQ_FIRST(&p->requests));
+	for (size_t i = 0; i < BUCKETS; i++) {
+		while (p->buckets[i]) {
+			struct made *const m = p->buckets[i];
+
+			p->buckets[i] = m->next;
+			drop_held(m);
+			free(m);
+		}
+	}
+	if (p->flush)
+		event_free(p->flush);
+	free(p);
+	role->pfkey = NULL;
+}

@@ -1,0 +1,58 @@
+/*
+ * ipspd/ike_wire.h - connections on their way from the agent to the ike process, and IKE SAs on their way back.
+ *
+ * What is read is believed to be well formed only: numbers, lengths, families. Secrets are in it.
+ */
+#ifndef IPSPD_IKE_WIRE_H
+#define IPSPD_IKE_WIRE_H
+
+#include "chan/chan.h"
+#include "ike/world.h"
+
+/** A connection, and what is to be done with it. */
+struct ike_wire_conn {
+	struct ike_conn *conn;		/* counted by who has this */
+	bool start;			/* at once, not when a packet waits */
+	struct ipsp_addr to;		/* start: with whom; family 0: the first peer that has an address */
+};
+
+/** Writes one; w->overflow says that it is too large for a message. */
+void ike_wire_conn_put(struct chan_writer *w, const struct ike_wire_conn *c);
+
+/**
+ * Reads one, which must be all that is left.
+ * @return false: malformed, or no memory; nothing is to be freed
+ */
+IPSP_MUST_CHECK bool ike_wire_conn_get(struct chan_reader *r, struct ike_wire_conn *out);
+
+/** ipspdIkeSaState. */
+enum ike_wire_state {
+	IKE_WIRE_INITIATING = 1,
+	IKE_WIRE_AUTHENTICATING,
+	IKE_WIRE_ESTABLISHED,
+	IKE_WIRE_REKEYING,
+	IKE_WIRE_DELETING,
+	IKE_WIRE_STATES
+};
+
+/** One IKE SA. */
+struct ike_wire_sa {
+	uint32_t number;		/* 1 .. INT32_MAX; in this order */
+	uint8_t spi_i[IKE_SPI_LEN], spi_r[IKE_SPI_LEN];
+	uint8_t state;			/* enum ike_wire_state */
+	bool initiator;
+	struct ike_path path;
+	char ipsec[IKE_NAME], ike[IKE_NAME];	/* of its connection */
+	struct ike_identity local, remote;	/* type 0: not known yet */
+	uint16_t encr, encr_key_bits, integ, prf, ke;	/* 0: not agreed yet, or none */
+	uint64_t age_s;
+	uint32_t n_children;
+};
+
+#define IKE_WIRE_SAS_MAX 64u	/* of one message */
+
+void ike_wire_sa_put(struct chan_writer *w, const struct ike_wire_sa *sa);
+/** False: malformed. */
+IPSP_MUST_CHECK bool ike_wire_sa_get(struct chan_reader *r, struct ike_wire_sa *out);
+
+#endif

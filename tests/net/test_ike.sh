@@ -1,0 +1,114 @@
+# tests/net/test_ike.sh - IKEv2 between two routers, by rows that an operator SETs: with strongSwan, whose ESP is
+# its own, and with another ipspd. The first ping is not lost; SAs are rekeyed under traffic; a killed ike process
+# leaves ESP alone and negotiates anew.
+
+. "$TB_SRC/tests/net/lib.sh"
+[ -x /usr/sbin/charon-systemd ] || { echo "strongSwan is not installed"; exit 77; }
+tb_init
+t_routers
+
+# rows ROUTER PEER4-HEX PEER4 PEER6-HEX PEER6 OURS4 THEIRS4 OURS6 THEIRS6: tunnels of ESP, negotiated, for both
+# families of LANs.
+rows()
+{
+	r=$1
+	wan=$(tb_ifindex $r wan)
+	tb_set $r 'ipsaCredType."psk"' i sharedSecret 'ipsaCredCredential."psk"' s 'between two routers' \
+		'ipsaCredMngName."psk"' s '' 'ipsaCredRemoteID."psk"' s '' \
+		'ipsaCredAdminStatus."psk"' i enabled 'ipsaCredRowStatus."psk"' i createAndGo
+	for f in 4 6; do
+		if [ $f = 4 ]; then
+			type=1 address=1 hex=$2 text=$3 ours=$6 theirs=$7 bits=16
+		else
+			type=5 address=2 hex=$4 text=$5 ours=$8 theirs=$9 bits=32
+		fi
+		tb_set $r "ipsaPeerIdType.\"gw$f\".0" u $type "ipsaPeerIdValue.\"gw$f\".0" s "$text" \
+			"ipsaPeerIdAddressType.\"gw$f\".0" i $address "ipsaPeerIdAddress.\"gw$f\".0" x "$hex" \
+			"ipsaPeerIdCredentialName.\"gw$f\".0" s psk "ipsaPeerIdRowStatus.\"gw$f\".0" i createAndGo
+		tb_filter $r ${f}0 $address "$ours" "$theirs" $bits
+		tb_filter $r ${f}1 $address "$theirs" "$ours" $bits
+		tb_set $r "ipiaIkeIdCredentialName.$wan.$type.\"default\"" s '' \
+			"ipiaIkeIdRowStatus.$wan.$type.\"default\"" i createAndGo
+	done
+	tb_set $r 'ipiaSaNegParamMinLifetimeSecs."std"' u 60 'ipiaSaNegParamMinLifetimeKB."std"' u 0 \
+		'ipiaSaNegParamRefreshThreshSecs."std"' u 80 'ipiaSaNegParamRefreshThresholdKB."std"' u 80 \
+		'ipiaSaNegParamIdleDurationSecs."std"' u 0 'ipiaSaNegParamRowStatus."std"' i createAndGo
+	tb_set $r 'ipsaEspTranMaxLifetimeSec."aes"' u 3600 'ipsaEspTranMaxLifetimeKB."aes"' u 0 \
+		'ipsaEspTranCipherTransformId."aes"' u 12 'ipsaEspTranCipherKeyLength."aes"' u 256 \
+		'ipsaEspTranCipherKeyRounds."aes"' u 0 'ipsaEspTranIntegrityAlgorithmId."aes"' u 5 \
+		'ipsaEspTranReplayPrevention."aes"' i true 'ipsaEspTranReplayWindowSize."aes"' u 64 \
+		'ipsaEspTranRowStatus."aes"' i createAndGo
+	tb_set $r 'ipiaIpsecTranTransformName.3."esp".0' s aes 'ipiaIpsecTranRowStatus.3."esp".0' i createAndGo
+	tb_set $r 'ipiaIpsecPropTransformsName."p2".0.3' s esp 'ipiaIpsecPropRowStatus."p2".0.3' i createAndGo
+	tb_set $r 'ipiaIkePropCipherAlgorithm."p1"' u 7 'ipiaIkePropCipherKeyLength."p1"' u 256 \
+		'ipiaIkePropHashAlgorithm."p1"' u 4 'ipiaIkePropDhGroup."p1"' u 31 \
+		'ipiaIkePropAuthenticationMethod."p1"' u 1 'ipiaIkePropMaxLifetimeSecs."p1"' u 28800 \
+		'ipiaIkePropRowStatus."p1"' i createAndGo
+	for f in 4 6; do
+		type=$(if [ $f = 4 ]; then echo 1; else echo 5; fi)
+		tb_set $r "ipiaIpsecActParametersName.\"child$f\"" s std "ipiaIpsecActProposalsName.\"child$f\"" s p2 \
+			"ipiaIpsecActUsePfs.\"child$f\"" i true "ipiaIpsecActUseIkeGroup.\"child$f\"" i false \
+			"ipiaIpsecActGroupId.\"child$f\"" u 31 "ipiaIpsecActVendorId.\"child$f\"" s '' \
+			"ipiaIpsecActPeerGatewayIdName.\"child$f\"" s gw$f "ipiaIpsecActGranularity.\"child$f\"" i subnet \
+			"ipiaIpsecActMode.\"child$f\"" i tunnel "ipiaIpsecActRowStatus.\"child$f\"" i createAndGo
+		tb_set $r "ipiaIkeActParametersName.\"ike$f\"" s std "ipiaIkeActExchangeMode.\"ike$f\"" i main \
+			"ipiaIkeActAgressiveModeGroupId.\"ike$f\"" u 14 "ipiaIkeActIdentityType.\"ike$f\"" u $type \
+			"ipiaIkeActIdentityContext.\"ike$f\"" s default "ipiaIkeActPeerName.\"ike$f\"" s gw$f \
+			"ipiaIkeActRowStatus.\"ike$f\"" i createAndGo
+		tb_set $r "ipiaIkeActPropName.\"ike$f\".0" s p1 "ipiaIkeActPropRowStatus.\"ike$f\".0" i createAndGo
+		tb_set $r "spdCompActExecutionStrategy.\"vpn$f\"" i doUntilFailure "spdCompActRowStatus.\"vpn$f\"" i createAndGo
+		tb_set $r "spdSubActSubActionName.\"vpn$f\".0" o "ipiaIkeActParametersName.\"ike$f\"" \
+			"spdSubActRowStatus.\"vpn$f\".0" i createAndGo
+		tb_set $r "spdSubActSubActionName.\"vpn$f\".1" o "ipiaIpsecActParametersName.\"child$f\"" \
+			"spdSubActRowStatus.\"vpn$f\".1" i createAndGo
+		for way in out.${f}0 in.${f}1; do
+			dir=${way%.*}
+			tb_set $r "spdRuleDefFilter.\"vpn$f-$dir\"" o "diffServMultiFieldClfrAddrType.${way#*.}" \
+				"spdRuleDefAction.\"vpn$f-$dir\"" o "spdCompActExecutionStrategy.\"vpn$f\"" \
+				"spdRuleDefRowStatus.\"vpn$f-$dir\"" i createAndGo \
+				"spdGroupContComponentName.\"wan-$dir\".${way#*.}" s "vpn$f-$dir" \
+				"spdGroupContRowStatus.\"wan-$dir\".${way#*.}" i createAndGo
+		done
+	done
+	tb_set $r "spdEndGroupName.outbound.$wan" s wan-out "spdEndGroupRowStatus.outbound.$wan" i createAndGo \
+		"spdEndGroupName.inbound.$wan" s wan-in "spdEndGroupRowStatus.inbound.$wan" i createAndGo
+	tb_ctl $r wait
+}
+
+rows_a() { rows router-a C6336401 198.51.100.1 $tb_wan6b 2001:db8:b::1 $tb_lan4a $tb_lan4b $tb_lan6a $tb_lan6b; }
+rows_b() { rows router-b C0000201 192.0.2.1 $tb_wan6a 2001:db8:a::1 $tb_lan4b $tb_lan4a $tb_lan6b $tb_lan6a; }
+
+# autostart ROUTER FAMILY SOURCE DESTINATION
+autostart()
+{
+	tb_set $1 "ipiaAutoIkeAction.$2" o "spdCompActExecutionStrategy.\"vpn$2\"" \
+		"ipiaAutoIkeAddressType.$2" i "$(if [ $2 = 4 ]; then echo 1; else echo 2; fi)" \
+		"ipiaAutoIkeSourceAddress.$2" x "$3" "ipiaAutoIkeDestAddress.$2" x "$4" \
+		"ipiaAutoIkeProtocol.$2" u 1 "ipiaAutoIkeRowStatus.$2" i createAndGo
+}
+
+# one FROM TO: the first ping of all is answered.
+one() { tb_in "$1" ping -q -c 1 -W 8 "$2"; }
+says_ike() { grep -q "$2" "$TB_DIR/$1/ipspd.log"; }
+count() { grep -c "$2" "$TB_DIR/$1/ipspd.log" || :; }
+ike_pid() { tb_process "$1" ike; }
+has_ike() { [ -n "$(ike_pid "$1")" ]; }
+# another_ike ROUTER PID: another process than that runs.
+another_ike() { has_ike "$1" && [ "$(ike_pid "$1")" != "$2" ]; }
+
+claim "without rows for it there is no ike process" not has_ike router-a
+claim "rows are SET on router-a" rows_a
+claim "... and the ike process runs" tb_until 10 has_ike router-a
+claim "... without privilege" grep -q 'CapEff:.0*$' "/proc/$(ike_pid router-a)/status"
+claim "rows are SET on router-b" rows_b
+
+# ---- two of us ----
+sniff wan a ours
+claim "the first ping from cold crosses" one host-a 10.2.0.2
+claim "... and the first of IPv6" one host-b fd00:1::2
+claim "pings cross both ways" pings host-b 10.1.0.2
+claim "... over IPv6, too" pings host-a fd00:2::2
+unsniff wan ours
+claim "as ESP" test "$(seen wan ours esp)" -ge 16
+claim "... and nothing in the clear" equal 0 "$(seen wan ours "$t_clear && (icmp || icmpv6)")"
+conclude
