@@ -90,6 +90,14 @@ static int show_connections(struct context *x, int argc, char **argv)
 	return show_table(x, argc, "show connections", table);
 }
 
+static int show_ike(struct context *x, int argc, char **argv)
+{
+	static char table[] = "ipspdIkeSaTable";
+
+	(void)argv;
+	return show_table(x, argc, "show ike", table);
+}
+
 static int show_problems(struct context *x, int argc, char **argv)
 {
 	static char table[] = "ipspdProblemTable";
@@ -357,6 +365,7 @@ static const struct command commands[] = {
 	{ "show algorithms", "", show_algorithms },
 	{ "show rows", "[TABLE]", show_rows },
 	{ "show connections", "", show_connections },
+	{ "show ike", "", show_ike },
 	{ "show problems", "", show_problems },
 	{ "show stats", "", show_stats },
 	{ "show status", "", show_status },

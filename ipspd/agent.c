@@ -365,7 +365,7 @@ static bool open_store(struct agent *a)
 	    no_memory(pol_bind(a->store)) || no_memory(pol_status_new(a->store, &a->pol_status)) ||
 	    no_memory(sources_add(a)) || no_memory(crypto_init(a)) || no_memory(notify_add_source(a)) ||
 	    no_memory(operations_add(a)) || no_memory(jobs_add(a)) ||
-	    no_memory(connections_add(a)) || no_memory(rows_add(a)) ||
+	    no_memory(connections_add(a)) || no_memory(agent_ike_add(a)) || no_memory(rows_add(a)) ||
 	    no_memory(watch_new(a, a->pol_status, &a->watch)))
 		return false;
 	a->listener = (struct mib_listener){ .committed = committed, .arg = a };

@@ -3,11 +3,12 @@
  *
  * Those with manual keys are read straight from their rows, in the order of these. Those of IKE are found anew
  * (policy/connection.h) when somebody reads after a change that can concern them; one of them is kept, because
- * its columns are read one after the other. There is no IKE daemon yet, so these are down.
+ * its columns are read one after the other.
  */
 #include "config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ipspd/agent_int.h"
@@ -24,7 +25,7 @@ enum { REQUEST_NONE = 1, REQUEST_INITIATE, REQUEST_TERMINATE, REQUEST_REKEY, REQ
 #define PRE(column) MIB_COL(ipsaSaPreconfiguredActionTable, column)
 #define PRE_ADMIN MIB_COL(ipspdPreActTable, ipspdPreActAdminStatus)
 
-#define NO_IKE "needs IKE negotiation, and no IKE daemon runs"
+#define NO_IKE "needs IKE negotiation, and the ike process is not there"
 
 /* ---- names ---- */
 
@@ -322,6 +323,45 @@ static const struct {
 	{ MIB_C_ipspdConnOptions, POL_CONN_OPTIONS },
 };
 
+/* Its IKE SAs: how many Child SAs they have. *begun: there is one, whatever its state. */
+static uint32_t children_of(struct agent *a, const struct pol_conn_key *k, bool *begun, bool *up)
+{
+	size_t n;
+	const struct ike_wire_sa *const sas = agent_ike_sas(a, &n);
+	uint32_t children = 0;
+
+	*begun = *up = false;
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(sas[i].ipsec, k->ipsec) != 0 || strcmp(sas[i].ike, k->ike) != 0)
+			continue;
+		*begun = true;
+		*up |= sas[i].state == IKE_WIRE_ESTABLISHED;
+		children += sas[i].n_children;
+	}
+	return children;
+}
+
+/* Up: with a Child SA, or, an IKE SA alone, established. */
+static int ike_state(struct agent *a, const struct pol_conn_key *k, const struct pol_connection *conn,
+		     char why[POL_CONN_COLUMN])
+{
+	struct ike_wire_conn wire;
+	const char *fault;
+	bool begun, up;
+	const uint32_t children = children_of(a, k, &begun, &up);
+
+	why[0] = '\0';
+	if (up && (children > 0 || !k->ipsec[0]))
+		return STATE_UP;
+	fault = agent_ike_compile(mib_store_view(a->store), k, conn, &wire);
+	if (!fault)
+		ike_conn_unref(wire.conn);
+	snprintf(why, POL_CONN_COLUMN, "%s", fault ? fault : !agent_ike_is_there(a) ? NO_IKE :
+		 up ? "has an IKE SA, and no Child SA" : begun ? "is being negotiated" :
+		 "is negotiated when a packet needs it, or the peer begins");
+	return up ? STATE_PARTLY : STATE_DOWN;
+}
+
 static enum mib_err read_ike(struct agent *a, const struct names *n, const struct mib_column *col,
 			     struct mib_value *out)
 {
@@ -329,6 +369,7 @@ static enum mib_err read_ike(struct agent *a, const struct names *n, const struc
 	struct connections *c = &a->connections;
 	const struct pol_conn_key *k = key_of(a, n);
 	const struct pol_connection *conn = k ? connection_of(a, k) : NULL;
+	bool begun, up;
 
 	if (!k)
 		return MIB_NO_SUCH_INSTANCE;
@@ -336,10 +377,11 @@ static enum mib_err read_ike(struct agent *a, const struct names *n, const struc
 		return MIB_RESOURCE_UNAVAILABLE;
 	switch (col->pos) {
 	case MIB_C_ipspdConnState:
-		*out = mib_value_integer(STATE_DOWN);
+		*out = mib_value_integer(ike_state(a, k, conn, c->text));
 		return MIB_OK;
 	case MIB_C_ipspdConnReason:
-		*out = text_of(conn->fault[0] ? conn->fault : NO_IKE);
+		(void)ike_state(a, k, conn, c->text);
+		*out = text_of(c->text);
 		return MIB_OK;
 	case MIB_C_ipspdConnAdminState:
 		*out = mib_value_integer(ADMIN_STATE_UP);
@@ -357,7 +399,7 @@ static enum mib_err read_ike(struct agent *a, const struct names *n, const struc
 		return MIB_OK;
 	case MIB_C_ipspdConnInSas:
 	case MIB_C_ipspdConnOutSas:
-		*out = mib_value_unsigned(0);
+		*out = mib_value_unsigned(children_of(a, k, &begun, &up));
 		return MIB_OK;
 	default:
 		break;
@@ -417,6 +459,53 @@ static enum mib_err set_admin(struct agent *a, struct mib_txn *t, const char *na
 	return err;
 }
 
+/** What is asked of a connection of IKE, till its transaction is done. */
+struct asked {
+	struct mib_after after;
+	struct agent *agent;
+	struct names names;
+	enum ike_wire_request request;
+};
+
+static void asked_for(struct mib_after *after, bool committed)
+{
+	struct asked *const asked = (struct asked *)after;
+
+	if (committed)
+		agent_ike_ask(asked->agent, asked->request, asked->names.action, asked->names.ike);
+	free(asked);
+}
+
+static enum mib_err ask_ike(struct agent *a, struct mib_txn *t, const struct mib_row *r,
+			    const struct names *n, int64_t request, struct mib_diag *d)
+{
+	const struct mib_column *const col = MIB_COL(ipspdConnTable, ipspdConnRequest);
+	const struct pol_conn_key *const k = key_of(a, n);
+	const struct pol_connection *const conn = k ? connection_of(a, k) : NULL;
+	struct ike_wire_conn wire;
+	struct asked *asked;
+
+	if (!conn)
+		return MIB_RESOURCE_UNAVAILABLE;
+	const char *const why = agent_ike_compile(mib_store_view(a->store), k, conn, &wire);
+
+	if (why)
+		return pol_refuse(d, r, col, "%s", why);
+	ike_conn_unref(wire.conn);
+	if (!agent_ike_is_there(a))
+		return pol_refuse(d, r, col, NO_IKE);
+	asked = calloc(1, sizeof(*asked));
+	if (!asked)
+		return MIB_RESOURCE_UNAVAILABLE;
+	*asked = (struct asked){
+		.after = { .done = asked_for }, .agent = a, .names = *n,
+		.request = request == REQUEST_INITIATE ? IKE_WIRE_INITIATE :
+			   request == REQUEST_REKEY ? IKE_WIRE_REKEY : IKE_WIRE_TERMINATE,
+	};
+	mib_txn_after(t, &asked->after);
+	return MIB_OK;
+}
+
 static enum mib_err hear(void *arg, struct mib_txn *t, const struct mib_row *r,
 			 struct mib_diag *d)
 {
@@ -429,7 +518,7 @@ static enum mib_err hear(void *arg, struct mib_txn *t, const struct mib_row *r,
 	if (request == REQUEST_NONE || !decode(index, len, &n))
 		return MIB_OK;
 	if (n.kind == KIND_IKE)
-		return pol_refuse(d, r, col, NO_IKE);
+		return ask_ike((struct agent *)arg, t, r, &n, request, d);
 	if (request == REQUEST_REKEY)
 		return pol_refuse(d, r, col, "its keys are manual, and nobody negotiates them: give it "
 				  "new ones in its credentials");

@@ -73,10 +73,11 @@ static void want(struct agent *a, bool wanted)
 {
 	const uint8_t octet = wanted;
 
-	if (wanted == a->ike.wanted)
+	/* What an agent before us wanted is not known. */
+	if (a->ike.told && wanted == a->ike.wanted)
 		return;
-	if (chan_send(a->parent, MSG_IKE_WANTED, &octet, 1, NULL, 0) == 0)
-		a->ike.wanted = wanted;
+	a->ike.told = chan_send(a->parent, MSG_IKE_WANTED, &octet, 1, NULL, 0) == 0;
+	a->ike.wanted = wanted;
 }
 
 static void lose(struct agent *a)
@@ -276,12 +277,42 @@ const struct ike_wire_sa *agent_ike_sas(struct agent *a, size_t *n)
 	return i->sas;
 }
 
+bool agent_ike_is_there(const struct agent *a)
+{
+	return a->ike.chan && a->ike.applied != 0;
+}
+
+void agent_ike_ask(struct agent *a, enum ike_wire_request request, const char *ipsec, const char *ike)
+{
+	uint8_t buf[2 * IKE_NAME + 16];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	chan_put_u8(&w, (uint8_t)request);
+	chan_put_text(&w, ipsec);
+	chan_put_text(&w, ike);
+	if (a->ike.chan)
+		(void)chan_send(a->ike.chan, MSG_IKE_REQUEST, buf, w.len, NULL, 0);
+}
+
+/* So that who begins to read finds what is not old. */
+static void on_poll(evutil_socket_t fd, short what, void *arg)
+{
+	size_t n;
+
+	(void)fd;
+	(void)what;
+	(void)agent_ike_sas((struct agent *)arg, &n);
+}
+
 /* ---- life ---- */
 
 int agent_ike_init(struct agent *a)
 {
+	const struct timeval often = { .tv_sec = AGENT_POLL_S };
+
 	a->ike.update = event_new(a->base, -1, 0, on_update, a);
-	return a->ike.update ? 0 : -1;
+	a->ike.poll = event_new(a->base, -1, EV_PERSIST, on_poll, a);
+	return a->ike.update && a->ike.poll && event_add(a->ike.poll, &often) == 0 ? 0 : -1;
 }
 
 void agent_ike_fini(struct agent *a)
@@ -291,4 +322,6 @@ void agent_ike_fini(struct agent *a)
 	free(a->ike.coming);
 	if (a->ike.update)
 		event_free(a->ike.update);
+	if (a->ike.poll)
+		event_free(a->ike.poll);
 }

@@ -19,6 +19,7 @@
  *	agent_connections.c	connections, and why they are down
  *	agent_ike.c		the ike process: connections to it, IKE SAs from it
  *	agent_ike_conn.c	one connection as that takes it
+ *	agent_ike_sas.c		IKE SAs for managers
  *	agent_notify.c		notifications about packets, actions and SAs
  *	agent_news.c		notifications about ipspd itself
  *	agent_rows.c		rows of all tables that are not in force
@@ -246,7 +247,8 @@ struct connections {
 struct agent_ike {
 	struct chan *chan;		/* NULL: it is away */
 	struct event *update;		/* once a turn of the loop */
-	bool wanted;			/* the parent knows that there are connections */
+	bool wanted;			/* there are connections */
+	bool told;			/* the parent knows that */
 	uint64_t looked_at;		/* generation whose connections were last found */
 	uint64_t applied;		/* ... that ike has; 0: none */
 	/* its IKE SAs, as it told last, by number */
@@ -257,6 +259,9 @@ struct agent_ike {
 	bool asked;
 	uint32_t serial;
 	int64_t asked_ms;		/* by a clock that never goes back */
+	struct event *poll;
+	struct mib_source source;
+	char text[IKE_IDENTITY_TEXT];	/* what the last read borrows */
 };
 
 /* ---- agent_rows.c ---- */
@@ -553,6 +558,14 @@ void agent_ike_rows_changed(struct agent *a);
 void agent_ike_came(struct agent *a, struct chan_msg *m);
 /** IKE SAs as told last, by number, and asked for again when they are old. Borrowed until the next turn. */
 const struct ike_wire_sa *agent_ike_sas(struct agent *a, size_t *n);
+/** Has ike what that connection can be asked for by: is it there, and does it know of it? */
+bool agent_ike_is_there(const struct agent *a);
+/** Asks ike to do that with a connection, if it is there. */
+void agent_ike_ask(struct agent *a, enum ike_wire_request request, const char *ipsec, const char *ike);
+
+/* agent_ike_sas.c */
+/** Registers ipspdIkeSaTable. */
+enum mib_err agent_ike_add(struct agent *a);
 
 /* agent_ike_conn.c */
 /**

@@ -21,8 +21,6 @@
 
 enum { STATE_NOT_IN_SERVICE = 1, STATE_NOT_READY = 2, STATE_LOST = 3, STATE_NOT_IN_FORCE = 4 };
 
-#define NO_IKE "needs IKE negotiation, and no IKE daemon runs"
-
 /* One row, in one piece of memory. */
 struct not_in_force {
 	const struct mib_table *table;
@@ -176,29 +174,46 @@ static bool see_named(struct agent *a, struct picture *p, const struct mib_table
 	return !r || !mib_row_active(r) || add(p, r, STATE_NOT_IN_FORCE, reason);
 }
 
-/* Actions of connections, and what is to start them. */
+static bool see_starts(struct agent *a, struct picture *p, const struct pol_conn_key *k,
+		       const char *reason)
+{
+	const struct mib_view *const v = mib_store_view(a->store);
+
+	for (size_t i = 0; i < k->n_uses; i++) {
+		const uint32_t index = k->uses[i].autostart;
+		const struct mib_row *const r = k->uses[i].rule[0] ? NULL :
+			mib_view_row(v, &mib_t_ipiaAutostartIkeTable, &index, 1);
+
+		if (r && mib_row_active(r) && !add(p, r, STATE_NOT_IN_FORCE, reason))
+			return false;
+	}
+	return true;
+}
+
+/* Actions of connections that cannot be negotiated, and what is to start them. */
 static bool see_connections(struct agent *a, struct picture *p)
 {
 	const struct pol_conn_set *set = connections_set(a);
 	const struct mib_view *v = mib_store_view(a->store);
-	struct pol_walk starts = { .view = v, .table = &mib_t_ipiaAutostartIkeTable };
-	const struct mib_row *r;
 	bool good = set != NULL;
 
 	for (size_t i = 0; good && i < set->n_keys; i++) {
 		const struct pol_conn_key *k = &set->keys[i];
 		struct pol_connection *c;
+		struct ike_wire_conn wire;
 		const char *reason;
 
 		if (!pol_connection_make(v, k, &c))
 			return false;
-		reason = c->fault[0] ? c->fault : NO_IKE;
-		good = see_named(a, p, &mib_t_ipiaIpsecActionTable, k->ipsec, reason) &&
-		       see_named(a, p, &mib_t_ipiaIkeActionTable, k->ike, reason);
+		reason = agent_ike_compile(v, k, c, &wire);
+		if (reason)
+			good = see_named(a, p, &mib_t_ipiaIpsecActionTable, k->ipsec, reason) &&
+			       see_named(a, p, &mib_t_ipiaIkeActionTable, k->ike, reason) &&
+			       see_starts(a, p, k, reason);
+		else
+			ike_conn_unref(wire.conn);
 		pol_connection_free(c);
 	}
-	while (good && (r = pol_walk_next(&starts)))
-		good = add(p, r, STATE_NOT_IN_FORCE, NO_IKE);
 	return good;
 }
 

@@ -321,6 +321,7 @@ static void fini(struct engine_role *role)
 	}
 	engine_mail_stop(role);
 	chan_free(role->agent);
+	role->agent = NULL;	/* nobody is told of key managers that go now */
 	engine_policy_forget(role);
 	engine_observe_stop(role);
 	engine_pfkey_stop(role);

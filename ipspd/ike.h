@@ -57,6 +57,8 @@ struct ike_role {
 	struct ike_entry *coming;
 	size_t n_coming, room_coming;
 	bool intake;			/* between BEGIN and COMMIT */
+	uint64_t generation;		/* of entries */
+	bool untold;			/* the agent does not know that it is in force */
 };
 
 /** CLOCK_BOOTTIME, so that what is due in a sleep is due behind it. */
@@ -95,8 +97,12 @@ void ike_pfkey_stop(struct ike_role *role);
 void ike_pfkey_connect(struct ike_role *role, int fd);
 /** What is due by now. */
 void ike_pfkey_tick(struct ike_role *role, uint64_t now_ms);
+/** Does the engine know that there is who negotiates? Before, packets do not wait. */
+bool ike_pfkey_is_registered(const struct ike_role *role);
 /** Are there SAs of an earlier process for it? */
 bool ike_pfkey_has_orphans(const struct ike_role *role, uint32_t reqid);
+/** Renews the Child SAs with a reqid. */
+void ike_pfkey_rekey(struct ike_role *role, uint32_t reqid);
 /* struct ike_ops */
 void ike_pfkey_get_spi(void *arg, uint64_t ticket, uint8_t protocol, const struct ike_path *path);
 enum ipsp_err ike_pfkey_add(void *arg, const struct ike_child_sa *child);
@@ -105,11 +111,13 @@ void ike_pfkey_delete(void *arg, uint8_t protocol, const struct ike_path *path, 
 
 /* ---- ike_conns.c ---- */
 
-/** IKE_BEGIN, IKE_CONN, IKE_COMMIT. False: malformed; the agent must go. */
+/** IKE_BEGIN, IKE_CONN, IKE_COMMIT, IKE_REQUEST. False: malformed; the agent must go. */
 bool ike_conns_message(struct ike_role *role, const struct chan_msg *m);
 /** The agent went: what it had not said to the end is forgotten. */
 void ike_conns_forget(struct ike_role *role);
 void ike_conns_fini(struct ike_role *role);
+/** Tells the agent that its generation is in force, once that is so for the engine, too. */
+void ike_conns_tell(struct ike_role *role);
 /** Begins those that are to be up and are not. */
 void ike_conns_tick(struct ike_role *role, uint64_t now_ms);
 /** An ACQUIRE, or an SA of an earlier process that ends. remote: the SA's other end. False: nobody's. */

@@ -261,6 +261,17 @@ static bool configure(struct ike_role *role)
 	return err == IPSP_OK;
 }
 
+void ike_conns_tell(struct ike_role *role)
+{
+	uint8_t buf[8];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	if (!role->untold || !role->agent || !ike_pfkey_is_registered(role))
+		return;
+	chan_put_u64(&w, role->generation);
+	role->untold = chan_send(role->agent, MSG_IKE_APPLIED, buf, w.len, NULL, 0) < 0;
+}
+
 static bool commit(struct ike_role *role, const struct chan_msg *m)
 {
 	struct chan_reader r = { .data = m->data, .len = m->len };
@@ -299,9 +310,45 @@ static bool commit(struct ike_role *role, const struct chan_msg *m)
 			resume(&role->entries[i]);
 	}
 	ike_conns_tick(role, now_ms);
-	(void)chan_send(role->agent, MSG_IKE_APPLIED, m->data, sizeof(generation), NULL, 0);
+	role->generation = generation;
+	role->untold = true;
+	ike_conns_tell(role);
 	ipspd_log(LOG_DEBUG, "ike", "generation %" PRIu64 ": %zu connections", generation,
 		  role->n_entries);
+	return true;
+}
+
+/* ---- what a manager asks for ---- */
+
+static bool ask(struct ike_role *role, const struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	const uint8_t request = chan_get_u8(&r);
+	struct ike_conn names = { .refs = 1 };
+	struct ike_entry *e;
+
+	if (!chan_get_text(&r, names.ipsec, sizeof(names.ipsec)) ||
+	    !chan_get_text(&r, names.ike, sizeof(names.ike)) || !chan_reader_done(&r) ||
+	    request == 0 || request >= IKE_WIRE_REQUESTS)
+		return false;
+	e = find(role->entries, role->n_entries, &names);
+	if (!e)
+		return true;	/* it went meanwhile */
+	switch (request) {
+	case IKE_WIRE_INITIATE:
+		resume(e);
+		ike_conns_tick(role, ike_now_ms());
+		break;
+	case IKE_WIRE_TERMINATE:
+		e->resume = false;
+		e->start = false;	/* till its rows change, or a new process */
+		ike_end_all(role->world, e->conn, ike_now_ms());
+		break;
+	case IKE_WIRE_REKEY:
+		if (e->conn->has_child)
+			ike_pfkey_rekey(role, e->conn->child.reqid);
+		break;
+	}
 	return true;
 }
 
@@ -316,6 +363,8 @@ bool ike_conns_message(struct ike_role *role, const struct chan_msg *m)
 		return take_conn(role, m);
 	case MSG_IKE_COMMIT:
 		return commit(role, m);
+	case MSG_IKE_REQUEST:
+		return ask(role, m);
 	default:
 		return false;
 	}

@@ -88,6 +88,7 @@ struct ike_pfkey {
 	struct event *readable, *writable, *flush;
 	struct pfkey_out out;
 	bool full;			/* it takes no more until it is writable */
+	bool registered;		/* for ESP and AH */
 	uint32_t last_seq;
 	uint32_t pid;
 	struct made *buckets[BUCKETS];
@@ -313,6 +314,20 @@ void ike_pfkey_delete(void *arg, uint8_t protocol, const struct ike_path *path, 
 	free(m);
 }
 
+/* What the end of a soft lifetime would ask for. */
+void ike_pfkey_rekey(struct ike_role *role, uint32_t reqid)
+{
+	const struct ike_pfkey *const p = role->pfkey;
+
+	for (size_t i = 0; i < BUCKETS; i++) {
+		for (const struct made *m = p->buckets[i]; m; m = m->next) {
+			if (m->reqid == reqid)
+				ike_child_expired(role->world, m->protocol, m->spi_in, false,
+						  ike_now_ms());
+		}
+	}
+}
+
 /* ---- adding ---- */
 
 /* A part of the lifetime, less at random, so that two ends seldom begin to rekey at the same time. */
@@ -439,6 +454,21 @@ static void replace_orphans(struct ike_pfkey *p, const struct made *m)
 	}
 }
 
+static void log_made(const struct ike_child_sa *c)
+{
+	char remote[IPSP_ADDR_TEXT], ours[IKE_SELECTOR_TEXT], theirs[IKE_SELECTOR_TEXT];
+	char encr[IKE_NAME_TEXT], integ[IKE_NAME_TEXT];
+
+	ipspd_log(LOG_INFO, "ike", "Child SA with %s: %s%s SPI 0x%08x in, 0x%08x out, %s%s === %s%s, %s "
+		  "%u%s%s", ipsp_addr_print(&c->path->remote, remote),
+		  c->protocol == IKE_PROTOCOL_AH ? "AH" : "ESP", c->udp ? " in UDP" : "", c->spi_in,
+		  c->spi_out, ike_selector_text(&c->ours->s[0], ours), c->ours->n > 1 ? " .." : "",
+		  ike_selector_text(&c->theirs->s[0], theirs), c->theirs->n > 1 ? " .." : "",
+		  ike_name_or_number(IKE_LIST_ENCR, c->suite->encr, encr), c->suite->encr_key_bits,
+		  c->suite->integ ? " " : "",
+		  c->suite->integ ? ike_name_or_number(IKE_LIST_INTEG, c->suite->integ, integ) : "");
+}
+
 enum ipsp_err ike_pfkey_add(void *arg, const struct ike_child_sa *child)
 {
 	struct ike_role *const role = arg;
@@ -462,6 +492,7 @@ enum ipsp_err ike_pfkey_add(void *arg, const struct ike_child_sa *child)
 	m->next = p->buckets[m->spi_in % BUCKETS];
 	p->buckets[m->spi_in % BUCKETS] = m;
 	replace_orphans(p, m);
+	log_made(child);
 	return IPSP_OK;
 }
 
@@ -539,6 +570,11 @@ static void take_dumped(struct ike_pfkey *p, const struct pfkey_msg *m)
 	ike_conns_resume(p->role, o->reqid);
 }
 
+bool ike_pfkey_is_registered(const struct ike_role *role)
+{
+	return role->pfkey->registered;
+}
+
 bool ike_pfkey_has_orphans(const struct ike_role *role, uint32_t reqid)
 {
 	const struct orphan *o;
@@ -608,6 +644,11 @@ static void take_message(struct ike_pfkey *p, const uint8_t *data, size_t len)
 		if (m.pid == p->pid)
 			take_dumped(p, &m);
 		break;
+	case SADB_REGISTER:
+		/* That for AH is the last one. */
+		p->registered |= m.pid == p->pid && !m.err && m.satype == SADB_SATYPE_AH;
+		ike_conns_tell(p->role);
+		break;
 	default:
 		if (m.pid == p->pid)
 			take_answer(p, &m);
@@ -626,7 +667,7 @@ static void disconnect(struct ike_pfkey *p)
 	if (p->fd >= 0)
 		close(p->fd);
 	p->fd = -1;
-	p->full = false;
+	p->full = p->registered = false;
 	pfkey_out_fini(&p->out);
 	p->out = (struct pfkey_out){ 0 };
 }

@@ -25,6 +25,14 @@ void ike_wire_conn_put(struct chan_writer *w, const struct ike_wire_conn *c);
  */
 IPSP_MUST_CHECK bool ike_wire_conn_get(struct chan_reader *r, struct ike_wire_conn *out);
 
+/** What can be asked of a connection, IKE_REQUEST. */
+enum ike_wire_request {
+	IKE_WIRE_INITIATE = 1,
+	IKE_WIRE_TERMINATE,
+	IKE_WIRE_REKEY,			/* its Child SAs */
+	IKE_WIRE_REQUESTS
+};
+
 /** ipspdIkeSaState. */
 enum ike_wire_state {
 	IKE_WIRE_INITIATING = 1,

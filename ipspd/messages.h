@@ -104,6 +104,7 @@ enum ipspd_message {
 	MSG_IKE_CONN,		/* one: ipspd/ike_wire.h */
 	MSG_IKE_COMMIT,		/* u64 generation, u32 connections */
 	MSG_IKE_APPLIED,	/* to agent: u64 generation */
+	MSG_IKE_REQUEST,	/* agent to ike: u8 enum ike_wire_request, text IPsec action, text IKE action */
 	MSG_IKE_SAS_GET,	/* agent to ike: u32 serial */
 	MSG_IKE_SAS,		/* to agent: u32 serial, u8 1 when more follows, u16 count, so many IKE SAs
 				 * (ipspd/ike_wire.h) */

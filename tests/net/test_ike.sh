@@ -88,12 +88,34 @@ autostart()
 }
 
 # one FROM TO: the first ping of all is answered.
-one() { tb_in "$1" ping -q -c 1 -W 8 "$2"; }
-says_ike() { grep -q "$2" "$TB_DIR/$1/ipspd.log"; }
+one() { tb_in "$1" ping -q -c 1 -W 20 "$2"; }
 count() { grep -c "$2" "$TB_DIR/$1/ipspd.log" || :; }
 ike_pid() { tb_process "$1" ike; }
 has_ike() { [ -n "$(ike_pid "$1")" ]; }
 # another_ike ROUTER PID: another process than that runs.
+nothing_clear() { equal 0 "$(seen wan "$1" "$t_clear && (icmp || icmpv6)")"; }
+# traffic FROM TO; traffic_whole: pings all the time; were all answered?
+traffic()
+{
+	tb_in "$1" ping -i 0.02 -c 250 -W 3 "$2" >"$TB_DIR/traffic.out" 2>&1 &
+	t_traffic=$!
+}
+traffic_whole()
+{
+	wait $t_traffic || :
+	tail -n 3 "$TB_DIR/traffic.out"
+	grep -q ' 0% packet loss' "$TB_DIR/traffic.out"
+}
+# traffic_but N: so many may be lost.
+traffic_but()
+{
+	wait $t_traffic || :
+	tail -n 3 "$TB_DIR/traffic.out"
+	[ "$(sed -n 's/.* \([0-9]*\) received.*/\1/p' "$TB_DIR/traffic.out")" -ge $((250 - $1)) ]
+}
+is_up() { says up tb_snmp snmpget router-a 'ipspdConnState.ike."child4"."ike4"'; }
+established() { count "$1" 'ike: .*established with'; }
+children() { count "$1" 'Child SA with 198.51.100.1: '; }
 another_ike() { has_ike "$1" && [ "$(ike_pid "$1")" != "$2" ]; }
 
 claim "without rows for it there is no ike process" not has_ike router-a
@@ -101,6 +123,7 @@ claim "rows are SET on router-a" rows_a
 claim "... and the ike process runs" tb_until 10 has_ike router-a
 claim "... without privilege" grep -q 'CapEff:.0*$' "/proc/$(ike_pid router-a)/status"
 claim "rows are SET on router-b" rows_b
+
 
 # ---- two of us ----
 sniff wan a ours
@@ -110,5 +133,104 @@ claim "pings cross both ways" pings host-b 10.1.0.2
 claim "... over IPv6, too" pings host-a fd00:2::2
 unsniff wan ours
 claim "as ESP" test "$(seen wan ours esp)" -ge 16
-claim "... and nothing in the clear" equal 0 "$(seen wan ours "$t_clear && (icmp || icmpv6)")"
+claim "... and nothing in the clear" nothing_clear ours
+claim "the connection is up" tb_until 10 is_up
+claim "IKE SAs are to be seen" tb_until 10 says established tb_snmp snmpwalk router-a ipspdIkeSaState
+claim "... with their peers" tb_until 10 says gw6 tb_ctl router-b show ike
+
+traffic host-a 10.2.0.2
+claim "new keys are negotiated under traffic" tb_ctl router-a rekey child4
+claim "... and by the other" tb_ctl router-b rekey child4
+claim "... so that there are three Child SAs by now" tb_until 10 eval '[ "$(children router-a)" -ge 3 ]'
+claim "... and nothing is lost" traffic_whole
+
+traffic host-a 10.2.0.2
+old=$(ike_pid router-a)
+before=$(established router-a)
+kill -KILL "$old"
+claim "a killed ike process is followed by another" tb_until 10 another_ike router-a "$old"
+claim "... which negotiates anew" tb_until 15 eval '[ "$(established router-a)" -gt "$before" ]'
+claim "... and nothing is lost" traffic_whole
+claim "... then or later" tb_until 10 pings host-b 10.1.0.2
+
+kill -KILL "$(tb_process router-a engine)"
+claim "a killed engine has its SAs negotiated again" tb_until 20 one host-a 10.2.0.2
+
+# ---- strongSwan, with its own ESP, which is always in UDP ----
+claim "the other daemon takes its leave" kill "$(tb_pid router-b ipspd)"
+tb_reap "$(tb_pid router-b ipspd)"
+claim "... and so does its guard" tb_in router-b "$TB_BUILD/ipspctl/ipspctl" -S "$TB_DIR/router-b/state" guard remove
+claim "... so that nothing is up" tb_until 10 not says established tb_snmp snmpwalk router-a ipspdIkeSaState
+d=$TB_DIR/router-b
+cat >"$d/strongswan.conf" <<CONF
+charon-systemd {
+	load_modular = no
+	load = random nonce openssl aes sha1 sha2 hmac kdf pem curve25519 kernel-libipsec kernel-netlink socket-default vici
+	journal { default = -1 }
+	filelog { log { path = $d/charon.log
+		default = 1 } }
+}
+swanctl { load = random nonce openssl pem vici }
+CONF
+for f in 4 6; do
+	if [ $f = 4 ]; then us=198.51.100.1 them=192.0.2.1 ours=10.2.0.0/16 theirs=10.1.0.0/16
+	else us=2001:db8:b::1 them=2001:db8:a::1 ours=fd00:2::/32 theirs=fd00:1::/32; fi
+	cat <<-CONF
+	connections { lan$f {
+		local_addrs = $us
+		remote_addrs = $them
+		version = 2
+		mobike = no
+		proposals = aes256-sha256-x25519
+		local { auth = psk }
+		remote { auth = psk }
+		children { lan$f {
+			local_ts = $ours
+			remote_ts = $theirs
+			esp_proposals = aes256-sha256-x25519 } }
+	} }
+	CONF
+done >"$d/swanctl.conf"
+echo 'secrets { ike { secret = "between two routers" } }' >>"$d/swanctl.conf"
+tb_start router-b charon env STRONGSWAN_CONF="$d/strongswan.conf" unshare -m sh -c \
+	'mount -t tmpfs none /run && exec /usr/sbin/charon-systemd'
+charon=$TB_LAST
+swan() { env STRONGSWAN_CONF="$d/strongswan.conf" nsenter -t "$charon" -m -n swanctl "$@"; }
+claim "strongSwan is there" tb_until 20 swan --load-all --file "$d/swanctl.conf"
+sniff wan a swan
+claim "the first ping to strongSwan crosses" tb_until 20 one host-a 10.2.0.2
+claim "... and over IPv6" tb_until 20 one host-a fd00:2::2
+traffic host-a 10.2.0.2
+claim "strongSwan renews the keys under traffic" swan --rekey --child lan4
+claim "... and we do" tb_ctl router-a rekey child4
+claim "... and nothing is lost" traffic_whole
+claim "strongSwan renews the IKE SA" swan --rekey --ike lan4
+claim "... and all goes on" pings host-b 10.1.0.2
+claim "strongSwan ends it" swan --terminate --ike lan4
+claim "... and begins" swan --initiate --child lan4
+claim "... and its pings cross" pings host-b 10.1.0.2
+claim "strongSwan ends that of IPv6" swan --terminate --ike lan6
+claim "... and begins" swan --initiate --child lan6
+claim "... and its pings cross" pings host-b fd00:1::2
+traffic host-a 10.2.0.2
+old=$(ike_pid router-a)
+before=$(established router-a)
+kill -KILL "$old"
+claim "a killed ike process is followed by another" tb_until 10 another_ike router-a "$old"
+claim "... which negotiates anew with strongSwan" tb_until 15 eval '[ "$(established router-a)" -gt "$before" ]'
+# strongSwan forgets the old SAs when it hears of the new IKE SA, a moment before we can send on new ones.
+claim "... and no more is lost than that takes" traffic_but 25
+unsniff wan swan
+claim "all of it was ESP in UDP" test "$(seen wan swan 'udp.port == 4500 && esp')" -ge 100
+claim "... and nothing in the clear" nothing_clear swan
+
+# ---- rows that go ----
+claim "a connection is ended by a manager" tb_ctl router-a terminate child4
+claim "... and down then" tb_until 10 not is_up
+claim "one that starts by itself" autostart router-a 4 0A010001 0A020001
+claim "... is up without a packet" tb_until 15 is_up
+claim "a disabled credential ends what it has proved" eval 'tb_set router-a "ipsaCredAdminStatus.\"psk\"" i disabled &&
+	tb_until 10 not says established tb_snmp snmpwalk router-a ipspdIkeSaState'
+claim "... and its traffic" silent host-a 10.2.0.2
+claim "... and the ike process, which has nothing to do" tb_until 10 not has_ike router-a
 conclude

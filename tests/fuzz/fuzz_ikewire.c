@@ -1,0 +1,54 @@
+/*
+ * tests/fuzz/fuzz_ikewire.c - connections as agent and ike tell each other, and IKE SAs (ipspd/ike_wire.h), as a
+ * taken-over process might send them.
+ *
+ * The first octet chooses. What is read is written as the same octets again.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "ipspd/ike_wire.h"
+#include "tests/fuzz/fuzz.h"
+
+static uint8_t again[CHAN_PAYLOAD_MAX];
+
+static void try_conn(const uint8_t *data, size_t len)
+{
+	struct chan_reader r = { .data = data, .len = len };
+	struct chan_writer w = { .data = again, .size = sizeof(again) };
+	struct ike_wire_conn c;
+
+	if (len > sizeof(again) || !ike_wire_conn_get(&r, &c))
+		return;
+	must(c.conn->n_peers >= 1 && c.conn->n_peers <= IKE_PEERS_MAX);
+	must(c.conn->offers.n >= 1 && c.conn->offers.n <= IKE_OFFERS_MAX);
+	must(!c.conn->has_child || (c.conn->child.ours.n >= 1 && c.conn->child.theirs.n >= 1));
+	ike_wire_conn_put(&w, &c);
+	must(!w.overflow && w.len == len && memcmp(again, data, len) == 0);
+	ike_conn_unref(c.conn);
+}
+
+static void try_sa(const uint8_t *data, size_t len)
+{
+	struct chan_reader r = { .data = data, .len = len };
+	struct chan_writer w = { .data = again, .size = sizeof(again) };
+	struct ike_wire_sa sa;
+
+	if (!ike_wire_sa_get(&r, &sa))
+		return;
+	must(sa.number >= 1 && sa.state >= 1 && sa.state < IKE_WIRE_STATES);
+	ike_wire_sa_put(&w, &sa);
+	must(!w.overflow && w.len == r.at && memcmp(again, data, w.len) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size == 0)
+		return 0;
+	if (data[0] % 2 == 0)
+		try_conn(data + 1, size - 1);
+	else
+		try_sa(data + 1, size - 1);
+	return 0;
+}
