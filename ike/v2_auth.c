@@ -146,11 +146,23 @@ static void finish_child(struct ike_exchange *x, const struct ike_parsed *m)
 		ike_say(x->sa, IKE_LOG_NOTICE, "no Child SA: %s", why);
 }
 
+/* 2.21.2: the responder has it for established. It is told once; what it answers nobody waits for. */
+static void reject(struct ike_exchange *x, const char *why, uint64_t now_ms)
+{
+	struct ike_builder b;
+
+	ike_build_begin(&b, x->sa->world->chain, IKE_CLEAR_MAX);
+	ike_build_notify(&b, 0, nothing(), IKE_N_AUTHENTICATION_FAILED, nothing());
+	if (ike_request_send(x, IKE_EXCHANGE_INFORMATIONAL, &b, now_ms) != IPSP_OK)
+		ike_say(x->sa, IKE_LOG_DEBUG, "the peer cannot be told");
+	give_up(x, why);
+}
+
 static void response_checked(struct ike_exchange *x, const struct ike_parsed *m, const char *why,
 			     uint64_t now_ms)
 {
 	if (why) {
-		give_up(x, why);
+		reject(x, why, now_ms);
 		return;
 	}
 	take_news(x, m);
@@ -172,13 +184,13 @@ void ike_auth_response(struct ike_exchange *x, const struct ike_parsed *m, uint6
 		return;
 	}
 	if (!read_id(m, IKE_PAYLOAD_IDr, &x->id_r)) {
-		give_up(x, "the answer has no identity");
+		reject(x, "the answer has no identity", now_ms);
 		return;
 	}
 	if (!ike_identity_fits(&x->peer->id, &x->id_r)) {
 		ike_say(x->sa, IKE_LOG_NOTICE, "the peer is %s, not %s",
 			ike_identity_text(&x->id_r, is), ike_identity_text(&x->peer->id, wanted));
-		give_up(x, "the peer's identity is another one");
+		reject(x, "the peer's identity is another one", now_ms);
 		return;
 	}
 	ike_proof_check(x, m, response_checked, now_ms);

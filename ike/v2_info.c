@@ -123,7 +123,10 @@ void ike_info_request(struct ike_exchange *x, const struct ike_parsed *m, uint64
 	struct ike_sa *const sa = x->sa;
 	struct deleted d = { 0 };
 	struct ike_builder b;
-	bool ends = false;
+	struct ike_notify n;
+	/* 2.21.2: an initiator that does not believe us says so behind IKE_AUTH, and that is the end. */
+	const bool disbelieved = ike_parsed_notify(m, IKE_N_AUTHENTICATION_FAILED, &n);
+	bool ends = disbelieved;
 
 	for (unsigned i = 0; i < m->n; i++) {
 		if (m->payloads[i].type == IKE_PAYLOAD_D)
@@ -136,7 +139,10 @@ void ike_info_request(struct ike_exchange *x, const struct ike_parsed *m, uint64
 		ike_say(sa, IKE_LOG_ERROR, "no answer could be made");
 	ike_exchange_free(x);
 	if (ends) {
-		ike_say(sa, IKE_LOG_INFO, "the peer deletes it");
+		if (disbelieved)
+			ike_say(sa, IKE_LOG_NOTICE, "the peer does not take us for whom we say: AUTHENTICATION_FAILED");
+		else
+			ike_say(sa, IKE_LOG_INFO, "the peer deletes it");
 		ike_sa_free(sa);
 	}
 }
