@@ -796,7 +796,7 @@ END_TEST
 
 START_TEST(test_memory_that_runs_out_changes_nothing)
 {
-	for (long at = 0; at < 4; at++) {
+	for (long at = 0; at < 16; at++) {
 		memory.fail_at = at;
 		ask_add(0, 0x1000, true);
 		memory.fail_at = -1;
