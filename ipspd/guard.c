@@ -336,42 +336,86 @@ uint64_t guard_generation(const struct guard *g)
 	return newest;
 }
 
-int guard_change(struct guard *g, uint32_t keep_serial, struct guard_layer *layers, size_t n,
-		 const char **why)
-{
+/* Layers of a guard that is to be changed. */
+struct change {
 	struct guard_layer next[GUARD_LAYERS_MAX], gone[GUARD_LAYERS_MAX];
-	size_t n_next = 0, n_gone = 0;
+	size_t n_next, n_gone;
+	struct guard_layer closed;	/* among next; gen NULL: there is none */
+};
 
-	for (size_t i = 0; i < g->n_layers; i++) {
-		if (g->layers[i].serial == keep_serial)
-			next[n_next++] = g->layers[i];
-		else
-			gone[n_gone++] = g->layers[i];
+/*
+ * One after the other, so many agents have come and gone before any policy of theirs was in force that no
+ * more layers fit. What they left is replaced by one that lets nothing pass, which is tighter than all of
+ * them; the next policy that is applied takes its place.
+ */
+static bool close_kept(struct change *c, uint32_t keep_serial)
+{
+	uint64_t newest = 0;
+
+	if (!closed_layer(&c->closed))
+		return false;
+	for (size_t i = 0; i < c->n_next; i++) {
+		if (c->next[i].generation > newest)
+			newest = c->next[i].generation;
+		c->gone[c->n_gone++] = c->next[i];
 	}
-	if (n > GUARD_LAYERS_MAX - n_next) {
-		*why = "too many layers";
-		return -E2BIG;
-	}
-	for (size_t i = 0; i < n; i++)
-		next[n_next++] = layers[i];
-	int rc = guard_file_save(g->dir_fd, next, n_next);
+	c->closed.serial = keep_serial;
+	if (newest > c->closed.generation)
+		c->closed.generation = newest;
+	c->next[0] = c->closed;
+	c->n_next = 1;
+	ipspd_log(LOG_CRIT, "guard", "too many policies came without being in force: everything is dropped "
+		  "until one is");
+	return true;
+}
+
+static int put_in_force(struct guard *g, const struct change *c, const char **why)
+{
+	const char *again = "";
+	int rc = guard_file_save(g->dir_fd, c->next, c->n_next);
+
 	if (rc < 0) {
 		*why = strerror(-rc);
 		return rc;
 	}
-	rc = apply(g, next, n_next, why);
-	if (rc < 0) {
-		const char *again = "";
+	rc = apply(g, c->next, c->n_next, why);
+	/* Back to what was, as far as kernel and disk let us. */
+	if (rc < 0 && (guard_file_save(g->dir_fd, g->layers, g->n_layers) < 0 ||
+		       guard_apply(g, &again) < 0))
+		ipspd_log(LOG_CRIT, "guard", "cannot put the guard back: %s", again);
+	return rc;
+}
 
-		/* Back to what was, as far as kernel and disk let us. */
-		if (guard_file_save(g->dir_fd, g->layers, g->n_layers) < 0 ||
-		    guard_apply(g, &again) < 0)
-			ipspd_log(LOG_CRIT, "guard", "cannot put the guard back: %s", again);
+int guard_change(struct guard *g, uint32_t keep_serial, struct guard_layer *layers, size_t n,
+		 const char **why)
+{
+	struct change c = { .n_next = 0 };
+	int rc;
+
+	for (size_t i = 0; i < g->n_layers; i++) {
+		if (g->layers[i].serial == keep_serial)
+			c.next[c.n_next++] = g->layers[i];
+		else
+			c.gone[c.n_gone++] = g->layers[i];
+	}
+	if (n >= GUARD_LAYERS_MAX) {
+		*why = "too many layers";
+		return -E2BIG;
+	}
+	if (n > GUARD_LAYERS_MAX - c.n_next && !close_kept(&c, keep_serial)) {
+		*why = "no memory";
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < n; i++)
+		c.next[c.n_next++] = layers[i];
+	rc = put_in_force(g, &c, why);
+	if (rc < 0) {
+		layers_free(&c.closed, c.closed.gen != NULL);
 		return rc;
 	}
-	layers_free(gone, n_gone);
-	memcpy(g->layers, next, sizeof(next[0]) * n_next);
-	g->n_layers = n_next;
+	layers_free(c.gone, c.n_gone);
+	memcpy(g->layers, c.next, sizeof(c.next[0]) * c.n_next);
+	g->n_layers = c.n_next;
 	return 0;
 }
 

@@ -101,9 +101,11 @@ void guard_inherit(struct guard *g);
 
 /**
  * Keeps the layers of that serial, adds n new ones, applies, saves. On failure the layers are as
- * they were, in kernel, memory and on disk as far as the kernel and the disk allow.
+ * they were, in kernel, memory and on disk as far as the kernel and the disk allow. When there is no
+ * room for those that are kept, one layer that lets nothing pass stands for them.
  * @param layers  taken on success
- * @return 0; -E2BIG: too many layers; -errno with *why
+ * @param n       below GUARD_LAYERS_MAX
+ * @return 0; -E2BIG: n is larger; -errno with *why
  */
 int guard_change(struct guard *g, uint32_t keep_serial, struct guard_layer *layers, size_t n,
 		 const char **why);

@@ -111,6 +111,8 @@ tb_topology()
 	for tb_n in host-a router-a wan router-b host-b; do
 		ip netns add "$(tb_ns $tb_n)"
 		TB_SPACES="$TB_SPACES $(tb_ns $tb_n)"
+		# Who may not use its link-local address yet asks nobody for a neighbour: the first packet would wait.
+		tb_in $tb_n sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
 		tb_in $tb_n ip link set lo up
 		mkdir -p "$TB_DIR/$tb_n"
 	done

@@ -378,6 +378,16 @@ def test_lists(wire):
     claim("a packet must pass every layer", through(wire, both, SENTINEL) == [False] * 2)
     change(one + "change 0xffffffff 1001\n" + two + "change 1001 1002\n", keep=1002)
     claim("a layer that is not kept is gone", through(wire, both, SENTINEL) == [True, False])
+    free = guard_of([("red", "in", BYPASS_ALL)])
+    change((free + "change 1003 1003\n") * 7 + free, keep=1003)
+    claim("as many layers as may be kept pass what all pass", through(wire, both, SENTINEL) == [True] * 2)
+    change((free + "change 1004 1004\n") * 8 + free, keep=1004)
+    layers = inside("router", DRIVER, STATE, "show")
+    claim("for those that are one too many one stands that lets nothing pass",
+          "layer 1:" in layers and "layer 2:" not in layers and
+          "counter" in inside("router", "nft", "list", "chain", "inet", "ipspd_guard", "l0_in_0_m"))
+    change(free)
+    claim("... until the next policy is in force", through(wire, both, SENTINEL) == [True] * 2)
     logs = guard_of([("red", "in", "entry bypass log\nbox 4\n")])
     change(logs + "change 0xffffffff 1003\n" + logs, keep=1003)
     chains = inside("router", "nft", "list", "table", "inet", "ipspd_guard").split("chain ")
