@@ -313,7 +313,7 @@ int chan_send(struct chan *c, uint16_t type, const void *data, size_t len, const
 
 	if (len > CHAN_PAYLOAD_MAX || n_fds > CHAN_FDS_MAX)
 		return -EMSGSIZE;
-	if (c->broken)
+	if (!c || c->broken)
 		return -EPIPE;
 	chan_put_u8(&w, CHAN_VERSION);
 	chan_put_u8(&w, 0);

@@ -57,7 +57,8 @@ size_t chan_queued(const struct chan *c);
 
 /**
  * Sends, or queues while the other end is slow; descriptors are duplicated, the caller keeps its
- * own. Order is kept. @return 0; -EMSGSIZE; -ENOBUFS: queue full (CHAN_QUEUE_MAX octets); -EPIPE
+ * own. Order is kept. @return 0; -EMSGSIZE; -ENOBUFS: queue full (CHAN_QUEUE_MAX octets); -EPIPE: the other end
+ * is gone, as it is if c is NULL
  */
 int chan_send(struct chan *c, uint16_t type, const void *data, size_t len, const int *fds,
 	      size_t n_fds);

@@ -262,6 +262,7 @@ START_TEST(test_other_end_gone_is_told_once_after_its_last_message)
 	ck_assert_uint_eq(a.closed, 1);
 	ck_assert_int_eq(a.why, 0);
 	ck_assert_int_eq(chan_send(a.chan, 1, NULL, 0, NULL, 0), -EPIPE);
+	ck_assert_int_eq(chan_send(NULL, 1, NULL, 0, NULL, 0), -EPIPE);
 	run_pending();
 	ck_assert_uint_eq(a.closed, 1);
 	chan_free(a.chan);
