@@ -66,6 +66,11 @@ static const struct {
 	{ "ipspdExemptInboundMulticast", "false" },
 	{ "ipspdDefaultInbound", "discard" },
 	{ "ipspdDefaultOutbound", "discard" },
+	{ "ipspdIcmpClear", "false" },
+	{ "ipspdIcmpReassemblyTimeout", "60" },
+	{ "ipspdHoldDepth", "1" },
+	{ "ipspdHoldKbytes", "4096" },
+	{ "ipspdHoldSeconds", "60" },
 	{ "ipspdGroupDestroy", "" },
 	{ "ipspdGroupDestroyWithRules", "" },
 };
