@@ -194,16 +194,6 @@ static bool print_nat_oa(struct ike_printer *p, struct ipsp_span rest)
 	return true;
 }
 
-static bool print_cert(struct ike_printer *p, struct ipsp_span rest)
-{
-	static const struct ike_field head[] = { { "Cert Encoding", 1, IKE_LIST_CERT_ENCODING } };
-
-	if (!ike_print_fields(p, &rest, head, IKE_N_OF(head)))
-		return false;
-	ike_print_rest(p, rest, "Certificate Data");
-	return true;
-}
-
 /* Hashes of names that people know. */
 static bool print_vendor(struct ike_printer *p, struct ipsp_span body)
 {
@@ -271,7 +261,7 @@ bool ike_print_v1_body(struct ike_printer *p, const struct ike_payload *payload)
 {
 	static bool (*const bodies[])(struct ike_printer *p, struct ipsp_span body) = {
 		[IKE_V1_PAYLOAD_SA] = print_sa, [IKE_V1_PAYLOAD_ID] = print_v1_id,
-		[IKE_V1_PAYLOAD_CERT] = print_cert, [IKE_V1_PAYLOAD_CR] = print_cert,
+		[IKE_V1_PAYLOAD_CERT] = ike_print_cert, [IKE_V1_PAYLOAD_CR] = ike_print_cert,
 		[IKE_V1_PAYLOAD_N] = print_notify, [IKE_V1_PAYLOAD_D] = print_delete,
 		[IKE_V1_PAYLOAD_VID] = print_vendor, [IKE_V1_PAYLOAD_NAT_OA] = print_nat_oa,
 		[IKE_V1_PAYLOAD_NAT_OA_DRAFT] = print_nat_oa,

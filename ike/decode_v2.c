@@ -205,7 +205,7 @@ static bool print_ke(struct ike_printer *p, struct ipsp_span rest)
 	return true;
 }
 
-static bool print_cert(struct ike_printer *p, struct ipsp_span rest)
+bool ike_print_cert(struct ike_printer *p, struct ipsp_span rest)
 {
 	static const struct ike_field head[] = { { "Cert Encoding", 1, IKE_LIST_CERT_ENCODING } };
 
@@ -309,7 +309,7 @@ bool ike_print_v2_body(struct ike_printer *p, const struct ike_payload *payload)
 	static bool (*const bodies[])(struct ike_printer *p, struct ipsp_span body) = {
 		[IKE_PAYLOAD_SA] = print_sa, [IKE_PAYLOAD_KE] = print_ke,
 		[IKE_PAYLOAD_IDi] = print_v2_id, [IKE_PAYLOAD_IDr] = print_v2_id,
-		[IKE_PAYLOAD_CERT] = print_cert, [IKE_PAYLOAD_CERTREQ] = print_cert,
+		[IKE_PAYLOAD_CERT] = ike_print_cert, [IKE_PAYLOAD_CERTREQ] = ike_print_cert,
 		[IKE_PAYLOAD_AUTH] = print_auth, [IKE_PAYLOAD_N] = print_notify,
 		[IKE_PAYLOAD_D] = print_delete, [IKE_PAYLOAD_TSi] = print_selectors,
 		[IKE_PAYLOAD_TSr] = print_selectors, [IKE_PAYLOAD_SK] = print_sealed_octets,

@@ -352,6 +352,8 @@ bool ike_parsed_notify(const struct ike_parsed *m, uint16_t type, struct ike_not
 /** The first error notification. False: none. */
 bool ike_parsed_error(const struct ike_parsed *m, struct ike_notify *out);
 
+/** Answers a request with one notification, an error. */
+void ike_refuse(struct ike_exchange *x, uint16_t notify, struct ipsp_span data, uint64_t now_ms);
 /** Answers IKE_SA_INIT in clear with one notification, and keeps nothing. */
 void ike_refuse_init(struct ike_world *w, const struct ike_path *path, const struct ike_header *h,
 		     uint16_t notify, struct ipsp_span data);

@@ -55,6 +55,7 @@ bool ike_print_v1_body(struct ike_printer *p, const struct ike_payload *payload)
 
 /* What both versions have. */
 bool ike_print_id(struct ike_printer *p, struct ipsp_span body, bool v1);
+bool ike_print_cert(struct ike_printer *p, struct ipsp_span body);
 
 #define IKE_N_OF(a) (sizeof(a) / sizeof((a)[0]))
 

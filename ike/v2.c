@@ -146,7 +146,7 @@ static struct ike_exchange *exchange_of(struct ike_sa *sa, const struct ike_head
 }
 
 /* RFC 7296 2.21.2, 2.5: what cannot be read is answered by what is wrong. */
-static void refuse(struct ike_exchange *x, uint16_t notify, struct ipsp_span data, uint64_t now_ms)
+void ike_refuse(struct ike_exchange *x, uint16_t notify, struct ipsp_span data, uint64_t now_ms)
 {
 	struct ike_builder b;
 
@@ -177,7 +177,7 @@ static void handle_request(struct ike_sa *sa, struct ike_parsed *m, enum verdict
 	ike_say(sa, IKE_LOG_NOTICE, verdict == BROKEN ? "a request is malformed" :
 							"a request has a critical payload %u, not known here",
 		critical);
-	refuse(x, verdict == BROKEN ? IKE_N_INVALID_SYNTAX : IKE_N_UNSUPPORTED_CRITICAL_PAYLOAD,
+	ike_refuse(x, verdict == BROKEN ? IKE_N_INVALID_SYNTAX : IKE_N_UNSUPPORTED_CRITICAL_PAYLOAD,
 	       (struct ipsp_span){ &critical, verdict == CRITICAL }, now_ms);
 	ike_exchange_free(x);
 }

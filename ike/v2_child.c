@@ -191,15 +191,11 @@ static void child_answered(struct ike_exchange *x, const struct ike_parsed *m, u
 
 static void refuse(struct ike_exchange *x, uint16_t notify, struct ipsp_span data, uint64_t now_ms)
 {
-	struct ike_builder b;
 	char name[IKE_NAME_TEXT];
 
 	ike_say(x->sa, IKE_LOG_INFO, "no Child SA: we answer %s",
 		ike_name_or_number(IKE_LIST_NOTIFY, notify, name));
-	ike_build_begin(&b, x->sa->world->chain, IKE_CLEAR_MAX);
-	ike_build_notify(&b, 0, nothing(), notify, data);
-	if (ike_answer_send(x, &b, now_ms) != IPSP_OK)
-		ike_say(x->sa, IKE_LOG_ERROR, "no answer could be made");
+	ike_refuse(x, notify, data, now_ms);
 	ike_exchange_free(x);
 }
 
