@@ -408,5 +408,6 @@ void ike_proof_write_auth(struct ike_exchange *x, struct ike_builder *b)
 	ike_build_u16(b, 0);
 	ike_build_octets(b, (struct ipsp_span){ p->data[0], p->data_len[0] });
 	ike_ppk_write(x, b);
-	explicit_bzero(p->data, sizeof(p->data));
+	for (size_t i = 0; i < 2; i++)
+		explicit_bzero(p->data[i], sizeof(p->data[i]));
 }
