@@ -42,6 +42,38 @@ static struct ike_offers offers_of(const struct ike_exchange *x)
 	return offers;
 }
 
+/* Do they tell ports, types or codes, which a fragment but the first does not show? */
+static bool has_ports(const struct ike_selectors *s)
+{
+	for (unsigned i = 0; i < s->n; i++) {
+		if (s->s[i].port_lo != 0 || s->s[i].port_hi != UINT16_MAX)
+			return true;
+	}
+	return false;
+}
+
+/* RFC 4301 7: fragments go by a tunnel whose selectors have ports only if both say so; the engine lets them
+ * follow their first one. */
+static bool wants_fragments(const struct ike_child_config *c)
+{
+	return !c->transport && (has_ports(&c->ours) || has_ports(&c->theirs));
+}
+
+static void build_flag(struct ike_builder *b, uint16_t notify)
+{
+	ike_build_notify(b, 0, (struct ipsp_span){ 0 }, notify, (struct ipsp_span){ 0 });
+}
+
+/* What the peer says that its side of the Child SA can. RFC 7296 1.3.1 */
+static void take_flags(struct ike_exchange *x, const struct ike_parsed *m)
+{
+	struct ike_notify n;
+
+	x->no_tfc = ike_parsed_notify(m, IKE_N_ESP_TFC_PADDING_NOT_SUPPORTED, &n);
+	x->fragments_also = wants_fragments(config_of(x)) &&
+			    ike_parsed_notify(m, IKE_N_NON_FIRST_FRAGMENTS_ALSO, &n);
+}
+
 /* ---- as the one who asks ---- */
 
 void ike_child_offer(struct ike_exchange *x, struct ike_builder *b)
@@ -54,8 +86,9 @@ void ike_child_offer(struct ike_exchange *x, struct ike_builder *b)
 		be32enc(offers.offers[i].spi, x->spi_in);
 	}
 	if (c->transport)
-		ike_build_notify(b, 0, (struct ipsp_span){ 0 }, IKE_N_USE_TRANSPORT_MODE,
-				 (struct ipsp_span){ 0 });
+		build_flag(b, IKE_N_USE_TRANSPORT_MODE);
+	if (wants_fragments(c))
+		build_flag(b, IKE_N_NON_FIRST_FRAGMENTS_ALSO);
 	ike_offers_write(&offers, b);
 	ike_selectors_write(&c->ours, IKE_PAYLOAD_TSi, b);
 	ike_selectors_write(&c->theirs, IKE_PAYLOAD_TSr, b);
@@ -94,6 +127,7 @@ const char *ike_child_accept(struct ike_exchange *x, const struct ike_parsed *m)
 	    !ike_selectors_within(&x->ours_ts, &c->ours) ||
 	    !ike_selectors_within(&x->theirs_ts, &c->theirs))
 		return "the peer's traffic selectors are not within ours";
+	take_flags(x, m);
 	x->transport = ike_parsed_notify(m, IKE_N_USE_TRANSPORT_MODE, &n);
 	return x->transport == c->transport ? NULL : "the peer wants the other mode";
 }
@@ -122,6 +156,7 @@ uint16_t ike_child_choose(struct ike_exchange *x, const struct ike_parsed *m)
 	    !ike_selectors_narrow(&tsr, &c->ours, &x->ours_ts))
 		return IKE_N_TS_UNACCEPTABLE;
 	x->protocol = x->child_suite.protocol;
+	take_flags(x, m);
 	x->transport = c->transport && ike_parsed_notify(m, IKE_N_USE_TRANSPORT_MODE, &n);
 	return 0;
 }
@@ -132,8 +167,9 @@ void ike_child_answer(struct ike_exchange *x, struct ike_builder *b)
 
 	be32enc(spi, x->spi_in);
 	if (x->transport)
-		ike_build_notify(b, 0, (struct ipsp_span){ 0 }, IKE_N_USE_TRANSPORT_MODE,
-				 (struct ipsp_span){ 0 });
+		build_flag(b, IKE_N_USE_TRANSPORT_MODE);
+	if (x->fragments_also)
+		build_flag(b, IKE_N_NON_FIRST_FRAGMENTS_ALSO);
 	ike_suite_write(&x->child_suite, (struct ipsp_span){ spi, sizeof(spi) }, b);
 	ike_selectors_write(&x->theirs_ts, IKE_PAYLOAD_TSi, b);
 	ike_selectors_write(&x->ours_ts, IKE_PAYLOAD_TSr, b);
@@ -158,6 +194,7 @@ static enum ipsp_err add_to_sad(struct ike_exchange *x, const struct ike_child_k
 		.protocol = x->protocol, .spi_in = x->spi_in, .spi_out = x->child_spi_out,
 		.suite = &x->child_suite, .ours = &x->ours_ts, .theirs = &x->theirs_ts,
 		.path = &sa->path, .config = config_of(x), .transport = x->transport, .udp = sa->nat,
+		.no_tfc = x->no_tfc, .fragments_also = x->fragments_also,
 		.replaces = x->rekeyed && !x->ours ? x->rekeyed->spi_in : 0,
 	};
 	const uint8_t *at = keymat;

@@ -101,6 +101,8 @@ struct ike_exchange {
 	uint32_t child_spi_out;		/* theirs */
 	struct ike_selectors ours_ts, theirs_ts;
 	bool transport;
+	bool no_tfc;			/* the peer takes no TFC padding */
+	bool fragments_also;		/* both take fragments without ports */
 	struct ike_child *rekeyed;	/* the Child SA that this one is to take the place of */
 	struct ike_sa *fresh;		/* the IKE SA that is to take the place of this one */
 	uint16_t nonce_i_len, nonce_r_len;
@@ -182,6 +184,8 @@ struct ike_sa {
 	uint8_t spi_i[IKE_SPI_LEN], spi_r[IKE_SPI_LEN];
 	bool initiator;
 	bool nat;			/* somewhere between the two */
+	bool nat_here;			/* it is we who are behind it */
+	bool childless;			/* the peer takes an IKE_AUTH without a Child SA: RFC 6023 */
 	enum ike_state state;
 	struct ike_path path;
 	struct ike_conn *conn;
@@ -197,7 +201,7 @@ struct ike_sa {
 	struct ike_assembly assembly;
 	struct ike_exchange *exchanges;
 	struct ike_child *children;
-	struct ike_timer retry, life, alive, again;
+	struct ike_timer retry, life, alive, again, keep;
 	bool renew;			/* a rekey of it has failed, and is to be tried again */
 	uint64_t since_ms, heard_ms;
 	struct ike_exchange *fresh_of;	/* the rekey that is making it */
@@ -450,5 +454,11 @@ void ike_fetches_end(struct ike_world *w);
 #define IKE_NAT_HASH_LEN 20u
 void ike_nat_hash(const uint8_t *spi_i, const uint8_t *spi_r, const struct ipsp_addr *addr,
 		  uint16_t port, uint8_t out[IKE_NAT_HASH_LEN]);
+/** Writes NAT_DETECTION_SOURCE_IP and NAT_DETECTION_DESTINATION_IP of an IKE SA's path. */
+void ike_nat_build(struct ike_builder *b, const struct ike_sa *sa);
+/** Learns from those of a message whether there is a NAT, and whose. False: it has none; nothing is learned. */
+bool ike_nat_take(struct ike_sa *sa, const struct ike_parsed *m);
+/** Keeps a NAT's mapping from then on, if it is we who are behind one. RFC 3948 4 */
+void ike_nat_keep(struct ike_sa *sa, uint64_t now_ms);
 
 #endif

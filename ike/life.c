@@ -117,6 +117,7 @@ void ike_life_begin(struct ike_sa *sa, uint64_t now_ms)
 
 	sa->since_ms = now_ms;
 	start_alive(sa);
+	ike_nat_keep(sa, now_ms);
 	ike_timer_stop(&sa->world->timers, &sa->life);
 	if (!life->hard_s)
 		return;
@@ -135,4 +136,5 @@ void ike_life_end(struct ike_sa *sa)
 	ike_timer_stop(timers, &sa->life);
 	ike_timer_stop(timers, &sa->alive);
 	ike_timer_stop(timers, &sa->again);
+	ike_timer_stop(timers, &sa->keep);
 }

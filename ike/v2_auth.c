@@ -96,9 +96,12 @@ static bool established(struct ike_exchange *x, uint64_t now_ms)
 
 static void send_request(struct ike_exchange *x, uint64_t now_ms)
 {
-	const char *const why = ike_proof_failed(x);
+	const char *why = ike_proof_failed(x);
 	struct ike_builder b;
 
+	if (!why && !x->spi_in && !x->sa->childless)
+		why = x->sa->conn->has_child ? "the SAD gives no SPI" :
+					       "the peer wants a Child SA along (RFC 6023)";
 	if (why) {
 		give_up(x, why);
 		return;

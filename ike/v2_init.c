@@ -20,6 +20,7 @@
 #define HALF_OPEN_MAX 2000u	/* of all */
 #define HALF_OPEN_EACH 32u	/* of one address, which has proved by a cookie that it is there */
 #define PORT_NAT 4500u
+#define NOTIFY_LEN 8u		/* of one without data */
 
 /* ---- what both do ---- */
 
@@ -46,23 +47,9 @@ void ike_build_nonce(struct ike_builder *b, const uint8_t *nonce, size_t len)
 	ike_build_octets(b, (struct ipsp_span){ nonce, len });
 }
 
-static void build_nat_detection(struct ike_builder *b, const struct ike_sa *sa)
+static void build_ability(struct ike_builder *b, uint16_t notify)
 {
-	const struct ike_path *const p = &sa->path;
-	uint8_t hash[IKE_NAT_HASH_LEN];
-
-	ike_nat_hash(sa->spi_i, sa->spi_r, &p->local, p->local_port, hash);
-	ike_build_notify(b, 0, (struct ipsp_span){ 0 }, IKE_N_NAT_DETECTION_SOURCE_IP,
-			 (struct ipsp_span){ hash, sizeof(hash) });
-	ike_nat_hash(sa->spi_i, sa->spi_r, &p->remote, p->remote_port, hash);
-	ike_build_notify(b, 0, (struct ipsp_span){ 0 }, IKE_N_NAT_DETECTION_DESTINATION_IP,
-			 (struct ipsp_span){ hash, sizeof(hash) });
-}
-
-static void build_abilities(struct ike_builder *b)
-{
-	ike_build_notify(b, 0, (struct ipsp_span){ 0 }, IKE_N_IKEV2_FRAGMENTATION_SUPPORTED,
-			 (struct ipsp_span){ 0 });
+	ike_build_notify(b, 0, (struct ipsp_span){ 0 }, notify, (struct ipsp_span){ 0 });
 }
 
 static void note_abilities(struct ike_sa *sa, const struct ike_parsed *m)
@@ -70,35 +57,7 @@ static void note_abilities(struct ike_sa *sa, const struct ike_parsed *m)
 	struct ike_notify n;
 
 	sa->fragments = ike_parsed_notify(m, IKE_N_IKEV2_FRAGMENTATION_SUPPORTED, &n);
-}
-
-/* Does any notification of that type have the hash? A peer with several addresses sends several. */
-static bool has_hash(const struct ike_parsed *m, uint16_t type, const uint8_t *hash, bool *any)
-{
-	struct ike_notify n;
-
-	for (unsigned i = 0; i < m->n; i++) {
-		if (m->payloads[i].type != IKE_PAYLOAD_N ||
-		    !ike_notify_read(&m->payloads[i], &n) || n.type != type)
-			continue;
-		*any = true;
-		if (n.data.len == IKE_NAT_HASH_LEN && !memcmp(n.data.data, hash, IKE_NAT_HASH_LEN))
-			return true;
-	}
-	return false;
-}
-
-/* spi_r as it was in the header of that very message. */
-static bool nat_between(const struct ike_parsed *m, const struct ike_path *p)
-{
-	uint8_t hash[IKE_NAT_HASH_LEN];
-	bool any = false, nat;
-
-	ike_nat_hash(m->header.spi_i, m->header.spi_r, &p->remote, p->remote_port, hash);
-	nat = !has_hash(m, IKE_N_NAT_DETECTION_SOURCE_IP, hash, &any);
-	ike_nat_hash(m->header.spi_i, m->header.spi_r, &p->local, p->local_port, hash);
-	nat |= !has_hash(m, IKE_N_NAT_DETECTION_DESTINATION_IP, hash, &any);
-	return any && nat;
+	sa->childless = ike_parsed_notify(m, IKE_N_CHILDLESS_IKEV2_SUPPORTED, &n);
 }
 
 bool ike_ke_read(const struct ike_payload *p, uint16_t *method, struct ipsp_span *ke)
@@ -199,8 +158,10 @@ static void send_init(struct ike_exchange *x, uint64_t now_ms)
 	ike_offers_write(&sa->conn->offers, &b);
 	ike_build_ke(&b, &x->job);
 	ike_build_nonce(&b, x->nonce_i, x->nonce_i_len);
-	build_nat_detection(&b, sa);
-	build_abilities(&b);
+	ike_nat_build(&b, sa);
+	build_ability(&b, IKE_N_IKEV2_FRAGMENTATION_SUPPORTED);
+	if (!sa->conn->has_child)
+		build_ability(&b, IKE_N_CHILDLESS_IKEV2_SUPPORTED);
 	ike_proof_announce(x, &b);
 	sa->state = IKE_SA_INIT_SENT;
 	if (ike_request_send(x, IKE_EXCHANGE_IKE_SA_INIT, &b, now_ms) != IPSP_OK) {
@@ -323,7 +284,7 @@ static void take_answer(struct ike_exchange *x, const struct ike_parsed *m,
 	x->init_response = copy_of(m->message.data, m->message.len);
 	x->init_response_len = m->message.len;
 	ike_proof_notice(x, m);
-	sa->nat = nat_between(m, &sa->path);
+	ike_nat_take(sa, m);
 	note_abilities(sa, m);
 	if (sa->nat)
 		sa->path.local_port = sa->path.remote_port = PORT_NAT;
@@ -353,6 +314,9 @@ void ike_init_response(struct ike_exchange *x, const struct ike_parsed *m, uint6
 		take_method(x, n.data, now_ms);
 	} else if (ike_parsed_error(m, &n)) {
 		give_up(x, ike_name_or_number(IKE_LIST_NOTIFY, n.type, name));
+	} else if (ike_parsed_notify(m, IKE_N_REDIRECT, &n)) {
+		/* RFC 5685 3: only who says REDIRECT_SUPPORTED is to be sent elsewhere; that is not us. */
+		give_up(x, "the peer sends us to another one (REDIRECT), where we do not go");
 	} else if (read_parts(m, &parts)) {
 		take_answer(x, m, &parts, now_ms);
 	} else {
@@ -406,10 +370,12 @@ static void init_answer(struct ike_exchange *x, uint64_t now_ms)
 	ike_build_ke(&b, &x->job);
 	ike_build_nonce(&b, x->nonce_r, x->nonce_r_len);
 	if (x->nat_asked)
-		build_nat_detection(&b, sa);
+		ike_nat_build(&b, sa);
 	if (sa->fragments)
-		build_abilities(&b);
+		build_ability(&b, IKE_N_IKEV2_FRAGMENTATION_SUPPORTED);
 	ike_proof_announce(x, &b);
+	if (IKE_HEADER_LEN + b.len + NOTIFY_LEN <= x->init_request_len)
+		build_ability(&b, IKE_N_CHILDLESS_IKEV2_SUPPORTED);
 	if (ike_answer_send(x, &b, now_ms) != IPSP_OK) {
 		give_up(x, "no memory");
 		return;
@@ -438,7 +404,7 @@ static void begin_answer(struct ike_sa *sa, struct ike_exchange *x, const struct
 	struct ike_notify n;
 
 	memcpy(sa->spi_i, m->header.spi_i, IKE_SPI_LEN);
-	sa->nat = nat_between(m, &sa->path);
+	ike_nat_take(sa, m);
 	x->nat_asked = ike_parsed_notify(m, IKE_N_NAT_DETECTION_SOURCE_IP, &n);
 	note_abilities(sa, m);
 	ike_proof_notice(x, m);

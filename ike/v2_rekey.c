@@ -55,6 +55,7 @@ static bool open_fresh(struct ike_sa *fresh, const struct ike_sa *old, uint64_t 
 	if (!fresh->local || !fresh->remote)
 		return false;
 	fresh->nat = old->nat;
+	fresh->nat_here = old->nat_here;
 	fresh->fragments = old->fragments;
 	fresh->window = old->window;
 	ike_life_begin(fresh, now_ms);

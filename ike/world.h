@@ -35,6 +35,10 @@ struct ike_child_sa {
 	const struct ike_child_config *config;	/* lifetimes, window, reqid */
 	bool transport;
 	bool udp;			/* there is a NAT: RFC 3948 */
+	bool no_tfc;			/* the peer takes no TFC padding: ESP_TFC_PADDING_NOT_SUPPORTED */
+	/* Fragments but the first may go by it though its selectors have ports: NON_FIRST_FRAGMENTS_ALSO,
+	 * RFC 4301 7. Of selectors without ports it says nothing. */
+	bool fragments_also;
 	/* The SPI (inbound) of the one that the peer puts it in the place of, and will delete once it can
 	 * receive by it, RFC 7296 2.8: until then that one is to be sent on. 0: none */
 	uint32_t replaces;
@@ -45,6 +49,8 @@ enum ike_level { IKE_LOG_ERROR, IKE_LOG_NOTICE, IKE_LOG_INFO, IKE_LOG_DEBUG };
 struct ike_ops {
 	/** Sends a message, from its header on; the non-ESP marker is the callee's. */
 	void (*send)(void *arg, const struct ike_path *path, struct ipsp_span message);
+	/** Sends the one octet that keeps a NAT's mapping, RFC 3948 2.3, 4; no message, so no marker. */
+	void (*keepalive)(void *arg, const struct ike_path *path);
 	/** Octets that nobody can foretell. */
 	void (*random)(void *arg, uint8_t *out, size_t n);
 	/** Has ike_job_run called with it, now or later, then ike_job_done by the thread of the world. */

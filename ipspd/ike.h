@@ -73,6 +73,8 @@ int ike_net_start(struct ike_role *role);
 void ike_net_stop(struct ike_role *role);
 /** struct ike_ops.send */
 void ike_net_send(void *arg, const struct ike_path *path, struct ipsp_span message);
+/** struct ike_ops.keepalive */
+void ike_net_keepalive(void *arg, const struct ike_path *path);
 /** The way to a peer, by routing, from a connection's own address if it has one. False: there is none. */
 bool ike_net_path(struct ike_role *role, const struct ike_conn *c, const struct ipsp_addr *remote,
 		  struct ike_path *out);

@@ -157,15 +157,14 @@ static void put_local(const struct ike_path *p, struct msghdr *h)
 	}
 }
 
-void ike_net_send(void *arg, const struct ike_path *path, struct ipsp_span message)
+static void send_octets(const struct ike_role *role, const struct ike_path *path,
+			struct ipsp_span marker, struct ipsp_span message)
 {
-	const struct ike_role *const role = arg;
 	const bool nat = path->local_port == ENGINE_UDP_PORT;
 	const int which = path->remote.family == 4 ? nat ? IKE_FD_4500_4 : IKE_FD_500_4 :
 						     nat ? IKE_FD_4500_6 : IKE_FD_500_6;
-	static const uint8_t marker[MARKER_LEN];
 	struct sockaddr_storage to;
-	struct iovec iov[2] = { { (void *)(uintptr_t)marker, nat ? MARKER_LEN : 0 },
+	struct iovec iov[2] = { { (void *)(uintptr_t)marker.data, marker.len },
 				{ (void *)(uintptr_t)message.data, message.len } };
 	union control control = { .octets = { 0 } };
 	struct msghdr h = { .msg_iov = iov, .msg_iovlen = 2, .msg_name = &to,
@@ -178,6 +177,24 @@ void ike_net_send(void *arg, const struct ike_path *path, struct ipsp_span messa
 	if (sendmsg(role->fds[which], &h, MSG_DONTWAIT) < 0)
 		ipspd_log(LOG_DEBUG, "ike", "to %s port %u: %s",
 			  ipsp_addr_print(&path->remote, text), path->remote_port, strerror(errno));
+}
+
+void ike_net_send(void *arg, const struct ike_path *path, struct ipsp_span message)
+{
+	static const uint8_t marker[MARKER_LEN];
+
+	send_octets((const struct ike_role *)arg, path,
+		    (struct ipsp_span){ marker,
+					path->local_port == ENGINE_UDP_PORT ? MARKER_LEN : 0 },
+		    message);
+}
+
+void ike_net_keepalive(void *arg, const struct ike_path *path)
+{
+	static const uint8_t octet = 0xff;
+
+	send_octets((const struct ike_role *)arg, path, (struct ipsp_span){ 0 },
+		    (struct ipsp_span){ &octet, 1 });
 }
 
 bool ike_net_path(struct ike_role *role, const struct ike_conn *c, const struct ipsp_addr *remote,

@@ -3,7 +3,7 @@
  * configuration but its command line. Its log, and its Child SAs, go to standard output.
  *
  *	ike_end [initiate] local=A remote=A me=TYPE:TEXT peer=TYPE:TEXT [psk=TEXT] [key=FILE|URI] [certs=FILE]
- *		[cas=FILE] [raw=FILE] [pss] [ppk=TEXT ppk-id=TEXT]
+ *		[cas=FILE] [raw=FILE] [pss] [childless] [ppk=TEXT ppk-id=TEXT]
  */
 #include <arpa/inet.h>
 #include <gcrypt.h>
@@ -26,6 +26,7 @@ struct end {
 	struct ike_conn *conn;
 	int sockets[N_SOCKETS];
 	uint32_t next_spi;
+	bool childless;
 	struct ike_credential_parts credential;
 	struct ike_trust_parts trust;
 };
@@ -67,6 +68,12 @@ static void on_send(void *arg, const struct ike_path *path, struct ipsp_span mes
 	if (sendto(end->sockets[marked], octets, message.len + (marked ? 4 : 0), 0,
 		   (const struct sockaddr *)&to, sizeof(to)) < 0)
 		perror("sendto");
+}
+
+static void on_keepalive(void *arg, const struct ike_path *path)
+{
+	(void)arg;
+	printf("KEEPALIVE %u\n", path->remote_port);
 }
 
 static void on_random(void *arg, uint8_t *out, size_t n)
@@ -196,6 +203,8 @@ static void take(struct end *end, const char *argument)
 	} else if (is(argument, "ppk-id=", &v)) {
 		peer->ppk_id_len = (uint8_t)strlen(v);
 		memcpy(peer->ppk_id, v, strlen(v) <= IKE_PPK_ID_MAX ? strlen(v) : 0);
+	} else if (!strcmp(argument, "childless")) {
+		end->childless = true;
 	} else if (!strcmp(argument, "pss")) {
 		end->credential.pss = true;
 	} else if (strcmp(argument, "initiate")) {
@@ -315,8 +324,9 @@ static void serve(struct end *end)
 
 int main(int argc, char **argv)
 {
-	static const struct ike_ops ops = { .send = on_send, .random = on_random, .run = on_run,
-					    .get_spi = on_get_spi, .child_add = on_child_add,
+	static const struct ike_ops ops = { .send = on_send, .keepalive = on_keepalive,
+					    .random = on_random, .run = on_run, .get_spi = on_get_spi,
+					    .child_add = on_child_add,
 					    .child_delete = on_child_delete, .log = on_log,
 					    .wall_s = on_wall_s };
 	struct end end = { .conn = ike_conn_new(), .next_spi = 0xc0000000 };
@@ -328,6 +338,7 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 		take(&end, argv[i]);
 	offer(end.conn);
+	end.conn->has_child = !end.childless;
 	finish(&end);
 	signal(SIGTERM, on_signal);
 	end.sockets[0] = open_socket(&end.conn->local, 500);

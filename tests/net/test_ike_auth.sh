@@ -136,6 +136,9 @@ charon()
 			id = b-ppk.example" "auth = psk
 			id = a-ppk.example" "ppk_id = one
 			ppk_required = yes"
+		conn bare "auth = psk
+			id = b-bare.example" "auth = psk
+			id = a-bare.example" "childless = force"
 		echo '}'
 		echo 'secrets { ike { secret = "between two routers" }'
 		echo 'ppk { secret = "not to be found by quanta" '
@@ -189,6 +192,17 @@ meets dn 'ECDSA with SHA256' me=9: peer=9:CN=b-p256,O=Test key="$p/a-p256.key" c
 meets raw 'ECDSA with SHA256' me=2:a-raw.example peer=2:b-raw.example key="$p/a-p256.key" raw="$p/b-p256.pub"
 meets ppk 'established with FQDN b-ppk.example' me=2:a-ppk.example peer=2:b-ppk.example psk='between two routers' \
 	ppk='not to be found by quanta' ppk-id=one
+
+# RFC 6023: an IKE SA alone; its Child SA comes later.
+end initiate local=$here remote=$there me=2:a-bare.example peer=2:b-bare.example psk='between two routers' childless
+claim "an IKE SA without a Child SA" tb_until 10 grep -q 'established with FQDN b-bare' "$TB_DIR/router-a/end.log"
+claim "strongSwan has it" says 'bare: #' swan --list-sas
+claim "no Child SA is there" test "$(grep -c CHILD "$TB_DIR/router-a/end.log")" = 0
+unend
+end local=$here remote=$there me=2:a-bare.example peer=2:b-bare.example psk='between two routers'
+claim "it begins with an IKE SA alone" swan --initiate --child bare --timeout 10
+claim "and asks for the Child SA by itself" grep -q CHILD "$TB_DIR/router-a/end.log"
+unend
 
 # A key that does not leave its token.
 export SOFTHSM2_CONF="$p/softhsm2.conf"

@@ -55,6 +55,14 @@ static void on_send(void *arg, const struct ike_path *path, struct ipsp_span mes
 	}
 }
 
+static void on_keepalive(void *arg, const struct ike_path *path)
+{
+	struct pair_end *const end = arg;
+
+	end->n_keepalives++;
+	end->kept = *path;
+}
+
 static void on_random(void *arg, uint8_t *out, size_t n)
 {
 	(void)arg;
@@ -100,7 +108,8 @@ static enum ipsp_err on_child_add(void *arg, const struct ike_child_sa *c)
 	must(slot < end->children + PAIR_CHILDREN_MAX);
 	*slot = (struct pair_child){ .there = true, .spi_in = c->spi_in, .spi_out = c->spi_out,
 				     .suite = *c->suite, .ours = *c->ours, .theirs = *c->theirs,
-				     .transport = c->transport, .udp = c->udp };
+				     .transport = c->transport, .udp = c->udp,
+				     .no_tfc = c->no_tfc, .fragments_also = c->fragments_also };
 	slot->keys_len = put_keys(slot->keys_in, c->encr_in, c->integ_in);
 	put_keys(slot->keys_out, c->encr_out, c->integ_out);
 	return IPSP_OK;
@@ -201,8 +210,8 @@ void pair_configure(struct pair *p)
 
 void pair_init(struct pair *p)
 {
-	static const struct ike_ops ops = { on_send, on_random, on_run, on_get_spi, on_child_add,
-					    on_child_delete, on_log, on_wall_s, on_fetch };
+	static const struct ike_ops ops = { on_send, on_keepalive, on_random, on_run, on_get_spi,
+					    on_child_add, on_child_delete, on_log, on_wall_s, on_fetch };
 	static const char *const names[2] = { "a.example", "b.example" };
 	const struct ipsp_addr addrs[2] = { address("192.0.2.1"), address("198.51.100.1") };
 
@@ -326,6 +335,7 @@ void pair_agree(const struct pair *p)
 		must(!memcmp(a->keys_out, b->keys_in, a->keys_len));
 		must(memcmp(a->keys_in, a->keys_out, a->keys_len));
 		must(a->transport == b->transport);
+		must(a->fragments_also == b->fragments_also);
 		must(ike_selectors_within(&a->ours, &b->theirs) &&
 			  ike_selectors_within(&b->theirs, &a->ours));
 		must(ike_selectors_within(&a->theirs, &b->ours) &&

@@ -18,7 +18,7 @@ struct pair_child {
 	uint8_t keys_in[128], keys_out[128];	/* cipher, then integrity */
 	size_t keys_len;
 	struct ike_selectors ours, theirs;
-	bool transport, udp;
+	bool transport, udp, no_tfc, fragments_also;
 };
 
 struct pair_end {
@@ -30,6 +30,8 @@ struct pair_end {
 	int64_t wall_skew_s;		/* of its calendar */
 	struct pair_child children[PAIR_CHILDREN_MAX];
 	unsigned n_sent;
+	unsigned n_keepalives;
+	struct ike_path kept;		/* of the last one */
 	char last_log[700];
 	char logs[1 << 16];		/* all of them */
 	size_t logs_len;
