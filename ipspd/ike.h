@@ -3,6 +3,7 @@
  *
  *	ike_main.c	life: start, channels, time, end
  *	ike_net.c	datagrams, and the way to a peer
+ *	ike_behind.c	datagrams that wait for SAs
  *	ike_jobs.c	threads that compute
  *	ike_pfkey.c	SAs, by PF_KEY
  *	ike_conns.c	connections: which there are, and which ones are to be up
@@ -20,6 +21,7 @@
 struct event;
 struct event_base;
 struct egress;
+struct ike_behind;
 struct ike_jobs;
 struct ike_pfkey;
 
@@ -47,6 +49,7 @@ struct ike_role {
 	int fds[IKE_FDS];		/* -1: none */
 	struct event *readable[IKE_FDS];
 	struct egress *egress;
+	struct ike_behind *behind;	/* datagrams that wait for SAs */
 	/* ike_jobs.c */
 	struct ike_jobs *jobs;
 	/* ike_pfkey.c */
@@ -71,7 +74,7 @@ void ike_role_rearm(struct ike_role *role);
 /** @return 0 or -errno */
 int ike_net_start(struct ike_role *role);
 void ike_net_stop(struct ike_role *role);
-/** struct ike_ops.send */
+/** struct ike_ops.send: behind the SAs that were asked for before */
 void ike_net_send(void *arg, const struct ike_path *path, struct ipsp_span message);
 /** struct ike_ops.keepalive */
 void ike_net_keepalive(void *arg, const struct ike_path *path);

@@ -16,6 +16,7 @@
 
 #include "engine/io/egress.h"
 #include "ipspd/ike.h"
+#include "ipspd/ike_behind.h"
 #include "ipspd/log.h"
 #include "ipspd/marks.h"
 
@@ -179,7 +180,7 @@ static void send_octets(const struct ike_role *role, const struct ike_path *path
 			  ipsp_addr_print(&path->remote, text), path->remote_port, strerror(errno));
 }
 
-void ike_net_send(void *arg, const struct ike_path *path, struct ipsp_span message)
+static void send_now(void *arg, const struct ike_path *path, struct ipsp_span message)
 {
 	static const uint8_t marker[MARKER_LEN];
 
@@ -187,6 +188,11 @@ void ike_net_send(void *arg, const struct ike_path *path, struct ipsp_span messa
 		    (struct ipsp_span){ marker,
 					path->local_port == ENGINE_UDP_PORT ? MARKER_LEN : 0 },
 		    message);
+}
+
+void ike_net_send(void *arg, const struct ike_path *path, struct ipsp_span message)
+{
+	ike_behind_put(((const struct ike_role *)arg)->behind, path, message);
 }
 
 void ike_net_keepalive(void *arg, const struct ike_path *path)
@@ -226,6 +232,9 @@ int ike_net_start(struct ike_role *role)
 {
 	int err = egress_new(IPSPD_MARK_BYPASS, 0, &role->egress);
 
+	role->behind = ike_behind_new(send_now, role);
+	if (!err && !role->behind)
+		err = -ENOMEM;
 	for (int i = 0; !err && i < IKE_FDS; i++) {
 		if (role->fds[i] < 0)
 			continue;
@@ -244,6 +253,8 @@ void ike_net_stop(struct ike_role *role)
 			event_free(role->readable[i]);
 		role->readable[i] = NULL;
 	}
+	ike_behind_free(role->behind);
+	role->behind = NULL;
 	egress_free(role->egress);
 	role->egress = NULL;
 }

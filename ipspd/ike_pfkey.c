@@ -22,6 +22,7 @@
 
 #include "ike/algs.h"
 #include "ipspd/ike.h"
+#include "ipspd/ike_behind.h"
 #include "ipspd/log.h"
 #include "ipspd/pfkey_out.h"
 #include "pfkey/algs.h"
@@ -179,11 +180,16 @@ static struct request *expect(struct ike_pfkey *p, uint8_t type, uint8_t protoco
 	r->protocol = protocol;
 	r->seq = next_seq(p);
 	TAILQ_INSERT_TAIL(&p->requests, r, entry);
+	if (type == SADB_UPDATE)
+		ike_behind_asked(p->role->behind);
 	return r;
 }
 
+/* It is answered, or nobody will. What waits for an inbound SA goes then. */
 static void forget(struct ike_pfkey *p, struct request *r)
 {
+	if (r->type == SADB_UPDATE)
+		ike_behind_answered(p->role->behind);
 	TAILQ_REMOVE(&p->requests, r, entry);
 	free(r);
 }
@@ -844,6 +850,8 @@ void ike_pfkey_close(struct ike_role *role)
 		return;
 	send_what_waits(role->pfkey);
 	disconnect(role->pfkey);
+	while (!TAILQ_EMPTY(&role->pfkey->requests))
+		forget(role->pfkey, TAILQ_FIRST(&role->pfkey->requests));
 }
 
 void ike_pfkey_stop(struct ike_role *role)
@@ -853,8 +861,6 @@ void ike_pfkey_stop(struct ike_role *role)
 	if (!p)
 		return;
 	forget_all(p);
-	while (!TAILQ_EMPTY(&p->requests))
-		forget(p, TAILQ_FIRST(&p->requests));
 	for (size_t i = 0; i < BUCKETS; i++) {
 		while (p->buckets[i]) {
 			struct made *const m = p->buckets[i];
