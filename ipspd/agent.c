@@ -582,9 +582,7 @@ static void parent_message(void *arg, struct chan_msg *m)
 		reload(a, m);
 		break;
 	case MSG_LOG_LEVEL:
-		good = m->len == 1 && m->data[0] <= LOG_DEBUG;
-		if (good)
-			log_set_level(m->data[0]);
+		good = log_take_level(m);
 		break;
 	case MSG_STOP:
 		agent_give_up(a, 0);

@@ -272,15 +272,6 @@ refused:
 
 /* ---- the parent ---- */
 
-static void set_log_level(const struct chan_msg *m)
-{
-	struct chan_reader r = { .data = m->data, .len = m->len };
-	const uint8_t level = chan_get_u8(&r);
-
-	if (chan_reader_done(&r))
-		log_set_level(level);
-}
-
 static void on_parent_message(void *arg, struct chan_msg *m)
 {
 	struct engine_role *role = arg;
@@ -293,7 +284,7 @@ static void on_parent_message(void *arg, struct chan_msg *m)
 		take_agent(role, m);
 		break;
 	case MSG_LOG_LEVEL:
-		set_log_level(m);
+		(void)log_take_level(m);
 		break;
 	case MSG_STOP:
 		stop(role, EXIT_SUCCESS);

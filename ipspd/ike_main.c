@@ -292,15 +292,6 @@ static void take_pfkey(struct ike_role *role, struct chan_msg *m)
 	ike_role_rearm(role);
 }
 
-static void set_log_level(const struct chan_msg *m)
-{
-	struct chan_reader r = { .data = m->data, .len = m->len };
-	const uint8_t level = chan_get_u8(&r);
-
-	if (chan_reader_done(&r))
-		log_set_level(level);
-}
-
 static void on_parent_message(void *arg, struct chan_msg *m)
 {
 	struct ike_role *const role = arg;
@@ -316,7 +307,7 @@ static void on_parent_message(void *arg, struct chan_msg *m)
 		take_pfkey(role, m);
 		break;
 	case MSG_LOG_LEVEL:
-		set_log_level(m);
+		(void)log_take_level(m);
 		break;
 	case MSG_STOP:
 		if (role->started)

@@ -175,6 +175,17 @@ void log_set_level(int level)
 	the_log.level = level;
 }
 
+bool log_take_level(const struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	const uint8_t level = chan_get_u8(&r);
+
+	if (!chan_reader_done(&r) || level > LOG_DEBUG)
+		return false;
+	log_set_level(level);
+	return true;
+}
+
 int log_level(void)
 {
 	return the_log.level;

@@ -15,6 +15,7 @@
 #define LOG_TEXT_MAX 1024	/* longer texts are cut */
 
 struct chan;
+struct chan_msg;
 
 /** Logs a line when priority is at or below the level. Control characters are escaped. */
 void ipspd_log(int priority, const char *category, const char *fmt, ...)
@@ -38,6 +39,8 @@ void log_from_child(const char *child, int priority, const char *category, const
 void log_set_process(const char *name);
 
 void log_set_level(int level);
+/** MSG_LOG_LEVEL of the parent. @return false: it is malformed, and nothing changed */
+bool log_take_level(const struct chan_msg *m);
 int log_level(void);
 
 /** "err", "warning", "info" ... as syslog.conf names them. @return -1: no such level */
