@@ -87,6 +87,9 @@ static gcry_error_t by_library(struct ike_prfs *p, const struct function *f, str
 	gcry_error_t err = *mac ? 0 : gcry_mac_open(mac, f->mac, GCRY_MAC_FLAG_SECURE, NULL);
 	size_t len = f->len;
 
+	/* Of CMAC's handle another key is no beginning anew. */
+	if (!err)
+		err = gcry_mac_reset(*mac);
 	if (!err)
 		err = gcry_mac_setkey(*mac, key.data, key.len);
 	for (size_t i = 0; i < n && !err; i++) {
