@@ -1,10 +1,14 @@
 /*
  * pfkey/migrate.c - MIGRATE: one end of a policy's tunnels has moved (MOBIKE, Mobile IPv6). As Linux
  * has it: the policy's transformations come in pairs, what was and what is, and their SAs move too.
+ *
+ * Ours alone: with an SA extension it is that one SA that moves, whosesoever policy it serves, in or out of UDP as
+ * the message's NAT-T extensions say. So peers behind one NAT stay apart, which addresses would not tell.
  */
 #include <errno.h>
 #include <linux/ipsec.h>
 
+#include "pfkey/algs.h"
 #include "pfkey/policies.h"
 
 static bool same(const struct ipsp_addr *a, const struct ipsp_addr *b)
@@ -44,13 +48,40 @@ static void move_sas(struct pfkey_server *s, const struct pfkey_request *old,
 	ipsp_sad_cursor_init(&cursor, ipsp_engine_sad(s->config.engine));
 	while ((sa = ipsp_sad_cursor_next(&cursor))) {
 		if (is_theirs(sa, old))
-			pfkey_sa_move(s, sa, &new->src, &new->dst);
+			(void)pfkey_sa_move(s, sa, &new->src, &new->dst, NULL);
 	}
 	ipsp_sad_cursor_fini(&cursor);
 }
 
+static int move_one(struct pfkey_client *c, const struct pfkey_msg *m)
+{
+	const struct pfkey_request *const old = &m->policy.requests[0], *const new = old + 1;
+	struct pfkey_server *const s = c->server;
+	const struct ipsp_sa_name name = { pfkey_proto_of(m->satype), m->sa.spi, m->dst.addr };
+	const struct ipsp_sa *sa;
+	int err;
+
+	if (m->policy.n_requests != 2 || !is_pair(old, new) || old->proto != name.proto ||
+	    !same(&old->src, &m->src.addr) || !same(&old->dst, &m->dst.addr))
+		return EINVAL;
+	sa = ipsp_engine_sa_get(s->config.engine, &name);
+	if (!sa)
+		return ESRCH;
+	if (!is_theirs(sa, old))
+		return EPERM;
+	err = pfkey_sa_move(s, sa, &new->src, &new->dst, m);
+	if (!err)
+		pfkey_answer(c, PFKEY_TO_ALL, m,
+			     PFKEY_HAS(SADB_EXT_SA) | PFKEY_HAS(SADB_EXT_ADDRESS_SRC) |
+				     PFKEY_HAS(SADB_EXT_ADDRESS_DST));
+	return err;
+}
+
 int pfkey_migrate(struct pfkey_client *c, const struct pfkey_msg *m)
 {
+	if (m->has & PFKEY_HAS(SADB_EXT_SA))
+		return move_one(c, m);
+
 	struct pfkey_server *s = c->server;
 	const struct pfkey_policy *moves = &m->policy;
 	struct ipsp_selector selector;

@@ -60,7 +60,8 @@ static const struct rule rules[] = {
 	{ SADB_X_SPDEXPIRE, "X_SPDEXPIRE", false, 0, 0 },
 	{ SADB_X_SPDDELETE2, "X_SPDDELETE2", true, POLICY, SD | LIFE | SA2 },
 	{ SADB_X_NAT_T_NEW_MAPPING, "X_NAT_T_NEW_MAPPING", false, 0, 0 },
-	{ SADB_X_MIGRATE, "X_MIGRATE", true, SD | POLICY, SA2 | KM },
+	/* With an SA: that one alone, see pfkey/migrate.c. */
+	{ SADB_X_MIGRATE, "X_MIGRATE", true, SD | POLICY, SA | SA2 | NATT | KM },
 };
 
 static const struct rule addflow = {

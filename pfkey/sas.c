@@ -352,8 +352,19 @@ int pfkey_update(struct pfkey_client *c, const struct pfkey_msg *m)
 	}
 }
 
-void pfkey_sa_move(struct pfkey_server *s, const struct ipsp_sa *sa, const struct ipsp_addr *src,
-		   const struct ipsp_addr *dst)
+static void take_natt(struct pfkey_msg *next, const struct pfkey_msg *m)
+{
+	const uint64_t natt = PFKEY_HAS(SADB_X_EXT_NAT_T_TYPE) | PFKEY_HAS(SADB_X_EXT_NAT_T_SPORT) |
+			      PFKEY_HAS(SADB_X_EXT_NAT_T_DPORT);
+
+	next->has = (next->has & ~natt) | (m->has & natt);
+	next->natt_type = m->natt_type;
+	next->natt_sport = m->natt_sport;
+	next->natt_dport = m->natt_dport;
+}
+
+int pfkey_sa_move(struct pfkey_server *s, const struct ipsp_sa *sa, const struct ipsp_addr *src,
+		  const struct ipsp_addr *dst, const struct pfkey_msg *natt)
 {
 	const struct pfkey_record *record = pfkey_record_find(&s->records, sa->id);
 	const struct ipsp_sa_name name = {
@@ -363,13 +374,21 @@ void pfkey_sa_move(struct pfkey_server *s, const struct ipsp_sa *sa, const struc
 	struct pfkey_msg next;
 
 	if (!record)
-		return;
+		return EPERM;
 	pfkey_record_read(record, &next);
 	next.src.addr = *src;
 	next.dst.addr = *dst;
+	if (natt)
+		take_natt(&next, natt);
 	set_config(&next, (enum ipsp_dir)sa->dir, &cfg);
-	if (ipsp_engine_sa_update(s->config.engine, &name, &cfg, s->now_s, &sa) == IPSP_OK)
-		(void)pfkey_record_put(&s->records, sa->id, &next, record->made_wall_s);
+	cfg.sel = sa->sel;
+	const uint64_t made_wall_s = record->made_wall_s;
+	const enum ipsp_err err = ipsp_engine_sa_update(s->config.engine, &name, &cfg, s->now_s,
+							&sa);
+
+	if (err)
+		return pfkey_errno(err);
+	return pfkey_record_put(&s->records, sa->id, &next, made_wall_s) ? 0 : ENOMEM;
 }
 
 /* ---- DELETE, GET, FLUSH ---- */

@@ -200,7 +200,8 @@ static const answerer answerers[SADB_MAX + 1] = {
 
 static bool is_policy(const struct pfkey_msg *m)
 {
-	return m->freeswan || m->type == SADB_X_MIGRATE ||
+	return m->freeswan ||
+	       (m->type == SADB_X_MIGRATE && !(m->has & PFKEY_HAS(SADB_EXT_SA))) ||
 	       (m->type >= SADB_X_SPDUPDATE && m->type <= SADB_X_SPDDELETE2);
 }
 

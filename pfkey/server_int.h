@@ -132,11 +132,12 @@ int pfkey_spd_acquire(struct pfkey_client *c, const struct pfkey_msg *m);
 int pfkey_spd_flush(struct pfkey_client *c, const struct pfkey_msg *m);
 
 /**
- * Gives an SA of a key manager other ends; one that cannot have them (its SPI is in use there) stays
- * where it is.
+ * Gives an SA of a key manager other ends; one that cannot have them stays where it is.
+ * @param natt  its NAT-T extensions say whether it is in UDP, and its ports; NULL: as it was
+ * @return 0; EEXIST: its SPI is in use there; EPERM: it is policy's own; EINVAL, ENOMEM
  */
-void pfkey_sa_move(struct pfkey_server *s, const struct ipsp_sa *sa, const struct ipsp_addr *src,
-		   const struct ipsp_addr *dst);
+int pfkey_sa_move(struct pfkey_server *s, const struct ipsp_sa *sa, const struct ipsp_addr *src,
+		  const struct ipsp_addr *dst, const struct pfkey_msg *natt);
 
 /* ---- migrate.c ---- */
 

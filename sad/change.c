@@ -236,6 +236,13 @@ static void copy_sa(struct ipsp_sa *to, const struct ipsp_sa *from)
 	to->due_at = IPSP_SA_NOT_DUE;
 }
 
+/* In UDP or not, as it is found to need. No AH over a NAT: RFC 3948 1. */
+static bool encap_may_be(const struct ipsp_sa *sa, const struct ipsp_encap *e)
+{
+	return e->type == IPSP_ENCAP_NONE || (e->type == IPSP_ENCAP_UDP &&
+					      sa->proto == IPSP_PROTO_ESP && e->sport && e->dport);
+}
+
 enum ipsp_err ipsp_sad_change(struct ipsp_sad *sad, struct ipsp_sa *old,
 			      const struct ipsp_sa_config *cfg, struct ipsp_sa **out)
 {
@@ -249,7 +256,7 @@ enum ipsp_err ipsp_sad_change(struct ipsp_sad *sad, struct ipsp_sa *old,
 	    atomic_load_explicit(&old->state, memory_order_relaxed) == IPSP_SA_LARVAL ||
 	    ipsp_addr_size(cfg->local.family) == 0 || cfg->local.family != cfg->remote.family ||
 	    (cfg->sel.family && !ipsp_selector_valid(&cfg->sel)) ||
-	    (old->encap.type != IPSP_ENCAP_NONE && !(cfg->encap.sport && cfg->encap.dport)))
+	    !encap_may_be(old, &cfg->encap))
 		return IPSP_EINVAL;
 	if (ipsp_sad_name_taken(sad, &named, old))
 		return IPSP_EEXIST;
@@ -259,10 +266,9 @@ enum ipsp_err ipsp_sad_change(struct ipsp_sad *sad, struct ipsp_sa *old,
 		return IPSP_ENOMEM;
 	copy_sa(sa, old);
 	ipsp_sa_set_terms(sa, cfg);
-	if (sa->encap.type != IPSP_ENCAP_NONE) {
-		sa->encap.sport = cfg->encap.sport;
-		sa->encap.dport = cfg->encap.dport;
-	}
+	sa->encap.type = cfg->encap.type;
+	sa->encap.sport = cfg->encap.sport;
+	sa->encap.dport = cfg->encap.dport;
 	old->lives_on = true;
 	put(sad, sa, old);
 	*out = sa;

@@ -235,7 +235,7 @@ IPSP_MUST_CHECK enum ipsp_err ipsp_sad_getspi(struct ipsp_sad *sad,
 
 /**
  * Puts an SA with the same keys, numbers and counts in the place of old, that is another in what cfg
- * says of lifetimes, addresses, reqid, sel and the ports of UDP; all else of cfg is not looked at.
+ * says of lifetimes, addresses, reqid, sel, whether it is in UDP and by which ports; all else of cfg is not looked at.
  * @param old  mature or dying, of a key manager; afterwards to be freed once unseen
  * @return IPSP_OK; IPSP_EINVAL; IPSP_EEXIST: its SPI is in use at the new address; IPSP_ENOMEM
  */

@@ -287,7 +287,7 @@ START_TEST(test_requests_need_what_they_need_and_have_nothing_else)
 		{ "flush", 0, PFKEY_HAS(SADB_EXT_SA) },
 		{ "spdadd", SD | PFKEY_HAS(SADB_X_EXT_POLICY), PFKEY_HAS(SADB_EXT_KEY_AUTH) },
 		{ "spdget", PFKEY_HAS(SADB_X_EXT_POLICY), PFKEY_HAS(SADB_EXT_SA) },
-		{ "migrate", SD | PFKEY_HAS(SADB_X_EXT_POLICY), PFKEY_HAS(SADB_EXT_SA) },
+		{ "migrate", SD | PFKEY_HAS(SADB_X_EXT_POLICY), PFKEY_HAS(SADB_EXT_KEY_AUTH) },
 		{ "flow to add", SD | PFKEY_HAS(SADB_EXT_SA) |
 		  PFKEY_HAS_FS(PFKEY_FS_EXT_SRC_FLOW), PFKEY_HAS(SADB_EXT_KEY_AUTH) },
 	};

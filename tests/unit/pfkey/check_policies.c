@@ -4,6 +4,7 @@
 #include <check.h>
 #include <errno.h>
 #include <linux/ipsec.h>
+#include <linux/udp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -318,6 +319,69 @@ START_TEST(test_migrate_moves_a_policy_and_its_sas)
 }
 END_TEST
 
+static void move_one(uint32_t spi, const struct pfkey_request requests[2], uint16_t port)
+{
+	struct pfkey_policy p = { .dir = IPSEC_DIR_OUTBOUND, .n_requests = 2 };
+	const struct pfkey_address src = { .addr = requests[0].src, .prefix_len = 32 };
+	const struct pfkey_address dst = { .addr = requests[0].dst, .prefix_len = 32 };
+
+	p.requests[0] = requests[0];
+	p.requests[1] = requests[1];
+	forget();
+	begin(SADB_X_MIGRATE, SADB_SATYPE_ESP);
+	put_sa(spi);
+	put_addresses(&src, &dst);
+	pfkey_put_policy(&w, &p);
+	if (port) {
+		pfkey_put_natt_type(&w, UDP_ENCAP_ESPINUDP);
+		pfkey_put_natt_port(&w, SADB_X_EXT_NAT_T_SPORT, 4500);
+		pfkey_put_natt_port(&w, SADB_X_EXT_NAT_T_DPORT, port);
+	}
+	ask(0);
+}
+
+/* Two with the same ends and reqid: peers behind one NAT. */
+START_TEST(test_migrate_with_an_sa_moves_that_one_alone)
+{
+	const struct pfkey_sa2 mode = { .mode = IPSEC_MODE_TUNNEL, .reqid = 7 };
+	struct pfkey_request requests[2] = { tunnel, tunnel };
+	const struct ipsp_sa_name moved = { 50, 0x1000, { 4, { 198, 51, 100, 3 } } };
+	const struct ipsp_sa *sa;
+
+	for (uint32_t spi = 0x1000; spi <= 0x1001; spi++) {
+		begin(SADB_ADD, SADB_SATYPE_ESP);
+		put_sa(spi);
+		put_addresses(&ours, &peer);
+		put_keys();
+		pfkey_put_sa2(&w, &mode);
+		ask(0);
+	}
+	requests[1].dst.octets[3] = 3;
+	move_one(0x1000, requests, 24500);
+	answered(0, SADB_X_MIGRATE, 0);
+	sa = ipsp_engine_sa_get(engine, &moved);
+	ck_assert_ptr_nonnull(sa);
+	ck_assert_uint_eq(sa->encap.type, IPSP_ENCAP_UDP);
+	ck_assert_uint_eq(sa->encap.dport, 24500);
+	ask_about(0, SADB_GET, 0x1001, false);
+	answered(0, SADB_GET, 0);
+	/* Back, and out of UDP. */
+	requests[0].dst.octets[3] = 3;
+	requests[1].dst = tunnel.dst;
+	move_one(0x1000, requests, 0);
+	answered(0, SADB_X_MIGRATE, 0);
+	ask_about(0, SADB_GET, 0x1000, false);
+	answered(0, SADB_GET, 0);
+	/* Not there; not from where it is said to come; nowhere else than where one of its SPI is. */
+	move_one(0x1002, (struct pfkey_request[2]){ tunnel, tunnel }, 0);
+	answered(0, SADB_X_MIGRATE, ESRCH);
+	requests[1].mode = IPSEC_MODE_TRANSPORT;
+	requests[0] = tunnel;
+	move_one(0x1000, requests, 0);
+	answered(0, SADB_X_MIGRATE, EINVAL);
+}
+END_TEST
+
 /* ---- FreeS/WAN ---- */
 
 static void put_flow(bool with_sa, uint32_t spi, uint32_t flags)
@@ -412,6 +476,7 @@ int main(void)
 	tcase_add_test(tc, test_flush_and_dump_of_policies);
 	tcase_add_test(tc, test_restored_policies_keep_their_index_and_place);
 	tcase_add_test(tc, test_migrate_moves_a_policy_and_its_sas);
+	tcase_add_test(tc, test_migrate_with_an_sa_moves_that_one_alone);
 	tcase_add_test(tc, test_flows_are_policies_through_their_sa);
 	tcase_add_test(tc, test_all_flows_can_be_cleared_and_policies_stay);
 	suite_add_tcase(s, tc);

@@ -254,6 +254,27 @@ START_TEST(test_a_changed_sa_keeps_its_keys_numbers_and_counts)
 }
 END_TEST
 
+START_TEST(test_a_changed_sa_goes_into_udp_and_out_of_it)
+{
+	struct ipsp_sa_config c = config(IPSP_OUTBOUND, 4096);
+	struct ipsp_sa *old, *sa;
+
+	old = must_add(&c, 10);
+	c.encap = (struct ipsp_encap){ .type = IPSP_ENCAP_UDP, .sport = 4500 };
+	ck_assert_int_eq(ipsp_sad_change(sad, old, &c, &sa), IPSP_EINVAL);
+	c.encap.dport = 24500;
+	ck_assert_int_eq(ipsp_sad_change(sad, old, &c, &sa), IPSP_OK);
+	ipsp_sa_free(sad, old);
+	ck_assert_uint_eq(sa->encap.type, IPSP_ENCAP_UDP);
+	ck_assert_uint_eq(sa->encap.dport, 24500);
+	c.encap = (struct ipsp_encap){ .type = IPSP_ENCAP_NONE };
+	old = sa;
+	ck_assert_int_eq(ipsp_sad_change(sad, old, &c, &sa), IPSP_OK);
+	ipsp_sa_free(sad, old);
+	ck_assert_uint_eq(sa->encap.type, IPSP_ENCAP_NONE);
+}
+END_TEST
+
 /* ---- lifetimes ---- */
 
 static struct {
@@ -610,6 +631,7 @@ int main(void)
 	tcase_add_test(tc, test_keys_make_a_larval_sa_mature_in_its_place);
 	tcase_add_test(tc, test_outbound_sas_are_one_by_spi_and_destination);
 	tcase_add_test(tc, test_a_changed_sa_keeps_its_keys_numbers_and_counts);
+	tcase_add_test(tc, test_a_changed_sa_goes_into_udp_and_out_of_it);
 	tcase_add_test(tc, test_soft_comes_before_hard_and_each_once);
 	tcase_add_test(tc, test_a_larval_sa_dies_when_no_keys_come);
 	tcase_add_test(tc, test_packets_and_octets_use_an_sa_up);
