@@ -193,7 +193,7 @@ static enum ipsp_err add_to_sad(struct ike_exchange *x, const struct ike_child_k
 	struct ike_child_sa child = {
 		.protocol = x->protocol, .spi_in = x->spi_in, .spi_out = x->child_spi_out,
 		.suite = &x->child_suite, .ours = &x->ours_ts, .theirs = &x->theirs_ts,
-		.path = &sa->path, .config = config_of(x), .transport = x->transport, .udp = sa->nat,
+		.path = &x->path, .config = config_of(x), .transport = x->transport, .udp = sa->nat,
 		.no_tfc = x->no_tfc, .fragments_also = x->fragments_also,
 		.replaces = x->rekeyed && !x->ours ? x->rekeyed->spi_in : 0,
 	};
@@ -237,6 +237,9 @@ enum ipsp_err ike_child_install(struct ike_exchange *x, struct ipsp_span shared)
 	ike_exchange_lowest(x, c->nonce_min);
 	ike_child_link(sa, c);
 	x->spi_in = 0;	/* it is the Child SA's now */
+	/* Its SPI is one of where the IKE SA was when it was asked for. */
+	if (!ike_path_is(&x->path, &sa->path))
+		sa->world->ops.child_move(sa->world->arg, c->protocol, c->spi_in, &sa->path, sa->nat);
 	return IPSP_OK;
 }
 

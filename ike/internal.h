@@ -75,6 +75,8 @@ enum ike_purpose {
 	IKE_FOR_DELETE_CHILD,
 	IKE_FOR_DELETE_IKE,
 	IKE_FOR_LIVENESS,
+	IKE_FOR_MOVE,		/* UPDATE_SA_ADDRESSES */
+	IKE_FOR_ROUTABILITY,	/* is the peer where it says it is? */
 };
 
 /** A negotiation. Lives until it has come to its end, then its IKE SA is small again. */
@@ -86,6 +88,7 @@ struct ike_exchange {
 	bool wants_child;
 	bool nat_asked;			/* the initiator looks for a NAT */
 	bool only_one;			/* the peer has said INITIAL_CONTACT */
+	struct ike_path came;		/* theirs: by which its request came, and its answer goes; or empty */
 	uint8_t type;			/* IKE_EXCHANGE_* of the message it goes on with */
 	uint32_t id;			/* its message's */
 	unsigned pending;
@@ -110,7 +113,7 @@ struct ike_exchange {
 	/* of a setup */
 	uint8_t *init_request, *init_response;	/* what AUTH signs, RFC 7296 2.15 */
 	size_t init_request_len, init_response_len;
-	uint8_t *cookie;
+	uint8_t *cookie;		/* ... and COOKIE2 of RFC 4555 */
 	size_t cookie_len;
 	unsigned n_inits;		/* requests of IKE_SA_INIT that were sent */
 	struct ike_identity id_i, id_r;
@@ -185,6 +188,14 @@ struct ike_sa {
 	bool initiator;
 	bool nat;			/* somewhere between the two */
 	bool nat_here;			/* it is we who are behind it */
+	bool natt;			/* both look for one */
+	bool mobike;			/* both can move: RFC 4555 */
+	bool first;			/* we have begun the first of those that have taken each other's place */
+	bool move_again;		/* it has moved while the peer was being told of it */
+	bool moved;			/* by the peer, ... */
+	uint32_t moved_id;		/* ... with this request of theirs, the newest */
+	bool seen;			/* the peer has told where it sees us, ... */
+	uint8_t seen_at[20];		/* ... by this hash */
 	bool childless;			/* the peer takes an IKE_AUTH without a Child SA: RFC 6023 */
 	enum ike_state state;
 	struct ike_path path;
@@ -232,6 +243,7 @@ struct ike_world {
 	size_t n_sas, n_half_open;
 	struct ike_sa *half_open;	/* all of them */
 	struct ike_cookie_secrets cookies;
+	struct ike_path came;		/* of the message at hand */
 	uint64_t next_ticket;
 	uint32_t last_number;		/* of an IKE SA */
 	struct ike_exchange *waiting, **last_waiting;	/* for SPIs */
@@ -390,6 +402,33 @@ void ike_rekey_response(struct ike_exchange *x, const struct ike_parsed *m, uint
 void ike_info_request(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms);
 void ike_info_response(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms);
 
+/* ---- ike/v2_mobike.c: RFC 4555 ---- */
+
+bool ike_path_is(const struct ike_path *a, const struct ike_path *b);
+
+/** Does this end want to move, or to let the peer? */
+bool ike_mobike_wants(const struct ike_sa *sa);
+/** Writes MOBIKE_SUPPORTED and what belongs to it into IKE_AUTH. */
+void ike_mobike_build(const struct ike_exchange *x, struct ike_builder *b);
+/** Learns from IKE_AUTH whether the peer does. @return 0; the notification that ends it */
+uint16_t ike_mobike_take(struct ike_exchange *x, const struct ike_parsed *m);
+/**
+ * What an INFORMATIONAL request says of paths, and the answer's part about them.
+ * @return true: ike_mobike_check when the answer is sent
+ */
+bool ike_mobike_request(struct ike_exchange *x, const struct ike_parsed *m, struct ike_builder *b,
+			uint64_t now_ms);
+/** Asks whether the peer is where the IKE SA says; then its Child SAs go there, too. */
+void ike_mobike_check(struct ike_sa *sa, uint64_t now_ms);
+/** Tells the peer where we are. */
+void ike_mobike_tell(struct ike_sa *sa, uint64_t now_ms);
+/** The answer to a request of IKE_FOR_MOVE, IKE_FOR_ROUTABILITY or IKE_FOR_LIVENESS; ends x. */
+void ike_mobike_response(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms);
+/** Writes what a question for life asks of paths besides. */
+void ike_mobike_probe(const struct ike_sa *sa, struct ike_builder *b);
+/** Child SAs go where the IKE SA is now. */
+void ike_children_move(const struct ike_sa *sa);
+
 /* ---- what they share ---- */
 
 /* Values of key exchanges, ike/v2_init.c. */
@@ -454,8 +493,8 @@ void ike_fetches_end(struct ike_world *w);
 #define IKE_NAT_HASH_LEN 20u
 void ike_nat_hash(const uint8_t *spi_i, const uint8_t *spi_r, const struct ipsp_addr *addr,
 		  uint16_t port, uint8_t out[IKE_NAT_HASH_LEN]);
-/** Writes NAT_DETECTION_SOURCE_IP and NAT_DETECTION_DESTINATION_IP of an IKE SA's path. */
-void ike_nat_build(struct ike_builder *b, const struct ike_sa *sa);
+/** Writes NAT_DETECTION_SOURCE_IP and NAT_DETECTION_DESTINATION_IP of a path. */
+void ike_nat_build(struct ike_builder *b, const struct ike_sa *sa, const struct ike_path *p);
 /** Learns from those of a message whether there is a NAT, and whose. False: it has none; nothing is learned. */
 bool ike_nat_take(struct ike_sa *sa, const struct ike_parsed *m);
 /** Keeps a NAT's mapping from then on, if it is we who are behind one. RFC 3948 4 */

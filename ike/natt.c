@@ -26,9 +26,8 @@ void ike_nat_hash(const uint8_t *spi_i, const uint8_t *spi_r, const struct ipsp_
 	gcry_md_hash_buffer(GCRY_MD_SHA1, out, octets, 2 * IKE_SPI_LEN + size + 2);
 }
 
-void ike_nat_build(struct ike_builder *b, const struct ike_sa *sa)
+void ike_nat_build(struct ike_builder *b, const struct ike_sa *sa, const struct ike_path *p)
 {
-	const struct ike_path *const p = &sa->path;
 	uint8_t hash[IKE_NAT_HASH_LEN];
 
 	ike_nat_hash(sa->spi_i, sa->spi_r, &p->local, p->local_port, hash);
@@ -68,6 +67,7 @@ bool ike_nat_take(struct ike_sa *sa, const struct ike_parsed *m)
 	here = !has_hash(m, IKE_N_NAT_DETECTION_DESTINATION_IP, hash, &any);
 	if (!any)
 		return false;
+	sa->natt = true;
 	sa->nat = there || here;
 	sa->nat_here = here;
 	return true;

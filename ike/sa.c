@@ -100,7 +100,7 @@ struct ike_sa *ike_sa_new(struct ike_world *w, struct ike_conn *conn, const stru
 	if (!sa)
 		return NULL;
 	sa->world = w;
-	sa->initiator = initiator;
+	sa->initiator = sa->first = initiator;
 	sa->path = *path;
 	sa->conn = conn ? ike_conn_ref(conn) : NULL;
 	sa->since_ms = sa->heard_ms = now_ms;
@@ -316,7 +316,7 @@ void ike_exchange_free(struct ike_exchange *x)
 			ike_sa_free(x->fresh);
 		x->fresh = NULL;
 		if (x->spi_in)
-			sa->world->ops.child_delete(sa->world->arg, x->protocol, &sa->path,
+			sa->world->ops.child_delete(sa->world->arg, x->protocol, &x->path,
 						    x->spi_in, 0);
 		orphan_requests(x);
 		unlink_exchange(x);

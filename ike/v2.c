@@ -170,6 +170,7 @@ static void handle_request(struct ike_sa *sa, struct ike_parsed *m, enum verdict
 		return;
 	x->type = m->header.exchange;
 	x->id = m->header.message_id;
+	x->came = sa->world->came;
 	if (verdict == GOOD) {
 		rule->go(x, m, now_ms);
 		return;
@@ -198,17 +199,25 @@ static void handle_answer(struct ike_sa *sa, struct ike_parsed *m, enum verdict 
 
 /* ---- sealed messages ---- */
 
-/* RFC 7296 2.23: whoever is behind a NAT may come from elsewhere; what it says is authenticated. */
+/*
+ * RFC 7296 2.23: whoever is behind a NAT may come from elsewhere, and what it says is authenticated; but not if
+ * we are behind one, too. RFC 4555 3.3, 3.8: the first IKE_AUTH request tells where an IKE SA is, and one that can be
+ * moved is moved by no other message than those for it.
+ */
 static void follow(struct ike_sa *sa, const struct ike_path *path)
 {
 	char text[IPSP_ADDR_TEXT];
 
-	if (!sa->nat || (ipsp_addr_cmp(&sa->path.remote, &path->remote) == 0 &&
-			 sa->path.remote_port == path->remote_port))
+	if (sa->state == IKE_SA_INIT_ANSWERED)
+		sa->path = *path;
+	if (!sa->nat || sa->nat_here || sa->mobike ||
+	    (ipsp_addr_cmp(&sa->path.remote, &path->remote) == 0 &&
+	     sa->path.remote_port == path->remote_port))
 		return;
 	ike_say(sa, IKE_LOG_INFO, "the peer is at %s port %u now",
 		ipsp_addr_print(&path->remote, text), path->remote_port);
 	sa->path = *path;
+	ike_children_move(sa);
 }
 
 static const struct ike_seal *peers_seal(const struct ike_sa *sa)
@@ -316,6 +325,7 @@ void ike_receive(struct ike_world *w, const struct ike_path *path, struct ipsp_s
 					(struct ipsp_span){ 0 });
 		return;
 	}
+	w->came = *path;
 	verdict = take_chain(rest, m.header.first_payload, &m, &critical);
 	if (m.header.exchange == IKE_EXCHANGE_IKE_SA_INIT && !is_response(&m.header)) {
 		if (verdict == GOOD)

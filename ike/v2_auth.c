@@ -59,6 +59,7 @@ static void build_news(struct ike_exchange *x, struct ike_builder *b)
 			 (struct ipsp_span){ window, sizeof(window) });
 	if (x->ours && !ike_world_knows(x->sa->world, &x->peer->id))
 		ike_build_notify(b, 0, nothing(), IKE_N_INITIAL_CONTACT, nothing());
+	ike_mobike_build(x, b);
 }
 
 static void take_news(struct ike_exchange *x, const struct ike_parsed *m)
@@ -169,6 +170,7 @@ static void response_checked(struct ike_exchange *x, const struct ike_parsed *m,
 		return;
 	}
 	take_news(x, m);
+	(void)ike_mobike_take(x, m);
 	if (!established(x, now_ms)) {
 		give_up(x, "no memory");
 		return;
@@ -313,11 +315,18 @@ static void request_checked(struct ike_exchange *x, const struct ike_parsed *m, 
 			    uint64_t now_ms)
 {
 	const bool by_key = ike_proof_method(m) == IKE_AUTH_SHARED_KEY;
+	uint16_t notify;
 
 	if (!why)
 		why = ike_proof_begin(x, &x->id_r, by_key);
 	if (why) {
 		refuse(x, why, now_ms);
+		return;
+	}
+	notify = ike_mobike_take(x, m);
+	if (notify) {
+		ike_refuse(x, notify, nothing(), now_ms);
+		give_up(x, "its addresses are changed on their way, and it allows no NAT");
 		return;
 	}
 	take_news(x, m);

@@ -56,6 +56,7 @@ void ike_liveness_begin(struct ike_sa *sa, uint64_t now_ms)
 	if (!x)
 		return;
 	ike_build_begin(&b, sa->world->chain, IKE_CLEAR_MAX);
+	ike_mobike_probe(sa, &b);
 	if (ike_request_send(x, IKE_EXCHANGE_INFORMATIONAL, &b, now_ms) != IPSP_OK)
 		ike_exchange_free(x);
 }
@@ -65,15 +66,17 @@ void ike_info_response(struct ike_exchange *x, const struct ike_parsed *m, uint6
 	struct ike_sa *const sa = x->sa;
 	struct ike_child *c;
 
-	(void)m;
-	(void)now_ms;
 	if (x->purpose == IKE_FOR_DELETE_IKE) {
 		ike_say(sa, IKE_LOG_INFO, "deleted");
 		ike_sa_free(sa);
 		return;
 	}
+	if (x->purpose != IKE_FOR_DELETE_CHILD) {
+		ike_mobike_response(x, m, now_ms);
+		return;
+	}
 	c = ike_child_find(sa, x->protocol, x->child_spi_out, false);
-	if (x->purpose == IKE_FOR_DELETE_CHILD && c)
+	if (c)
 		ike_child_remove(sa, c);
 	ike_exchange_free(x);
 }
@@ -126,7 +129,7 @@ void ike_info_request(struct ike_exchange *x, const struct ike_parsed *m, uint64
 	struct ike_notify n;
 	/* 2.21.2: an initiator that does not believe us says so behind IKE_AUTH, and that is the end. */
 	const bool disbelieved = ike_parsed_notify(m, IKE_N_AUTHENTICATION_FAILED, &n);
-	bool ends = disbelieved;
+	bool ends = disbelieved, check;
 
 	for (unsigned i = 0; i < m->n; i++) {
 		if (m->payloads[i].type == IKE_PAYLOAD_D)
@@ -135,9 +138,12 @@ void ike_info_request(struct ike_exchange *x, const struct ike_parsed *m, uint64
 	ike_build_begin(&b, sa->world->chain, IKE_CLEAR_MAX);
 	if (d.n > 0 && !ends)
 		build_delete(&b, d.protocol, d.spis, d.n);
+	check = !ends && ike_mobike_request(x, m, &b, now_ms);
 	if (ike_answer_send(x, &b, now_ms) != IPSP_OK)
 		ike_say(sa, IKE_LOG_ERROR, "no answer could be made");
 	ike_exchange_free(x);
+	if (check)
+		ike_mobike_check(sa, now_ms);
 	if (ends) {
 		if (disbelieved)
 			ike_say(sa, IKE_LOG_NOTICE, "the peer does not take us for whom we say: AUTHENTICATION_FAILED");

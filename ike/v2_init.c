@@ -158,7 +158,7 @@ static void send_init(struct ike_exchange *x, uint64_t now_ms)
 	ike_offers_write(&sa->conn->offers, &b);
 	ike_build_ke(&b, &x->job);
 	ike_build_nonce(&b, x->nonce_i, x->nonce_i_len);
-	ike_nat_build(&b, sa);
+	ike_nat_build(&b, sa, &sa->path);
 	build_ability(&b, IKE_N_IKEV2_FRAGMENTATION_SUPPORTED);
 	if (!sa->conn->has_child)
 		build_ability(&b, IKE_N_CHILDLESS_IKEV2_SUPPORTED);
@@ -286,7 +286,8 @@ static void take_answer(struct ike_exchange *x, const struct ike_parsed *m,
 	ike_proof_notice(x, m);
 	ike_nat_take(sa, m);
 	note_abilities(sa, m);
-	if (sa->nat)
+	/* RFC 4555 3.3: a NAT that comes later then changes no port. */
+	if (sa->nat || (sa->natt && ike_mobike_wants(sa)))
 		sa->path.local_port = sa->path.remote_port = PORT_NAT;
 	if (!x->init_response || !ike_job_take(&x->job, parts->ke) ||
 	    !ike_proof_take_requests(x, m)) {
@@ -370,7 +371,7 @@ static void init_answer(struct ike_exchange *x, uint64_t now_ms)
 	ike_build_ke(&b, &x->job);
 	ike_build_nonce(&b, x->nonce_r, x->nonce_r_len);
 	if (x->nat_asked)
-		ike_nat_build(&b, sa);
+		ike_nat_build(&b, sa, &sa->path);
 	if (sa->fragments)
 		build_ability(&b, IKE_N_IKEV2_FRAGMENTATION_SUPPORTED);
 	ike_proof_announce(x, &b);

@@ -54,8 +54,12 @@ static bool open_fresh(struct ike_sa *fresh, const struct ike_sa *old, uint64_t 
 	fresh->remote = copy_identity(old->remote);
 	if (!fresh->local || !fresh->remote)
 		return false;
+	fresh->path = old->path;	/* it may have moved meanwhile */
 	fresh->nat = old->nat;
 	fresh->nat_here = old->nat_here;
+	fresh->natt = old->natt;
+	fresh->mobike = old->mobike;
+	fresh->first = old->first;
 	fresh->fragments = old->fragments;
 	fresh->window = old->window;
 	ike_life_begin(fresh, now_ms);
@@ -82,6 +86,9 @@ static void move_children(struct ike_sa *from, struct ike_sa *to, uint64_t now_m
 	from->number = to->number;
 	to->number = number;
 	from->state = IKE_SA_REKEYED;
+	/* What the peer hears of the old one says nothing of this one. */
+	if (ike_exchange_runs(from, IKE_FOR_MOVE, true))
+		ike_mobike_tell(to, now_ms);
 	from->renew = false;
 	ike_say(from, IKE_LOG_INFO, "another one has taken its Child SAs");
 }

@@ -25,12 +25,12 @@ struct ipsp_span ike_wire_message(const struct ike_wire *w)
 	return (struct ipsp_span){ w->octets + 2, be16dec(w->octets) };
 }
 
-static void transmit(struct ike_sa *sa, const struct ike_wire *w)
+static void transmit(struct ike_sa *sa, const struct ike_wire *w, const struct ike_path *path)
 {
 	struct ipsp_span rest = { w->octets, w->len }, head, datagram;
 
 	while (ike_take(&rest, 2, &head) && ike_take(&rest, be16dec(head.data), &datagram))
-		sa->world->ops.send(sa->world->arg, &sa->path, datagram);
+		sa->world->ops.send(sa->world->arg, path, datagram);
 }
 
 static struct ike_wire *new_wire(size_t len)
@@ -192,7 +192,7 @@ static void repeat(struct ike_timer *t, uint64_t now_ms)
 		r->due_ms = now_ms + wait_ms(r->tries);
 		ike_say(sa, IKE_LOG_DEBUG, "request %u is sent again, %u of %u", r->id, r->tries,
 			TRIES_MAX);
-		transmit(sa, r->wire);
+		transmit(sa, r->wire, &sa->path);
 	}
 	start_retry(sa);
 }
@@ -232,7 +232,7 @@ static enum ipsp_err send_now(struct ike_sa *sa, struct ike_request *r, uint64_t
 	sa->next_id = id + 1;
 	if (r->x)
 		r->x->id = id;
-	transmit(sa, r->wire);
+	transmit(sa, r->wire, &sa->path);
 	return IPSP_OK;
 }
 
@@ -318,7 +318,7 @@ bool ike_request_repeated(struct ike_sa *sa, uint32_t id, bool again)
 	if (!a->taken || a->id != id)
 		return false;
 	if (a->wire && again)
-		transmit(sa, a->wire);
+		transmit(sa, a->wire, &sa->world->came);
 	return true;
 }
 
@@ -348,7 +348,8 @@ enum ipsp_err ike_answer_send(struct ike_exchange *x, struct ike_builder *b, uin
 	a->wire = make(sa, x->type, true, x->id, b->first, chain);
 	if (!a->wire)
 		return IPSP_ENOMEM;
-	transmit(sa, a->wire);
+	/* RFC 7296 2.11: back to where the request came from. */
+	transmit(sa, a->wire, x->came.remote.family ? &x->came : &sa->path);
 	return IPSP_OK;
 }
 

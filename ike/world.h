@@ -65,6 +65,11 @@ struct ike_ops {
 	/** Takes away an SPI that was asked for, or an SA and (spi_out not 0) the other direction. */
 	void (*child_delete)(void *arg, uint8_t protocol, const struct ike_path *path, uint32_t spi_in,
 			     uint32_t spi_out);
+	/** Gives both directions of one that was added other ends, or puts them in or out of UDP. */
+	void (*child_move)(void *arg, uint8_t protocol, uint32_t spi_in, const struct ike_path *to,
+			   bool udp);
+	/** The address of ours that a packet to remote goes out by. False: there is no way to it. */
+	bool (*source)(void *arg, const struct ipsp_addr *remote, struct ipsp_addr *out);
 	/** A line for people, about one IKE SA or (who empty) none. */
 	void (*log)(void *arg, enum ike_level level, const char *who, const char *text);
 	/** Seconds since 1970, for certificates. */
@@ -130,6 +135,13 @@ void ike_spi_done(struct ike_world *w, uint64_t ticket, uint32_t spi, uint64_t n
 
 /** The answer to fetch; empty: there is none. Longer than IKE_FETCH_MAX is not looked at. */
 void ike_fetch_done(struct ike_world *w, uint64_t ticket, struct ipsp_span answer, uint64_t now_ms);
+
+/** Addresses or routes of ours have changed: IKE SAs that may move (RFC 4555) go where they lead now. */
+void ike_paths_changed(struct ike_world *w, uint64_t now_ms);
+
+/** Authenticated ESP of a Child SA in UDP comes from elsewhere: RFC 7296 2.23. By its inbound SPI. */
+void ike_child_came_from(struct ike_world *w, uint8_t protocol, uint32_t spi_in,
+			 const struct ipsp_addr *remote, uint16_t port);
 
 /** What a Child SA's end asks: renewed when soft, taken away when hard. By its inbound SPI. */
 void ike_child_expired(struct ike_world *w, uint8_t protocol, uint32_t spi_in, bool hard,

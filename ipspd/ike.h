@@ -50,6 +50,7 @@ struct ike_role {
 	struct event *readable[IKE_FDS];
 	struct egress *egress;
 	struct ike_behind *behind;	/* datagrams that wait for SAs */
+	struct event *routed;		/* addresses or routes have changed */
 	/* ike_jobs.c */
 	struct ike_jobs *jobs;
 	/* ike_pfkey.c */
@@ -76,6 +77,8 @@ int ike_net_start(struct ike_role *role);
 void ike_net_stop(struct ike_role *role);
 /** struct ike_ops.send: behind the SAs that were asked for before */
 void ike_net_send(void *arg, const struct ike_path *path, struct ipsp_span message);
+/** struct ike_ops.source */
+bool ike_net_source(void *arg, const struct ipsp_addr *remote, struct ipsp_addr *out);
 /** struct ike_ops.keepalive */
 void ike_net_keepalive(void *arg, const struct ike_path *path);
 /** The way to a peer, by routing, from a connection's own address if it has one. False: there is none. */
@@ -111,6 +114,7 @@ void ike_pfkey_rekey(struct ike_role *role, uint32_t reqid);
 /* struct ike_ops */
 void ike_pfkey_get_spi(void *arg, uint64_t ticket, uint8_t protocol, const struct ike_path *path);
 enum ipsp_err ike_pfkey_add(void *arg, const struct ike_child_sa *child);
+void ike_pfkey_move(void *arg, uint8_t protocol, uint32_t spi_in, const struct ike_path *to, bool udp);
 void ike_pfkey_delete(void *arg, uint8_t protocol, const struct ike_path *path, uint32_t spi_in,
 		      uint32_t spi_out);
 

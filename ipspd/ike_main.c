@@ -70,7 +70,7 @@ static int64_t on_wall_s(void *arg)
 static const struct ike_ops ops = {
 	.send = ike_net_send, .keepalive = ike_net_keepalive, .random = on_random, .run = ike_jobs_put,
 	.get_spi = ike_pfkey_get_spi, .child_add = ike_pfkey_add, .child_delete = ike_pfkey_delete,
-	.log = on_log, .wall_s = on_wall_s,
+	.child_move = ike_pfkey_move, .source = ike_net_source, .log = on_log, .wall_s = on_wall_s,
 };
 
 /* ---- time ---- */

@@ -203,27 +203,45 @@ void ike_net_keepalive(void *arg, const struct ike_path *path)
 		    (struct ipsp_span){ &octet, 1 });
 }
 
+bool ike_net_source(void *arg, const struct ipsp_addr *remote, struct ipsp_addr *out)
+{
+	const struct ike_role *const role = arg;
+	const struct ipsp_addr unknown = { 0 };
+	struct egress_route route;
+
+	egress_refresh(role->egress);
+	if (egress_lookup(role->egress, &unknown, remote, &route) != 0 ||
+	    route.source.family != remote->family)
+		return false;
+	*out = route.source;
+	return true;
+}
+
 bool ike_net_path(struct ike_role *role, const struct ike_conn *c, const struct ipsp_addr *remote,
 		  struct ike_path *out)
 {
-	const struct ipsp_addr unknown = { 0 };
-	struct egress_route route;
 	char text[IPSP_ADDR_TEXT];
-	int err;
 
 	*out = (struct ike_path){ .local = c->local, .remote = *remote, .local_port = PORT_IKE,
 				  .remote_port = PORT_IKE };
 	if (c->local.family != 0)
 		return c->local.family == remote->family;
-	egress_refresh(role->egress);
-	err = egress_lookup(role->egress, &unknown, remote, &route);
-	if (!err && route.source.family == remote->family) {
-		out->local = route.source;
+	if (ike_net_source(role, remote, &out->local))
 		return true;
-	}
-	ipspd_log(LOG_NOTICE, "ike", "connection \"%s\", \"%s\": no way to %s: %s", c->ipsec, c->ike,
-		  ipsp_addr_print(remote, text), err ? strerror(-err) : "no address of ours there");
+	ipspd_log(LOG_NOTICE, "ike", "connection \"%s\", \"%s\": no way to %s, or no address of ours there",
+		  c->ipsec, c->ike, ipsp_addr_print(remote, text));
 	return false;
+}
+
+static void on_routed(evutil_socket_t fd, short what, void *arg)
+{
+	struct ike_role *const role = arg;
+
+	(void)fd;
+	(void)what;
+	egress_refresh(role->egress);
+	ike_paths_changed(role->world, ike_now_ms());
+	ike_role_rearm(role);
 }
 
 /* ---- life ---- */
@@ -235,6 +253,11 @@ int ike_net_start(struct ike_role *role)
 	role->behind = ike_behind_new(send_now, role);
 	if (!err && !role->behind)
 		err = -ENOMEM;
+	if (!err) {
+		role->routed = event_new(role->base, egress_fd(role->egress), EV_READ | EV_PERSIST,
+					 on_routed, role);
+		err = role->routed && event_add(role->routed, NULL) == 0 ? 0 : -ENOMEM;
+	}
 	for (int i = 0; !err && i < IKE_FDS; i++) {
 		if (role->fds[i] < 0)
 			continue;
@@ -255,6 +278,9 @@ void ike_net_stop(struct ike_role *role)
 	}
 	ike_behind_free(role->behind);
 	role->behind = NULL;
+	if (role->routed)
+		event_free(role->routed);
+	role->routed = NULL;
 	egress_free(role->egress);
 	role->egress = NULL;
 }

@@ -51,7 +51,7 @@ struct made {
 /** A request that has no answer yet. */
 struct request {
 	TAILQ_ENTRY(request) entry;
-	uint8_t type;			/* SADB_GETSPI, SADB_UPDATE, SADB_ADD */
+	uint8_t type;			/* SADB_GETSPI, SADB_UPDATE, SADB_ADD, SADB_X_MIGRATE */
 	uint8_t protocol;
 	uint32_t seq;
 	uint64_t ticket;		/* GETSPI */
@@ -167,6 +167,13 @@ static void put_ends(struct pfkey_writer *w, const struct ipsp_addr *src, const 
 
 	pfkey_put_address(w, SADB_EXT_ADDRESS_SRC, &from);
 	pfkey_put_address(w, SADB_EXT_ADDRESS_DST, &to);
+}
+
+static void put_nat(struct pfkey_writer *w, const struct ike_path *path, bool in)
+{
+	pfkey_put_natt_type(w, UDP_ENCAP_ESPINUDP);
+	pfkey_put_natt_port(w, SADB_X_EXT_NAT_T_SPORT, in ? path->remote_port : path->local_port);
+	pfkey_put_natt_port(w, SADB_X_EXT_NAT_T_DPORT, in ? path->local_port : path->remote_port);
 }
 
 /* NULL: no memory */
@@ -334,6 +341,77 @@ void ike_pfkey_rekey(struct ike_role *role, uint32_t reqid)
 	}
 }
 
+/* ---- moving ---- */
+
+static struct pfkey_request end_of(uint8_t protocol, const struct ipsp_addr *src,
+				   const struct ipsp_addr *dst)
+{
+	return (struct pfkey_request){ .proto = pfkey_proto_of(satype_of(protocol)),
+				       .mode = IPSEC_MODE_TUNNEL, .level = IPSEC_LEVEL_REQUIRE,
+				       .src = *src, .dst = *dst };
+}
+
+/* One direction. @return false: no memory, or nobody to say it to */
+static bool move_one(struct ike_pfkey *p, const struct made *m, bool in, const struct ike_path *to,
+		     bool udp)
+{
+	const struct ipsp_addr *const src = in ? &m->remote : &m->local;
+	const struct ipsp_addr *const dst = in ? &m->local : &m->remote;
+	const struct pfkey_sa sa = { .spi = in ? m->spi_in : m->spi_out,
+				     .state = SADB_SASTATE_MATURE };
+	struct pfkey_policy pairs = { .type = IPSEC_POLICY_IPSEC, .n_requests = 2,
+				      .dir = in ? IPSEC_DIR_INBOUND : IPSEC_DIR_OUTBOUND };
+	struct request *const r = expect(p, SADB_X_MIGRATE, m->protocol);
+	uint8_t message[512];
+	struct pfkey_writer w;
+
+	if (!r)
+		return false;
+	r->spi_in = m->spi_in;
+	pairs.requests[0] = end_of(m->protocol, src, dst);
+	pairs.requests[1] = end_of(m->protocol, in ? &to->remote : &to->local,
+				   in ? &to->local : &to->remote);
+	pfkey_begin(&w, message, sizeof(message), SADB_X_MIGRATE, satype_of(m->protocol), r->seq,
+		    p->pid);
+	pfkey_put_sa(&w, &sa);
+	put_ends(&w, src, dst);
+	pfkey_put_policy(&w, &pairs);
+	if (udp)
+		put_nat(&w, to, in);
+	if (put(p, message, pfkey_end(&w)))
+		return true;
+	forget(p, r);
+	return false;
+}
+
+void ike_pfkey_move(void *arg, uint8_t protocol, uint32_t spi_in, const struct ike_path *to, bool udp)
+{
+	struct ike_role *const role = arg;
+	struct ike_pfkey *const p = role->pfkey;
+	struct made *const m = *find_made(p, protocol, spi_in);
+
+	if (!m)
+		return;
+	/* What waits would be put where it is not to be. */
+	release_held(p, m);
+	if (!move_one(p, m, true, to, udp) || !move_one(p, m, false, to, udp))
+		ipspd_log(LOG_ERR, "pfkey", "the Child SA with SPI 0x%08x cannot be moved: no memory",
+			  spi_in);
+	m->local = to->local;
+	m->remote = to->remote;
+}
+
+/* Its SPI is that of an SA in UDP, its destination where the peer is now. */
+static void take_mapping(struct ike_pfkey *p, const struct pfkey_msg *m)
+{
+	const uint64_t needed = PFKEY_HAS(SADB_EXT_SA) | PFKEY_HAS(SADB_EXT_ADDRESS_DST) |
+				PFKEY_HAS(SADB_X_EXT_NAT_T_DPORT);
+
+	if ((m->has & needed) == needed)
+		ike_child_came_from(p->role->world, protocol_of(m->satype), m->sa.spi, &m->dst.addr,
+				    m->natt_dport);
+}
+
 /* ---- adding ---- */
 
 /* A part of the lifetime, less at random, so that two ends seldom begin to rekey at the same time. */
@@ -367,13 +445,6 @@ static void put_key(struct pfkey_writer *w, uint16_t ext, struct ipsp_span key)
 
 	if (key.len > 0)
 		pfkey_put_key(w, ext, &k);
-}
-
-static void put_nat(struct pfkey_writer *w, const struct ike_path *path, bool in)
-{
-	pfkey_put_natt_type(w, UDP_ENCAP_ESPINUDP);
-	pfkey_put_natt_port(w, SADB_X_EXT_NAT_T_SPORT, in ? path->remote_port : path->local_port);
-	pfkey_put_natt_port(w, SADB_X_EXT_NAT_T_DPORT, in ? path->local_port : path->remote_port);
 }
 
 /* @return its octets; 0: PF_KEY cannot say it */
@@ -523,7 +594,8 @@ static void answer_sa(struct ike_pfkey *p, struct request *r, const struct pfkey
 	if (!m->err)
 		return;
 	ipspd_log(LOG_ERR, "pfkey", "the engine refuses the %s SA of the Child SA with SPI 0x%08x: %s",
-		  was.type == SADB_UPDATE ? "inbound" : "outbound", was.spi_in, strerror(m->err));
+		  was.type == SADB_UPDATE ? "inbound" : was.type == SADB_ADD ? "outbound" : "moved",
+		  was.spi_in, strerror(m->err));
 	ike_child_expired(p->role->world, was.protocol, was.spi_in, true, ike_now_ms());
 }
 
@@ -645,6 +717,9 @@ static void take_message(struct ike_pfkey *p, const uint8_t *data, size_t len)
 		break;
 	case SADB_EXPIRE:
 		take_expire(p, &m);
+		break;
+	case SADB_X_NAT_T_NEW_MAPPING:
+		take_mapping(p, &m);
 		break;
 	case SADB_DUMP:
 		if (m.pid == p->pid)

@@ -2,8 +2,9 @@
  * tests/net/ike_end.c - one end of IKEv2 with sockets and nothing else, for tests against others: no SAD, no
  * configuration but its command line. Its log, and its Child SAs, go to standard output.
  *
- *	ike_end [initiate] local=A remote=A me=TYPE:TEXT peer=TYPE:TEXT [psk=TEXT] [key=FILE|URI] [certs=FILE]
- *		[cas=FILE] [raw=FILE] [pss] [childless] [ppk=TEXT ppk-id=TEXT]
+ *	ike_end [initiate] local=A remote=A|any me=TYPE:TEXT peer=TYPE:TEXT [psk=TEXT] [key=FILE|URI] [certs=FILE]
+ *		[cas=FILE] [raw=FILE] [pss] [childless]
+ *		[moves-to=A] [ppk=TEXT ppk-id=TEXT]
  */
 #include <arpa/inet.h>
 #include <gcrypt.h>
@@ -27,15 +28,19 @@ struct end {
 	int sockets[N_SOCKETS];
 	uint32_t next_spi;
 	bool childless;
+	struct ipsp_addr at, next;	/* where it is; where it goes when it gets SIGUSR1 */
 	struct ike_credential_parts credential;
 	struct ike_trust_parts trust;
 };
 
-static volatile sig_atomic_t ended;
+static volatile sig_atomic_t ended, moves;
 
 static void on_signal(int number)
 {
-	ended = number;
+	if (number == SIGUSR1)
+		moves = 1;
+	else
+		ended = number;
 }
 
 static void fail(const char *what)
@@ -115,6 +120,26 @@ static void on_child_delete(void *arg, uint8_t protocol, const struct ike_path *
 	printf("GONE %08x %08x\n", spi_in, spi_out);
 }
 
+static void on_child_move(void *arg, uint8_t protocol, uint32_t spi_in, const struct ike_path *to,
+			  bool udp)
+{
+	char from[INET_ADDRSTRLEN], there[INET_ADDRSTRLEN];
+
+	(void)arg;
+	(void)protocol;
+	printf("MOVED %08x %s %s%s\n", spi_in, inet_ntop(AF_INET, to->local.octets, from, sizeof(from)),
+	       inet_ntop(AF_INET, to->remote.octets, there, sizeof(there)), udp ? " UDP" : "");
+}
+
+static bool on_source(void *arg, const struct ipsp_addr *remote, struct ipsp_addr *out)
+{
+	const struct end *const end = arg;
+
+	(void)remote;
+	*out = end->at;
+	return true;
+}
+
 static void on_log(void *arg, enum ike_level level, const char *who, const char *text)
 {
 	(void)arg;
@@ -180,9 +205,12 @@ static void take(struct end *end, const char *argument)
 	const char *v;
 
 	if (is(argument, "local=", &v)) {
-		end->conn->local = address(v);
+		end->conn->local = end->at = address(v);
+	} else if (is(argument, "moves-to=", &v)) {
+		end->next = address(v);
 	} else if (is(argument, "remote=", &v)) {
-		peer->address = address(v);
+		if (strcmp(v, "any") != 0)
+			peer->address = address(v);
 	} else if (is(argument, "me=", &v)) {
 		identity(v, &end->conn->local_id);
 	} else if (is(argument, "peer=", &v)) {
@@ -274,7 +302,7 @@ static void receive(struct end *end, unsigned which)
 	const size_t skip = which == 1 ? 4 : 0;
 	const ssize_t n = recvfrom(end->sockets[which], octets, sizeof(octets), 0,
 				   (struct sockaddr *)&from, &from_len);
-	struct ike_path path = { .local = end->conn->local, .remote = { .family = 4 },
+	struct ike_path path = { .local = end->at, .remote = { .family = 4 },
 				 .local_port = which == 1 ? 4500 : 500 };
 
 	if (n < (ssize_t)skip || (skip && memcmp(octets, "\0\0\0\0", 4)))
@@ -298,6 +326,18 @@ static bool first_spi(const struct end *end, uint8_t spi[IKE_SPI_LEN])
 	return memcmp(spi, "\0\0\0\0\0\0\0\0", IKE_SPI_LEN);
 }
 
+/* Its other address, as if a route led there now. */
+static void move(struct end *end)
+{
+	moves = 0;
+	end->at = end->next;
+	for (unsigned i = 0; i < N_SOCKETS; i++) {
+		close(end->sockets[i]);
+		end->sockets[i] = open_socket(&end->at, i == 1 ? 4500 : 500);
+	}
+	ike_paths_changed(end->world, now_ms());
+}
+
 /* Until it is told to end, then until the others know. */
 static void serve(struct end *end)
 {
@@ -308,6 +348,8 @@ static void serve(struct end *end)
 		struct pollfd fds[N_SOCKETS];
 		const uint64_t due = ike_tick(end->world, now_ms()), now = now_ms();
 
+		if (moves)
+			move(end);
 		if (ended && !told)
 			told = ike_terminate(end->world, spi, now);
 		fflush(stdout);
@@ -327,7 +369,8 @@ int main(int argc, char **argv)
 	static const struct ike_ops ops = { .send = on_send, .keepalive = on_keepalive,
 					    .random = on_random, .run = on_run, .get_spi = on_get_spi,
 					    .child_add = on_child_add,
-					    .child_delete = on_child_delete, .log = on_log,
+					    .child_delete = on_child_delete,
+					    .child_move = on_child_move, .source = on_source, .log = on_log,
 					    .wall_s = on_wall_s };
 	struct end end = { .conn = ike_conn_new(), .next_spi = 0xc0000000 };
 	struct ike_path path = { .local_port = 500, .remote_port = 500 };
@@ -339,14 +382,17 @@ int main(int argc, char **argv)
 		take(&end, argv[i]);
 	offer(end.conn);
 	end.conn->has_child = !end.childless;
+	if (end.next.family)
+		end.conn->local.family = 0;
 	finish(&end);
 	signal(SIGTERM, on_signal);
-	end.sockets[0] = open_socket(&end.conn->local, 500);
-	end.sockets[1] = open_socket(&end.conn->local, 4500);
+	signal(SIGUSR1, on_signal);
+	end.sockets[0] = open_socket(&end.at, 500);
+	end.sockets[1] = open_socket(&end.at, 4500);
 	end.world = ike_world_new(&ops, &end, ipsp_crypto_gcrypt());
 	if (!end.world || ike_world_configure(end.world, &end.conn, 1) != IPSP_OK)
 		fail("no memory");
-	path.local = end.conn->local;
+	path.local = end.at;
 	path.remote = end.conn->peers[0].address;
 	printf("READY\n");
 	if (argc > 1 && !strcmp(argv[1], "initiate") &&

@@ -180,7 +180,7 @@ for f in 4 6; do
 		local_addrs = $us
 		remote_addrs = $them
 		version = 2
-		mobike = no
+		mobike = $(if [ $f = 4 ]; then echo yes; else echo no; fi)
 		proposals = aes256-sha256-x25519
 		local { auth = psk }
 		remote { auth = psk }
@@ -206,6 +206,19 @@ claim "... and we do" tb_ctl router-a rekey child4
 claim "... and nothing is lost" traffic_whole
 claim "strongSwan renews the IKE SA" swan --rekey --ike lan4
 claim "... and all goes on" pings host-b 10.1.0.2
+# RFC 4555. libipsec cannot move an SA, so strongSwan makes a new one.
+tb_in router-a sysctl -qw net.ipv4.conf.wan.promote_secondaries=1
+tb_in router-a ip addr add 192.0.2.9/24 dev wan
+traffic host-a 10.2.0.2
+tb_in router-a ip addr del 192.0.2.1/24 dev wan
+tb_in router-a ip route replace default via 192.0.2.254
+claim "when our address changes, the IKE SA goes along" tb_until 10 says 192.0.2.9 swan --list-sas
+claim "... and traffic goes on" traffic_but 60
+claim "... with strongSwan's leave" tb_until 5 grep -q 'it goes on between 192.0.2.9' "$TB_DIR/router-a/ipspd.log"
+tb_in router-a ip addr add 192.0.2.1/24 dev wan
+tb_in router-a ip addr del 192.0.2.9/24 dev wan
+claim "... and back" tb_until 10 says 192.0.2.1 swan --list-sas
+claim "... where pings cross" tb_until 10 pings host-a 10.2.0.2
 claim "strongSwan ends it" swan --terminate --ike lan4
 claim "... and begins" swan --initiate --child lan4
 claim "... and its pings cross" pings host-b 10.1.0.2

@@ -136,6 +136,9 @@ charon()
 			id = b-ppk.example" "auth = psk
 			id = a-ppk.example" "ppk_id = one
 			ppk_required = yes"
+		conn moves "auth = psk
+			id = b-moves.example" "auth = psk
+			id = a-moves.example" | sed '/local_addrs/d'
 		conn bare "auth = psk
 			id = b-bare.example" "auth = psk
 			id = a-bare.example" "childless = force"
@@ -202,6 +205,29 @@ unend
 end local=$here remote=$there me=2:a-bare.example peer=2:b-bare.example psk='between two routers'
 claim "it begins with an IKE SA alone" swan --initiate --child bare --timeout 10
 claim "and asks for the Child SA by itself" grep -q CHILD "$TB_DIR/router-a/end.log"
+unend
+
+# RFC 4555: whichever of the two has begun moves.
+us=2:a-moves.example them=2:b-moves.example
+tb_in router-a sysctl -qw net.ipv4.conf.wan.promote_secondaries=1
+tb_in router-b sysctl -qw net.ipv4.conf.wan.promote_secondaries=1
+tb_in router-a ip addr add 192.0.2.9/24 dev wan
+end initiate local=$here remote=$there me=$us peer=$them psk='between two routers' moves-to=192.0.2.9
+claim "one that may move" tb_until 10 grep -q CHILD "$TB_DIR/router-a/end.log"
+kill -USR1 "$(tb_pid router-a end)"
+claim "we move" tb_until 10 grep -q 'MOVED .* 192.0.2.9 ' "$TB_DIR/router-a/end.log"
+claim "strongSwan follows" tb_until 10 says "remote 'a-moves.example' @ 192.0.2.9[4500]" swan --list-sas
+unend
+tb_in router-a ip addr del 192.0.2.9/24 dev wan
+end local=$here remote=any me=$us peer=$them psk='between two routers'
+claim "strongSwan begins" swan --initiate --child moves --timeout 10
+tb_in router-b ip addr add 198.51.100.9/24 dev wan
+tb_in router-b ip addr del $there/24 dev wan
+claim "strongSwan moves, and we follow when it is there" \
+	tb_until 10 grep -q 'MOVED .* 198.51.100.9' "$TB_DIR/router-a/end.log"
+tb_in router-b ip addr add $there/24 dev wan
+tb_in router-b ip addr del 198.51.100.9/24 dev wan
+claim "... and back" tb_until 10 grep -q "MOVED .* $there" "$TB_DIR/router-a/end.log"
 unend
 
 # A key that does not leave its token.

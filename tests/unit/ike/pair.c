@@ -107,7 +107,7 @@ static enum ipsp_err on_child_add(void *arg, const struct ike_child_sa *c)
 		slot++;
 	must(slot < end->children + PAIR_CHILDREN_MAX);
 	*slot = (struct pair_child){ .there = true, .spi_in = c->spi_in, .spi_out = c->spi_out,
-				     .suite = *c->suite, .ours = *c->ours, .theirs = *c->theirs,
+				      .suite = *c->suite, .path = *c->path, .ours = *c->ours, .theirs = *c->theirs,
 				     .transport = c->transport, .udp = c->udp,
 				     .no_tfc = c->no_tfc, .fragments_also = c->fragments_also };
 	slot->keys_len = put_keys(slot->keys_in, c->encr_in, c->integ_in);
@@ -127,6 +127,29 @@ static void on_child_delete(void *arg, uint8_t protocol, const struct ike_path *
 		if (end->children[i].there && end->children[i].spi_in == spi_in)
 			end->children[i].there = false;
 	}
+}
+
+static void on_child_move(void *arg, uint8_t protocol, uint32_t spi_in, const struct ike_path *to,
+			  bool udp)
+{
+	struct pair_end *const end = arg;
+
+	(void)protocol;
+	for (unsigned i = 0; i < PAIR_CHILDREN_MAX; i++) {
+		if (!end->children[i].there || end->children[i].spi_in != spi_in)
+			continue;
+		end->children[i].path = *to;
+		end->children[i].udp = udp;
+	}
+}
+
+static bool on_source(void *arg, const struct ipsp_addr *remote, struct ipsp_addr *out)
+{
+	const struct pair_end *const end = arg;
+
+	(void)remote;
+	*out = end->addr;
+	return end->addr.family != 0;
 }
 
 static void on_log(void *arg, enum ike_level level, const char *who, const char *text)
@@ -211,7 +234,8 @@ void pair_configure(struct pair *p)
 void pair_init(struct pair *p)
 {
 	static const struct ike_ops ops = { on_send, on_keepalive, on_random, on_run, on_get_spi,
-					    on_child_add, on_child_delete, on_log, on_wall_s, on_fetch };
+					    on_child_add, on_child_delete, on_child_move,
+					    on_source, on_log, on_wall_s, on_fetch };
 	static const char *const names[2] = { "a.example", "b.example" };
 	const struct ipsp_addr addrs[2] = { address("192.0.2.1"), address("198.51.100.1") };
 

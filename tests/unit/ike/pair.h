@@ -15,6 +15,7 @@ struct pair_child {
 	bool there;
 	uint32_t spi_in, spi_out;
 	struct ike_suite suite;
+	struct ike_path path;
 	uint8_t keys_in[128], keys_out[128];	/* cipher, then integrity */
 	size_t keys_len;
 	struct ike_selectors ours, theirs;

@@ -327,7 +327,7 @@ static void move_one(uint32_t spi, const struct pfkey_request requests[2], uint1
 
 	p.requests[0] = requests[0];
 	p.requests[1] = requests[1];
-	forget();
+	forget_all();
 	begin(SADB_X_MIGRATE, SADB_SATYPE_ESP);
 	put_sa(spi);
 	put_addresses(&src, &dst);
