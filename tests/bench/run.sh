@@ -3,7 +3,7 @@
 # Callers set TB_SRC and TB_BUILD. Figures go to standard output, everything else to standard error.
 set -eu
 
-all="engine cores sad spd pfkey policy store snmp xml outer tunnel"
+all="engine cores sad spd pfkey ike policy store snmp xml outer tunnel"
 
 for name in "$@"; do
 	case " $all " in

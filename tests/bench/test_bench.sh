@@ -12,7 +12,7 @@ fail() { echo "FAILED: $*"; failed=1; }
 
 benches="engine cores sad spd store"
 # Those that start daemons need root.
-[ "$(id -u)" != 0 ] || ! [ -x "$TB_BUILD/tests/bench/tdata" ] || benches="$benches snmp xml outer"
+[ "$(id -u)" != 0 ] || ! [ -x "$TB_BUILD/tests/bench/tdata" ] || benches="$benches snmp xml outer ike"
 
 for name in $benches; do
 	sh "$TB_SRC/tests/bench/run.sh" $name >"$dir/$name" 2>"$dir/$name.err" || {
@@ -36,6 +36,9 @@ done <<-NAMES
 	sad sad.add
 	outer ceiling.outer.raw.ns
 	outer ceiling.outer.receive_ring.vs_raw
+	ike ike.setups.x25519
+	ike ike.latency.ecdsa256
+	ike ike.bytes_per_sa
 	spd spd.lookup.100.mlps
 	spd spd.update.100.ms
 	store store.txn.volatile.1k.per_s
