@@ -159,6 +159,21 @@ bool ike_cert_is_for(gnutls_x509_crt_t crt, const struct ike_identity *id)
 	return false;
 }
 
+bool ike_cert_first(gnutls_x509_crt_t crt, uint8_t type, struct ike_identity *out)
+{
+	struct alt_name name;
+
+	for (unsigned i = 0; alt_name(crt, i, &name); i++) {
+		const struct ike_identity is = identity_of(&name);
+
+		if (is.type == type) {
+			*out = is;
+			return true;
+		}
+	}
+	return false;
+}
+
 const char *ike_cert_names(gnutls_x509_crt_t crt, char *buf, size_t cap)
 {
 	char text[IKE_IDENTITY_TEXT];

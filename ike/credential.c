@@ -24,6 +24,65 @@ static void say(char why[IKE_WHY_TEXT], const char *what, int error)
 
 /* ---- lists of certificates ---- */
 
+/* Octets of the SEQUENCE that DER begins with. 0: there is none, or more of it than octets. X.690 8.1 */
+static size_t sequence_len(struct ipsp_span der)
+{
+	size_t n, len = 0;
+
+	if (der.len < 2 || der.data[0] != 0x30)
+		return 0;
+	if (der.data[1] < 0x80)
+		return 2u + der.data[1] <= der.len ? 2u + der.data[1] : 0;
+	n = der.data[1] & 0x7fu;
+	if (n == 0 || n > 3 || der.len < 2 + n)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		len = len << 8 | der.data[2 + i];
+	return len <= der.len - 2 - n ? 2 + n + len : 0;
+}
+
+static int import_der(gnutls_x509_crt_t *out, struct ipsp_span der)
+{
+	const gnutls_datum_t datum = ike_datum(der);
+	int got = gnutls_x509_crt_init(out);
+
+	if (got < 0)
+		return got;
+	got = gnutls_x509_crt_import(*out, &datum, GNUTLS_X509_FMT_DER);
+	if (got < 0)
+		gnutls_x509_crt_deinit(*out);
+	return got;
+}
+
+/* One behind the other. @return 0, or GnuTLS's error; *out and *n are what there is then, too */
+static int import_ders(gnutls_x509_crt_t **out, unsigned *n, struct ipsp_span der)
+{
+	int got = 0;
+
+	*out = gnutls_calloc(IKE_CAS_MAX + 1, sizeof(gnutls_x509_crt_t));
+	if (!*out)
+		return GNUTLS_E_MEMORY_ERROR;
+	while (got >= 0 && der.len > 0 && *n <= IKE_CAS_MAX) {
+		const size_t len = sequence_len(der);
+
+		got = len == 0 ? GNUTLS_E_ASN1_DER_ERROR :
+				 import_der(&(*out)[*n], (struct ipsp_span){ der.data, len });
+		if (got < 0)
+			break;
+		++*n;
+		der.data += len;
+		der.len -= len;
+	}
+	return got;
+}
+
+static void free_certs(gnutls_x509_crt_t *certs, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		gnutls_x509_crt_deinit(certs[i]);
+	gnutls_free(certs);
+}
+
 /* False: *why. Empty octets are an empty list. */
 static bool read_certs(struct ipsp_span octets, gnutls_x509_crt_t **out, unsigned *n, const char *what,
 		       char why[IKE_WHY_TEXT])
@@ -39,7 +98,13 @@ static bool read_certs(struct ipsp_span octets, gnutls_x509_crt_t **out, unsigne
 		snprintf(why, IKE_WHY_TEXT, "%s: too long", what);
 		return false;
 	}
-	got = gnutls_x509_crt_list_import2(out, n, &datum, ike_encoding(octets), 0);
+	if (ike_encoding(octets) == GNUTLS_X509_FMT_DER) {
+		got = import_ders(out, n, octets);
+		if (got < 0)
+			free_certs(*out, *n);
+	} else {
+		got = gnutls_x509_crt_list_import2(out, n, &datum, GNUTLS_X509_FMT_PEM, 0);
+	}
 	if (got < 0) {
 		*out = NULL;
 		*n = 0;
@@ -50,13 +115,6 @@ static bool read_certs(struct ipsp_span octets, gnutls_x509_crt_t **out, unsigne
 		return true;
 	snprintf(why, IKE_WHY_TEXT, "%s: there are %u, which is none or too many", what, *n);
 	return false;
-}
-
-static void free_certs(gnutls_x509_crt_t *certs, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++)
-		gnutls_x509_crt_deinit(certs[i]);
-	gnutls_free(certs);
 }
 
 /* ---- credentials ---- */
@@ -97,6 +155,26 @@ static bool take_key(struct ike_credential *c, struct ipsp_span key, char why[IK
 	return got >= 0 && ike_key_usable(c->key);
 }
 
+/* As SubjectPublicKeyInfo in DER. False: *why */
+static bool read_public(struct ipsp_span octets, gnutls_datum_t *out, const char *what,
+			char why[IKE_WHY_TEXT])
+{
+	const gnutls_datum_t datum = ike_datum(octets);
+	gnutls_pubkey_t key;
+	int got;
+
+	got = octets.len > IKE_CREDENTIAL_MAX ? GNUTLS_E_INVALID_REQUEST : gnutls_pubkey_init(&key);
+	if (got >= 0) {
+		got = gnutls_pubkey_import(key, &datum, ike_encoding(octets));
+		if (got >= 0)
+			got = gnutls_pubkey_export2(key, GNUTLS_X509_FMT_DER, out);
+		gnutls_pubkey_deinit(key);
+	}
+	if (got < 0)
+		say(why, what, got);
+	return got >= 0;
+}
+
 /* The public key that the private one has. */
 static bool take_public(struct ike_credential *c, char why[IKE_WHY_TEXT])
 {
@@ -114,6 +192,22 @@ static bool take_public(struct ike_credential *c, char why[IKE_WHY_TEXT])
 	if (got < 0)
 		say(why, "the private key has no public one", got);
 	return got >= 0;
+}
+
+static bool check_raw_key(const struct ike_credential *c, struct ipsp_span octets, char why[IKE_WHY_TEXT])
+{
+	gnutls_datum_t der = { 0 };
+	bool same;
+
+	if (octets.len == 0)
+		return true;
+	if (!read_public(octets, &der, "the public key cannot be read", why))
+		return false;
+	same = der.size == c->raw_key.size && !memcmp(der.data, c->raw_key.data, der.size);
+	gnutls_free(der.data);
+	if (!same)
+		snprintf(why, IKE_WHY_TEXT, "the private key is not the public key's");
+	return same;
 }
 
 static bool belongs(const struct ike_credential *c, gnutls_x509_crt_t crt)
@@ -193,7 +287,7 @@ struct ike_credential *ike_credential_new(const struct ike_credential_parts *par
 	c->refs = 1;
 	c->pss = parts->pss;
 	if (!take_key(c, parts->key, why) || !take_public(c, why) ||
-	    !take_chain(c, parts->certs, why)) {
+	    !check_raw_key(c, parts->raw_key, why) || !take_chain(c, parts->certs, why)) {
 		ike_credential_unref(c);
 		return NULL;
 	}
@@ -241,25 +335,10 @@ static bool take_cas(struct ike_trust *t, struct ipsp_span octets, char why[IKE_
 	return t->ca_hashes != NULL;
 }
 
-/* As SubjectPublicKeyInfo. */
 static bool take_raw_key(struct ike_trust *t, struct ipsp_span octets, char why[IKE_WHY_TEXT])
 {
-	const gnutls_datum_t datum = ike_datum(octets);
-	gnutls_pubkey_t key;
-	int got;
-
-	if (octets.len == 0)
-		return true;
-	got = octets.len > IKE_CREDENTIAL_MAX ? GNUTLS_E_INVALID_REQUEST : gnutls_pubkey_init(&key);
-	if (got >= 0) {
-		got = gnutls_pubkey_import(key, &datum, ike_encoding(octets));
-		if (got >= 0)
-			got = gnutls_pubkey_export2(key, GNUTLS_X509_FMT_DER, &t->raw_key);
-		gnutls_pubkey_deinit(key);
-	}
-	if (got < 0)
-		say(why, "the peer's public key cannot be read", got);
-	return got >= 0;
+	return octets.len == 0 ||
+	       read_public(octets, &t->raw_key, "the peer's public key cannot be read", why);
 }
 
 /* The list is GnuTLS's, to have PEM of several read. */
@@ -312,6 +391,7 @@ struct ike_trust *ike_trust_new(const struct ike_trust_parts *parts, char why[IK
 	t->refs = 1;
 	t->level = parts->level;
 	t->weak = parts->weak;
+	t->links_max = parts->links_max;
 	if (!take_cas(t, parts->cas, why) ||
 	    !read_certs(parts->intermediates, &t->intermediates, &t->n_intermediates,
 			"the intermediate certificate cannot be read", why) ||

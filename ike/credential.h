@@ -23,8 +23,9 @@ struct ike_credential;
 struct ike_credential_parts {
 	/** PEM or DER: PKCS #8, PKCS #1 or EC; or the text of a PKCS #11 URI, with its pin-value. */
 	struct ipsp_span key;
-	/** PEM, or DER of one: its certificate first, then intermediate ones. Empty: a raw key. */
+	/** PEM, or DER one behind the other: its certificate first, then intermediate ones. Empty: a raw key. */
 	struct ipsp_span certs;
+	struct ipsp_span raw_key;	/* what its public key must be, PEM or DER. Empty: whatever it is */
 	bool pss;		/* RSA signs by PSS where the peer takes RFC 7427's signatures */
 };
 
@@ -47,7 +48,7 @@ enum ike_crl_level {
 /** CAs, keys and certificates that we believe. */
 struct ike_trust;
 
-/** What one is made of. Borrowed for the call; each PEM, or DER of one; each may be empty. */
+/** What one is made of. Borrowed for the call; each PEM, or DER (certificates: one behind the other); each may be empty. */
 struct ike_trust_parts {
 	struct ipsp_span cas;
 	struct ipsp_span intermediates;	/* that a peer may leave out */
@@ -55,6 +56,7 @@ struct ike_trust_parts {
 	struct ipsp_span raw_key;	/* the peer's public key, without a certificate */
 	struct ipsp_span crls;
 	enum ike_crl_level level;
+	unsigned links_max;		/* certificates from the peer's to the CA's; 0: IKE_CHAIN_MAX */
 	bool weak;			/* RSA of 1024 bits and SHA-1 in certificates as well */
 };
 

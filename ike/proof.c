@@ -238,7 +238,7 @@ int64_t ike_wall_s(const struct ike_world *w)
 
 /* ---- who we say we are ---- */
 
-/* An empty name is the certificate's subject; one that is the same is sent in the certificate's form. */
+/* An empty one is the certificate's; a name that is its subject is sent in the certificate's form. */
 static const char *own_identity(const struct ike_exchange *x, struct ike_identity *own)
 {
 	const struct ike_credential *const c = x->proof->own;
@@ -248,8 +248,11 @@ static const char *own_identity(const struct ike_exchange *x, struct ike_identit
 
 	*own = ike_identity_on(&x->sa->conn->local_id, &x->sa->path.local);
 	if (!c || c->n_certs == 0)
-		return own->type == IKE_ID_DER_ASN1_DN && own->len == 0 ?
+		return own->type != 0 && own->len == 0 ?
 			       "our identity is to be a certificate's, and there is none" : NULL;
+	if (own->len == 0 && (own->type == IKE_ID_FQDN || own->type == IKE_ID_RFC822_ADDR))
+		return ike_cert_first(c->certs[0].crt, own->type, own) ?
+			       NULL : "our certificate has no name of the kind that our identity is";
 	if (own->type != 0 && (own->type != IKE_ID_DER_ASN1_DN || own->len > 0) &&
 	    !ike_cert_is_for(c->certs[0].crt, own))
 		ike_say(x->sa, IKE_LOG_NOTICE, "our certificate is for %s, not for %s",
@@ -265,6 +268,22 @@ static const char *own_identity(const struct ike_exchange *x, struct ike_identit
 	}
 	gnutls_free(dn.data);
 	return fits ? NULL : "the subject of our certificate is too long";
+}
+
+bool ike_proof_is_ours(const struct ike_peer *p, const struct ike_identity *local,
+		       const struct ike_identity *asked)
+{
+	if (ike_identity_fits(local, asked))
+		return true;
+	if (local->len > 0 || local->type != asked->type)
+		return false;
+	for (size_t i = 0; i < p->n_credentials; i++) {
+		const struct ike_credential *const c = p->credentials[i];
+
+		if (c->n_certs > 0 && ike_cert_is_for(c->certs[0].crt, asked))
+			return true;
+	}
+	return false;
 }
 
 /* ---- computing ---- */

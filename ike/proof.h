@@ -82,6 +82,9 @@ void ike_proof_write_certs(struct ike_exchange *x, struct ike_builder *b);
 /** AUTH, and what a PPK needs. */
 void ike_proof_write_auth(struct ike_exchange *x, struct ike_builder *b);
 
+/** Are we to that peer whom it asks for? local: who we are; a name without octets is each of our certificates'. */
+bool ike_proof_is_ours(const struct ike_peer *p, const struct ike_identity *local,
+		       const struct ike_identity *asked);
 /** Can a peer prove itself to us so? method: the AUTH payload's */
 bool ike_proof_possible(const struct ike_peer *p, uint8_t method);
 /** The AUTH payload's method; 0: there is none. */

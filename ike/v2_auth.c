@@ -235,12 +235,11 @@ static const struct ike_peer *peer_in(const struct ike_conn *c, const struct ike
 {
 	const struct ike_identity local = ike_identity_on(&c->local_id, &x->sa->path.local);
 
-	if (id_r->type && !ike_identity_fits(&local, id_r))
-		return NULL;
 	for (size_t i = 0; i < c->n_peers; i++) {
 		const struct ike_peer *const p = &c->peers[i];
 
 		if ((method == 0 || ike_proof_possible(p, method)) &&
+		    (id_r->type == 0 || ike_proof_is_ours(p, &local, id_r)) &&
 		    ike_identity_fits(&p->id, &x->id_i) &&
 		    (p->address.family == 0 ||
 		     ipsp_addr_cmp(&p->address, &x->sa->path.remote) == 0))

@@ -302,7 +302,14 @@ static bool check_certs(struct ike_verify *v)
 		return false;
 	if (v->trust->n_cas == 0)
 		return check_times(v);
-	return build_chain(v) && check_times(v) && check_chain(v);
+	if (!build_chain(v))
+		return false;
+	if (v->trust->links_max > 0 && v->n_links > v->trust->links_max) {
+		fault(v, "the chain has %u certificates, and %u are the most for its CA", v->n_links,
+		      v->trust->links_max);
+		return false;
+	}
+	return check_times(v) && check_chain(v);
 }
 
 static bool check_signature(struct ike_verify *v, gnutls_pubkey_t key)

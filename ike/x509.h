@@ -42,6 +42,7 @@ struct ike_crl {
 struct ike_trust {
 	unsigned refs;
 	enum ike_crl_level level;
+	unsigned links_max;
 	bool weak;
 	unsigned n_cas, n_intermediates, n_peers, n_crls;
 	gnutls_x509_crt_t *cas, *intermediates, *peers;
@@ -71,6 +72,8 @@ bool ike_cert_signs(gnutls_x509_crt_t crt);
 bool ike_cert_for_ike(gnutls_x509_crt_t crt, bool *named);
 /** Is it for that one? Subject or subjectAltName; key id: subjectKeyIdentifier. RFC 4945 3.1. */
 bool ike_cert_is_for(gnutls_x509_crt_t crt, const struct ike_identity *id);
+/** The first of its names (subjectAltName) that is of that IKE_ID_*. False: there is none. */
+bool ike_cert_first(gnutls_x509_crt_t crt, uint8_t type, struct ike_identity *out);
 /** "CN=b, FQDN b.example": whom it is for. Returns buf. */
 const char *ike_cert_names(gnutls_x509_crt_t crt, char *buf, size_t cap);
 

@@ -491,6 +491,7 @@ void agent_serve(struct agent *a)
 	a->serves = true;
 	news_serve(a);
 	make_import_directory(a);
+	agent_ike_make_keys(a);
 	if (a->start.background)
 		let_go_of_stderr();
 	apply_commit(a, NULL, 0);
@@ -542,6 +543,7 @@ static void reload(struct agent *a, struct chan_msg *m)
 	}
 	(void)agent_options_send(a->parent, &a->options.options);
 	make_import_directory(a);
+	agent_ike_rows_changed(a);	/* private keys are read again */
 	operations_reloaded(a, true, "log level and import directory are as the options file says");
 }
 

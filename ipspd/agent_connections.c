@@ -354,8 +354,10 @@ static int ike_state(struct agent *a, const struct pol_conn_key *k, const struct
 	if (up && (children > 0 || !k->ipsec[0]))
 		return STATE_UP;
 	fault = agent_ike_compile(mib_store_view(a->store), k, conn, &wire);
-	if (!fault)
+	if (!fault) {
 		ike_conn_unref(wire.conn);
+		fault = agent_ike_fault(a, k->ipsec, k->ike);
+	}
 	snprintf(why, POL_CONN_COLUMN, "%s", fault ? fault : !agent_ike_is_there(a) ? NO_IKE :
 		 up ? "has an IKE SA, and no Child SA" : begun ? "is being negotiated" :
 		 "is negotiated when a packet needs it, or the peer begins");

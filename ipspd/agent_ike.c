@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -14,6 +15,7 @@
 #include "ipspd/messages.h"
 
 #define SAS_MAX (1u << 20)
+#define FAULTS_MAX (1u << 17)
 #define FRESH_MS 1000		/* IKE SAs are asked for again when they are older, and somebody reads */
 
 /* ---- connections ---- */
@@ -34,29 +36,43 @@ static bool send_conn(struct agent_ike *i, const struct ike_wire_conn *c)
 }
 
 /* Those that can be negotiated; why the others cannot is in ipspdConnReason. False: no memory, or no way. */
-static bool send_conns(struct agent *a, const struct pol_conn_set *set, uint32_t *n)
+static bool send_one(struct agent *a, struct agent_ike_creds *creds, const struct pol_conn_key *key,
+		     const struct pol_connection *c, uint32_t *n)
 {
-	const struct mib_view *const v = mib_store_view(a->store);
+	struct ike_wire_conn wire;
+	const char *why;
+	bool good;
 
-	for (size_t k = 0; k < set->n_keys; k++) {
-		struct ike_wire_conn wire;
-		struct pol_connection *c;
-
-		if (!pol_connection_make(v, &set->keys[k], &c))
-			return false;
-		const char *const why = agent_ike_compile(v, &set->keys[k], c, &wire);
-
-		pol_connection_free(c);
-		if (why)
-			continue;
-		const bool good = send_conn(&a->ike, &wire);
-
-		ike_conn_unref(wire.conn);
-		if (!good)
-			return false;
+	if (agent_ike_compile(mib_store_view(a->store), key, c, &wire))
+		return true;
+	good = agent_ike_creds_prove(creds, c, &wire, &why);
+	if (good && why) {
+		ipspd_log(LOG_WARNING, "ike", "connection \"%s\", \"%s\" %s", key->ipsec, key->ike, why);
+		agent_ike_note_fault(a, key->ipsec, key->ike, why);
+	} else if (good) {
+		good = send_conn(&a->ike, &wire);
 		++*n;
 	}
-	return true;
+	ike_conn_unref(wire.conn);
+	return good;
+}
+
+static bool send_conns(struct agent *a, const struct pol_conn_set *set, uint32_t *n)
+{
+	struct agent_ike_creds *const creds = agent_ike_creds_new(a, a->ike.chan);
+	bool good = creds != NULL;
+
+	for (size_t k = 0; k < set->n_keys && good; k++) {
+		struct pol_connection *c;
+
+		good = pol_connection_make(mib_store_view(a->store), &set->keys[k], &c);
+		if (!good)
+			break;
+		good = send_one(a, creds, &set->keys[k], c, n);
+		pol_connection_free(c);
+	}
+	agent_ike_creds_free(creds);
+	return good;
 }
 
 static bool send_commit(struct agent_ike *i, uint64_t generation, uint32_t n)
@@ -95,6 +111,54 @@ static void lose(struct agent *a)
 	agent_tell_changed(a);
 }
 
+/* ---- connections that are not in force ---- */
+
+void agent_ike_note_fault(struct agent *a, const char *ipsec, const char *ike, const char *why)
+{
+	struct agent_ike *const i = &a->ike;
+	struct agent_ike_fault *f;
+
+	if (i->n_faults == i->room_faults) {
+		const size_t room = i->room_faults ? 2 * i->room_faults : 8;
+
+		f = reallocarray(i->faults, room, sizeof(*f));
+		if (!f)
+			return;	/* it is in the log */
+		i->faults = f;
+		i->room_faults = room;
+	}
+	f = &i->faults[i->n_faults++];
+	snprintf(f->ipsec, sizeof(f->ipsec), "%s", ipsec);
+	snprintf(f->ike, sizeof(f->ike), "%s", ike);
+	snprintf(f->why, sizeof(f->why), "%s", why);
+}
+
+const char *agent_ike_fault(const struct agent *a, const char *ipsec, const char *ike)
+{
+	const struct agent_ike *const i = &a->ike;
+
+	for (size_t k = 0; k < i->n_faults; k++) {
+		if (!strcmp(i->faults[k].ipsec, ipsec) && !strcmp(i->faults[k].ike, ike))
+			return i->faults[k].why;
+	}
+	return NULL;
+}
+
+static bool take_fault(struct agent *a, const struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	struct agent_ike_fault f;
+
+	if (!chan_get_text(&r, f.ipsec, sizeof(f.ipsec)) || !chan_get_text(&r, f.ike, sizeof(f.ike)) ||
+	    !chan_get_text(&r, f.why, sizeof(f.why)) || !chan_reader_done(&r) ||
+	    a->ike.n_faults >= FAULTS_MAX)
+		return false;
+	agent_ike_note_fault(a, f.ipsec, f.ike, f.why);
+	return true;
+}
+
+/* ---- a generation ---- */
+
 static void update(struct agent *a)
 {
 	const struct pol_conn_set *const set = connections_set(a);
@@ -102,6 +166,7 @@ static void update(struct agent *a)
 	const uint64_t generation = mib_store_generation(a->store);
 	uint32_t n = 0;
 
+	i->n_faults = 0;
 	if (set && (!i->chan || chan_send(i->chan, MSG_IKE_BEGIN, NULL, 0, NULL, 0) == 0) &&
 	    send_conns(a, set, &n) && send_commit(i, generation, n)) {
 		i->looked_at = generation;
@@ -219,6 +284,8 @@ static void on_message(void *arg, struct chan_msg *m)
 		good = take_applied(a, m);
 	else if (m->type == MSG_IKE_SAS)
 		good = take_sas(a, m);
+	else if (m->type == MSG_IKE_FAULT)
+		good = take_fault(a, m);
 	if (good)
 		return;
 	ipspd_log(LOG_ERR, "agent", "malformed message %u from ike", m->type);
@@ -320,6 +387,7 @@ void agent_ike_fini(struct agent *a)
 	chan_free(a->ike.chan);
 	free(a->ike.sas);
 	free(a->ike.coming);
+	free(a->ike.faults);
 	if (a->ike.update)
 		event_free(a->ike.update);
 	if (a->ike.poll)

@@ -15,7 +15,7 @@
 #include "policy/negotiate.h"
 
 enum { DOI_AH = 2, DOI_ESP = 3 };
-enum { AUTH_PSK = 2 };		/* RFC 7296 3.8 */
+enum { AUTH_PSK = 2, AUTH_DSS = 3 };	/* RFC 7296 3.8 */
 enum { NONE = UINT16_MAX };	/* policy/conn_algs.c: IKEv2 has no such thing */
 
 #define LIVENESS_S 30
@@ -50,32 +50,47 @@ static struct ike_secret *secret_of(const struct mib_view *v, const struct pol_c
 	return s;
 }
 
-/* An address without a value is the one we have. */
+/* An address without a value is the one we have, a name without one our certificate's. */
 static bool identity_of(const struct pol_identity *id, struct ike_identity *out)
 {
 	*out = (struct ike_identity){ .type = id->type };
 	if (id->type == 0 ||
-	    (!id->value[0] && (id->type == IKE_ID_IPV4_ADDR || id->type == IKE_ID_IPV6_ADDR)))
+	    (!id->value[0] && id->type != IKE_ID_KEY_ID))
 		return true;
 	return ike_identity_make(id->type, id->value, out);
 }
 
+/* Does a proposal want a shared secret? */
+static bool uses_secret(const struct pol_connection *c)
+{
+	for (size_t i = 0; i < c->n_proposals; i++) {
+		if (c->proposals[i].v2 && c->proposals[i].auth == AUTH_PSK)
+			return true;
+	}
+	return false;
+}
+
+/* Certificates and private keys are agent_ike_cred.c's. */
 static const char *put_peers(const struct mib_view *v, const struct pol_connection *c,
 			     struct ike_conn *k)
 {
+	const bool secret = uses_secret(c);
+
 	if (c->n_peers == 0) {	/* whoever it is */
-		k->peers[0].secret = secret_of(v, &c->local_credential);
+		if (secret)
+			k->peers[0].secret = secret_of(v, &c->local_credential);
 		k->n_peers = 1;
-		return k->peers[0].secret ? NULL : "has no shared secret";
+		return !secret || k->peers[0].secret ? NULL : "has no shared secret";
 	}
 	for (size_t i = 0; i < c->n_peers && i < IKE_PEERS_MAX; i++) {
 		struct ike_peer *const p = &k->peers[k->n_peers++];
 
 		p->address = c->peers[i].address;
-		p->secret = secret_of(v, &c->peers[i].credential);
+		if (secret)
+			p->secret = secret_of(v, &c->peers[i].credential);
 		if (!identity_of(&c->peers[i].id, &p->id))
 			return "has a peer identity that cannot be written for IKE";
-		if (!p->secret)
+		if (secret && !p->secret)
 			return "has a peer without a shared secret";
 	}
 	return NULL;
@@ -94,7 +109,7 @@ static void put_proposals(const struct pol_connection *c, struct ike_conn *k)
 		const struct pol_ike_proposal *const p = &c->proposals[i];
 		struct ike_offer *const o = &k->offers.offers[k->offers.n];
 
-		if (!p->v2 || p->auth != AUTH_PSK || p->n_add_ke > 0)
+		if (!p->v2 || p->auth == AUTH_DSS || p->n_add_ke > 0)
 			continue;
 		*o = (struct ike_offer){ .number = (uint8_t)(k->offers.n + 1),
 					 .protocol = IKE_PROTOCOL_IKE };
@@ -255,7 +270,7 @@ static const char *fill(const struct mib_view *v, const struct pol_conn_key *key
 		return "has an identity of ours that cannot be written for IKE";
 	put_proposals(c, k);
 	if (k->offers.n == 0)
-		return "has no proposal with a pre-shared key that IKEv2 can negotiate";
+		return "has no proposal that IKEv2 can negotiate";
 	why = put_peers(v, c, k);
 	return why || !key->ipsec[0] ? why : put_child(v, key, c, k);
 }

@@ -19,6 +19,7 @@
  *	agent_connections.c	connections, and why they are down
  *	agent_ike.c		the ike process: connections to it, IKE SAs from it
  *	agent_ike_conn.c	one connection as that takes it
+ *	agent_ike_cred.c	private keys, certificates and CAs that connections name
  *	agent_ike_sas.c		IKE SAs for managers
  *	agent_notify.c		notifications about packets, actions and SAs
  *	agent_news.c		notifications about ipspd itself
@@ -244,6 +245,12 @@ struct connections {
 
 /* ---- agent_ike.c ---- */
 
+/** A connection that is not in force, and why. */
+struct agent_ike_fault {
+	char ipsec[POL_CONN_NAME], ike[POL_CONN_NAME];
+	char why[IKE_WHY_TEXT];
+};
+
 struct agent_ike {
 	struct chan *chan;		/* NULL: it is away */
 	struct event *update;		/* once a turn of the loop */
@@ -251,6 +258,9 @@ struct agent_ike {
 	bool told;			/* the parent knows that */
 	uint64_t looked_at;		/* generation whose connections were last found */
 	uint64_t applied;		/* ... that ike has; 0: none */
+	/* connections of that generation whose credentials cannot be used, as ike says or we found */
+	struct agent_ike_fault *faults;
+	size_t n_faults, room_faults;
 	/* its IKE SAs, as it told last, by number */
 	struct ike_wire_sa *sas;
 	size_t n_sas;
@@ -563,6 +573,11 @@ bool agent_ike_is_there(const struct agent *a);
 /** Asks ike to do that with a connection, if it is there. */
 void agent_ike_ask(struct agent *a, enum ike_wire_request request, const char *ipsec, const char *ike);
 
+/** Why a connection that compiles is not in force; NULL: nothing is known against it. */
+const char *agent_ike_fault(const struct agent *a, const char *ipsec, const char *ike);
+/** Notes one. */
+void agent_ike_note_fault(struct agent *a, const char *ipsec, const char *ike, const char *why);
+
 /* agent_ike_sas.c */
 /** Registers ipspdIkeSaTable. */
 enum mib_err agent_ike_add(struct agent *a);
@@ -575,6 +590,23 @@ enum mib_err agent_ike_add(struct agent *a);
  */
 const char *agent_ike_compile(const struct mib_view *v, const struct pol_conn_key *key,
 			     const struct pol_connection *c, struct ike_wire_conn *out);
+
+/* agent_ike_cred.c */
+struct agent_ike_creds;
+/** Makes the directory of private keys, if it is not there. */
+void agent_ike_make_keys(struct agent *a);
+/** Of one generation. chan: where it is sent; NULL: nowhere. NULL: no memory */
+struct agent_ike_creds *agent_ike_creds_new(struct agent *a, struct chan *chan);
+void agent_ike_creds_free(struct agent_ike_creds *creds);
+/**
+ * Sends what a connection proves itself by and whom it believes, as far as that was not sent for another one, and has
+ * wire name it.
+ * @param why  out: what is wrong with one of its credentials, as a part of a sentence; NULL: nothing
+ *             that we know. Borrowed until the next call
+ * @return false: it cannot be sent, or no memory
+ */
+bool agent_ike_creds_prove(struct agent_ike_creds *creds, const struct pol_connection *c,
+			   struct ike_wire_conn *wire, const char **why);
 
 /* agent_rows.c */
 /** Registers ipspdProblemTable. */

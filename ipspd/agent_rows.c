@@ -206,12 +206,14 @@ static bool see_connections(struct agent *a, struct picture *p)
 		if (!pol_connection_make(v, k, &c))
 			return false;
 		reason = agent_ike_compile(v, k, c, &wire);
+		if (!reason) {
+			ike_conn_unref(wire.conn);
+			reason = agent_ike_fault(a, k->ipsec, k->ike);
+		}
 		if (reason)
 			good = see_named(a, p, &mib_t_ipiaIpsecActionTable, k->ipsec, reason) &&
 			       see_named(a, p, &mib_t_ipiaIkeActionTable, k->ike, reason) &&
 			       see_starts(a, p, k, reason);
-		else
-			ike_conn_unref(wire.conn);
 		pol_connection_free(c);
 	}
 	return good;

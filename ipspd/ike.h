@@ -7,11 +7,14 @@
  *	ike_jobs.c	threads that compute
  *	ike_pfkey.c	SAs, by PF_KEY
  *	ike_conns.c	connections: which there are, and which ones are to be up
+ *	ike_creds.c	private keys, certificates and CAs that they name
  *
  * One event loop has the world (ike/world.h); the threads run jobs and touch nothing else.
  */
 #ifndef IPSPD_IKE_H
 #define IPSPD_IKE_H
+
+#include <gcrypt.h>
 
 #include "chan/chan.h"
 #include "ike/world.h"
@@ -22,7 +25,9 @@ struct event;
 struct event_base;
 struct egress;
 struct ike_behind;
+struct ike_creds;
 struct ike_jobs;
+struct ike_wire_conn;
 struct ike_pfkey;
 
 /** A connection that is configured. */
@@ -60,9 +65,12 @@ struct ike_role {
 	size_t n_entries;
 	struct ike_entry *coming;
 	size_t n_coming, room_coming;
+	size_t n_refused;		/* of those that come: their credentials cannot be used */
 	bool intake;			/* between BEGIN and COMMIT */
 	uint64_t generation;		/* of entries */
 	bool untold;			/* the agent does not know that it is in force */
+	/* ike_creds.c */
+	struct ike_creds *creds;
 };
 
 /** CLOCK_BOOTTIME, so that what is due in a sleep is due behind it. */
@@ -118,9 +126,31 @@ void ike_pfkey_move(void *arg, uint8_t protocol, uint32_t spi_in, const struct i
 void ike_pfkey_delete(void *arg, uint8_t protocol, const struct ike_path *path, uint32_t spi_in,
 		      uint32_t spi_out);
 
+/* ---- ike_creds.c ---- */
+
+/** False: no memory */
+bool ike_creds_start(struct ike_role *role);
+void ike_creds_fini(struct ike_role *role);
+/** IKE_OCTETS, IKE_OWN, IKE_TRUST. False: malformed, or no memory */
+bool ike_creds_message(struct ike_role *role, const struct chan_msg *m);
+/**
+ * Gives a connection's peers what they name.
+ * @param md   is fed with what tells it from others
+ * @param why  out: what is wrong with one of them; NULL: nothing is. Borrowed until the next commit
+ * @return false: there is none of such a number
+ */
+bool ike_creds_attach(struct ike_role *role, struct ike_wire_conn *conn, gcry_md_hd_t md,
+		      const char **why);
+/** What came is in force. */
+void ike_creds_commit(struct ike_role *role);
+/** What came is forgotten. */
+void ike_creds_forget(struct ike_role *role);
+/** Have both the same private keys and trust? */
+bool ike_creds_same(const struct ike_peer *a, const struct ike_peer *b);
+
 /* ---- ike_conns.c ---- */
 
-/** IKE_BEGIN, IKE_CONN, IKE_COMMIT, IKE_REQUEST. False: malformed; the agent must go. */
+/** IKE_BEGIN, IKE_OCTETS, IKE_OWN, IKE_TRUST, IKE_CONN, IKE_COMMIT, IKE_REQUEST. False: malformed; the agent must go. */
 bool ike_conns_message(struct ike_role *role, const struct chan_msg *m);
 /** The agent went: what it had not said to the end is forgotten. */
 void ike_conns_forget(struct ike_role *role);

@@ -154,8 +154,9 @@ void ike_conns_forget(struct ike_role *role)
 {
 	free_entries(role->coming, role->n_coming);
 	role->coming = NULL;
-	role->n_coming = role->room_coming = 0;
+	role->n_coming = role->room_coming = role->n_refused = 0;
 	role->intake = false;
+	ike_creds_forget(role);
 }
 
 void ike_conns_fini(struct ike_role *role)
@@ -166,28 +167,67 @@ void ike_conns_fini(struct ike_role *role)
 	role->n_entries = 0;
 }
 
-static bool take_conn(struct ike_role *role, const struct chan_msg *m)
+/* NULL: no memory. */
+static struct ike_entry *add_entry(struct ike_role *role)
 {
-	struct chan_reader r = { .data = m->data, .len = m->len };
-	struct ike_wire_conn c;
-	struct ike_entry *e;
-
-	if (!role->intake || role->n_coming == ENTRIES_MAX || !ike_wire_conn_get(&r, &c))
-		return false;
 	if (role->n_coming == role->room_coming) {
 		const size_t room = role->room_coming ? 2 * role->room_coming : 8;
 		struct ike_entry *const grown = reallocarray(role->coming, room, sizeof(*grown));
 
-		if (!grown) {
-			ike_conn_unref(c.conn);
-			return false;
-		}
+		if (!grown)
+			return NULL;
 		role->coming = grown;
 		role->room_coming = room;
 	}
-	e = &role->coming[role->n_coming++];
-	*e = (struct ike_entry){ .conn = c.conn, .start = c.start, .to = c.to };
-	gcry_md_hash_buffer(GCRY_MD_SHA256, e->digest, m->data, m->len);
+	return &role->coming[role->n_coming++];
+}
+
+/* It is left out, as those are whose rows are at fault: what it would take packets for is dropped. */
+static void refuse(struct ike_role *role, const struct ike_conn *c, const char *why)
+{
+	uint8_t buf[2 * IKE_NAME + IKE_WHY_TEXT + 16];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	role->n_refused++;
+	ipspd_log(LOG_ERR, "ike", "connection \"%s\", \"%s\": %s", c->ipsec, c->ike, why);
+	chan_put_text(&w, c->ipsec);
+	chan_put_text(&w, c->ike);
+	chan_put_text(&w, why);
+	if (role->agent)
+		(void)chan_send(role->agent, MSG_IKE_FAULT, buf, w.len, NULL, 0);
+}
+
+static bool take_conn(struct ike_role *role, const struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	struct ike_entry e = { .wait_s = 0 };
+	struct ike_wire_conn c = { .conn = NULL };
+	struct ike_entry *to;
+	const char *why = NULL;
+	gcry_md_hd_t md;
+	bool good;
+
+	if (role->n_coming + role->n_refused >= ENTRIES_MAX ||
+	    gcry_md_open(&md, GCRY_MD_SHA256, GCRY_MD_FLAG_SECURE) != 0)
+		return false;
+	good = ike_wire_conn_get(&r, &c) && ike_creds_attach(role, &c, md, &why);
+	gcry_md_write(md, m->data, m->len);
+	memcpy(e.digest, gcry_md_read(md, GCRY_MD_SHA256), sizeof(e.digest));
+	gcry_md_close(md);
+	if (good && why) {
+		refuse(role, c.conn, why);
+		ike_conn_unref(c.conn);
+		return true;
+	}
+	to = good ? add_entry(role) : NULL;
+	if (!to) {
+		ike_conn_unref(c.conn);
+		return false;
+	}
+	e.conn = c.conn;
+	e.start = c.start;
+	e.to = c.to;
+	*to = e;
 	return true;
 }
 
@@ -212,13 +252,21 @@ static bool same_secret(const struct ike_secret *a, const struct ike_secret *b)
 	return x.len == y.len && !memcmp(x.data, y.data, x.len);
 }
 
-/* What it proves itself by is as before. */
+static bool same_identity(const struct ike_identity *a, const struct ike_identity *b)
+{
+	return a->type == b->type && a->len == b->len && !memcmp(a->octets, b->octets, a->len);
+}
+
+/* Who both are, and what they prove it by, is as before. */
 static bool same_proof(const struct ike_conn *a, const struct ike_conn *b)
 {
-	if (a->n_peers != b->n_peers)
+	if (a->n_peers != b->n_peers || !same_identity(&a->local_id, &b->local_id))
 		return false;
 	for (size_t i = 0; i < a->n_peers; i++) {
-		if (!same_secret(a->peers[i].secret, b->peers[i].secret))
+		if (!same_secret(a->peers[i].secret, b->peers[i].secret) ||
+		    !same_secret(a->peers[i].ppk, b->peers[i].ppk) ||
+		    !same_identity(&a->peers[i].id, &b->peers[i].id) ||
+		    !ike_creds_same(&a->peers[i], &b->peers[i]))
 			return false;
 	}
 	return true;
@@ -241,7 +289,7 @@ static void succeed(struct ike_role *role, struct ike_entry *old, struct ike_ent
 		ike_conn_replace(role->world, old->conn, e->conn);
 		return;
 	}
-	ipspd_log(LOG_NOTICE, "ike", "connection \"%s\", \"%s\": its credentials have changed: its "
+	ipspd_log(LOG_NOTICE, "ike", "connection \"%s\", \"%s\": identities or credentials have changed: its "
 		  "IKE SAs end", e->conn->ipsec, e->conn->ike);
 	e->resume |= ike_conn_lives(role->world, old->conn);
 	ike_end_all(role->world, old->conn, now_ms);
@@ -278,7 +326,7 @@ static bool commit(struct ike_role *role, const struct chan_msg *m)
 	const uint64_t generation = chan_get_u64(&r), now_ms = ike_now_ms();
 	const uint32_t n = chan_get_u32(&r);
 
-	if (!role->intake || !chan_reader_done(&r) || n != role->n_coming)
+	if (!role->intake || !chan_reader_done(&r) || n != role->n_coming + role->n_refused)
 		return false;
 	for (size_t i = 0; i < role->n_coming; i++) {
 		struct ike_entry *const e = &role->coming[i];
@@ -301,6 +349,7 @@ static bool commit(struct ike_role *role, const struct chan_msg *m)
 	role->n_entries = role->n_coming;
 	role->coming = NULL;
 	role->n_coming = 0;
+	ike_creds_commit(role);
 	ike_conns_forget(role);
 	for (size_t i = 0; i < role->n_entries; i++) {
 		const struct ike_conn *const c = role->entries[i].conn;
@@ -359,8 +408,12 @@ bool ike_conns_message(struct ike_role *role, const struct chan_msg *m)
 		ike_conns_forget(role);
 		role->intake = m->len == 0;
 		return m->len == 0;
+	case MSG_IKE_OCTETS:
+	case MSG_IKE_OWN:
+	case MSG_IKE_TRUST:
+		return role->intake && ike_creds_message(role, m);
 	case MSG_IKE_CONN:
-		return take_conn(role, m);
+		return role->intake && take_conn(role, m);
 	case MSG_IKE_COMMIT:
 		return commit(role, m);
 	case MSG_IKE_REQUEST:

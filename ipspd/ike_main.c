@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <gnutls/pkcs11.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -243,7 +244,7 @@ static int make_world(struct ike_role *role, const char **what)
 	role->world = ike_world_new(&ops, role, ipsp_crypto_gcrypt());
 	role->wake = event_new(role->base, -1, 0, on_wake, role);
 	role->second = event_new(role->base, -1, EV_PERSIST, on_second, role);
-	return role->world && role->wake && role->second ? 0 : -ENOMEM;
+	return role->world && role->wake && role->second && ike_creds_start(role) ? 0 : -ENOMEM;
 }
 
 static void start(struct ike_role *role, struct chan_msg *m)
@@ -336,6 +337,7 @@ static void fini(struct ike_role *role)
 	ike_pfkey_stop(role);
 	ike_net_stop(role);
 	ike_conns_fini(role);
+	ike_creds_fini(role);
 	if (role->wake)
 		event_free(role->wake);
 	if (role->second)
@@ -349,6 +351,14 @@ static void fini(struct ike_role *role)
 	chan_free(role->parent);
 	if (role->base)
 		event_base_free(role->base);
+}
+
+void ike_prepare(void)
+{
+	const int got = gnutls_pkcs11_init(GNUTLS_PKCS11_FLAG_AUTO, NULL);
+
+	if (got < 0)
+		ipspd_log(LOG_WARNING, "ike", "private keys in tokens cannot be used: %s", gnutls_strerror(got));
 }
 
 int ike_main(int channel_fd)

@@ -29,7 +29,7 @@ static void put_identity(struct chan_writer *w, const struct ike_identity *id)
 	chan_put_octets(w, id->octets, id->len);
 }
 
-/* An address type may be without octets; nobody has any. */
+/* Nobody has octets; what is of an address or a certificate's may be without. */
 static bool get_identity(struct chan_reader *r, struct ike_identity *out)
 {
 	size_t len, address;
@@ -43,7 +43,8 @@ static bool get_identity(struct chan_reader *r, struct ike_identity *out)
 		memcpy(out->octets, octets, len);
 	out->len = (uint16_t)len;
 	address = out->type == IKE_ID_IPV4_ADDR ? 4 : out->type == IKE_ID_IPV6_ADDR ? 16 : 0;
-	return out->type == 0 ? len == 0 : address == 0 ? len > 0 : len == 0 || len == address;
+	return out->type == 0 ? len == 0 :
+	       address == 0 ? len > 0 || out->type != IKE_ID_KEY_ID : len == 0 || len == address;
 }
 
 static bool get_bool(struct chan_reader *r, bool *out)
@@ -152,30 +153,79 @@ static bool get_life(struct chan_reader *r, struct ike_life *out)
 	       out->hard_kb <= UINT32_MAX;
 }
 
-static void put_peer(struct chan_writer *w, const struct ike_peer *p)
+static void put_secret(struct chan_writer *w, const struct ike_secret *secret)
 {
-	put_addr(w, &p->address);
-	put_identity(w, &p->id);
-	chan_put_u8(w, p->secret != NULL);
-	if (p->secret) {
-		const struct ipsp_span s = ike_secret_octets(p->secret);
+	chan_put_u8(w, secret != NULL);
+	if (secret) {
+		const struct ipsp_span s = ike_secret_octets(secret);
 
 		chan_put_octets(w, s.data, s.len);
 	}
 }
 
-static bool get_peer(struct chan_reader *r, struct ike_peer *out)
+static bool get_secret(struct chan_reader *r, struct ike_secret **out)
 {
 	struct ipsp_span s;
 	bool has_secret;
 
-	if (!get_addr(r, &out->address) || !get_identity(r, &out->id) || !get_bool(r, &has_secret))
+	if (!get_bool(r, &has_secret))
 		return false;
 	if (!has_secret)
 		return true;
 	s.data = chan_get_octets(r, &s.len);
-	out->secret = s.len > 0 ? ike_secret_new(s) : NULL;
-	return out->secret != NULL;
+	*out = s.len > 0 ? ike_secret_new(s) : NULL;
+	return *out != NULL;
+}
+
+static void put_ppk(struct chan_writer *w, const struct ike_peer *p)
+{
+	put_secret(w, p->ppk);
+	if (!p->ppk)
+		return;
+	chan_put_octets(w, p->ppk_id, p->ppk_id_len);
+	chan_put_u8(w, p->ppk_required);
+}
+
+static bool get_ppk(struct chan_reader *r, struct ike_peer *out)
+{
+	const uint8_t *id;
+	size_t len;
+
+	if (!get_secret(r, &out->ppk))
+		return false;
+	if (!out->ppk)
+		return true;
+	id = chan_get_octets(r, &len);
+	if (len == 0 || len > IKE_PPK_ID_MAX)
+		return false;
+	memcpy(out->ppk_id, id, len);
+	out->ppk_id_len = (uint8_t)len;
+	return get_bool(r, &out->ppk_required);
+}
+
+static void put_peer(struct chan_writer *w, const struct ike_peer *p, const struct ike_wire_proof *proof)
+{
+	put_addr(w, &p->address);
+	put_identity(w, &p->id);
+	put_secret(w, p->secret);
+	chan_put_u8(w, proof->n_owns);
+	for (size_t i = 0; i < proof->n_owns; i++)
+		chan_put_u32(w, proof->owns[i]);
+	chan_put_u32(w, proof->trust);
+	put_ppk(w, p);
+}
+
+static bool get_peer(struct chan_reader *r, struct ike_peer *out, struct ike_wire_proof *proof)
+{
+	if (!get_addr(r, &out->address) || !get_identity(r, &out->id) || !get_secret(r, &out->secret))
+		return false;
+	proof->n_owns = chan_get_u8(r);
+	if (proof->n_owns > IKE_CREDENTIALS_MAX)
+		return false;
+	for (size_t i = 0; i < proof->n_owns; i++)
+		proof->owns[i] = chan_get_u32(r);
+	proof->trust = chan_get_u32(r);
+	return get_ppk(r, out);
 }
 
 static void put_child(struct chan_writer *w, const struct ike_child_config *c)
@@ -219,21 +269,23 @@ void ike_wire_conn_put(struct chan_writer *w, const struct ike_wire_conn *c)
 	chan_put_u32(w, k->liveness_s);
 	chan_put_u8(w, (uint8_t)k->n_peers);
 	for (size_t i = 0; i < k->n_peers; i++)
-		put_peer(w, &k->peers[i]);
+		put_peer(w, &k->peers[i], &c->proofs[i]);
 	chan_put_u8(w, k->has_child);
 	if (k->has_child)
 		put_child(w, &k->child);
 }
 
-static bool get_peers(struct chan_reader *r, struct ike_conn *k)
+static bool get_peers(struct chan_reader *r, struct ike_wire_conn *c, struct ike_conn *k)
 {
 	const uint8_t n = chan_get_u8(r);
 
 	if (n == 0 || n > IKE_PEERS_MAX)
 		return false;
 	for (; k->n_peers < n; k->n_peers++) {
-		if (!get_peer(r, &k->peers[k->n_peers]))
+		if (!get_peer(r, &k->peers[k->n_peers], &c->proofs[k->n_peers])) {
+			k->n_peers++;	/* its secrets are let go of, too */
 			return false;
+		}
 	}
 	return true;
 }
@@ -247,7 +299,7 @@ static bool get_conn(struct chan_reader *r, struct ike_wire_conn *c, struct ike_
 	    !get_offers(r, &k->offers) || !get_life(r, &k->life))
 		return false;
 	k->liveness_s = chan_get_u32(r);
-	return get_peers(r, k) && get_bool(r, &k->has_child) &&
+	return get_peers(r, c, k) && get_bool(r, &k->has_child) &&
 	       (!k->has_child || get_child(r, &k->child)) && chan_reader_done(r);
 }
 

@@ -9,9 +9,17 @@
 #include "chan/chan.h"
 #include "ike/world.h"
 
+/** What a peer is proved to, and proves itself, by: ipspd/ike_cred_wire.h. */
+struct ike_wire_proof {
+	uint8_t n_owns;
+	uint32_t owns[IKE_CREDENTIALS_MAX];	/* as struct ike_peer.credentials */
+	uint32_t trust;				/* 0: none */
+};
+
 /** A connection, and what is to be done with it. */
 struct ike_wire_conn {
-	struct ike_conn *conn;		/* counted by who has this */
+	struct ike_conn *conn;		/* counted by who has this; its peers have neither credentials nor trust */
+	struct ike_wire_proof proofs[IKE_PEERS_MAX];
 	bool start;			/* at once, not when a packet waits */
 	struct ipsp_addr to;		/* start: with whom; family 0: the first peer that has an address */
 };

@@ -29,7 +29,7 @@ static const struct child_kind {
 	{ "--role=engine", "engine", ROLE_ENGINE, engine_main, NULL },
 	{ "--role=import", "import", ROLE_IMPORT, import_main, NULL },
 	{ "--role=fetch", "import", ROLE_FETCH, import_main, import_prepare },
-	{ "--role=ike", "ike", ROLE_IKE, ike_main, NULL },
+	{ "--role=ike", "ike", ROLE_IKE, ike_main, ike_prepare },
 	{ "--role=verdict", "verdict", ROLE_VERDICT, verdict_main, NULL },
 };
 

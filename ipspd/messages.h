@@ -116,6 +116,12 @@ enum ipspd_message {
 	/* engine to agent, before STATS_END */
 	MSG_STATS_ICMP,		/* u32 serial, then u64 of each of enum ipsp_icmp_count */
 	MSG_WORKERS,		/* engine to agent, which has just come: u8 threads that packets pass */
+	/* agent to ike, before the connections that name them: ipspd/ike_cred_wire.h */
+	MSG_IKE_OCTETS,		/* u8 1: the first piece; 0: the next one, so many octets */
+	MSG_IKE_OWN,
+	MSG_IKE_TRUST,
+	MSG_IKE_FAULT,		/* ike to agent: text IPsec action, text IKE action, text why that connection is
+				 * not in force */
 };
 
 /*

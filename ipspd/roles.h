@@ -35,6 +35,9 @@ int import_main(int channel_fd);
 /** IKE: negotiates SAs with peers. @return exit status, when the parent is gone or says stop */
 int ike_main(int channel_fd);
 
+/** Loads the PKCS #11 modules that the system has for us, while modules can be loaded. */
+void ike_prepare(void);
+
 /** Gives the kernel the engine's verdicts on queued packets. @return exit status, when the engine is
  *  gone */
 int verdict_main(int channel_fd);

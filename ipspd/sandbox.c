@@ -99,9 +99,14 @@ static const int engine_calls[] = {
 	SCMP_SYS(getsockname), SCMP_SYS(msync), SCMP_SYS(ioctl), SCMP_SYS(accept4),
 };
 
-/* Datagrams; questions to the kernel's routing; what libgcrypt stirs its random numbers with. */
+/*
+ * Datagrams; questions to the kernel's routing; what libgcrypt stirs its random numbers with. What PKCS #11 modules do
+ * with tokens that are files: those that reach theirs otherwise find nothing.
+ */
 static const int ike_calls[] = {
 	SCMP_SYS(getrusage), SCMP_SYS(recvmmsg), SCMP_SYS(sendmmsg), SCMP_SYS(bind), SCMP_SYS(getsockname),
+	SCMP_SYS(open), SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(statx), SCMP_SYS(getdents64), SCMP_SYS(ftruncate),
+	SCMP_SYS(pread64), SCMP_SYS(getppid), SCMP_SYS(sched_getaffinity),
 };
 
 /* The import process: the import of a URL reads the resolver's files and talks to servers. */
@@ -291,7 +296,7 @@ static int allow_prctl(scmp_filter_ctx ctx)
 
 /*
  * Paths are refused with an error rather than death: libraries look for files that they can do
- * without. So are sockets of AF_UNIX to who only resolves names.
+ * without. So are sockets of AF_UNIX to who only resolves names, or asks modules for keys.
  */
 static int refuse_paths(scmp_filter_ctx ctx)
 {
@@ -338,7 +343,7 @@ static int fill_role(scmp_filter_ctx ctx, const struct role_rules *r)
 		rc = allow_threads(ctx);
 	if (rc == 0 && r->threads)
 		rc = allow_questions(ctx);
-	if (rc == 0 && r->role == ROLE_FETCH)
+	if (rc == 0 && (r->role == ROLE_FETCH || r->role == ROLE_IKE))
 		rc = refuse_unix_sockets(ctx);
 	return rc;
 }

@@ -44,6 +44,7 @@ static bool read_credential(const struct mib_view *v, const struct mib_row *r,
 		pol_conn_fault(c, "credential \"%s\" is disabled", out->name);
 		return false;
 	}
+	out->raw_key = out->type == CRED_X509 && pol_credential_is_raw_key(v, r);
 	len = pol_credential_key(v, r, &key);
 	ipsp_key_wipe(&key);
 	if (len == 0) {
@@ -148,7 +149,7 @@ static void read_local(const struct mib_view *v, const struct pol_conn_key *key,
 		      &c->local_credential, c);
 	/* Addresses are the interface's, names of certificates are theirs. */
 	if (c->local.type == ID_IPV4 || c->local.type == ID_IPV6 ||
-	    (c->local_credential.type == CRED_X509 &&
+	    (c->local_credential.type == CRED_X509 && !c->local_credential.raw_key &&
 	     (c->local.type == ID_DN || c->local.type == ID_FQDN ||
 	      c->local.type == ID_USER_FQDN)))
 		return;

@@ -76,6 +76,7 @@ struct pol_identity {
 struct pol_conn_credential {
 	char name[POL_CONN_NAME];	/* "": none */
 	uint8_t type;			/* IpsaCredentialType: 2 sharedSecret, 3 x509 */
+	bool raw_key;			/* x509: a public key without a certificate */
 	char ca[POL_CONN_NAME];		/* row of ipiaIpsecCredMngServiceTable; "": none */
 	uint8_t max_chain;		/* certificates between the CA's and this one */
 	char remote_id[64];		/* as which the other side knows it; "": unsaid */

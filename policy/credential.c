@@ -55,7 +55,7 @@ size_t pol_credential_key(const struct mib_view *v, const struct mib_row *cred,
 /* The certificate's beginning: headers, version and a serial number of up to 20 octets. */
 #define CERTIFICATE_HEAD_MAX 64
 
-enum { DER_INTEGER = 0x02, DER_SEQUENCE = 0x30, DER_VERSION = 0xa0, DER_LONG = 0x80,
+enum { DER_INTEGER = 0x02, DER_OID = 0x06, DER_SEQUENCE = 0x30, DER_VERSION = 0xa0, DER_LONG = 0x80,
        DER_NEGATIVE = 0x80 };
 
 /*
@@ -109,4 +109,30 @@ bool pol_credential_serial(const struct mib_view *v, const struct mib_row *cred,
 	for (size_t i = 0; i < len; i++)
 		*out = *out << 8 | head[at + header + i];
 	return true;
+}
+
+bool pol_credential_is_raw_key(const struct mib_view *v, const struct mib_row *cred)
+{
+	static const uint8_t outer[] = { DER_SEQUENCE, DER_SEQUENCE, DER_OID };
+	uint8_t head[CERTIFICATE_HEAD_MAX];
+	const size_t total = pol_credential_octets(v, cred, head, sizeof(head));
+	const size_t n = total < sizeof(head) ? total : sizeof(head);
+	size_t at = 0, len;
+
+	for (size_t i = 0; i < sizeof(outer); i++) {
+		const size_t header = der_header(head + at, n - at, outer[i], &len);
+
+		if (header == 0)
+			return false;
+		at += header;
+	}
+	return true;
+}
+
+size_t pol_credential_first(const uint8_t *p, size_t n)
+{
+	size_t len;
+	const size_t header = der_header(p, n, DER_SEQUENCE, &len);
+
+	return header > 0 && len <= n - header ? header + len : 0;
 }

@@ -33,4 +33,10 @@ size_t pol_credential_key(const struct mib_view *v, const struct mib_row *cred,
  */
 bool pol_credential_serial(const struct mib_view *v, const struct mib_row *cred, uint32_t *out);
 
+/** Is an X.509 credential no certificate, but a public key alone, a SubjectPublicKeyInfo? RFC 7670, RFC 5280 4.1 */
+bool pol_credential_is_raw_key(const struct mib_view *v, const struct mib_row *cred);
+
+/** Octets of the first certificate of n octets; 0: it is not whole. */
+size_t pol_credential_first(const uint8_t *p, size_t n);
+
 #endif

@@ -1,5 +1,6 @@
 /*
- * tests/fuzz/fuzz_ikewire.c - connections as agent and ike tell each other, and IKE SAs (ipspd/ike_wire.h), as a
+ * tests/fuzz/fuzz_ikewire.c - connections as agent and ike tell each other, what they name (ipspd/ike_cred_wire.h), and
+ * IKE SAs (ipspd/ike_wire.h), as a
  * taken-over process might send them.
  *
  * The first octet chooses. What is read is written as the same octets again.
@@ -8,6 +9,7 @@
 
 #include <string.h>
 
+#include "ipspd/ike_cred_wire.h"
 #include "ipspd/ike_wire.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -42,13 +44,47 @@ static void try_sa(const uint8_t *data, size_t len)
 	must(!w.overflow && w.len == r.at && memcmp(again, data, w.len) == 0);
 }
 
+static void try_own(const uint8_t *data, size_t len)
+{
+	struct chan_reader r = { .data = data, .len = len };
+	struct chan_writer w = { .data = again, .size = sizeof(again) };
+	struct ike_wire_own own;
+
+	if (!ike_wire_own_get(&r, &own))
+		return;
+	ike_wire_own_put(&w, &own);
+	must(w.len == len && memcmp(again, data, len) == 0);
+}
+
+static void try_trust(const uint8_t *data, size_t len)
+{
+	struct chan_reader r = { .data = data, .len = len };
+	struct chan_writer w = { .data = again, .size = sizeof(again) };
+	struct ike_wire_trust trust;
+
+	if (!ike_wire_trust_get(&r, &trust))
+		return;
+	must(trust.level <= IKE_CRL_REQUIRED);
+	ike_wire_trust_put(&w, &trust);
+	must(w.len == len && memcmp(again, data, len) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size == 0)
 		return 0;
-	if (data[0] % 2 == 0)
+	switch (data[0] % 4) {
+	case 0:
 		try_conn(data + 1, size - 1);
-	else
+		break;
+	case 1:
 		try_sa(data + 1, size - 1);
+		break;
+	case 2:
+		try_own(data + 1, size - 1);
+		break;
+	default:
+		try_trust(data + 1, size - 1);
+	}
 	return 0;
 }

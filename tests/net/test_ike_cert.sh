@@ -1,0 +1,263 @@
+#!/bin/sh
+# How a router proves who it is, by rows that an operator SETs and key files: certificates of every kind of key, by way
+# of an intermediate CA, raw public keys, a key in a PKCS #11 token; the other one is strongSwan, in both roles.
+. "$TB_SRC/tests/net/lib.sh"
+[ -x /usr/sbin/charon-systemd ] || { echo "strongSwan is not installed"; exit 77; }
+tb_init
+
+r=router-a
+p=$TB_DIR/pki
+d=$TB_DIR/router-b
+tb_topology
+mkdir -p "$p" "$d/x509" "$d/x509ca" "$d/private" "$d/pubkey"
+
+# key NAME KIND; cert NAME ISSUER EXTENSION..: by the issuer (itself: a root).
+key()
+{
+	case $2 in
+	rsa) set -- "$1" RSA -pkeyopt rsa_keygen_bits:2048 ;;
+	p256) set -- "$1" EC -pkeyopt ec_paramgen_curve:P-256 ;;
+	esac
+	t_n=$1
+	shift
+	openssl genpkey -out "$p/$t_n.key" -algorithm "$@" 2>/dev/null
+}
+
+cert()
+{
+	t_n=$1 t_i=$2
+	shift 2
+	printf '%s\n' "$@" >"$p/$t_n.ext"
+	openssl req -new -key "$p/$t_n.key" -subj "/O=Test/CN=$t_n" -out "$p/$t_n.csr"
+	if [ "$t_i" = "$t_n" ]; then
+		set -- -signkey "$p/$t_n.key"
+	else
+		set -- -CA "$p/$t_i.pem" -CAkey "$p/$t_i.key" -CAcreateserial
+	fi
+	openssl x509 -req -in "$p/$t_n.csr" -days 30 -extfile "$p/$t_n.ext" -out "$p/$t_n.pem" "$@" 2>/dev/null
+}
+
+ca='basicConstraints=critical,CA:TRUE
+keyUsage=keyCertSign,cRLSign'
+key root p256
+key middle p256
+cert root root "$ca"
+cert middle root "$ca"
+for k in rsa p256 ed25519; do
+	key a-$k $k
+	key b-$k $k
+	cert a-$k root "subjectAltName=DNS:a-$k.example"
+	cert b-$k middle "subjectAltName=DNS:b-$k.example"
+	cp "$p/b-$k.pem" "$d/x509"
+	cp "$p/b-$k.key" "$d/private"
+done
+for n in a-p256 b-p256; do
+	openssl pkey -in "$p/$n.key" -pubout -out "$d/pubkey/$n.pub"
+	openssl pkey -in "$p/$n.key" -pubout -outform DER -out "$p/$n.spki"
+done
+cp "$p/root.pem" "$p/middle.pem" "$d/x509ca"
+
+export SOFTHSM2_CONF="$p/softhsm2.conf"
+mkdir "$p/tokens"
+printf 'directories.tokendir = %s\nlog.level = ERROR\n' "$p/tokens" >"$SOFTHSM2_CONF"
+softhsm2-util --init-token --free --label ike --pin 1234 --so-pin 5678 >/dev/null
+softhsm2-util --import "$p/a-p256.key" --token ike --label a --id 01 --pin 1234 >/dev/null
+chown -R _ipspd "$p/tokens"
+
+# ---- strongSwan ----
+
+# conn NAME LOCAL REMOTE [MORE]
+conn()
+{
+	cat <<-CONF
+		$1 {
+			local_addrs = 198.51.100.1
+			remote_addrs = 192.0.2.1
+			version = 2
+			mobike = no
+			proposals = aes256-sha256-x25519
+			${4:-}
+			local { $2 }
+			remote { $3 }
+			children { $1 {
+				local_ts = 10.2.0.0/16
+				remote_ts = 10.1.0.0/16
+				esp_proposals = aes256-sha256-x25519 } } }
+	CONF
+}
+
+cat >"$d/strongswan.conf" <<CONF
+charon-systemd {
+	load_modular = no
+	load = random nonce openssl aes sha1 sha2 hmac kdf pem pkcs1 pkcs8 x509 pubkey constraints curve25519 kernel-libipsec kernel-netlink socket-default vici
+	journal { default = -1 }
+	filelog { log { path = $d/charon.log
+		default = 1 } }
+}
+swanctl { load = random nonce openssl pem pkcs1 pkcs8 x509 pubkey vici }
+CONF
+{
+	echo 'connections {'
+	for k in rsa p256 ed25519; do
+		conn $k "auth = pubkey
+			certs = b-$k.pem
+			id = b-$k.example" "auth = pubkey
+			id = a-$k.example"
+	done
+	conn raw "auth = pubkey
+		pubkeys = b-p256.pub
+		id = b-raw.example" "auth = pubkey
+		pubkeys = a-p256.pub
+		id = a-raw.example"
+	echo '}'
+} >"$d/swanctl.conf"
+tb_start router-b charon env STRONGSWAN_CONF="$d/strongswan.conf" unshare -m sh -c \
+	'mount -t tmpfs none /run && exec /usr/sbin/charon-systemd'
+charon=$TB_LAST
+swan() { env STRONGSWAN_CONF="$d/strongswan.conf" nsenter -t "$charon" -m -n swanctl "$@"; }
+
+# ---- rows ----
+
+tb_snmpd $r
+tb_ipspd $r
+tb_ctl $r wait --snmp --timeout 30
+wan=$(tb_ifindex $r wan)
+
+# x509 NAME DER-FILE [CA]: a credential with that value.
+x509()
+{
+	tb_set $r "ipsaCredType.\"$1\"" i x509 "ipsaCredCredential.\"$1\"" x "$(od -An -v -tx1 "$2" | tr -d ' \n')" \
+		"ipsaCredMngName.\"$1\"" s "${3:-}" "ipsaCredRemoteID.\"$1\"" s '' \
+		"ipsaCredAdminStatus.\"$1\"" i enabled "ipsaCredRowStatus.\"$1\"" i createAndGo
+}
+
+# key_file NAME FILE: the private key of a credential.
+key_file()
+{
+	install -m 600 -o _ipspd "$2" "$TB_DIR/$r/state/keys/$1"
+}
+
+rows()
+{
+	x509 root-cert "$p/root.der"
+	tb_set $r 'ipiaIcmsDistinguishedName."root"' s 'CN=root' 'ipiaIcmsPolicyStatement."root"' s '' \
+		'ipiaIcmsMaxChainLength."root"' i 1 'ipiaIcmsCredentialName."root"' s root-cert \
+		'ipspdCaCrlLevel."root"' i none 'ipiaIcmsRowStatus."root"' i createAndGo
+	for k in rsa p256 ed25519; do
+		x509 a-$k "$p/a-$k.der" root
+		key_file a-$k "$p/a-$k.key"
+	done
+	x509 a-raw "$p/a-p256.spki"
+	key_file a-raw "$p/a-p256.key"
+	x509 b-raw "$p/b-p256.spki"
+	x509 a-token "$p/a-p256.der" root
+	echo 'pkcs11:token=ike;object=a;type=private?pin-value=1234' >"$p/token.uri"
+	key_file a-token "$p/token.uri"
+	tb_set $r 'ipsaPeerIdType."gw".0' u 2 'ipsaPeerIdValue."gw".0' s b-p256.example \
+		'ipsaPeerIdAddressType."gw".0' i 1 'ipsaPeerIdAddress."gw".0' x C6336401 \
+		'ipsaPeerIdCredentialName."gw".0' s '' 'ipsaPeerIdRowStatus."gw".0' i createAndGo
+	tb_filter $r 1 1 0A010000 0A020000 16
+	tb_filter $r 2 1 0A020000 0A010000 16
+	tb_set $r "ipiaIkeIdCredentialName.$wan.2.\"a-raw.example\"" s a-p256 \
+		"ipiaIkeIdRowStatus.$wan.2.\"a-raw.example\"" i createAndGo
+	tb_set $r 'ipiaSaNegParamMinLifetimeSecs."std"' u 60 'ipiaSaNegParamMinLifetimeKB."std"' u 0 \
+		'ipiaSaNegParamRefreshThreshSecs."std"' u 80 'ipiaSaNegParamRefreshThresholdKB."std"' u 80 \
+		'ipiaSaNegParamIdleDurationSecs."std"' u 0 'ipiaSaNegParamRowStatus."std"' i createAndGo
+	tb_set $r 'ipsaEspTranMaxLifetimeSec."aes"' u 3600 'ipsaEspTranMaxLifetimeKB."aes"' u 0 \
+		'ipsaEspTranCipherTransformId."aes"' u 12 'ipsaEspTranCipherKeyLength."aes"' u 256 \
+		'ipsaEspTranCipherKeyRounds."aes"' u 0 'ipsaEspTranIntegrityAlgorithmId."aes"' u 5 \
+		'ipsaEspTranReplayPrevention."aes"' i true 'ipsaEspTranReplayWindowSize."aes"' u 64 \
+		'ipsaEspTranRowStatus."aes"' i createAndGo
+	tb_set $r 'ipiaIpsecTranTransformName.3."esp".0' s aes 'ipiaIpsecTranRowStatus.3."esp".0' i createAndGo
+	tb_set $r 'ipiaIpsecPropTransformsName."p2".0.3' s esp 'ipiaIpsecPropRowStatus."p2".0.3' i createAndGo
+	tb_set $r 'ipiaIkePropCipherAlgorithm."p1"' u 7 'ipiaIkePropCipherKeyLength."p1"' u 256 \
+		'ipiaIkePropHashAlgorithm."p1"' u 4 'ipiaIkePropDhGroup."p1"' u 31 \
+		'ipiaIkePropAuthenticationMethod."p1"' u 3 'ipiaIkePropMaxLifetimeSecs."p1"' u 28800 \
+		'ipiaIkePropRowStatus."p1"' i createAndGo
+	tb_set $r 'ipiaIpsecActParametersName."child"' s std 'ipiaIpsecActProposalsName."child"' s p2 \
+		'ipiaIpsecActUsePfs."child"' i true 'ipiaIpsecActUseIkeGroup."child"' i false \
+		'ipiaIpsecActGroupId."child"' u 31 'ipiaIpsecActVendorId."child"' s '' \
+		'ipiaIpsecActPeerGatewayIdName."child"' s gw 'ipiaIpsecActGranularity."child"' i subnet \
+		'ipiaIpsecActMode."child"' i tunnel 'ipiaIpsecActRowStatus."child"' i createAndGo
+	tb_set $r 'ipiaIkeActParametersName."ike"' s std 'ipiaIkeActExchangeMode."ike"' i main \
+		'ipiaIkeActAgressiveModeGroupId."ike"' u 14 'ipiaIkeActIdentityType."ike"' u 2 \
+		'ipiaIkeActIdentityContext."ike"' s a-raw.example 'ipiaIkeActPeerName."ike"' s gw \
+		'ipiaIkeActRowStatus."ike"' i createAndGo
+	tb_set $r 'ipiaIkeActPropName."ike".0' s p1 'ipiaIkeActPropRowStatus."ike".0' i createAndGo
+	tb_set $r 'spdCompActExecutionStrategy."vpn"' i doUntilFailure 'spdCompActRowStatus."vpn"' i createAndGo
+	tb_set $r 'spdSubActSubActionName."vpn".0' o 'ipiaIkeActParametersName."ike"' \
+		'spdSubActRowStatus."vpn".0' i createAndGo
+	tb_set $r 'spdSubActSubActionName."vpn".1' o 'ipiaIpsecActParametersName."child"' \
+		'spdSubActRowStatus."vpn".1' i createAndGo
+	for way in out.1 in.2; do
+		dir=${way%.*}
+		tb_set $r "spdRuleDefFilter.\"vpn-$dir\"" o "diffServMultiFieldClfrAddrType.${way#*.}" \
+			"spdRuleDefAction.\"vpn-$dir\"" o 'spdCompActExecutionStrategy."vpn"' \
+			"spdRuleDefRowStatus.\"vpn-$dir\"" i createAndGo \
+			"spdGroupContComponentName.\"wan-$dir\".1" s "vpn-$dir" \
+			"spdGroupContRowStatus.\"wan-$dir\".1" i createAndGo
+	done
+	tb_set $r "spdEndGroupName.outbound.$wan" s wan-out "spdEndGroupRowStatus.outbound.$wan" i createAndGo \
+		"spdEndGroupName.inbound.$wan" s wan-in "spdEndGroupRowStatus.inbound.$wan" i createAndGo
+	tb_ctl $r wait
+}
+
+# use OWN THEIR-NAME [THEIR-CREDENTIAL]: what the connection is proved by from now on.
+use()
+{
+	tb_set $r "ipiaIkeIdCredentialName.$wan.2.\"a-raw.example\"" s "$1" 'ipsaPeerIdValue."gw".0' s "$2" \
+		'ipsaPeerIdCredentialName."gw".0' s "${3:-}"
+	tb_ctl $r wait
+}
+
+reason() { tb_snmp snmpget $r 'ipspdConnReason.ike."child"."ike"'; }
+is_up() { says up tb_snmp snmpget $r 'ipspdConnState.ike."child"."ike"'; }
+logged() { tail -n +"$from" "$TB_DIR/$r/ipspd.log" | grep -q -- "$1"; }
+mark() { from=$(($(wc -l <"$TB_DIR/$r/ipspd.log") + 1)); }
+one() { tb_in host-a ping -q -c 1 -W 10 10.2.0.2; }
+
+# meets CONNECTION HOW OWN THEIR-NAME [THEIR-CREDENTIAL]: both roles, one after the other.
+meets()
+{
+	t_c=$1 t_how=$2
+	shift 2
+	mark
+	claim "$t_c: rows are SET" use "$@"
+	claim "$t_c: the first ping crosses" one
+	claim "$t_c: it proved itself by $t_how" logged "proves itself by $t_how"
+	claim "$t_c: strongSwan ends it" swan --terminate --ike "${s:-$t_c}"
+	mark
+	claim "$t_c: and begins" swan --initiate --child "${s:-$t_c}" --timeout 10
+	claim "$t_c: which we answered" logged "proves itself by $t_how"
+}
+
+for n in root a-rsa a-p256 a-ed25519 b-p256 b-rsa; do
+	openssl x509 -in "$p/$n.pem" -outform DER -out "$p/$n.der"
+done
+claim "rows are SET, and keys are in their files" rows
+claim "strongSwan is there" tb_until 20 swan --load-all --file "$d/swanctl.conf"
+s=p256 meets p256 'ECDSA with SHA256' a-p256 b-p256.example
+s=rsa meets rsa 'RSA with SHA256' a-rsa b-rsa.example
+s=ed25519 meets ed25519 'Ed25519' a-ed25519 b-ed25519.example
+s=raw meets raw 'ECDSA with SHA256' a-raw b-raw.example b-raw
+s=p256 meets token 'ECDSA with SHA256' a-token b-p256.example
+
+# ---- what is wrong is said ----
+mark
+claim "another name than the certificate's" use a-p256 other.example
+claim "... is no peer" silent host-a 10.2.0.2
+claim "... nor when it begins" not swan --initiate --child p256 --timeout 10
+claim "... and the name is told" logged 'no connection is for FQDN b-p256.example'
+claim "another certificate than the one that is named" use a-p256 b-p256.example a-rsa
+claim "... is no peer" silent host-a 10.2.0.2
+claim "... and whose it is is told" logged 'is not the one that is configured, but that of'
+chmod 640 "$TB_DIR/$r/state/keys/a-rsa"
+claim "a key that others may read" use a-rsa b-rsa.example
+claim "... is not used, and that is told" tb_until 10 says 'others than its owner may read it' reason
+key_file a-rsa "$p/a-p256.key"
+claim "a key of another certificate" tb_ctl $r reload
+claim "... is not used, and that is told" tb_until 10 says "the private key is not the certificate's" reason
+key_file a-rsa "$p/a-rsa.key"
+claim "once it is the right one" tb_ctl $r reload
+claim "... a ping crosses" tb_until 10 one
+conclude
