@@ -7,7 +7,7 @@
  *
  * An initiator begins IKE SAs, each with a Child SA, UNDER-WAY at a time, until there are N; then it says how many
  * seconds that took. A responder says, for each line that comes in, how many octets of memory its process and
- * that of its engine have to themselves.
+ * that of its engine have to themselves, and how many IKE SAs are half open. REMOTE 0.0.0.0 is anybody.
  */
 #include "config.h"
 
@@ -178,15 +178,23 @@ static unsigned long private_octets(pid_t pid)
 	return kb * 1024;
 }
 
+static bool count_half_open(void *arg, const struct ike_view *v)
+{
+	*(unsigned *)arg += v->phase == IKE_PHASE_INITIATING || v->phase == IKE_PHASE_AUTHENTICATING;
+	return true;
+}
+
 static void on_question(evutil_socket_t fd, short what, void *arg)
 {
 	const struct end *const end = arg;
+	unsigned n = 0;
 	char line[16];
 
 	(void)what;
 	if (read(fd, line, sizeof(line)) <= 0)
 		exit(0);
-	printf("%lu %lu\n", private_octets(getpid()), private_octets(end->engine));
+	ike_world_each(end->role.world, count_half_open, &n);
+	printf("%lu %lu %u\n", private_octets(getpid()), private_octets(end->engine), n);
 	fflush(stdout);
 }
 
@@ -258,9 +266,11 @@ static void configure(struct end *end, char **argv)
 
 	c->local = address(argv[0]);
 	c->n_peers = 1;
-	c->peers[0].address = address(argv[1]);
-	bench_must(ike_identity_make(IKE_ID_IPV4_ADDR, argv[0], &c->local_id) &&
-		   ike_identity_make(IKE_ID_IPV4_ADDR, argv[1], &c->peers[0].id), "identities");
+	bench_must(ike_identity_make(IKE_ID_IPV4_ADDR, argv[0], &c->local_id), "an identity");
+	if (strcmp(argv[1], "0.0.0.0")) {
+		c->peers[0].address = address(argv[1]);
+		bench_must(ike_identity_make(IKE_ID_IPV4_ADDR, argv[1], &c->peers[0].id), argv[1]);
+	}
 	c->offers.n = c->child.offers.n = 1;
 	*ike = (struct ike_offer){ .number = 1, .protocol = IKE_PROTOCOL_IKE };
 	ike_offer_add(ike, IKE_TRANSFORM_ENCR, IKE_ENCR_AES_GCM_16, 128);

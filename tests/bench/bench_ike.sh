@@ -1,8 +1,8 @@
 #!/bin/sh
 # tests/bench/bench_ike.sh - IKEv2 between two ends on this machine, ours and then strongSwan's: IKE_SA_INIT and
 # IKE_AUTH with a Child SA. Both ends share the processors, so ratios of one run are what counts. Ours asks an engine
-# process for its SAs; strongSwan has them in its own (kernel-libipsec), without the routes that it would add, and
-# few enough of them: it looks for each among all.
+# process for its SAs; strongSwan has them in its own (kernel-libipsec), and few enough of them: it looks for each
+# among all.
 #
 #   ike.setups.HOW      setups a second, 8 under way: with a shared key and a group (x25519, modp2048), or by
 #                       x25519 with certificates (rsa2048, ecdsa256)
@@ -115,7 +115,6 @@ charon_one()
 			load_modular = no
 			load = random nonce openssl aes aesni sha1 sha2 hmac kdf gcm pem pkcs1 pkcs8 x509 constraints curve25519 kernel-libipsec kernel-netlink socket-default vici
 			threads = 32
-			install_routes = no
 			install_virtual_ip = no
 			reuse_ikesa = no
 			dos_protection = no
@@ -231,11 +230,12 @@ ours_start x25519
 # shellcheck disable=SC2046
 set -- $(ours_memory)
 ours_run x25519 $many 8 >/dev/null
+before=$1 engine=$2
 # shellcheck disable=SC2046
-set -- "$@" $(ours_memory)
+set -- $(ours_memory)
 ours_stop
-line ike.bytes_per_sa "$(grown $1 $3)" octets
-line ike.bytes_per_sa.engine "$(grown $2 $4)" octets
+line ike.bytes_per_sa "$(grown $before $1)" octets
+line ike.bytes_per_sa.engine "$(grown $engine $2)" octets
 if [ -n "$charon" ]; then
 	charon_start x25519
 	before=$(charon_memory)
