@@ -214,6 +214,7 @@ struct ike_sa {
 	struct ike_child *children;
 	struct ike_timer retry, life, alive, again, keep;
 	bool renew;			/* a rekey of it has failed, and is to be tried again */
+	bool told;			/* who watches knows that it is up */
 	uint64_t since_ms, heard_ms;
 	struct ike_exchange *fresh_of;	/* the rekey that is making it */
 	struct ike_sa *rival, *rival_of;	/* the one that the peer's rekey of it made meanwhile */
@@ -299,6 +300,19 @@ void ike_wait(struct ike_exchange *x, void (*resume)(struct ike_exchange *x, uin
 /** One of the things that it waits for came. */
 void ike_came(struct ike_exchange *x, uint64_t now_ms);
 
+/* ---- ike/event.c: what who watches is told ---- */
+
+void ike_event_up(struct ike_sa *sa);
+/** Once, and only of one that was told to be up. */
+void ike_event_down(struct ike_sa *sa, enum ike_end end, const char *text);
+/** Another one goes on in its place. */
+void ike_event_inherit(struct ike_sa *from, struct ike_sa *to);
+/** @param remote  as it says it is; NULL or of type 0: it has not said */
+void ike_event_auth_failed(const struct ike_sa *sa, const struct ike_identity *remote,
+			   const char *text);
+void ike_event_failed(const struct ike_sa *sa, const char *text);
+void ike_event_unreachable(const struct ike_sa *sa, const char *text);
+
 /* ---- ike/window.c ---- */
 
 /**
@@ -326,6 +340,9 @@ void ike_requests_free(struct ike_sa *sa);
 /** It is established: its lifetimes run, and it is asked for a sign of life when it is silent. */
 void ike_life_begin(struct ike_sa *sa, uint64_t now_ms);
 void ike_life_end(struct ike_sa *sa);
+/** When it is rekeyed, and when it is deleted, if nothing comes between; IKE_NEVER: that is not planned. */
+uint64_t ike_life_renew_ms(const struct ike_sa *sa);
+uint64_t ike_life_end_ms(const struct ike_sa *sa);
 /** A rekey has failed for a reason that may pass: it is tried again. c NULL: of the IKE SA. */
 void ike_life_again(struct ike_sa *sa, struct ike_child *c, uint64_t now_ms);
 

@@ -28,6 +28,7 @@ static void ended(struct ike_timer *t, uint64_t now_ms)
 	struct ike_sa *const sa = SA_OF(t, life);
 
 	ike_say(sa, IKE_LOG_NOTICE, "its lifetime is over");
+	ike_event_down(sa, IKE_END_EXPIRED, "its lifetime is over");
 	if (ike_delete_begin(sa, NULL, now_ms) != IPSP_OK)
 		ike_sa_free(sa);
 }
@@ -39,6 +40,14 @@ static void start_end(struct ike_sa *sa, uint64_t now_ms)
 	ike_timer_start(&sa->world->timers, &sa->life, end_ms > now_ms ? end_ms : now_ms, ended);
 }
 
+uint64_t ike_life_end_ms(const struct ike_sa *sa)
+{
+	const uint64_t hard_s = sa->conn ? sa->conn->life.hard_s : 0;
+
+	return ike_timer_runs(&sa->life) && hard_s && sa->state >= IKE_SA_ESTABLISHED ?
+		       sa->since_ms + hard_s * 1000 : IKE_NEVER;
+}
+
 static void renew(struct ike_timer *t, uint64_t now_ms)
 {
 	struct ike_sa *const sa = SA_OF(t, life);
@@ -46,6 +55,11 @@ static void renew(struct ike_timer *t, uint64_t now_ms)
 	start_end(sa, now_ms);
 	if (sa->state == IKE_SA_ESTABLISHED && ike_rekey_begin(sa, now_ms) != IPSP_OK)
 		ike_say(sa, IKE_LOG_NOTICE, "it cannot be rekeyed now");
+}
+
+uint64_t ike_life_renew_ms(const struct ike_sa *sa)
+{
+	return ike_timer_runs(&sa->life) && sa->life.fire == renew ? sa->life.due_ms : IKE_NEVER;
 }
 
 /* ---- again ---- */

@@ -193,6 +193,7 @@ void ike_sa_only_one(struct ike_sa *sa)
 
 	while ((other = ike_sa_same_peer(sa))) {
 		ike_say(other, IKE_LOG_INFO, "the peer knows it no more");
+		ike_event_down(other, IKE_END_BY_PEER, "the peer knows it no more");
 		ike_sa_free(other);
 	}
 }
@@ -221,6 +222,7 @@ void ike_sa_free(struct ike_sa *sa)
 		at = &(*at)->next_by_spi;
 	*at = sa->next_by_spi;
 	w->n_sas--;
+	ike_event_down(sa, IKE_END_FAILED, "it failed");
 	leave_half_open(sa);
 	leave_peers(sa);
 	sa->state = IKE_SA_DEAD;

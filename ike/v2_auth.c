@@ -89,6 +89,7 @@ static bool established(struct ike_exchange *x, uint64_t now_ms)
 	if (x->only_one)
 		ike_sa_only_one(sa);
 	ike_life_begin(sa, now_ms);
+	ike_event_up(sa);
 	ike_say(sa, IKE_LOG_INFO, "established with %s", ike_identity_text(sa->remote, text));
 	return true;
 }
@@ -146,8 +147,10 @@ static void finish_child(struct ike_exchange *x, const struct ike_parsed *m)
 		why = ike_child_accept(x, m);
 	if (!why && ike_child_install(x, nothing()) != IPSP_OK)
 		why = "the SAD refuses it";
-	if (why)
-		ike_say(x->sa, IKE_LOG_NOTICE, "no Child SA: %s", why);
+	if (!why)
+		return;
+	ike_say(x->sa, IKE_LOG_NOTICE, "no Child SA: %s", why);
+	ike_event_failed(x->sa, why);
 }
 
 /* 2.21.2: the responder has it for established. It is told once; what it answers nobody waits for. */
@@ -159,6 +162,7 @@ static void reject(struct ike_exchange *x, const char *why, uint64_t now_ms)
 	ike_build_notify(&b, 0, nothing(), IKE_N_AUTHENTICATION_FAILED, nothing());
 	if (ike_request_send(x, IKE_EXCHANGE_INFORMATIONAL, &b, now_ms) != IPSP_OK)
 		ike_say(x->sa, IKE_LOG_DEBUG, "the peer cannot be told");
+	ike_event_auth_failed(x->sa, &x->id_r, why);
 	give_up(x, why);
 }
 
@@ -185,6 +189,9 @@ void ike_auth_response(struct ike_exchange *x, const struct ike_parsed *m, uint6
 	struct ike_notify n;
 
 	if (!ike_parsed_find(m, IKE_PAYLOAD_AUTH) && ike_parsed_error(m, &n)) {
+		if (n.type == IKE_N_AUTHENTICATION_FAILED)
+			ike_event_auth_failed(x->sa, &x->peer->id,
+					      "the peer does not accept our authentication");
 		give_up(x, ike_name_or_number(IKE_LIST_NOTIFY, n.type, name));
 		return;
 	}
@@ -212,6 +219,7 @@ static void refuse(struct ike_exchange *x, const char *why, uint64_t now_ms)
 	ike_build_notify(&b, 0, nothing(), IKE_N_AUTHENTICATION_FAILED, nothing());
 	if (ike_answer_send(x, &b, now_ms) != IPSP_OK)
 		ike_say(x->sa, IKE_LOG_ERROR, "no answer could be made");
+	ike_event_auth_failed(x->sa, &x->id_i, why);
 	give_up(x, why);
 }
 

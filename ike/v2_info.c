@@ -40,6 +40,7 @@ enum ipsp_err ike_delete_begin(struct ike_sa *sa, struct ike_child *c, uint64_t 
 		build_delete(&b, c->protocol, &c->spi_in, 1);
 	} else {
 		sa->state = IKE_SA_DELETING;
+		ike_event_down(sa, IKE_END_REMOVED, "it is ended here");
 		build_delete(&b, IKE_PROTOCOL_IKE, NULL, 0);
 	}
 	err = ike_request_send(x, IKE_EXCHANGE_INFORMATIONAL, &b, now_ms);
@@ -121,6 +122,14 @@ static bool take_delete(struct ike_sa *sa, const struct ike_payload *p, struct d
 	return false;
 }
 
+static const char refused[] = "the peer does not take us for whom we say: AUTHENTICATION_FAILED";
+
+static void disbelieve(struct ike_sa *sa)
+{
+	ike_say(sa, IKE_LOG_NOTICE, "%s", refused);
+	ike_event_auth_failed(sa, sa->remote, refused);
+}
+
 void ike_info_request(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms)
 {
 	struct ike_sa *const sa = x->sa;
@@ -146,9 +155,11 @@ void ike_info_request(struct ike_exchange *x, const struct ike_parsed *m, uint64
 		ike_mobike_check(sa, now_ms);
 	if (ends) {
 		if (disbelieved)
-			ike_say(sa, IKE_LOG_NOTICE, "the peer does not take us for whom we say: AUTHENTICATION_FAILED");
+			disbelieve(sa);
 		else
 			ike_say(sa, IKE_LOG_INFO, "the peer deletes it");
+		ike_event_down(sa, disbelieved ? IKE_END_FAILED : IKE_END_BY_PEER,
+			       disbelieved ? refused : "the peer deletes it");
 		ike_sa_free(sa);
 	}
 }

@@ -138,6 +138,8 @@ static enum ipsp_err derive(struct ike_exchange *x)
 static void give_up(struct ike_exchange *x, const char *why)
 {
 	ike_say(x->sa, IKE_LOG_NOTICE, "IKE_SA_INIT fails: %s", why);
+	if (x->ours)
+		ike_event_failed(x->sa, why);
 	ike_sa_free(x->sa);
 }
 

@@ -86,6 +86,7 @@ static void move_children(struct ike_sa *from, struct ike_sa *to, uint64_t now_m
 	from->number = to->number;
 	to->number = number;
 	from->state = IKE_SA_REKEYED;
+	ike_event_inherit(from, to);
 	/* What the peer hears of the old one says nothing of this one. */
 	if (ike_exchange_runs(from, IKE_FOR_MOVE, true))
 		ike_mobike_tell(to, now_ms);

@@ -177,6 +177,7 @@ static uint64_t wait_ms(unsigned tries)
 
 static void repeat(struct ike_timer *t, uint64_t now_ms)
 {
+	static const char gone[] = "the peer does not answer";
 	struct ike_sa *const sa = sa_of_retry(t);
 
 	for (struct ike_request *r = sa->requests; r; r = r->next) {
@@ -185,6 +186,9 @@ static void repeat(struct ike_timer *t, uint64_t now_ms)
 		if (r->tries == TRIES_MAX) {
 			ike_say(sa, IKE_LOG_NOTICE, "%u requests had no answer: the peer is gone",
 				r->tries);
+			if (sa->state <= IKE_SA_ESTABLISHED)
+				ike_event_unreachable(sa, gone);
+			ike_event_down(sa, IKE_END_UNREACHABLE, gone);
 			ike_sa_free(sa);
 			return;
 		}

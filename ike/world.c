@@ -33,6 +33,7 @@ void ike_world_free(struct ike_world *w)
 {
 	if (!w)
 		return;
+	w->ops.event = NULL;
 	for (size_t i = 0; i < IKE_BUCKETS; i++) {
 		while (w->by_spi[i])
 			ike_sa_free(w->by_spi[i]);
@@ -136,7 +137,8 @@ static void fill_view(const struct ike_sa *sa, struct ike_view *v)
 		.number = sa->number, .phase = phases[sa->state],
 		.initiator = sa->initiator, .state = ike_state_text(sa->state), .path = sa->path,
 		.conn = sa->conn, .suite = sa->suite, .since_ms = sa->since_ms,
-		.n_children = count_children(sa),
+		.n_children = count_children(sa), .renew_ms = ike_life_renew_ms(sa),
+		.end_ms = ike_life_end_ms(sa),
 	};
 	memcpy(v->spi_i, sa->spi_i, IKE_SPI_LEN);
 	memcpy(v->spi_r, sa->spi_r, IKE_SPI_LEN);

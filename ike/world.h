@@ -11,6 +11,7 @@
 
 #include "ike/config.h"
 #include "ike/prf.h"
+#include "ike/timer.h"
 #include "ipsp/crypto.h"
 
 struct ike_world;
@@ -42,6 +43,37 @@ struct ike_child_sa {
 	/* The SPI (inbound) of the one that the peer puts it in the place of, and will delete once it can
 	 * receive by it, RFC 7296 2.8: until then that one is to be sent on. 0: none */
 	uint32_t replaces;
+};
+
+/** What somebody who watches is told of an IKE SA as it happens. */
+enum ike_event_kind {
+	IKE_EVENT_UP = 1,		/* established; not one that takes the place of another */
+	IKE_EVENT_DOWN,			/* one that was, and has no successor, is gone */
+	IKE_EVENT_AUTH_FAILED,		/* the peer's proof is not good, or ours is not for it */
+	IKE_EVENT_UNREACHABLE,		/* no answer comes */
+	IKE_EVENT_FAILED,		/* a negotiation that we began has come to nothing otherwise */
+	IKE_EVENTS
+};
+
+/** Why one is gone; the numbers are those of ipspdNotifyDownReason. */
+enum ike_end {
+	IKE_END_REMOVED = 1,		/* its configuration went, or somebody asked for it */
+	IKE_END_EXPIRED = 3,
+	IKE_END_BY_PEER = 5,
+	IKE_END_UNREACHABLE = 6,
+	IKE_END_FAILED = 7,
+};
+
+/** Borrowed for the call. */
+struct ike_event {
+	enum ike_event_kind kind;
+	enum ike_end end;		/* of IKE_EVENT_DOWN */
+	bool initiator;
+	uint8_t spi_i[IKE_SPI_LEN], spi_r[IKE_SPI_LEN];
+	const struct ike_path *path;
+	const struct ike_conn *conn;	/* NULL: none */
+	const struct ike_identity *remote;	/* as the peer says; NULL: it has not said */
+	const char *text;		/* for people; "" when all is well */
 };
 
 enum ike_level { IKE_LOG_ERROR, IKE_LOG_NOTICE, IKE_LOG_INFO, IKE_LOG_DEBUG };
@@ -81,6 +113,8 @@ struct ike_ops {
 	 * nothing can be fetched.
 	 */
 	void (*fetch)(void *arg, uint64_t ticket, const char *url, struct ipsp_span post);
+	/** Something happened to an IKE SA. NULL: nobody watches. */
+	void (*event)(void *arg, const struct ike_event *e);
 };
 
 /**
@@ -173,6 +207,7 @@ struct ike_view {
 	struct ike_identity local, remote;
 	struct ike_suite suite;
 	uint64_t since_ms;
+	uint64_t renew_ms, end_ms;	/* when it is rekeyed, and deleted; IKE_NEVER: that is not planned */
 	unsigned n_children;
 };
 

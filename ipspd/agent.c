@@ -92,7 +92,7 @@ void agent_tell_changed(struct agent *a)
 
 static void event_came(struct agent *a, const struct wire_event *e)
 {
-	if (e->kind == WIRE_EVENT_SA && e->reason == WIRE_SA_EXPIRED)
+	if (e->kind == WIRE_EVENT_SA && e->reason == WIRE_SA_EXPIRED && !e->action_id)
 		apply_sa_expired(a, e->id);
 	for (struct agent_event_listener *l = a->event_listeners, *next; l; l = next) {
 		next = l->next;

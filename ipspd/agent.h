@@ -103,6 +103,12 @@ const struct sad_picture *agent_sad(const struct agent *a);
 /** Somebody reads that now, and will go on: asks the engine when it is time to. */
 void agent_sad_wanted(struct agent *a);
 
+/**
+ * Why the last attempt at a connection of IKE came to nothing; "": there is no such attempt. Good until the next
+ * turn of the loop.
+ */
+const char *agent_ike_failure(const struct agent *a, const char *ipsec, const char *ike);
+
 /** The clock of totals: seconds since boot. */
 int64_t agent_now_s(const struct agent *a);
 

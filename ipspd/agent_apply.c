@@ -618,7 +618,9 @@ enum agent_engine_state agent_engine_state(const struct agent *a)
 
 uint64_t agent_applied_generation(const struct agent *a)
 {
-	return a->apply.applied;
+	const uint64_t ike = agent_ike_applied(a);
+
+	return a->apply.applied < ike ? a->apply.applied : ike;
 }
 
 bool agent_in_force(const struct agent *a, uint64_t generation)

@@ -346,7 +346,7 @@ static int ike_state(struct agent *a, const struct pol_conn_key *k, const struct
 		     char why[POL_CONN_COLUMN])
 {
 	struct ike_wire_conn wire;
-	const char *fault;
+	const char *fault, *last;
 	bool begun, up;
 	const uint32_t children = children_of(a, k, &begun, &up);
 
@@ -358,9 +358,11 @@ static int ike_state(struct agent *a, const struct pol_conn_key *k, const struct
 		ike_conn_unref(wire.conn);
 		fault = agent_ike_fault(a, k->ipsec, k->ike);
 	}
-	snprintf(why, POL_CONN_COLUMN, "%s", fault ? fault : !agent_ike_is_there(a) ? NO_IKE :
+	last = fault ? "" : agent_ike_failure(a, k->ipsec, k->ike);
+	snprintf(why, POL_CONN_COLUMN, "%s%s%s", fault ? fault : !agent_ike_is_there(a) ? NO_IKE :
 		 up ? "has an IKE SA, and no Child SA" : begun ? "is being negotiated" :
-		 "is negotiated when a packet needs it, or the peer begins");
+		 "is negotiated when a packet needs it, or the peer begins",
+		 last[0] ? "; the last time: " : "", last);
 	return up ? STATE_PARTLY : STATE_DOWN;
 }
 

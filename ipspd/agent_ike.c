@@ -108,6 +108,7 @@ static void lose(struct agent *a)
 	i->sas = i->coming = NULL;
 	i->n_sas = i->n_coming = i->room_coming = 0;
 	i->asked = false;
+	agent_ike_forget_failures(a);
 	agent_tell_changed(a);
 }
 
@@ -159,6 +160,13 @@ static bool take_fault(struct agent *a, const struct chan_msg *m)
 
 /* ---- a generation ---- */
 
+/* One that has gone does not take back what was in force: its SAs go on. */
+static void reach(struct agent_ike *i, uint64_t generation)
+{
+	if (generation > i->reached)
+		i->reached = generation;
+}
+
 static void update(struct agent *a)
 {
 	const struct pol_conn_set *const set = connections_set(a);
@@ -171,6 +179,8 @@ static void update(struct agent *a)
 	    send_conns(a, set, &n) && send_commit(i, generation, n)) {
 		i->looked_at = generation;
 		want(a, n > 0);
+		if (n == 0)
+			reach(i, generation);
 		agent_tell_changed(a);
 		return;
 	}
@@ -192,6 +202,11 @@ void agent_ike_rows_changed(struct agent *a)
 		event_active(a->ike.update, EV_TIMEOUT, 0);
 }
 
+uint64_t agent_ike_applied(const struct agent *a)
+{
+	return a->ike.reached;
+}
+
 bool agent_ike_in_force(const struct agent *a, uint64_t generation)
 {
 	const struct agent_ike *const i = &a->ike;
@@ -209,6 +224,7 @@ static bool take_applied(struct agent *a, const struct chan_msg *m)
 	if (!chan_reader_done(&r))
 		return false;
 	a->ike.applied = generation;
+	reach(&a->ike, generation);
 	agent_tell_changed(a);
 	return true;
 }
@@ -286,6 +302,8 @@ static void on_message(void *arg, struct chan_msg *m)
 		good = take_sas(a, m);
 	else if (m->type == MSG_IKE_FAULT)
 		good = take_fault(a, m);
+	else if (m->type == MSG_IKE_EVENT)
+		good = agent_ike_event(a, m);
 	if (good)
 		return;
 	ipspd_log(LOG_ERR, "agent", "malformed message %u from ike", m->type);
@@ -388,6 +406,7 @@ void agent_ike_fini(struct agent *a)
 	free(a->ike.sas);
 	free(a->ike.coming);
 	free(a->ike.faults);
+	agent_ike_forget_failures(a);
 	if (a->ike.update)
 		event_free(a->ike.update);
 	if (a->ike.poll)

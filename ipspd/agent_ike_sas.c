@@ -52,15 +52,14 @@ static struct mib_value address_of(const struct ipsp_addr *a)
 	return mib_value_octets(a->octets, ipsp_addr_size(a->family));
 }
 
-/* Without the word for its type, which ipsaPeerIdValue has not either. */
-static struct mib_value identity_of(struct agent *a, const struct ike_identity *id)
+const char *agent_ike_identity(const struct ike_identity *id, char text[IKE_IDENTITY_TEXT])
 {
-	const char *text = ike_identity_text(id, a->ike.text);
-	const char *const space = strchr(text, ' ');
+	const char *const all = ike_identity_text(id, text);
+	const char *const space = strchr(all, ' ');
 
 	if (id->type == 0 || id->len == 0)
-		return text_of("");
-	return text_of(space ? space + 1 : text);
+		return "";
+	return space ? space + 1 : all;
 }
 
 static struct mib_value name_of(struct agent *a, uint8_t type, uint16_t id)
@@ -83,6 +82,12 @@ static struct mib_value peer_of(struct agent *a, const struct ike_wire_sa *sa)
 		pol_connection_free(c);
 	}
 	return text_of(a->ike.text);
+}
+
+static enum mib_err read_in(uint32_t seconds, struct mib_value *out)
+{
+	*out = mib_value_unsigned(seconds);
+	return seconds == IKE_WIRE_NEVER ? MIB_NO_SUCH_INSTANCE : MIB_OK;
 }
 
 static enum mib_err read_sa(void *arg, const struct mib_column *col, const uint32_t *index, size_t len,
@@ -128,10 +133,10 @@ static enum mib_err read_sa(void *arg, const struct mib_column *col, const uint3
 		*out = mib_value_unsigned(sa->path.remote_port);
 		break;
 	case MIB_C_ipspdIkeSaLocalId:
-		*out = identity_of(a, &sa->local);
+		*out = text_of(agent_ike_identity(&sa->local, a->ike.text));
 		break;
 	case MIB_C_ipspdIkeSaRemoteId:
-		*out = identity_of(a, &sa->remote);
+		*out = text_of(agent_ike_identity(&sa->remote, a->ike.text));
 		break;
 	case MIB_C_ipspdIkeSaCipher:
 		*out = name_of(a, IKE_TRANSFORM_ENCR, sa->encr);
@@ -156,7 +161,11 @@ static enum mib_err read_sa(void *arg, const struct mib_column *col, const uint3
 	case MIB_C_ipspdIkeSaChildren:
 		*out = mib_value_unsigned(sa->n_children);
 		break;
-	default:	/* when it is renewed, and ends, is not told */
+	case MIB_C_ipspdIkeSaRekeyIn:
+		return read_in(sa->renew_s, out);
+	case MIB_C_ipspdIkeSaExpiresIn:
+		return read_in(sa->end_s, out);
+	default:
 		return MIB_NO_SUCH_INSTANCE;
 	}
 	return MIB_OK;

@@ -261,6 +261,7 @@ struct agent_ike {
 	/* connections of that generation whose credentials cannot be used, as ike says or we found */
 	struct agent_ike_fault *faults;
 	size_t n_faults, room_faults;
+	uint64_t reached;		/* the newest that was in force, or did not concern it */
 	/* its IKE SAs, as it told last, by number */
 	struct ike_wire_sa *sas;
 	size_t n_sas;
@@ -271,6 +272,8 @@ struct agent_ike {
 	int64_t asked_ms;		/* by a clock that never goes back */
 	struct event *poll;
 	struct mib_source source;
+	struct ike_failure *failures;	/* agent_ike_news.c: of connections that are not up */
+	size_t n_failures;
 	char text[IKE_IDENTITY_TEXT];	/* what the last read borrows */
 };
 
@@ -577,8 +580,17 @@ void agent_ike_ask(struct agent *a, enum ike_wire_request request, const char *i
 const char *agent_ike_fault(const struct agent *a, const char *ipsec, const char *ike);
 /** Notes one. */
 void agent_ike_note_fault(struct agent *a, const char *ipsec, const char *ike, const char *why);
+/** The newest generation that the ike process has had in force, or that had nothing for it. */
+uint64_t agent_ike_applied(const struct agent *a);
+
+/* agent_ike_news.c */
+/** IKE_EVENT: tells managers, and keeps why a connection does not come up. False: malformed. */
+bool agent_ike_event(struct agent *a, const struct chan_msg *m);
+void agent_ike_forget_failures(struct agent *a);
 
 /* agent_ike_sas.c */
+/** An identity for people, without the word for its type, as ipsaPeerIdValue. @return text, or a part of it */
+const char *agent_ike_identity(const struct ike_identity *id, char text[IKE_IDENTITY_TEXT]);
 /** Registers ipspdIkeSaTable. */
 enum mib_err agent_ike_add(struct agent *a);
 

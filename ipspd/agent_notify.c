@@ -255,6 +255,13 @@ static const char *const sa_stories[WIRE_SA_CHANGES] = {
 	[WIRE_SA_EXPIRED] = "its hard lifetime is over",
 };
 
+/* ... of one whose keys were negotiated. */
+static const char *const negotiated_stories[WIRE_SA_CHANGES] = {
+	[WIRE_SA_REMOVED] = "its key manager has deleted it",
+	[WIRE_SA_REPLACED] = "its key manager has given it other parameters",
+	[WIRE_SA_EXPIRED] = "its hard lifetime is over",
+};
+
 static void add_sa(struct agent_note *n, const struct mib_oid *row, const struct wire_event *e)
 {
 	note_add(n, mib_value_oid(row->ids, row->len));
@@ -292,15 +299,22 @@ static void about_installed(struct agent *a, const struct wire_event *e, const s
 	note_send(a, &n, SPD_KEY_OBJECTS);
 }
 
+/* The row that configures it; of a key manager's, the action that asked for it. */
+static struct mib_oid row_of_sa(struct agent *a, const struct wire_event *e)
+{
+	struct mib_oid row = { .ids = { 0, 0 }, .len = 2 };	/* zeroDotZero */
+
+	if (!pointer_to(a, e->id, &row) && e->action_id)
+		(void)sad_action_of(a, (uint32_t)e->action_id, &row);
+	return row;
+}
+
 static void about_sa(struct agent *a, const struct wire_event *e, const char *why)
 {
-	static const struct mib_oid zero_dot_zero = { .ids = { 0, 0 }, .len = 2 };
 	const bool up = e->reason == WIRE_SA_INSTALLED;
-	struct mib_oid row;
+	struct mib_oid row = row_of_sa(a, e);
 	struct agent_note n;
 
-	if (!pointer_to(a, e->id, &row))
-		row = zero_dot_zero;
 	if (up && logs_action(a, origin_find(a, e->id)))
 		about_installed(a, e, &row);
 	note_begin(&n, up ? MIB_N_ipspdChildSaUp : MIB_N_ipspdChildSaDown);
@@ -315,16 +329,14 @@ static void about_sa(struct agent *a, const struct wire_event *e, const char *wh
 	note_send(a, &n, n.n);
 }
 
-/* Of a key manager: the row is the action that asked for it. */
 static void about_expiring(struct agent *a, const struct wire_event *e)
 {
-	struct mib_oid row = { .ids = { 0, 0 }, .len = 2 };	/* zeroDotZero */
+	const struct mib_oid row = row_of_sa(a, e);
 	struct agent_note n;
 
 	note_begin(&n, MIB_N_ipspdChildSaExpiring);
 	if (!notify_may(a))
 		return;
-	(void)sad_action_of(a, (uint32_t)e->action_id, &row);
 	add_sa(&n, &row, e);
 	note_send(a, &n, n.n);
 }
@@ -409,7 +421,8 @@ static void on_event(struct agent_event_listener *l, const struct wire_event *e)
 	if (e->kind == WIRE_EVENT_SA && e->reason == WIRE_SA_EXPIRING)
 		about_expiring(a, e);
 	else if (e->kind == WIRE_EVENT_SA)
-		about_sa(a, e, e->reason == WIRE_SA_INSTALLED ? "" : sa_stories[e->reason]);
+		about_sa(a, e, e->reason == WIRE_SA_INSTALLED ? "" :
+			       (e->action_id ? negotiated_stories : sa_stories)[e->reason]);
 	else
 		about_packet(a, e);
 }

@@ -360,6 +360,12 @@ static void on_sa_changed(void *ctx, const struct ipsp_sa *sa, enum ipsp_sa_chan
 	};
 
 	if (sa->origin != IPSP_ORIGIN_POLICY) {
+		const int state = atomic_load_explicit(&sa->state, memory_order_relaxed);
+
+		/* One without keys was never up; that one is dead was told when it died. */
+		if (sa->origin == IPSP_ORIGIN_PFKEY &&
+		    (state == IPSP_SA_MATURE || state == IPSP_SA_DYING))
+			tell_sa(ctx, sa, told[change]);
 		if (change == IPSP_SA_REMOVED)
 			engine_pfkey_sa_gone(ctx, sa);
 		return;
@@ -387,7 +393,7 @@ static void on_sa_expired(void *ctx, const struct ipsp_life_event *event)
 		  ipsp_life_text((enum ipsp_life)event->life));
 	if (event->life == IPSP_LIFE_SOFT)
 		tell_sa(ctx, sa, WIRE_SA_EXPIRING);
-	else if (sa->origin == IPSP_ORIGIN_POLICY)
+	else if (event->life == IPSP_LIFE_HARD || sa->origin == IPSP_ORIGIN_POLICY)
 		tell_sa(ctx, sa, WIRE_SA_EXPIRED);
 	engine_pfkey_expired(ctx, event);
 }

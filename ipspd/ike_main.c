@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <gnutls/pkcs11.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -68,10 +69,39 @@ static int64_t on_wall_s(void *arg)
 	return (int64_t)time(NULL);
 }
 
+/* Strangers can make these: an agent that has many to read yet gets no more of them. */
+#define EVENTS_QUEUED_MAX (256u << 10)	/* octets on their way */
+
+static void on_event(void *arg, const struct ike_event *e)
+{
+	static uint8_t buf[CHAN_PAYLOAD_MAX];
+	struct ike_role *const role = arg;
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+	struct ike_wire_event wire = {
+		.kind = (uint8_t)e->kind, .end = (uint8_t)e->end, .initiator = e->initiator,
+		.path = *e->path,
+	};
+
+	if (!role->agent || chan_queued(role->agent) > EVENTS_QUEUED_MAX)
+		return;
+	memcpy(wire.spi_i, e->spi_i, IKE_SPI_LEN);
+	memcpy(wire.spi_r, e->spi_r, IKE_SPI_LEN);
+	if (e->conn) {
+		memcpy(wire.ipsec, e->conn->ipsec, sizeof(wire.ipsec));
+		memcpy(wire.ike, e->conn->ike, sizeof(wire.ike));
+	}
+	if (e->remote)
+		wire.remote = *e->remote;
+	snprintf(wire.text, sizeof(wire.text), "%s", e->text);
+	ike_wire_event_put(&w, &wire);
+	(void)chan_send(role->agent, MSG_IKE_EVENT, buf, w.len, NULL, 0);
+}
+
 static const struct ike_ops ops = {
 	.send = ike_net_send, .keepalive = ike_net_keepalive, .random = on_random, .run = ike_jobs_put,
 	.get_spi = ike_pfkey_get_spi, .child_add = ike_pfkey_add, .child_delete = ike_pfkey_delete,
 	.child_move = ike_pfkey_move, .source = ike_net_source, .log = on_log, .wall_s = on_wall_s,
+	.event = on_event,
 };
 
 /* ---- time ---- */
@@ -135,6 +165,13 @@ static void tell(struct telling *t, bool more)
 		(void)chan_send(t->role->agent, MSG_IKE_SAS, buf, w.len, NULL, 0);
 }
 
+static uint32_t seconds_until(uint64_t due_ms, uint64_t now_ms)
+{
+	if (due_ms == IKE_NEVER)
+		return IKE_WIRE_NEVER;
+	return due_ms > now_ms ? (uint32_t)((due_ms - now_ms) / 1000) : 0;
+}
+
 static bool tell_one(void *arg, const struct ike_view *v)
 {
 	static const enum ike_wire_state states[] = {
@@ -156,6 +193,8 @@ static bool tell_one(void *arg, const struct ike_view *v)
 		.encr = v->suite.encr, .encr_key_bits = v->suite.encr_key_bits,
 		.integ = v->suite.integ, .prf = v->suite.prf, .ke = v->suite.ke,
 		.age_s = (t->now_ms - v->since_ms) / 1000, .n_children = v->n_children,
+		.renew_s = seconds_until(v->renew_ms, t->now_ms),
+		.end_s = seconds_until(v->end_ms, t->now_ms),
 	};
 	memcpy(sa->spi_i, v->spi_i, IKE_SPI_LEN);
 	memcpy(sa->spi_r, v->spi_r, IKE_SPI_LEN);

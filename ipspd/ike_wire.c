@@ -319,6 +319,23 @@ bool ike_wire_conn_get(struct chan_reader *r, struct ike_wire_conn *out)
 
 /* ---- an IKE SA ---- */
 
+static void put_path(struct chan_writer *w, const struct ike_path *p)
+{
+	put_addr(w, &p->local);
+	put_addr(w, &p->remote);
+	chan_put_u16(w, p->local_port);
+	chan_put_u16(w, p->remote_port);
+}
+
+static bool get_path(struct chan_reader *r, struct ike_path *out)
+{
+	if (!get_addr(r, &out->local) || !get_addr(r, &out->remote))
+		return false;
+	out->local_port = chan_get_u16(r);
+	out->remote_port = chan_get_u16(r);
+	return true;
+}
+
 void ike_wire_sa_put(struct chan_writer *w, const struct ike_wire_sa *sa)
 {
 	chan_put_u32(w, sa->number);
@@ -326,10 +343,7 @@ void ike_wire_sa_put(struct chan_writer *w, const struct ike_wire_sa *sa)
 	chan_put_raw(w, sa->spi_r, sizeof(sa->spi_r));
 	chan_put_u8(w, sa->state);
 	chan_put_u8(w, sa->initiator);
-	put_addr(w, &sa->path.local);
-	put_addr(w, &sa->path.remote);
-	chan_put_u16(w, sa->path.local_port);
-	chan_put_u16(w, sa->path.remote_port);
+	put_path(w, &sa->path);
 	chan_put_text(w, sa->ipsec);
 	chan_put_text(w, sa->ike);
 	put_identity(w, &sa->local);
@@ -340,6 +354,8 @@ void ike_wire_sa_put(struct chan_writer *w, const struct ike_wire_sa *sa)
 	chan_put_u16(w, sa->prf);
 	chan_put_u16(w, sa->ke);
 	chan_put_u64(w, sa->age_s);
+	chan_put_u32(w, sa->renew_s);
+	chan_put_u32(w, sa->end_s);
 	chan_put_u32(w, sa->n_children);
 }
 
@@ -349,12 +365,8 @@ bool ike_wire_sa_get(struct chan_reader *r, struct ike_wire_sa *out)
 	chan_get_raw(r, out->spi_i, sizeof(out->spi_i));
 	chan_get_raw(r, out->spi_r, sizeof(out->spi_r));
 	out->state = chan_get_u8(r);
-	if (!get_bool(r, &out->initiator) || !get_addr(r, &out->path.local) ||
-	    !get_addr(r, &out->path.remote))
-		return false;
-	out->path.local_port = chan_get_u16(r);
-	out->path.remote_port = chan_get_u16(r);
-	if (!chan_get_text(r, out->ipsec, sizeof(out->ipsec)) ||
+	if (!get_bool(r, &out->initiator) || !get_path(r, &out->path) ||
+	    !chan_get_text(r, out->ipsec, sizeof(out->ipsec)) ||
 	    !chan_get_text(r, out->ike, sizeof(out->ike)) || !get_identity(r, &out->local) ||
 	    !get_identity(r, &out->remote))
 		return false;
@@ -364,7 +376,46 @@ bool ike_wire_sa_get(struct chan_reader *r, struct ike_wire_sa *out)
 	out->prf = chan_get_u16(r);
 	out->ke = chan_get_u16(r);
 	out->age_s = chan_get_u64(r);
+	out->renew_s = chan_get_u32(r);
+	out->end_s = chan_get_u32(r);
 	out->n_children = chan_get_u32(r);
 	return !r->short_read && out->number >= 1 && out->number <= INT32_MAX && out->state >= 1 &&
 	       out->state < IKE_WIRE_STATES;
+}
+
+/* ---- what became of one ---- */
+
+void ike_wire_event_put(struct chan_writer *w, const struct ike_wire_event *e)
+{
+	chan_put_u8(w, e->kind);
+	chan_put_u8(w, e->end);
+	chan_put_u8(w, e->initiator);
+	chan_put_raw(w, e->spi_i, sizeof(e->spi_i));
+	chan_put_raw(w, e->spi_r, sizeof(e->spi_r));
+	put_path(w, &e->path);
+	chan_put_text(w, e->ipsec);
+	chan_put_text(w, e->ike);
+	put_identity(w, &e->remote);
+	chan_put_text(w, e->text);
+}
+
+static bool is_end(uint8_t end)
+{
+	return end == IKE_END_REMOVED || end == IKE_END_EXPIRED || end == IKE_END_BY_PEER ||
+	       end == IKE_END_UNREACHABLE || end == IKE_END_FAILED;
+}
+
+bool ike_wire_event_get(struct chan_reader *r, struct ike_wire_event *out)
+{
+	*out = (struct ike_wire_event){ .kind = chan_get_u8(r) };
+	out->end = chan_get_u8(r);
+	if (out->kind < IKE_EVENT_UP || out->kind >= IKE_EVENTS ||
+	    (out->kind == IKE_EVENT_DOWN ? !is_end(out->end) : out->end != 0) ||
+	    !get_bool(r, &out->initiator))
+		return false;
+	chan_get_raw(r, out->spi_i, sizeof(out->spi_i));
+	chan_get_raw(r, out->spi_r, sizeof(out->spi_r));
+	return get_path(r, &out->path) && chan_get_text(r, out->ipsec, sizeof(out->ipsec)) &&
+	       chan_get_text(r, out->ike, sizeof(out->ike)) && get_identity(r, &out->remote) &&
+	       chan_get_text(r, out->text, sizeof(out->text)) && chan_reader_done(r);
 }

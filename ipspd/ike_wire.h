@@ -62,13 +62,32 @@ struct ike_wire_sa {
 	struct ike_identity local, remote;	/* type 0: not known yet */
 	uint16_t encr, encr_key_bits, integ, prf, ke;	/* 0: not agreed yet, or none */
 	uint64_t age_s;
+	uint32_t renew_s, end_s;	/* until it is rekeyed, deleted; IKE_WIRE_NEVER */
 	uint32_t n_children;
 };
 
+#define IKE_WIRE_NEVER UINT32_MAX
 #define IKE_WIRE_SAS_MAX 64u	/* of one message */
+#define IKE_WIRE_TEXT 256u
 
 void ike_wire_sa_put(struct chan_writer *w, const struct ike_wire_sa *sa);
 /** False: malformed. */
 IPSP_MUST_CHECK bool ike_wire_sa_get(struct chan_reader *r, struct ike_wire_sa *out);
+
+/** What became of an IKE SA: struct ike_event. */
+struct ike_wire_event {
+	uint8_t kind;			/* enum ike_event_kind */
+	uint8_t end;			/* enum ike_end; 0: of another kind */
+	bool initiator;
+	uint8_t spi_i[IKE_SPI_LEN], spi_r[IKE_SPI_LEN];
+	struct ike_path path;
+	char ipsec[IKE_NAME], ike[IKE_NAME];	/* of its connection; both empty: none */
+	struct ike_identity remote;	/* type 0: not known */
+	char text[IKE_WIRE_TEXT];
+};
+
+void ike_wire_event_put(struct chan_writer *w, const struct ike_wire_event *e);
+/** Reads one, which must be all that is left. False: malformed. */
+IPSP_MUST_CHECK bool ike_wire_event_get(struct chan_reader *r, struct ike_wire_event *out);
 
 #endif

@@ -85,14 +85,15 @@ enum wire_sa_change {
 	WIRE_SA_EXPIRED = 3,		/* its hard lifetime is over */
 	WIRE_SA_REFUSED = 4,		/* SA_REFUSED says that; never on the wire */
 	WIRE_SA_INSTALLED = 5,
-	WIRE_SA_EXPIRING = 6,		/* its soft lifetime is over; a key manager's: action_id is its reqid */
+	WIRE_SA_EXPIRING = 6,		/* its soft lifetime is over */
 	WIRE_SA_CHANGES
 };
 
 struct wire_event {
 	uint8_t kind;			/* enum wire_event_kind */
 	uint64_t id;			/* of the entry or SA */
-	/* PACKET: of the action that logs; 0: the entry's, from the guard. PASSED: of the SA's row */
+	/* PACKET: of the action that logs; 0: the entry's, from the guard. PASSED: of the SA's row. SA: a key
+	 * manager's reqid; 0: it has a row */
 	uint64_t action_id;
 	uint32_t ifindex;		/* SA: 0 */
 	uint8_t dir;			/* enum ipsp_dir */

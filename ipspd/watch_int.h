@@ -11,7 +11,8 @@
 struct watch_peer {
 	char name[33];
 	uint32_t in, out;		/* that can be used */
-	uint32_t n;			/* configured */
+	uint32_t n;			/* SAs and connections configured ... */
+	uint32_t up;			/* ... and of those, that can be used */
 	uint64_t in_packets, in_bytes, out_packets, out_bytes;
 	int64_t last_s;			/* 0: never */
 	char why[POL_STATUS_TEXT];	/* of the first that cannot be used */

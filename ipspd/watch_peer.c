@@ -2,8 +2,8 @@
  * ipspd/watch_peer.c - ipspdPeerTable: how things stand with each row of ipsaPeerIdentityTable.
  *
  * A peer may have many SAs, and a manager reads many columns, so sums are made for all peers at once
- * when somebody reads and they are old: one walk of the actions, however many reads. With many actions
- * they are kept for as long as the tables say.
+ * when somebody reads and they are old: one walk of the actions and connections, however many reads. With many of
+ * them they are kept for as long as the tables say.
  */
 #include "config.h"
 
@@ -13,12 +13,13 @@
 
 #include "ipspd/watch_int.h"
 #include "mibs/schema_gen.h"
+#include "policy/connection.h"
 #include "policy/rows.h"
 #include "policy/sa.h"
 
 enum { PEER_UP = 1, PEER_PARTLY = 2, PEER_DOWN = 3 };
 
-#define MANY 1000	/* actions: their sums are kept longer */
+#define MANY 1000	/* parts of sums: they are kept longer */
 
 #define ACTION(column) MIB_COL(ipsaSaPreconfiguredActionTable, column)
 
@@ -46,6 +47,7 @@ static void one_action(struct watch *w, const struct mib_row *r, struct watch_pe
 	usable = state == WATCH_SA_MATURE || state == WATCH_SA_DYING;
 	sa = totals_sa(agent_totals(w->agent), id);
 	out->n = 1;
+	out->up = usable;
 	out->in = in && usable;
 	out->out = !in && usable;
 	*(in ? &out->in_packets : &out->out_packets) = sa->packets;
@@ -58,9 +60,67 @@ static void one_action(struct watch *w, const struct mib_row *r, struct watch_pe
 		 in ? "in" : "out", why);
 }
 
+/* ---- sums of connections that are negotiated ---- */
+
+static void add_negotiated(const struct sad_picture_sa *n, struct watch_peer *out)
+{
+	struct ipsp_sa_config cfg;
+	struct totals_sa counted;
+	const char *why;
+	const enum watch_sa_state state = watch_negotiated_state(n, &why);
+	const bool usable = state == WATCH_SA_MATURE || state == WATCH_SA_DYING;
+	bool in;
+
+	watch_negotiated(n, &cfg, &counted);
+	in = cfg.dir == IPSP_INBOUND;
+	out->in += in && usable;
+	out->out += !in && usable;
+	*(in ? &out->in_packets : &out->out_packets) += counted.packets;
+	*(in ? &out->in_bytes : &out->out_bytes) += counted.bytes;
+	if (counted.last_s > out->last_s)
+		out->last_s = counted.last_s;
+}
+
+/* Of connections that share an IPsec action, SAs belong to the one whose peer has their address. */
+static bool is_with(const struct pol_connection *c, const struct ipsp_addr *remote, bool first)
+{
+	for (size_t i = 0; i < c->n_peers; i++) {
+		if (c->peers[i].address.family ? !ipsp_addr_cmp(&c->peers[i].address, remote) : first)
+			return true;
+	}
+	return false;
+}
+
+/* first: no connection of its IPsec action came before. */
+static void one_connection(struct watch *w, const struct pol_conn_key *k,
+			   const struct pol_connection *c, bool first, struct watch_peer *out)
+{
+	const char *const why = agent_ike_failure(w->agent, k->ipsec, k->ike);
+	uint32_t index[SAD_PICTURE_INDEX_MAX];
+	const struct sad_picture_sa *n;
+	size_t len;
+
+	index[0] = (uint32_t)strlen(k->ipsec);
+	for (len = 1; len <= index[0]; len++)
+		index[len] = (uint8_t)k->ipsec[len - 1];
+	/* SAs of one action stand together. */
+	while (k->ipsec[0] && (n = sad_picture_after(agent_sad(w->agent), index, len)) &&
+	       !strcmp(n->name, k->ipsec)) {
+		if (is_with(c, &n->sa.remote, first))
+			add_negotiated(n, out);
+		len = sad_picture_index(n, index);
+	}
+	out->n = 1;
+	out->up = out->in > 0 && out->out > 0;
+	if (!out->up)
+		snprintf(out->why, sizeof(out->why), "connection \"%s\", \"%s\" has no SAs%s%.160s",
+			 k->ipsec, k->ike, why[0] ? ": " : "", why);
+}
+
 static void merge(struct watch_peer *to, const struct watch_peer *from)
 {
 	to->n += from->n;
+	to->up += from->up;
 	to->in += from->in;
 	to->out += from->out;
 	to->in_packets += from->in_packets;
@@ -90,45 +150,96 @@ static size_t merge_all(struct watch_peer *v, size_t n)
 	return kept + 1;
 }
 
-static bool make(struct watch *w)
+/** Sums in the making. */
+struct sums {
+	struct watch_peer *v;
+	size_t n, room;
+	size_t parts;		/* that were added */
+};
+
+/* One more, of that peer. NULL: no memory. */
+static struct watch_peer *new_sum(struct sums *s, const char *name)
+{
+	struct watch_peer *grown;
+
+	s->parts++;
+	/* Sums before there are too many of them: a peer may have most of the SAs. */
+	if (s->n == s->room)
+		s->n = merge_all(s->v, s->n);
+	if (s->n > s->room / 2 || s->room == 0) {
+		s->room = s->room ? s->room * 2 : 64;
+		grown = (struct watch_peer *)reallocarray(s->v, s->room, sizeof(*grown));
+		if (!grown)
+			return NULL;
+		s->v = grown;
+	}
+	grown = &s->v[s->n++];
+	*grown = (struct watch_peer){ .n = 0 };
+	snprintf(grown->name, sizeof(grown->name), "%s", name);
+	return grown;
+}
+
+static bool add_actions(struct watch *w, struct sums *s)
 {
 	struct pol_walk walk = { .view = mib_store_view(agent_store(w->agent)),
 				 .table = &mib_t_ipsaSaPreconfiguredActionTable,
 				 .with_lost = true };
-	struct watch_peer *v = NULL;
-	size_t n = 0, room = 0, actions = 0;
+	char name[sizeof(s->v->name)];
 	const struct mib_row *r;
 
 	while ((r = pol_walk_next(&walk))) {
-		char name[sizeof(v->name)];
+		struct watch_peer *to;
 
-		actions++;
 		if (mib_row_text(r, ACTION(ipsaSaPreActPeerGatewayIdName), name,
 				 sizeof(name)) == 0)
 			continue;
-		/* Sums before there are too many of them: a peer may have most of the SAs. */
-		if (n == room)
-			n = merge_all(v, n);
-		if (n > room / 2 || room == 0) {
-			size_t more = room ? room * 2 : 64;
-			struct watch_peer *grown = (struct watch_peer *)
-				reallocarray(v, more, sizeof(*v));
+		to = new_sum(s, name);
+		if (!to)
+			return false;
+		one_action(w, r, to);
+	}
+	return true;
+}
 
-			if (!grown) {
-				free(v);
-				return false;
-			}
-			v = grown;
-			room = more;
-		}
-		v[n] = (struct watch_peer){ .n = 0 };
-		one_action(w, r, &v[n]);
-		memcpy(v[n++].name, name, sizeof(name));
+static bool add_connections(struct watch *w, struct sums *s)
+{
+	const struct mib_view *const view = mib_store_view(agent_store(w->agent));
+	struct pol_conn_set set;
+	bool good = true;
+
+	if (!pol_conn_set_make(view, &set))
+		return false;
+	agent_sad_wanted(w->agent);
+	for (size_t k = 0; k < set.n_keys && good; k++) {
+		const bool first = k == 0 || strcmp(set.keys[k - 1].ipsec, set.keys[k].ipsec) != 0;
+		struct pol_connection *c;
+		struct watch_peer *to;
+
+		good = pol_connection_make(view, &set.keys[k], &c);
+		if (!good)
+			break;
+		to = c->peer_list[0] ? new_sum(s, c->peer_list) : NULL;
+		if (to)
+			one_connection(w, &set.keys[k], c, first, to);
+		good = to || !c->peer_list[0];
+		pol_connection_free(c);
+	}
+	pol_conn_set_fini(&set);
+	return good;
+}
+
+static bool make(struct watch *w)
+{
+	struct sums s = { .v = NULL };
+
+	if (!add_actions(w, &s) || !add_connections(w, &s)) {
+		free(s.v);
+		return false;
 	}
 	free(w->peers);
-	w->n_peers = merge_all(v, n);
-	w->peers = v;
-	w->peers_keep_s = actions > MANY ? AGENT_POLL_S : AGENT_FRESH_S;
+	w->n_peers = merge_all(s.v, s.n);
+	w->peers = s.v;
+	w->peers_keep_s = s.parts > MANY ? AGENT_POLL_S : AGENT_FRESH_S;
 	return true;
 }
 
@@ -166,9 +277,7 @@ static bool is_used(const struct watch *w, const struct mib_row *r)
 
 static int32_t state(const struct watch_peer *p)
 {
-	uint32_t usable = p->in + p->out;
-
-	return usable == 0 ? PEER_DOWN : usable < p->n ? PEER_PARTLY : PEER_UP;
+	return p->up == 0 ? PEER_DOWN : p->up < p->n ? PEER_PARTLY : PEER_UP;
 }
 
 static struct mib_value reason(struct watch *w, const struct mib_row *r,
@@ -180,7 +289,7 @@ static struct mib_value reason(struct watch *w, const struct mib_row *r,
 		return watch_text(w, "is not active");
 	if (!is_used(w, r))
 		return watch_text(w, "is not used: another row of its list comes first");
-	return watch_text(w, "no action with manual keys names it, and IKE does not run");
+	return watch_text(w, "no action names it");
 }
 
 static enum mib_err read_peer(void *arg, const struct mib_column *col, const uint32_t *index,

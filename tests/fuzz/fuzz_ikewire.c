@@ -1,7 +1,6 @@
 /*
- * tests/fuzz/fuzz_ikewire.c - connections as agent and ike tell each other, what they name (ipspd/ike_cred_wire.h), and
- * IKE SAs (ipspd/ike_wire.h), as a
- * taken-over process might send them.
+ * tests/fuzz/fuzz_ikewire.c - connections as agent and ike tell each other, what they name (ipspd/ike_cred_wire.h), IKE SAs
+ * and what becomes of them (ipspd/ike_wire.h), as a taken-over process might send them.
  *
  * The first octet chooses. What is read is written as the same octets again.
  */
@@ -69,11 +68,25 @@ static void try_trust(const uint8_t *data, size_t len)
 	must(w.len == len && memcmp(again, data, len) == 0);
 }
 
+static void try_event(const uint8_t *data, size_t len)
+{
+	struct chan_reader r = { .data = data, .len = len };
+	struct chan_writer w = { .data = again, .size = sizeof(again) };
+	struct ike_wire_event e;
+
+	if (len > sizeof(again) || !ike_wire_event_get(&r, &e))
+		return;
+	must(e.kind >= IKE_EVENT_UP && e.kind < IKE_EVENTS);
+	must(memchr(e.text, 0, sizeof(e.text)) && memchr(e.ike, 0, sizeof(e.ike)));
+	ike_wire_event_put(&w, &e);
+	must(!w.overflow && w.len == len && memcmp(again, data, len) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size == 0)
 		return 0;
-	switch (data[0] % 4) {
+	switch (data[0] % 5) {
 	case 0:
 		try_conn(data + 1, size - 1);
 		break;
@@ -83,8 +96,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case 2:
 		try_own(data + 1, size - 1);
 		break;
-	default:
+	case 3:
 		try_trust(data + 1, size - 1);
+		break;
+	default:
+		try_event(data + 1, size - 1);
+		break;
 	}
 	return 0;
 }

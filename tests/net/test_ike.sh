@@ -5,7 +5,12 @@
 . "$TB_SRC/tests/net/lib.sh"
 [ -x /usr/sbin/charon-systemd ] || { echo "strongSwan is not installed"; exit 77; }
 tb_init
+TB_SNMPD_MORE="trap2sink 127.0.0.1:1162 test"
+traps=$TB_DIR/router-a/trapd.log
 t_routers
+printf 'authCommunity log test\n' >"$TB_DIR/router-a/trapd.conf"
+tb_start router-a trapd snmptrapd -f -Lo -n -C -c "$TB_DIR/router-a/trapd.conf" -Ox -OQ -F 'TRAP %V | %v\n' \
+	-M "$TB_SRC/mibs/smi:$TB_SRC/mibs" -m IPSEC-SPD-MIB:IPSEC-IPSECACTION-MIB:IPSPD-MIB udp:127.0.0.1:1162
 
 # rows ROUTER PEER4-HEX PEER4 PEER6-HEX PEER6 OURS4 THEIRS4 OURS6 THEIRS6: tunnels of ESP, negotiated, for both
 # families of LANs.
@@ -118,6 +123,12 @@ established() { count "$1" 'ike: .*established with'; }
 children() { count "$1" 'Child SA with 198.51.100.1: '; }
 another_ike() { has_ike "$1" && [ "$(ike_pid "$1")" != "$2" ]; }
 
+# told NOTIFICATION PATTERN: it came, with that in its line.
+told() { tr '\n' ' ' <"$traps" | sed 's/TRAP /\n/g' | grep "::$1 " | grep -qE -- "$2"; }
+# peer COLUMN: of the peer of IPv4, as router-a has it.
+peer() { tb_snmp snmpget router-a -OqvU "ipspdPeer$1.\"gw4\".0"; }
+more() { [ "$(tb_snmp snmpget router-a -OqvU "$1")" -gt 0 ]; }
+
 claim "without rows for it there is no ike process" not has_ike router-a
 claim "rows are SET on router-a" rows_a
 claim "... and the ike process runs" tb_until 10 has_ike router-a
@@ -137,6 +148,14 @@ claim "... and nothing in the clear" nothing_clear ours
 claim "the connection is up" tb_until 10 is_up
 claim "IKE SAs are to be seen" tb_until 10 says established tb_snmp snmpwalk router-a ipspdIkeSaState
 claim "... with their peers" tb_until 10 says gw6 tb_ctl router-b show ike
+number=$(tb_snmp snmpwalk router-a -OQ ipspdIkeSaState | sed -n '1s/.*IkeSaState[.]\([0-9]*\).*/\1/p')
+claim "... when they are rekeyed" tb_until 5 more "ipspdIkeSaRekeyIn.$number"
+claim "... and when they end" more "ipspdIkeSaExpiresIn.$number"
+claim "the peer is up" tb_until 10 says up peer State
+claim "... with SAs of both directions" test "$(peer InSas)" -ge 1 -a "$(peer OutSas)" -ge 1
+claim "... and what they carried" test "$(peer InPackets)" -ge 1 -a "$(peer OutBytes)" -ge 1
+claim "a manager is told of the IKE SA" tb_until 10 told ipspdIkeSaUp 'ike4.*PeerIdentity.0 = "?198.51.100.1'
+claim "... and of its Child SAs" tb_until 10 told ipspdChildSaUp 'child4.*Direction.0 = inbound'
 
 traffic host-a 10.2.0.2
 claim "new keys are negotiated under traffic" tb_ctl router-a rekey child4
@@ -161,6 +180,9 @@ claim "the other daemon takes its leave" kill "$(tb_pid router-b ipspd)"
 tb_reap "$(tb_pid router-b ipspd)"
 claim "... and so does its guard" tb_in router-b "$TB_BUILD/ipspctl/ipspctl" -S "$TB_DIR/router-b/state" guard remove
 claim "... so that nothing is up" tb_until 10 not says established tb_snmp snmpwalk router-a ipspdIkeSaState
+claim "... as a manager is told" tb_until 10 told ipspdIkeSaDown 'ike4.*DownReason.0 = byPeer'
+claim "... of its Child SAs, too" tb_until 10 told ipspdChildSaDown 'child4.*deleted it'
+claim "... and reads of the peer" tb_until 10 says 'has no SAs' peer Reason
 d=$TB_DIR/router-b
 cat >"$d/strongswan.conf" <<CONF
 charon-systemd {

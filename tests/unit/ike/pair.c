@@ -164,6 +164,19 @@ static void on_log(void *arg, enum ike_level level, const char *who, const char 
 						  end->last_log);
 }
 
+static void on_event(void *arg, const struct ike_event *e)
+{
+	struct pair_end *const end = arg;
+	struct pair_event *const to = &end->events[end->n_events];
+
+	must(end->n_events < PAIR_EVENTS_MAX);
+	end->n_events++;
+	*to = (struct pair_event){ .kind = e->kind, .end = e->end, .initiator = e->initiator };
+	if (e->remote)
+		to->remote = *e->remote;
+	snprintf(to->text, sizeof(to->text), "%s", e->text);
+}
+
 static int64_t on_wall_s(void *arg)
 {
 	const struct pair_end *const end = arg;
@@ -235,7 +248,7 @@ void pair_init(struct pair *p)
 {
 	static const struct ike_ops ops = { on_send, on_keepalive, on_random, on_run, on_get_spi,
 					    on_child_add, on_child_delete, on_child_move,
-					    on_source, on_log, on_wall_s, on_fetch };
+					    on_source, on_log, on_wall_s, on_fetch, on_event };
 	static const char *const names[2] = { "a.example", "b.example" };
 	const struct ipsp_addr addrs[2] = { address("192.0.2.1"), address("198.51.100.1") };
 

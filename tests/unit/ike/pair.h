@@ -22,6 +22,17 @@ struct pair_child {
 	bool transport, udp, no_tfc, fragments_also;
 };
 
+#define PAIR_EVENTS_MAX 256u
+
+/** What who watches was told: struct ike_event. */
+struct pair_event {
+	enum ike_event_kind kind;
+	enum ike_end end;
+	bool initiator;
+	struct ike_identity remote;
+	char text[128];
+};
+
 struct pair_end {
 	struct pair *pair;
 	struct ike_world *world;
@@ -36,6 +47,8 @@ struct pair_end {
 	char last_log[700];
 	char logs[1 << 16];		/* all of them */
 	size_t logs_len;
+	struct pair_event events[PAIR_EVENTS_MAX];
+	unsigned n_events;
 	struct ike_job *jobs[64];	/* kept back */
 	unsigned n_jobs;
 };

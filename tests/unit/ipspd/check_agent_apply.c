@@ -52,6 +52,12 @@ void reserve_send(struct agent *a, const struct ipsp_sa_config *sas, size_t n)
 	(void)n;
 }
 
+uint64_t agent_ike_applied(const struct agent *a)
+{
+	(void)a;
+	return UINT64_MAX;
+}
+
 void agent_tell_changed(struct agent *a)
 {
 	(void)a;

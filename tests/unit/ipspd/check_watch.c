@@ -503,8 +503,7 @@ START_TEST(test_a_peer_is_the_sum_of_its_SAs)
 	has(text, "ipspdPeerState \"gw\",5: down\n");
 	has(text, "ipspdPeerReason \"gw\",5: is not used: another row of its list comes first\n");
 	has(text, "ipspdPeerState \"lone\",0: down\n");
-	has(text, "ipspdPeerReason \"lone\",0: no action with manual keys names it, and IKE does "
-	    "not run\n");
+	has(text, "ipspdPeerReason \"lone\",0: no action names it\n");
 }
 END_TEST
 

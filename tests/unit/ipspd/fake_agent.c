@@ -134,6 +134,14 @@ bool agent_ike_in_force(const struct agent *a, uint64_t generation)
 	return agent_in_force(a, generation);
 }
 
+const char *agent_ike_failure(const struct agent *a, const char *ipsec, const char *ike)
+{
+	(void)a;
+	(void)ipsec;
+	(void)ike;
+	return "";
+}
+
 bool agent_in_force(const struct agent *a, uint64_t generation)
 {
 	return a->engine != AGENT_ENGINE_DOWN && a->applied >= generation &&

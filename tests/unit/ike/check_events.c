@@ -1,0 +1,198 @@
+/* tests/unit/ike/check_events.c - what who watches IKE SAs is told: struct ike_ops.event, and when they are due. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ike/internal.h"
+#include "tests/unit/ike/pair.h"
+
+static struct pair pair;
+
+static void setup(void)
+{
+	pair_init(&pair);
+}
+
+static void teardown(void)
+{
+	pair_fini(&pair);
+}
+
+static void establish(void)
+{
+	pair_initiate(&pair, 0);
+	pair_settle(&pair);
+	ck_assert_str_eq(pair_view(&pair, 0).state, "established");
+}
+
+static struct ike_sa *only_sa(unsigned end)
+{
+	for (size_t i = 0; i < IKE_BUCKETS; i++) {
+		if (pair.ends[end].world->by_spi[i])
+			return pair.ends[end].world->by_spi[i];
+	}
+	return NULL;
+}
+
+static const struct pair_event *last(unsigned end)
+{
+	ck_assert_uint_gt(pair.ends[end].n_events, 0);
+	return &pair.ends[end].events[pair.ends[end].n_events - 1];
+}
+
+static unsigned count(unsigned end, enum ike_event_kind kind)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < pair.ends[end].n_events; i++)
+		n += pair.ends[end].events[i].kind == kind;
+	return n;
+}
+
+static unsigned drop_all(struct pair *p, const struct pair_datagram *d)
+{
+	(void)p;
+	(void)d;
+	return 0;
+}
+
+START_TEST(test_both_ends_tell_of_an_ike_sa_and_whom_it_is_with)
+{
+	establish();
+	for (unsigned i = 0; i < 2; i++) {
+		ck_assert_uint_eq(pair.ends[i].n_events, 1);
+		ck_assert_int_eq(last(i)->kind, IKE_EVENT_UP);
+		ck_assert_int_eq(last(i)->initiator, i == 0);
+		ck_assert(ike_identity_fits(&last(i)->remote, &pair.ends[!i].conn->local_id));
+	}
+}
+END_TEST
+
+START_TEST(test_a_rekey_is_no_news_and_its_successor_s_end_is)
+{
+	establish();
+	ck_assert_int_eq(ike_rekey_begin(only_sa(0), pair.now_ms), IPSP_OK);
+	pair_pass(&pair, 1000);
+	ck_assert_uint_eq(pair.ends[0].n_events, 1);
+	ck_assert_uint_eq(pair.ends[1].n_events, 1);
+	ike_end_all(pair.ends[0].world, NULL, pair.now_ms);
+	pair_settle(&pair);
+	ck_assert_uint_eq(pair.ends[0].n_events, 2);
+	ck_assert_int_eq(last(0)->kind, IKE_EVENT_DOWN);
+	ck_assert_int_eq(last(0)->end, IKE_END_REMOVED);
+	ck_assert_int_eq(last(1)->kind, IKE_EVENT_DOWN);
+	ck_assert_int_eq(last(1)->end, IKE_END_BY_PEER);
+}
+END_TEST
+
+START_TEST(test_a_peer_without_an_answer_is_unreachable)
+{
+	pair.fate = drop_all;
+	pair_initiate(&pair, 0);
+	pair_pass(&pair, 300 * 1000);
+	ck_assert_uint_eq(pair.ends[0].n_events, 1);
+	ck_assert_int_eq(last(0)->kind, IKE_EVENT_UNREACHABLE);
+}
+END_TEST
+
+START_TEST(test_a_peer_that_falls_silent_is_unreachable_and_its_ike_sa_down)
+{
+	pair.ends[0].conn->liveness_s = 10;
+	establish();
+	pair.fate = drop_all;
+	pair_pass(&pair, 300 * 1000);
+	ck_assert_uint_eq(count(0, IKE_EVENT_UNREACHABLE), 1);
+	ck_assert_int_eq(last(0)->kind, IKE_EVENT_DOWN);
+	ck_assert_int_eq(last(0)->end, IKE_END_UNREACHABLE);
+}
+END_TEST
+
+START_TEST(test_an_end_that_is_over_is_told_once)
+{
+	pair.ends[0].conn->life = (struct ike_life){ .hard_s = 100, .soft_percent = 100 };
+	establish();
+	pair.fate = drop_all;
+	pair_pass(&pair, 400 * 1000);
+	ck_assert_uint_eq(count(0, IKE_EVENT_DOWN), 1);
+	ck_assert_int_eq(last(0)->end, IKE_END_EXPIRED);
+	ck_assert_uint_eq(count(0, IKE_EVENT_UNREACHABLE), 0);
+}
+END_TEST
+
+START_TEST(test_another_secret_is_told_with_the_identity_claimed)
+{
+	static const char other[] = "another";
+
+	ike_secret_unref(pair.ends[1].conn->peers[0].secret);
+	pair.ends[1].conn->peers[0].secret =
+		ike_secret_new((struct ipsp_span){ (const uint8_t *)other, 7 });
+	pair_initiate(&pair, 0);
+	pair_settle(&pair);
+	ck_assert_uint_eq(count(0, IKE_EVENT_AUTH_FAILED), 1);
+	ck_assert_uint_eq(count(1, IKE_EVENT_AUTH_FAILED), 1);
+	ck_assert(ike_identity_fits(&last(1)->remote, &pair.ends[0].conn->local_id));
+	ck_assert_str_eq(last(1)->text, "the shared keys differ");
+	ck_assert_uint_eq(count(0, IKE_EVENT_UP) + count(1, IKE_EVENT_UP), 0);
+}
+END_TEST
+
+START_TEST(test_one_without_a_common_proposal_is_told_as_failed)
+{
+	pair.ends[1].conn->offers.offers[0].choices[0].key_bits = 256;
+	pair_initiate(&pair, 0);
+	pair_settle(&pair);
+	ck_assert_int_eq(last(0)->kind, IKE_EVENT_FAILED);
+	ck_assert_ptr_nonnull(strstr(last(0)->text, "NO_PROPOSAL_CHOSEN"));
+}
+END_TEST
+
+START_TEST(test_the_end_of_a_world_is_nobody_s_news)
+{
+	establish();
+	ike_world_free(pair.ends[0].world);
+	pair.ends[0].world = NULL;
+	ck_assert_uint_eq(pair.ends[0].n_events, 1);
+}
+END_TEST
+
+START_TEST(test_it_is_seen_when_one_is_rekeyed_and_ends)
+{
+	const struct ike_life life = { .hard_s = 1000, .soft_percent = 80 };
+	struct ike_view v;
+
+	pair.ends[0].conn->life = life;
+	pair.ends[1].conn->life = (struct ike_life){ .hard_s = 0, .soft_percent = 80 };
+	establish();
+	v = pair_view(&pair, 0);
+	ck_assert_uint_eq(v.end_ms, v.since_ms + 1000 * 1000);
+	ck_assert_uint_le(v.renew_ms, v.since_ms + 800 * 1000);
+	ck_assert_uint_ge(v.renew_ms, v.since_ms + 700 * 1000);
+	v = pair_view(&pair, 1);
+	ck_assert(v.renew_ms == IKE_NEVER && v.end_ms == IKE_NEVER);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *const suite = suite_create("ike events");
+	TCase *const tc = tcase_create("events");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_both_ends_tell_of_an_ike_sa_and_whom_it_is_with);
+	tcase_add_test(tc, test_a_rekey_is_no_news_and_its_successor_s_end_is);
+	tcase_add_test(tc, test_a_peer_without_an_answer_is_unreachable);
+	tcase_add_test(tc, test_a_peer_that_falls_silent_is_unreachable_and_its_ike_sa_down);
+	tcase_add_test(tc, test_an_end_that_is_over_is_told_once);
+	tcase_add_test(tc, test_another_secret_is_told_with_the_identity_claimed);
+	tcase_add_test(tc, test_one_without_a_common_proposal_is_told_as_failed);
+	tcase_add_test(tc, test_the_end_of_a_world_is_nobody_s_news);
+	tcase_add_test(tc, test_it_is_seen_when_one_is_rekeyed_and_ends);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
