@@ -42,6 +42,7 @@ enum ike_state { IKE_STATES(IKE_STATE_ENUM) IKE_N_STATES };
 
 struct ike_sa;
 struct ike_exchange;
+struct ike_parsed;
 
 struct ike_proof;	/* ike/proof.h */
 
@@ -230,6 +231,12 @@ struct ike_cookie_secrets {
 	uint8_t octets[2][32];
 };
 
+/** How many lines strangers have caused. */
+struct ike_stranger_limit {
+	uint64_t since_ms, unsaid;
+	unsigned said;
+};
+
 struct ike_world {
 	struct ike_ops ops;
 	void *arg;
@@ -244,6 +251,7 @@ struct ike_world {
 	size_t n_sas, n_half_open;
 	struct ike_sa *half_open;	/* all of them */
 	struct ike_cookie_secrets cookies;
+	struct ike_stranger_limit strangers;
 	struct ike_path came;		/* of the message at hand */
 	uint64_t next_ticket;
 	uint32_t last_number;		/* of an IKE SA */
@@ -291,6 +299,23 @@ void ike_say(const struct ike_sa *sa, enum ike_level level, const char *format, 
 /** The same where there is no IKE SA. */
 void ike_say_of(const struct ike_world *w, const struct ike_path *path, enum ike_level level,
 		const char *text);
+
+/* ---- ike/explain.c: what did not fit, for people ---- */
+
+/** A line that a stranger has caused: at most some a second. */
+void ike_say_stranger(struct ike_world *w, const struct ike_path *path, const char *text,
+		      uint64_t now_ms);
+/** IKE_SA_INIT of theirs is refused. near: a connection for these addresses; NULL: there is none */
+void ike_explain_init(struct ike_world *w, const struct ike_path *path, const struct ike_conn *near,
+		      const struct ike_offers *theirs, uint64_t now_ms);
+/** IKE_SA_INIT of ours is refused with NO_PROPOSAL_CHOSEN. */
+void ike_explain_offers(const struct ike_sa *sa);
+/** A Child SA that they ask for is refused with notify. */
+void ike_explain_refusal(const struct ike_exchange *x, const struct ike_parsed *m, uint16_t notify);
+/** One that we ask for is. */
+void ike_explain_refused(const struct ike_exchange *x, uint16_t notify);
+/** Who asks by x is nobody whom a connection names. id_r: whom it asks for; type 0: anybody */
+void ike_explain_identity(const struct ike_exchange *x, const struct ike_identity *id_r);
 
 /** Asks for the next thing, then goes on with resume when all that is pending has come. */
 void ike_run(struct ike_exchange *x, enum ike_job_kind kind);

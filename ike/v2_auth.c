@@ -25,7 +25,14 @@ const struct ike_peer *ike_peer_at(const struct ike_conn *c, const struct ipsp_a
 
 static void give_up(struct ike_exchange *x, const char *why)
 {
-	ike_say(x->sa, IKE_LOG_NOTICE, "IKE_AUTH fails: %s", why);
+	const struct ike_identity *const peer = x->ours ? &x->id_r : &x->id_i;
+	char text[IKE_IDENTITY_TEXT];
+
+	if (peer->type)
+		ike_say(x->sa, IKE_LOG_NOTICE, "IKE_AUTH with %s fails: %s",
+			ike_identity_text(peer, text), why);
+	else
+		ike_say(x->sa, IKE_LOG_NOTICE, "IKE_AUTH fails: %s", why);
 	ike_sa_free(x->sa);
 }
 
@@ -141,10 +148,12 @@ static void finish_child(struct ike_exchange *x, const struct ike_parsed *m)
 
 	if (!x->spi_in)
 		return;
-	if (ike_parsed_error(m, &n))
+	if (ike_parsed_error(m, &n)) {
+		ike_explain_refused(x, n.type);
 		why = ike_name_or_number(IKE_LIST_NOTIFY, n.type, name);
-	else
+	} else {
 		why = ike_child_accept(x, m);
+	}
 	if (!why && ike_child_install(x, nothing()) != IPSP_OK)
 		why = "the SAD refuses it";
 	if (!why)
@@ -310,14 +319,6 @@ static void auth_answer(struct ike_exchange *x, uint64_t now_ms)
 	ike_exchange_free(x);
 }
 
-static void say_refused_child(struct ike_exchange *x)
-{
-	char name[IKE_NAME_TEXT];
-
-	ike_say(x->sa, IKE_LOG_NOTICE, "no Child SA: we answer %s",
-		ike_name_or_number(IKE_LIST_NOTIFY, x->notify, name));
-}
-
 static void request_checked(struct ike_exchange *x, const struct ike_parsed *m, const char *why,
 			    uint64_t now_ms)
 {
@@ -341,7 +342,7 @@ static void request_checked(struct ike_exchange *x, const struct ike_parsed *m, 
 	if (x->wants_child)
 		x->notify = ike_child_choose(x, m);
 	if (x->notify)
-		say_refused_child(x);
+		ike_explain_refusal(x, m, x->notify);
 	else if (x->wants_child)
 		ike_ask_spi(x);
 	ike_wait(x, auth_answer, now_ms);
@@ -350,7 +351,6 @@ static void request_checked(struct ike_exchange *x, const struct ike_parsed *m, 
 void ike_auth_request(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms)
 {
 	struct ike_identity id_r = { 0 };
-	char text[IKE_IDENTITY_TEXT];
 
 	if (!read_id(m, IKE_PAYLOAD_IDi, &x->id_i)) {
 		refuse(x, "the request has no identity", now_ms);
@@ -359,8 +359,7 @@ void ike_auth_request(struct ike_exchange *x, const struct ike_parsed *m, uint64
 	(void)read_id(m, IKE_PAYLOAD_IDr, &id_r);
 	/* One that can judge its proof; else whoever it is tells why not. */
 	if (!choose_peer(x, &id_r, ike_proof_method(m)) && !choose_peer(x, &id_r, 0)) {
-		ike_say(x->sa, IKE_LOG_NOTICE, "no connection is for %s",
-			ike_identity_text(&x->id_i, text));
+		ike_explain_identity(x, &id_r);
 		refuse(x, "the peer's identity is none of ours", now_ms);
 		return;
 	}

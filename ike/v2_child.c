@@ -166,6 +166,7 @@ static void refused(struct ike_exchange *x, uint16_t notify, uint64_t now_ms)
 {
 	char name[IKE_NAME_TEXT];
 
+	ike_explain_refused(x, notify);
 	if (notify == IKE_N_TEMPORARY_FAILURE && x->rekeyed)
 		ike_life_again(x->sa, x->rekeyed, now_ms);
 	give_up(x, ike_name_or_number(IKE_LIST_NOTIFY, notify, name));
@@ -283,7 +284,9 @@ static void child_requested(struct ike_exchange *x, const struct ike_parsed *m, 
 	if (!notify && !ike_parsed_nonce(m, x->nonce_i, &x->nonce_i_len))
 		notify = IKE_N_INVALID_SYNTAX;
 	if (notify) {
-		refuse(x, notify, nothing(), now_ms);
+		ike_explain_refusal(x, m, notify);
+		ike_refuse(x, notify, nothing(), now_ms);
+		ike_exchange_free(x);
 		return;
 	}
 	x->purpose = x->rekeyed ? IKE_FOR_CHILD_REKEY : IKE_FOR_CHILD;

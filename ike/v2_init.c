@@ -316,6 +316,8 @@ void ike_init_response(struct ike_exchange *x, const struct ike_parsed *m, uint6
 	} else if (ike_parsed_notify(m, IKE_N_INVALID_KE_PAYLOAD, &n)) {
 		take_method(x, n.data, now_ms);
 	} else if (ike_parsed_error(m, &n)) {
+		if (n.type == IKE_N_NO_PROPOSAL_CHOSEN)
+			ike_explain_offers(x->sa);
 		give_up(x, ike_name_or_number(IKE_LIST_NOTIFY, n.type, name));
 	} else if (ike_parsed_notify(m, IKE_N_REDIRECT, &n)) {
 		/* RFC 5685 3: only who says REDIRECT_SUPPORTED is to be sent elsewhere; that is not us. */
@@ -339,19 +341,20 @@ static bool peer_fits(const struct ike_conn *c, const struct ipsp_addr *remote)
 	return false;
 }
 
-/* The first connection for these addresses whose proposals are theirs, too. *near: one for the addresses. */
+/* The first connection for these addresses whose proposals are theirs, too. *near: one for the
+ * addresses; NULL: there is none. */
 static struct ike_conn *choose_conn(const struct ike_world *w, const struct ike_path *path,
 				    const struct ike_offers *offers, struct ike_suite *suite,
-				    bool *near)
+				    const struct ike_conn **near)
 {
-	*near = false;
+	*near = NULL;
 	for (size_t i = 0; i < w->n_conns; i++) {
 		struct ike_conn *const c = w->conns[i];
 
 		if ((c->local.family && ipsp_addr_cmp(&c->local, &path->local) != 0) ||
 		    !peer_fits(c, &path->remote))
 			continue;
-		*near = true;
+		*near = *near ? *near : c;
 		if (ike_offers_choose(&c->offers, offers, suite) && ike_ke_find(suite->ke))
 			return c;
 	}
@@ -434,7 +437,7 @@ static void answer(struct ike_world *w, const struct ike_path *path, const struc
 		   const struct init_parts *parts, uint64_t now_ms)
 {
 	struct ike_suite suite;
-	bool near;
+	const struct ike_conn *near;
 	struct ike_conn *const conn = choose_conn(w, path, &parts->offers, &suite, &near);
 	struct ike_exchange *x;
 	struct ike_sa *sa;
@@ -443,9 +446,7 @@ static void answer(struct ike_world *w, const struct ike_path *path, const struc
 	if (!conn) {
 		ike_refuse_init(w, path, &m->header, IKE_N_NO_PROPOSAL_CHOSEN,
 				(struct ipsp_span){ 0 });
-		ike_say_of(w, path, IKE_LOG_NOTICE,
-			   near ? "no proposal of the peer's is one of ours" :
-				  "no connection is configured for these addresses");
+		ike_explain_init(w, path, near, &parts->offers, now_ms);
 		return;
 	}
 	if (suite.ke != parts->method) {

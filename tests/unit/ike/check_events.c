@@ -1,4 +1,5 @@
-/* tests/unit/ike/check_events.c - what who watches IKE SAs is told: struct ike_ops.event, and when they are due. */
+/* tests/unit/ike/check_events.c - what who watches IKE SAs is told: struct ike_ops.event, when they are due,
+ * and lines of the log. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,6 +173,79 @@ START_TEST(test_it_is_seen_when_one_is_rekeyed_and_ends)
 }
 END_TEST
 
+/* ---- lines for people ---- */
+
+static void has(unsigned end, const char *text)
+{
+	ck_assert_msg(strstr(pair.ends[end].logs, text), "no \"%s\" in:\n%s", text,
+		      pair.ends[end].logs);
+}
+
+START_TEST(test_both_proposals_are_told_when_none_is_common)
+{
+	pair.ends[1].conn->offers.offers[0].choices[0].key_bits = 256;
+	pair_initiate(&pair, 0);
+	pair_settle(&pair);
+	has(1, "it proposes AES_GCM_16-128/HMAC_SHA2_256/CURVE25519");
+	has(1, "takes AES_GCM_16-256/HMAC_SHA2_256/CURVE25519");
+	has(0, "takes none of what we propose: AES_GCM_16-128/HMAC_SHA2_256/CURVE25519");
+}
+END_TEST
+
+START_TEST(test_both_selectors_are_told_when_they_do_not_meet)
+{
+	pair.ends[1].conn->child.ours.s[0].lo.octets[1] = 9;
+	pair.ends[1].conn->child.ours.s[0].hi.octets[1] = 9;
+	pair_initiate(&pair, 0);
+	pair_settle(&pair);
+	has(1, "TS_UNACCEPTABLE: the peer asks for 10.2.0.0-10.2.255.255 === 10.1.0.0-10.1.255.255");
+	has(1, "is for 10.9.0.0-10.9.255.255 === 10.1.0.0-10.1.255.255");
+	has(0, "does not take the traffic selectors 10.1.0.0-10.1.255.255 === 10.2.0.0-10.2.255.255");
+}
+END_TEST
+
+START_TEST(test_both_proposals_of_a_child_sa_are_told)
+{
+	pair.ends[1].conn->child.offers.offers[0].choices[0].key_bits = 128;
+	pair_initiate(&pair, 0);
+	pair_settle(&pair);
+	has(1, "NO_PROPOSAL_CHOSEN: the peer proposes AES_CBC-256/");
+	has(1, "takes AES_CBC-128/");
+	has(0, "for a Child SA: AES_CBC-256/");
+}
+END_TEST
+
+START_TEST(test_it_is_told_which_identity_is_not_expected)
+{
+	ck_assert(ike_identity_make(IKE_ID_FQDN, "c.example", &pair.ends[0].conn->local_id));
+	pair_initiate(&pair, 0);
+	pair_settle(&pair);
+	has(1, "no connection is for FQDN c.example with us as FQDN b.example; "
+	       "expected is FQDN a.example");
+	has(1, "IKE_AUTH with FQDN c.example fails");
+}
+END_TEST
+
+START_TEST(test_strangers_cause_few_lines)
+{
+	const char *at;
+	unsigned n = 0;
+
+	pair.ends[1].conn->offers.offers[0].choices[0].key_bits = 256;
+	for (unsigned i = 0; i < 20; i++) {
+		pair_initiate(&pair, 0);
+		pair_settle(&pair);
+	}
+	for (at = pair.ends[1].logs; (at = strstr(at, "it proposes")); at++)
+		n++;
+	ck_assert_uint_eq(n, 5);
+	pair.now_ms += 1000;
+	pair_initiate(&pair, 0);
+	pair_settle(&pair);
+	has(1, "(and 15 more)");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *const suite = suite_create("ike events");
@@ -189,6 +263,11 @@ int main(void)
 	tcase_add_test(tc, test_one_without_a_common_proposal_is_told_as_failed);
 	tcase_add_test(tc, test_the_end_of_a_world_is_nobody_s_news);
 	tcase_add_test(tc, test_it_is_seen_when_one_is_rekeyed_and_ends);
+	tcase_add_test(tc, test_both_proposals_are_told_when_none_is_common);
+	tcase_add_test(tc, test_both_selectors_are_told_when_they_do_not_meet);
+	tcase_add_test(tc, test_both_proposals_of_a_child_sa_are_told);
+	tcase_add_test(tc, test_it_is_told_which_identity_is_not_expected);
+	tcase_add_test(tc, test_strangers_cause_few_lines);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
