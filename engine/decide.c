@@ -148,8 +148,7 @@ enum ipsp_reason ipsp_rule_judge_sa(const struct ipsp_worker *worker,
 
 	/* Its own selectors, whatever the entry says: RFC 4301 5.2 step 4. */
 	const enum ipsp_reason right =
-		head->sel.family == 0 || ipsp_selector_has(&head->sel, flow) ?
-			IPSP_REASON_NONE : IPSP_REASON_SA_SELECTOR;
+		ipsp_sa_carries(head, flow) ? IPSP_REASON_NONE : IPSP_REASON_SA_SELECTOR;
 
 	ipsp_rule_decide(worker, IPSP_INBOUND, rule, flow, now_s, out);
 	if (rule->n_steps > 0) {

@@ -447,6 +447,35 @@ static void put_key(struct pfkey_writer *w, uint16_t ext, struct ipsp_span key)
 		pfkey_put_key(w, ext, &k);
 }
 
+/*
+ * What it may carry, as negotiated. Not of a transport mode SA behind a NAT: its packets have other addresses on
+ * the way than the ends speak of. @return false: more than an SA can have
+ */
+static bool put_traffic(struct pfkey_writer *w, const struct ike_child_sa *c, bool in)
+{
+	struct ipsp_selector boxes[IPSP_SA_BOXES_MAX];
+	size_t n = 0;
+
+	if (c->transport && c->udp)
+		return true;
+	for (unsigned i = 0; i < c->ours->n; i++) {
+		for (unsigned j = 0; j < c->theirs->n; j++) {
+			const struct ike_selector *const ours = &c->ours->s[i];
+			const struct ike_selector *const theirs = &c->theirs->s[j];
+			struct ipsp_selector box;
+
+			if (!ike_selector_box(in ? theirs : ours, in ? ours : theirs, &box))
+				continue;
+			if (n == IPSP_SA_BOXES_MAX)
+				return false;
+			boxes[n++] = box;
+		}
+	}
+	if (n > 0)
+		pfkey_put_traffic(w, boxes, n);
+	return n > 0;
+}
+
 /* @return its octets; 0: PF_KEY cannot say it */
 static size_t make_sa(struct ike_pfkey *p, const struct ike_child_sa *c, uint8_t type,
 		      uint32_t seq, uint8_t *message, size_t size)
@@ -481,13 +510,13 @@ static size_t make_sa(struct ike_pfkey *p, const struct ike_child_sa *c, uint8_t
 	pfkey_put_sa2(&w, &sa2);
 	if (c->udp)
 		put_nat(&w, c->path, in);
-	return pfkey_end(&w);
+	return put_traffic(&w, c, in) ? pfkey_end(&w) : 0;
 }
 
 /* @return false: it cannot be said, there is no memory, or nobody to say it to */
 static bool add_one(struct ike_pfkey *p, const struct ike_child_sa *c, uint8_t type, struct made *held)
 {
-	uint8_t message[1024];
+	uint8_t message[PFKEY_MSG_MAX];
 	struct request *const r = expect(p, type, c->protocol);
 	bool good = false;
 	size_t len;

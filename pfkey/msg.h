@@ -9,6 +9,16 @@
  * Lengths are in 64-bit words. Fields are in host order but SPIs and what stands in a sockaddr.
  * Nothing here allocates, and what is read borrows the octets it was read from.
  *
+ * One extension is our own, of ADD and UPDATE: what an SA may carry, by RFC 7296 2.9 as negotiated. It has 8 octets
+ * of header (length, number, how many) and 88 octets for each set of packets, in host order but for addresses:
+ *
+ *	0       1         2         3      4 .. 7    8 .. 11   12 .. 15  16 .. 19  20 .. 23
+ *	family  protocol  protocol  hides  source    source    dest.     dest.     zero
+ *	        from      to               port from port to   port from port to
+ *	24 .. 39, 40 .. 55: source from, to; 56 .. 71, 72 .. 87: destination from, to
+ *
+ * Source and destination are the packet's that it carries, ports those of struct ipsp_selector.
+ *
  * FreeS/WAN numbers its flow messages 14 and 15 and their extensions 18 to 26, as Linux does other
  * things. A message of type 14 or 15 is FreeS/WAN's if its extensions 21 to 24 (the flow's two
  * addresses and masks) are all there and long enough for addresses: Linux's of those numbers are
@@ -20,7 +30,7 @@
 
 #include <linux/pfkeyv2.h>
 
-#include "ipsp/types.h"
+#include "ipsp/config.h"
 
 #define PFKEY_MSG_MAX 8192u	/* octets of a message, either way */
 #define PFKEY_HEADER 16u	/* octets of the base header */
@@ -30,6 +40,8 @@
 #define PFKEY_LABEL_MAX 256u	/* octets of a sensitivity or security context, header included */
 #define PFKEY_ALGS_MAX 32u
 #define PFKEY_COMBS_MAX 32u
+#define PFKEY_TRAFFIC_HEAD 8u	/* octets, see above */
+#define PFKEY_TRAFFIC_BOX 88u
 
 /* FreeS/WAN's numbers, where they are not Linux's. */
 enum {
@@ -53,6 +65,7 @@ enum {
 
 /* Extensions by their number; those of FreeS/WAN's messages stand above Linux's. */
 enum {
+	PFKEY_EXT_TRAFFIC = 30,	/* ours, see above */
 	PFKEY_EXT_FS = 32,	/* added to 21 .. 26 of FreeS/WAN */
 	PFKEY_EXTS = 64
 };
@@ -169,6 +182,7 @@ struct pfkey_msg {
 	struct ipsp_span sec_ctx;	/* the whole extension */
 	struct ipsp_addr km_local, km_remote;
 	struct pfkey_filter filter;
+	struct ipsp_span traffic;	/* the whole extension: see pfkey_traffic_at */
 
 	/* FreeS/WAN's flow */
 	struct pfkey_address flow_src, flow_dst, mask_src, mask_dst;
@@ -199,6 +213,10 @@ size_t pfkey_n_combs(const struct pfkey_msg *m);
 void pfkey_comb_at(const struct pfkey_msg *m, size_t i, struct pfkey_comb *out);
 size_t pfkey_n_algs(struct ipsp_span algs);
 void pfkey_alg_at(struct ipsp_span algs, size_t i, struct pfkey_alg *out);
+
+/** How many sets of packets an SA may carry, and one of them: a valid selector. */
+size_t pfkey_n_traffic(const struct pfkey_msg *m);
+void pfkey_traffic_at(const struct pfkey_msg *m, size_t i, struct ipsp_selector *out);
 
 /* ---- writing ---- */
 
@@ -237,7 +255,9 @@ void pfkey_put_kmaddress(struct pfkey_writer *w, const struct ipsp_addr *local,
 			 const struct ipsp_addr *remote);
 void pfkey_put_filter(struct pfkey_writer *w, const struct pfkey_filter *f);
 void pfkey_put_fs_protocol(struct pfkey_writer *w, uint8_t proto);
-/** An extension as it was read whole: a sensitivity, a security context. */
+/** What an SA may carry: sets of any DSCP and flow label, IPSP_SA_BOXES_MAX of them at most. */
+void pfkey_put_traffic(struct pfkey_writer *w, const struct ipsp_selector *boxes, size_t n);
+/** An extension as it was read whole: a sensitivity, a security context, traffic. */
 void pfkey_put_whole(struct pfkey_writer *w, struct ipsp_span extension);
 
 /** Those extensions of a message that it has and the mask names, in the order of their numbers. */

@@ -23,6 +23,14 @@ static uint16_t host16(const uint8_t *at)
 	return v;
 }
 
+static uint32_t host32(const uint8_t *at)
+{
+	uint32_t v;
+
+	memcpy(&v, at, sizeof(v));
+	return v;
+}
+
 /* ---- bodies: each is given the whole extension, at least as long as its table says ---- */
 
 static bool read_sa(const uint8_t *at, size_t len, struct pfkey_sa *out)
@@ -247,6 +255,51 @@ static bool read_filter(const uint8_t *at, struct pfkey_filter *out)
 	       x.sadb_x_filter_dplen <= ipsp_addr_size(family) * 8;
 }
 
+static struct ipsp_addr traffic_addr(uint8_t family, const uint8_t *at)
+{
+	struct ipsp_addr a = { .family = family };
+
+	memcpy(a.octets, at, ipsp_addr_size(family));
+	return a;
+}
+
+static void traffic_box(const uint8_t *at, struct ipsp_selector *out)
+{
+	ipsp_selector_any(at[0], out);
+	out->proto_lo = at[1];
+	out->proto_hi = at[2];
+	out->hides = at[3];
+	out->sport_lo = host32(at + 4);
+	out->sport_hi = host32(at + 8);
+	out->dport_lo = host32(at + 12);
+	out->dport_hi = host32(at + 16);
+	out->src_lo = traffic_addr(at[0], at + 24);
+	out->src_hi = traffic_addr(at[0], at + 40);
+	out->dst_lo = traffic_addr(at[0], at + 56);
+	out->dst_hi = traffic_addr(at[0], at + 72);
+}
+
+static bool read_traffic(const uint8_t *at, size_t len, struct pfkey_msg *m)
+{
+	const size_t n = host16(at + 4);
+	struct ipsp_selector box;
+
+	if (n == 0 || n > IPSP_SA_BOXES_MAX ||
+	    len != PFKEY_TRAFFIC_HEAD + n * PFKEY_TRAFFIC_BOX)
+		return false;
+	m->traffic = (struct ipsp_span){ at, len };
+	for (size_t i = 0; i < n; i++) {
+		const uint8_t family = at[PFKEY_TRAFFIC_HEAD + i * PFKEY_TRAFFIC_BOX];
+
+		if (ipsp_addr_size(family) == 0)
+			return false;
+		pfkey_traffic_at(m, i, &box);
+		if (!ipsp_selector_valid(&box))
+			return false;
+	}
+	return true;
+}
+
 /* ---- the table ---- */
 
 /* Octets of an extension, and whether a longer one is fine. 0: not known, passed over. */
@@ -280,6 +333,7 @@ static const struct {
 	[SADB_X_EXT_SEC_CTX] = { 8, true },
 	[SADB_X_EXT_KMADDRESS] = { 40, true },
 	[SADB_X_EXT_FILTER] = { 40, false },
+	[PFKEY_EXT_TRAFFIC] = { PFKEY_TRAFFIC_HEAD, true },
 	[PFKEY_FS_EXT_SRC_FLOW + PFKEY_EXT_FS] = { 24, true },
 	[PFKEY_FS_EXT_DST_FLOW + PFKEY_EXT_FS] = { 24, true },
 	[PFKEY_FS_EXT_SRC_MASK + PFKEY_EXT_FS] = { 24, true },
@@ -345,6 +399,8 @@ static bool read_body(unsigned ext, const uint8_t *at, size_t len, struct pfkey_
 				 &m->km_remote);
 	case SADB_X_EXT_FILTER:
 		return read_filter(at, &m->filter);
+	case PFKEY_EXT_TRAFFIC:
+		return read_traffic(at, len, m);
 	case PFKEY_FS_EXT_SRC_FLOW + PFKEY_EXT_FS:
 		return read_address(at, len, &m->flow_src);
 	case PFKEY_FS_EXT_DST_FLOW + PFKEY_EXT_FS:
@@ -439,6 +495,16 @@ int pfkey_msg_read(const void *data, size_t len, struct pfkey_msg *out)
 	}
 	out->has = seen;
 	return 0;
+}
+
+size_t pfkey_n_traffic(const struct pfkey_msg *m)
+{
+	return m->traffic.len > 0 ? (m->traffic.len - PFKEY_TRAFFIC_HEAD) / PFKEY_TRAFFIC_BOX : 0;
+}
+
+void pfkey_traffic_at(const struct pfkey_msg *m, size_t i, struct ipsp_selector *out)
+{
+	traffic_box(m->traffic.data + PFKEY_TRAFFIC_HEAD + i * PFKEY_TRAFFIC_BOX, out);
 }
 
 size_t pfkey_n_combs(const struct pfkey_msg *m)

@@ -22,6 +22,7 @@
 #define KM (PFKEY_HAS(SADB_X_EXT_KMADDRESS) | PFKEY_HAS(SADB_X_EXT_KMPRIVATE))
 #define NATT (PFKEY_HAS(SADB_X_EXT_NAT_T_TYPE) | PFKEY_HAS(SADB_X_EXT_NAT_T_SPORT) | \
 	      PFKEY_HAS(SADB_X_EXT_NAT_T_DPORT) | PFKEY_HAS(SADB_X_EXT_NAT_T_OA))
+#define TRAFFIC PFKEY_HAS(PFKEY_EXT_TRAFFIC)
 #define FLOW (PFKEY_HAS_FS(PFKEY_FS_EXT_SRC_FLOW) | PFKEY_HAS_FS(PFKEY_FS_EXT_DST_FLOW) | \
 	      PFKEY_HAS_FS(PFKEY_FS_EXT_SRC_MASK) | PFKEY_HAS_FS(PFKEY_FS_EXT_DST_MASK))
 #define FLOW_PROTO PFKEY_HAS_FS(PFKEY_FS_EXT_PROTOCOL)
@@ -37,8 +38,9 @@ static const struct rule rules[] = {
 	{ SADB_RESERVED, "RESERVED", false, 0, 0 },
 	{ SADB_GETSPI, "GETSPI", true, SD, PROXY | RANGE | SA2 | SA | KM },
 	{ SADB_UPDATE, "UPDATE", true, SA | SD,
-	  LIFE | PROXY | KEYS | IDS | SENS | SA2 | NATT | CTX | KM },
-	{ SADB_ADD, "ADD", true, SA | SD, LIFE | PROXY | KEYS | IDS | SENS | SA2 | NATT | CTX | KM },
+	  LIFE | PROXY | KEYS | IDS | SENS | SA2 | NATT | CTX | KM | TRAFFIC },
+	{ SADB_ADD, "ADD", true, SA | SD,
+	  LIFE | PROXY | KEYS | IDS | SENS | SA2 | NATT | CTX | KM | TRAFFIC },
 	{ SADB_DELETE, "DELETE", true, SA | SD, SA2 | PROXY },
 	{ SADB_GET, "GET", true, SA | SD, SA2 | PROXY },
 	/* Two kinds: a failure is the base header alone, see pfkey_msg_check_request. */

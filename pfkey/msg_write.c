@@ -326,6 +326,31 @@ void pfkey_put_whole(struct pfkey_writer *w, struct ipsp_span extension)
 		memcpy(at, extension.data, extension.len);
 }
 
+void pfkey_put_traffic(struct pfkey_writer *w, const struct ipsp_selector *boxes, size_t n)
+{
+	const size_t len = PFKEY_TRAFFIC_HEAD + n * PFKEY_TRAFFIC_BOX;
+	const uint16_t head[3] = { words(len), PFKEY_EXT_TRAFFIC, (uint16_t)n };
+	uint8_t *at = take(w, len);
+
+	if (!at)
+		return;
+	memcpy(at, head, sizeof(head));
+	at += PFKEY_TRAFFIC_HEAD;
+	for (size_t i = 0; i < n; i++, at += PFKEY_TRAFFIC_BOX) {
+		const struct ipsp_selector *const s = &boxes[i];
+		const uint8_t octets[4] = { s->family, s->proto_lo, s->proto_hi, s->hides };
+		const uint32_t ports[4] = { s->sport_lo, s->sport_hi, s->dport_lo, s->dport_hi };
+		const size_t size = ipsp_addr_size(s->family);
+
+		memcpy(at, octets, sizeof(octets));
+		memcpy(at + 4, ports, sizeof(ports));
+		memcpy(at + 24, s->src_lo.octets, size);
+		memcpy(at + 40, s->src_hi.octets, size);
+		memcpy(at + 56, s->dst_lo.octets, size);
+		memcpy(at + 72, s->dst_hi.octets, size);
+	}
+}
+
 static void put_combs(struct pfkey_writer *w, const struct pfkey_msg *m)
 {
 	struct pfkey_comb combs[PFKEY_COMBS_MAX];
@@ -415,6 +440,9 @@ static void put_one(struct pfkey_writer *w, const struct pfkey_msg *m, uint16_t 
 		break;
 	case SADB_X_EXT_SEC_CTX:
 		pfkey_put_whole(w, m->sec_ctx);
+		break;
+	case PFKEY_EXT_TRAFFIC:
+		pfkey_put_whole(w, m->traffic);
 		break;
 	case SADB_X_EXT_KMADDRESS:
 		pfkey_put_kmaddress(w, &m->km_local, &m->km_remote);

@@ -89,12 +89,17 @@ static void set_config(const struct pfkey_msg *m, enum ipsp_dir dir, struct ipsp
 		cfg->encap.orig_src = m->natt_oa.addr;
 }
 
-/* An SA that answers an ACQUIRE carries what that was for. */
-static void set_selector(const struct pfkey_server *s, const struct pfkey_msg *m,
-			 struct ipsp_sa_config *cfg)
+/* An SA carries what the message says; if it answers an ACQUIRE, only what that was for. */
+static void set_traffic(const struct pfkey_server *s, const struct pfkey_msg *m,
+			struct ipsp_selector boxes[IPSP_SA_BOXES_MAX], struct ipsp_sa_config *cfg)
 {
 	const struct ipsp_acquire *a = ipsp_engine_acquire(s->config.engine, m->seq);
+	const size_t n = pfkey_n_traffic(m);
 
+	for (size_t i = 0; i < n; i++)
+		pfkey_traffic_at(m, i, &boxes[i]);
+	cfg->boxes = boxes;
+	cfg->n_boxes = (uint32_t)n;
 	for (unsigned i = 0; a && cfg->dir == IPSP_OUTBOUND && i < a->n_templates; i++) {
 		const struct ipsp_template *t = &a->templates[i];
 
@@ -102,6 +107,19 @@ static void set_selector(const struct pfkey_server *s, const struct pfkey_msg *m
 		    ipsp_addr_cmp(&t->remote, &cfg->remote) == 0)
 			cfg->sel = a->sel;
 	}
+	/* One set is its selector, by which packets find it. */
+	if (cfg->sel.family == 0 && n == 1) {
+		cfg->sel = boxes[0];
+		cfg->n_boxes = 0;
+	}
+}
+
+/* What an SA carries stays as it is. */
+static void keep_traffic(const struct ipsp_sa *sa, struct ipsp_sa_config *cfg)
+{
+	cfg->sel = sa->sel;
+	cfg->boxes = sa->boxes;
+	cfg->n_boxes = sa->n_boxes;
 }
 
 static void wipe(struct ipsp_sa_config *cfg)
@@ -237,12 +255,13 @@ static int install(struct pfkey_client *c, const struct pfkey_msg *m, enum ipsp_
 		   const struct ipsp_sa_name *larval)
 {
 	struct pfkey_server *s = c->server;
+	struct ipsp_selector boxes[IPSP_SA_BOXES_MAX];
 	struct ipsp_sa_config cfg;
 	const struct ipsp_sa *sa;
 	enum ipsp_err err;
 
 	set_config(m, dir, &cfg);
-	set_selector(s, m, &cfg);
+	set_traffic(s, m, boxes, &cfg);
 	const int bad = pfkey_algs_to_config(m, &cfg);
 
 	if (bad) {
@@ -282,6 +301,13 @@ static bool key_is(const struct pfkey_msg *old, const struct pfkey_msg *m, uint6
 	       memcmp(was->octets, is->octets, (is->bits + 7u) / 8) == 0;
 }
 
+static bool traffic_is(const struct pfkey_msg *old, const struct pfkey_msg *m)
+{
+	return m->traffic.len == 0 ||
+	       (old->traffic.len == m->traffic.len &&
+		memcmp(old->traffic.data, m->traffic.data, m->traffic.len) == 0);
+}
+
 /* RFC 2367 3.1.2: once there are keys, only lifetimes change; and the ports of a NAT, which nobody
  * can foresee. */
 static bool may_become(const struct pfkey_msg *old, const struct pfkey_msg *m)
@@ -289,7 +315,8 @@ static bool may_become(const struct pfkey_msg *old, const struct pfkey_msg *m)
 	return key_is(old, m, PFKEY_HAS(SADB_EXT_KEY_AUTH), &old->auth, &m->auth) &&
 	       key_is(old, m, PFKEY_HAS(SADB_EXT_KEY_ENCRYPT), &old->encrypt, &m->encrypt) &&
 	       old->sa.auth == m->sa.auth && old->sa.encrypt == m->sa.encrypt &&
-	       old->sa.flags == m->sa.flags && mode_of(old) == mode_of(m);
+	       old->sa.flags == m->sa.flags && mode_of(old) == mode_of(m) &&
+	       traffic_is(old, m);
 }
 
 static int change(struct pfkey_client *c, const struct pfkey_msg *m, const struct ipsp_sa *sa)
@@ -318,6 +345,7 @@ static int change(struct pfkey_client *c, const struct pfkey_msg *m, const struc
 		next.natt_dport = m->natt_dport;
 	next.src = m->src;
 	set_config(&next, (enum ipsp_dir)sa->dir, &cfg);
+	keep_traffic(sa, &cfg);
 	const uint64_t made_wall_s = record->made_wall_s;
 	const enum ipsp_err err = ipsp_engine_sa_update(s->config.engine, &name, &cfg, s->now_s,
 							&sa);
@@ -381,7 +409,7 @@ int pfkey_sa_move(struct pfkey_server *s, const struct ipsp_sa *sa, const struct
 	if (natt)
 		take_natt(&next, natt);
 	set_config(&next, (enum ipsp_dir)sa->dir, &cfg);
-	cfg.sel = sa->sel;
+	keep_traffic(sa, &cfg);
 	const uint64_t made_wall_s = record->made_wall_s;
 	const enum ipsp_err err = ipsp_engine_sa_update(s->config.engine, &name, &cfg, s->now_s,
 							&sa);

@@ -193,6 +193,7 @@ enum ipsp_err ipsp_sad_add_clear(struct ipsp_sad *sad, uint32_t reqid,
 	const struct ipsp_sa_config cfg = {
 		.local = *local, .remote = *remote, .reqid = reqid, .life_s = clear_s,
 	};
+	const struct ipsp_platform *p = sad->platform;
 
 	if (clear_s == 0 || ipsp_addr_size(remote->family) == 0)
 		return IPSP_EINVAL;
@@ -200,7 +201,10 @@ enum ipsp_err ipsp_sad_add_clear(struct ipsp_sad *sad, uint32_t reqid,
 
 	if (!sa)
 		return IPSP_ENOMEM;
-	ipsp_sa_set_terms(sa, &cfg);
+	if (ipsp_sa_set_terms(sad, sa, &cfg) != IPSP_OK) {
+		p->free(p->ctx, sa, sizeof(*sa));
+		return IPSP_ENOMEM;
+	}
 	return enter(sad, sa, NULL, now_s, out);
 }
 
@@ -255,8 +259,7 @@ enum ipsp_err ipsp_sad_change(struct ipsp_sad *sad, struct ipsp_sa *old,
 	if (old->origin != IPSP_ORIGIN_PFKEY || old->lives_on ||
 	    atomic_load_explicit(&old->state, memory_order_relaxed) == IPSP_SA_LARVAL ||
 	    ipsp_addr_size(cfg->local.family) == 0 || cfg->local.family != cfg->remote.family ||
-	    (cfg->sel.family && !ipsp_selector_valid(&cfg->sel)) ||
-	    !encap_may_be(old, &cfg->encap))
+	    !ipsp_sa_traffic_valid(cfg) || !encap_may_be(old, &cfg->encap))
 		return IPSP_EINVAL;
 	if (ipsp_sad_name_taken(sad, &named, old))
 		return IPSP_EEXIST;
@@ -265,7 +268,10 @@ enum ipsp_err ipsp_sad_change(struct ipsp_sad *sad, struct ipsp_sa *old,
 	if (!sa)
 		return IPSP_ENOMEM;
 	copy_sa(sa, old);
-	ipsp_sa_set_terms(sa, cfg);
+	if (ipsp_sa_set_terms(sad, sa, cfg) != IPSP_OK) {
+		p->free(p->ctx, sa, sizeof(*sa));
+		return IPSP_ENOMEM;
+	}
 	sa->encap.type = cfg->encap.type;
 	sa->encap.sport = cfg->encap.sport;
 	sa->encap.dport = cfg->encap.dport;

@@ -5,6 +5,7 @@
 
 #include "ipsp/compress.h"
 #include "ipsp/platform.h"
+#include "ipsp/spd.h"
 #include "sad/sad.h"
 
 /* RFC 2367 1.1; dead is for good: its number space and keys are used up. */
@@ -124,6 +125,27 @@ static bool ipcomp_valid(const struct ipsp_sa_config *cfg)
 	return cpi_valid(cfg) && !cfg->esn && !cfg->replay && cfg->tfc_pad == 0;
 }
 
+bool ipsp_sa_traffic_valid(const struct ipsp_sa_config *cfg)
+{
+	bool valid = (cfg->sel.family == 0 || ipsp_selector_valid(&cfg->sel)) &&
+		     cfg->n_boxes <= IPSP_SA_BOXES_MAX;
+
+	for (uint32_t i = 0; valid && i < cfg->n_boxes; i++)
+		valid = ipsp_selector_valid(&cfg->boxes[i]);
+	return valid;
+}
+
+bool ipsp_sa_carries(const struct ipsp_sa *sa, const struct ipsp_flow *flow)
+{
+	if (sa->sel.family != 0 && !ipsp_selector_has(&sa->sel, flow))
+		return false;
+	for (uint32_t i = 0; i < sa->n_boxes; i++) {
+		if (ipsp_selector_has(&sa->boxes[i], flow))
+			return true;
+	}
+	return sa->n_boxes == 0;
+}
+
 enum ipsp_err ipsp_sa_config_check(const struct ipsp_platform *platform,
 				   const struct ipsp_sa_config *cfg,
 				   struct ipsp_crypto_shape *shape)
@@ -137,7 +159,7 @@ enum ipsp_err ipsp_sa_config_check(const struct ipsp_platform *platform,
 		return IPSP_EINVAL;
 	if (!mode_valid(cfg) || !numbers_valid(cfg) || !encap_valid(cfg) ||
 	    !chain_valid(cfg) || !hiding_valid(cfg) || cfg->origin >= IPSP_ORIGIN_CLEAR ||
-	    (cfg->sel.family && !ipsp_selector_valid(&cfg->sel)))
+	    !ipsp_sa_traffic_valid(cfg))
 		return IPSP_EINVAL;
 	if (cfg->proto == IPSP_PROTO_IPCOMP) {
 		*shape = (struct ipsp_crypto_shape){ 0 };
@@ -150,8 +172,18 @@ enum ipsp_err ipsp_sa_config_check(const struct ipsp_platform *platform,
 	return platform->crypto->shape(cfg->proto, cfg->encr, cfg->encr_key_bits, cfg->integ, shape);
 }
 
-void ipsp_sa_set_terms(struct ipsp_sa *sa, const struct ipsp_sa_config *cfg)
+enum ipsp_err ipsp_sa_set_terms(struct ipsp_sad *sad, struct ipsp_sa *sa,
+				const struct ipsp_sa_config *cfg)
 {
+	const struct ipsp_platform *p = sad->platform;
+	const size_t size = cfg->n_boxes * sizeof(*sa->boxes);
+
+	sa->boxes = size > 0 ? p->alloc(p->ctx, size) : NULL;
+	sa->n_boxes = sa->boxes ? cfg->n_boxes : 0;
+	if (sa->n_boxes != cfg->n_boxes)
+		return IPSP_ENOMEM;
+	if (size > 0)
+		memcpy(sa->boxes, cfg->boxes, size);
 	sa->local = cfg->local;
 	sa->remote = cfg->remote;
 	sa->reqid = cfg->reqid;
@@ -167,6 +199,16 @@ void ipsp_sa_set_terms(struct ipsp_sa *sa, const struct ipsp_sa_config *cfg)
 	sa->idle_s = cfg->idle_s;
 	sa->counts_down = cfg->life_bytes || cfg->life_packets || cfg->soft_bytes ||
 			  cfg->soft_packets || cfg->life_use_s || cfg->soft_use_s;
+	return IPSP_OK;
+}
+
+void ipsp_sa_free_boxes(struct ipsp_sad *sad, struct ipsp_sa *sa)
+{
+	if (sa->boxes)
+		sad->platform->free(sad->platform->ctx, sa->boxes,
+				    sa->n_boxes * sizeof(*sa->boxes));
+	sa->boxes = NULL;
+	sa->n_boxes = 0;
 }
 
 void ipsp_sa_begin(struct ipsp_sa *sa)
@@ -180,6 +222,8 @@ void ipsp_sa_begin(struct ipsp_sa *sa)
 enum ipsp_err ipsp_sa_init(struct ipsp_sad *sad, const struct ipsp_sa_config *cfg,
 			   const struct ipsp_crypto_shape *shape, struct ipsp_sa *sa)
 {
+	enum ipsp_err err;
+
 	memset(sa, 0, sizeof(*sa));
 	sa->sad = sad;
 	sa->due_at = IPSP_SA_NOT_DUE;
@@ -215,15 +259,20 @@ enum ipsp_err ipsp_sa_init(struct ipsp_sad *sad, const struct ipsp_sa_config *cf
 	sa->seq_floor = cfg->seq_floor;
 	if (cfg->encap.type != IPSP_ENCAP_NONE)
 		sa->encap = cfg->encap;
-	ipsp_sa_set_terms(sa, cfg);
+	err = ipsp_sa_set_terms(sad, sa, cfg);
+	if (err != IPSP_OK)
+		return err;
 	sa->shape = *shape;
 	atomic_init(&sa->state, IPSP_SA_MATURE);
 	atomic_init(&sa->packet_log, cfg->packet_log);
 	atomic_init(&sa->seq_ceiling, cfg->seq_ceiling);
 	if (cfg->proto == IPSP_PROTO_IPCOMP)
 		return IPSP_OK;
-	return sad->platform->crypto->ctx_new(cfg, ipsp_platform_threads(sad->platform),
-					      &sa->crypto);
+	err = sad->platform->crypto->ctx_new(cfg, ipsp_platform_threads(sad->platform),
+					     &sa->crypto);
+	if (err != IPSP_OK)
+		ipsp_sa_free_boxes(sad, sa);
+	return err;
 }
 
 static bool same_selector(const struct ipsp_selector *a, const struct ipsp_selector *b)
@@ -240,6 +289,15 @@ static bool same_selector(const struct ipsp_selector *a, const struct ipsp_selec
 	       ipsp_addr_cmp(&a->dst_hi, &b->dst_hi) == 0;
 }
 
+static bool same_traffic(const struct ipsp_sa *sa, const struct ipsp_sa_config *cfg)
+{
+	bool same = same_selector(&sa->sel, &cfg->sel) && sa->n_boxes == cfg->n_boxes;
+
+	for (uint32_t i = 0; same && i < sa->n_boxes; i++)
+		same = same_selector(&sa->boxes[i], &cfg->boxes[i]);
+	return same;
+}
+
 static bool same_terms(const struct ipsp_sa *sa, const struct ipsp_sa_config *cfg)
 {
 	return sa->life_s == cfg->life_s && sa->life_use_s == cfg->life_use_s &&
@@ -247,7 +305,7 @@ static bool same_terms(const struct ipsp_sa *sa, const struct ipsp_sa_config *cf
 	       sa->soft_s == cfg->soft_s && sa->soft_use_s == cfg->soft_use_s &&
 	       sa->soft_bytes == cfg->soft_bytes && sa->soft_packets == cfg->soft_packets &&
 	       sa->idle_s == cfg->idle_s && sa->reqid == cfg->reqid &&
-	       same_selector(&sa->sel, &cfg->sel) &&
+	       same_traffic(sa, cfg) &&
 	       ipsp_addr_cmp(&sa->local, &cfg->local) == 0 &&
 	       ipsp_addr_cmp(&sa->remote, &cfg->remote) == 0;
 }

@@ -20,8 +20,18 @@ IPSP_MUST_CHECK enum ipsp_err ipsp_sa_init(struct ipsp_sad *sad,
 					   const struct ipsp_crypto_shape *shape,
 					   struct ipsp_sa *sa);
 
-/** Fills what may change while its keys stay: lifetimes, addresses, reqid, sel. */
-void ipsp_sa_set_terms(struct ipsp_sa *sa, const struct ipsp_sa_config *cfg);
+/** Can that be what an SA carries? */
+bool ipsp_sa_traffic_valid(const struct ipsp_sa_config *cfg);
+
+/**
+ * Fills what may change while its keys stay: lifetimes, addresses, reqid, what it carries. Boxes that it had before
+ * are not freed.
+ * @return IPSP_OK; IPSP_ENOMEM
+ */
+IPSP_MUST_CHECK enum ipsp_err ipsp_sa_set_terms(struct ipsp_sad *sad, struct ipsp_sa *sa,
+						const struct ipsp_sa_config *cfg);
+
+void ipsp_sa_free_boxes(struct ipsp_sad *sad, struct ipsp_sa *sa);
 
 /** Its counter is there: when do its lifetimes end? */
 void ipsp_sa_begin(struct ipsp_sa *sa);

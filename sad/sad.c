@@ -182,6 +182,7 @@ void ipsp_sa_free(struct ipsp_sad *sad, struct ipsp_sa *sa)
 				sizeof(*sa->counter) +
 					sa->counter->replay.n_blocks * sizeof(uint64_t));
 	}
+	ipsp_sa_free_boxes(sad, sa);
 	p->wipe(p->ctx, sa, sizeof(*sa));
 	p->free(p->ctx, sa, sizeof(*sa));
 }

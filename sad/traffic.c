@@ -175,7 +175,7 @@ static bool is_for(const struct ipsp_sa *sa, const struct ipsp_sa_query *q, uint
 	return sa->reqid == q->reqid && sa->proto == q->proto && sa->mode == q->mode &&
 	       ipsp_addr_cmp(&sa->remote, &q->remote) == 0 &&
 	       (q->local.family == 0 || ipsp_addr_cmp(&sa->local, &q->local) == 0) &&
-	       (sa->sel.family == 0 || ipsp_selector_has(&sa->sel, q->flow)) &&
+	       ipsp_sa_carries(sa, q->flow) &&
 	       ipsp_sa_usable(sa, now_s) == IPSP_REASON_NONE;
 }
 

@@ -233,6 +233,7 @@ struct ipsp_encap {
 
 /** SAs that one packet may go through as one bundle: IPComp, ESP, AH. */
 #define IPSP_BUNDLE_MAX 3
+#define IPSP_SA_BOXES_MAX 64u	/* sets of packets that one SA carries */
 
 /**
  * One unidirectional SA with manual keys, or with keys a key manager made. RFC 4301 4.4.2.
@@ -284,6 +285,8 @@ struct ipsp_sa_config {
 	uint8_t origin;			/* enum ipsp_sa_origin */
 	uint32_t reqid;			/* templates of this number use it; 0: those without one */
 	struct ipsp_selector sel;	/* what it may carry; family 0: whatever its entry says */
+	const struct ipsp_selector *boxes;	/* and, of that, only these: RFC 7296 2.9. Borrowed */
+	uint32_t n_boxes;			/* up to IPSP_SA_BOXES_MAX; 0: all of sel */
 	struct ipsp_addr local;		/* tunnel end or own address; family 0: by routing */
 	struct ipsp_addr remote;	/* peer; family 0: the packet's own */
 	struct ipsp_encap encap;	/* ESP only */

@@ -100,6 +100,8 @@ struct ipsp_sa {
 	uint64_t idle_s;
 	struct ipsp_addr local, remote;
 	struct ipsp_selector sel;
+	struct ipsp_selector *boxes;	/* its own */
+	uint32_t n_boxes;
 	struct ipsp_encap encap;
 	struct ipsp_crypto_shape shape;
 
@@ -142,6 +144,9 @@ struct ipsp_sa {
 	uint64_t retired_epoch;
 	uint64_t update;	/* the last ipsp_engine_apply that named it */
 };
+
+/** Is a packet one that the SA may carry? RFC 4301 4.4.2.1, 5.2 step 4. */
+bool ipsp_sa_carries(const struct ipsp_sa *sa, const struct ipsp_flow *flow);
 
 /**
  * An empty SAD.

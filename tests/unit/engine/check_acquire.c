@@ -479,6 +479,58 @@ START_TEST(test_what_comes_in_outside_of_its_sas_selectors_drops)
 }
 END_TEST
 
+START_TEST(test_an_SA_of_several_sets_carries_what_is_in_one_of_them)
+{
+	struct ipsp_sa_config c = sa(IPSP_OUTBOUND, 0x2000);
+	struct ipsp_selector boxes[2];
+
+	apply((struct ipsp_spd_entry){ 0 }, template(0));
+	manager(true);
+	add(&c);
+	ipsp_selector_any(4, &boxes[0]);
+	boxes[0].proto_lo = boxes[0].proto_hi = 17;
+	boxes[1] = boxes[0];
+	boxes[0].dport_lo = boxes[0].dport_hi = 443;
+	boxes[1].dport_lo = boxes[1].dport_hi = 444;
+	c = sa(IPSP_INBOUND, 0x2000);
+	c.boxes = boxes;
+	c.n_boxes = 2;
+	add(&c);
+	ck_assert_int_eq(come_back(0x2000), IPSP_REASON_SA_SELECTOR);
+	/* What its configuration was made of is not looked at any more. */
+	memset(boxes, 0, sizeof(boxes));
+	ck_assert_int_eq(come_back(0x2000), IPSP_REASON_SA_SELECTOR);
+	ipsp_selector_any(4, &boxes[0]);
+	boxes[1] = boxes[0];
+	boxes[0].dport_lo = boxes[0].dport_hi = 443;
+	c.spi = 0x2001;
+	add(&c);
+	c.dir = IPSP_OUTBOUND;
+	c.n_boxes = 0;
+	add(&c);
+	ck_assert_int_eq(come_back(0x2001), IPSP_REASON_NONE);
+}
+END_TEST
+
+START_TEST(test_an_SA_carries_no_more_sets_than_there_may_be)
+{
+	static struct ipsp_selector boxes[IPSP_SA_BOXES_MAX + 1];
+	struct ipsp_sa_config c = sa(IPSP_OUTBOUND, 0x2000);
+	const struct ipsp_sa *made;
+
+	for (size_t i = 0; i <= IPSP_SA_BOXES_MAX; i++)
+		ipsp_selector_any(4, &boxes[i]);
+	c.boxes = boxes;
+	c.n_boxes = IPSP_SA_BOXES_MAX + 1;
+	ck_assert_int_eq(ipsp_engine_sa_add(w.engine, &c, 1000, &made), IPSP_EINVAL);
+	c.n_boxes = IPSP_SA_BOXES_MAX;
+	boxes[3].dport_lo = boxes[3].dport_hi + 1;
+	ck_assert_int_eq(ipsp_engine_sa_add(w.engine, &c, 1000, &made), IPSP_EINVAL);
+	boxes[3] = boxes[2];
+	ck_assert_int_eq(ipsp_engine_sa_add(w.engine, &c, 1000, &made), IPSP_OK);
+}
+END_TEST
+
 START_TEST(test_what_comes_in_under_an_sa_of_another_entry_drops)
 {
 	struct ipsp_sa_config c = sa(IPSP_OUTBOUND, 0x2000);
@@ -568,6 +620,8 @@ int main(void)
 	tcase_add_test(tc, test_without_a_key_manager_the_next_action_is_run);
 	tcase_add_test(tc, test_what_comes_in_must_be_of_an_sa_that_was_asked_for_and_inside_its_selectors);
 	tcase_add_test(tc, test_what_comes_in_outside_of_its_sas_selectors_drops);
+	tcase_add_test(tc, test_an_SA_of_several_sets_carries_what_is_in_one_of_them);
+	tcase_add_test(tc, test_an_SA_carries_no_more_sets_than_there_may_be);
 	tcase_add_test(tc, test_what_comes_in_under_an_sa_of_another_entry_drops);
 	tcase_add_test(tc, test_no_more_is_asked_for_than_there_may_be);
 	tcase_add_test(tc, test_one_packet_call_may_want_only_so_many);

@@ -325,6 +325,94 @@ START_TEST(test_register_tells_of_ah_and_ipcomp)
 }
 END_TEST
 
+/* ---- what they carry ---- */
+
+static const struct ipsp_sa *ask_traffic(const struct ipsp_selector *boxes, size_t n, int err)
+{
+	const struct ipsp_sa_name name = { IPSP_PROTO_ESP, 4096, ours.addr };
+
+	begin(SADB_ADD, SADB_SATYPE_ESP);
+	put_sa(4096);
+	put_addresses(&peer, &ours);
+	put_keys();
+	pfkey_put_traffic(&w, boxes, n);
+	ask(0);
+	answered(0, SADB_ADD, err);
+	forget_all();
+	return ipsp_engine_sa_get(engine, &name);
+}
+
+START_TEST(test_an_sa_carries_what_it_was_added_for_whatever_changes)
+{
+	struct ipsp_selector boxes[2];
+	const struct ipsp_sa *sa;
+	struct pfkey_msg m;
+
+	ipsp_selector_any(4, &boxes[0]);
+	ipsp_selector_any(6, &boxes[1]);
+	boxes[1].proto_lo = boxes[1].proto_hi = 6;
+	boxes[1].dport_lo = boxes[1].dport_hi = 80;
+	sa = ask_traffic(boxes, 2, 0);
+	ck_assert_uint_eq(sa->n_boxes, 2);
+	ck_assert_uint_eq(sa->boxes[1].dport_hi, 80);
+	begin(SADB_UPDATE, SADB_SATYPE_ESP);
+	put_sa(4096);
+	put_addresses(&peer, &ours);
+	put_lifetimes(60, 90);
+	ask(0);
+	answered(0, SADB_UPDATE, 0);
+	forget_all();
+	begin(SADB_GET, SADB_SATYPE_ESP);
+	put_sa(4096);
+	put_addresses(&peer, &ours);
+	ask(0);
+	m = answered(0, SADB_GET, 0);
+	ck_assert_uint_eq(m.hard.add_s, 90);
+	ck_assert_uint_eq(pfkey_n_traffic(&m), 2);
+	sa = ipsp_engine_sa_get(engine, &(const struct ipsp_sa_name){ IPSP_PROTO_ESP, 4096,
+								      ours.addr });
+	ck_assert_uint_eq(sa->n_boxes, 2);
+	/* It cannot be given other packets. */
+	boxes[1].dport_hi = 81;
+	begin(SADB_UPDATE, SADB_SATYPE_ESP);
+	put_sa(4096);
+	put_addresses(&peer, &ours);
+	pfkey_put_traffic(&w, boxes, 2);
+	ask(0);
+	answered(0, SADB_UPDATE, EINVAL);
+}
+END_TEST
+
+START_TEST(test_an_sa_of_one_set_is_found_by_it)
+{
+	struct ipsp_selector box;
+	const struct ipsp_sa *sa;
+
+	ipsp_selector_any(4, &box);
+	box.src_lo = box.src_hi = peer.addr;
+	sa = ask_traffic(&box, 1, 0);
+	ck_assert_uint_eq(sa->n_boxes, 0);
+	ck_assert_uint_eq(sa->sel.family, 4);
+	ck_assert_int_eq(ipsp_addr_cmp(&sa->sel.src_hi, &peer.addr), 0);
+}
+END_TEST
+
+START_TEST(test_sets_that_cannot_be_are_refused)
+{
+	static struct ipsp_selector boxes[IPSP_SA_BOXES_MAX + 1];
+
+	for (size_t i = 0; i <= IPSP_SA_BOXES_MAX; i++)
+		ipsp_selector_any(4, &boxes[i]);
+	ck_assert_ptr_null(ask_traffic(boxes, IPSP_SA_BOXES_MAX + 1, EINVAL));
+	ck_assert_ptr_null(ask_traffic(boxes, 0, EINVAL));
+	boxes[0].sport_lo = boxes[0].sport_hi + 1;
+	ck_assert_ptr_null(ask_traffic(boxes, 2, EINVAL));
+	boxes[0] = boxes[1];
+	boxes[1].family = 5;
+	ck_assert_ptr_null(ask_traffic(boxes, 2, EINVAL));
+}
+END_TEST
+
 /* ---- NAT ---- */
 
 static void put_natt(uint16_t sport)
@@ -589,6 +677,9 @@ int main(void)
 	tcase_add_test(tc, test_a_larval_sa_without_keys_goes_by_itself);
 	tcase_add_test(tc, test_register_tells_what_is_offered_to_who_is_registered);
 	tcase_add_test(tc, test_register_tells_of_ah_and_ipcomp);
+	tcase_add_test(tc, test_an_sa_carries_what_it_was_added_for_whatever_changes);
+	tcase_add_test(tc, test_an_sa_of_one_set_is_found_by_it);
+	tcase_add_test(tc, test_sets_that_cannot_be_are_refused);
 	tcase_add_test(tc, test_a_peer_that_moves_is_told_and_its_sa_goes_there_by_update);
 	tcase_add_test(tc, test_acquire_of_a_user_goes_to_who_is_registered);
 	tcase_add_test(tc, test_flush_takes_those_of_its_type_alone);
