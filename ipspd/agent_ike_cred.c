@@ -54,7 +54,7 @@ struct agent_ike_creds {
 	size_t n_sent, room_sent;
 	uint32_t n_octets;
 	struct messages owns, trusts;
-	char why[IKE_WHY_TEXT];
+	char why[2 * IKE_WHY_TEXT];
 	bool failed;		/* no memory, or no way to ike */
 	uint8_t octets[IKE_CREDENTIAL_MAX + 1];
 };
