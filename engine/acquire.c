@@ -465,12 +465,26 @@ static bool is_answered(const struct ipsp_engine *engine, const struct ipsp_acqu
 	return found.missing == 0;
 }
 
+/* With an SA nothing of its reqid passes in clear any more: what it is not for asks for its own. */
+static void end_clear(struct ipsp_engine *engine, const struct ipsp_sa *sa, uint64_t now_s)
+{
+	const struct ipsp_flow none = { .family = sa->remote.family };
+	const struct ipsp_sa_query q = {
+		.reqid = sa->reqid, .remote = sa->remote, .flow = &none,
+	};
+	const struct ipsp_sa *clear;
+
+	while ((clear = ipsp_sad_find_traffic(engine->sad, &q, now_s)))
+		ipsp_engine_sa_drop(engine, clear->id, true);
+}
+
 void ipsp_acquires_answered(struct ipsp_engine *engine, const struct ipsp_sa *sa, uint64_t now_s)
 {
 	struct pending *next;
 
 	if (sa->dir != IPSP_OUTBOUND)
 		return;
+	end_clear(engine, sa, now_s);
 	for (struct pending *p = engine->acquires->first; p; p = next) {
 		bool asks = false;
 

@@ -46,7 +46,10 @@ enum ipsp_reason ipsp_need_ask(struct ipsp_worker *worker, const struct ipsp_spd
 
 /* ---- control thread ---- */
 
-/** An outbound SA of a key manager is there: who waited for it has it. */
+/**
+ * An outbound SA of a key manager is there: who waited for it has it, and its reqid's packets with that
+ * peer pass in clear no more. The caller turns the epoch.
+ */
 void ipsp_acquires_answered(struct ipsp_engine *engine, const struct ipsp_sa *sa, uint64_t now_s);
 
 /** Asks again, gives up, lets failures be forgotten. */

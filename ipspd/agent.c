@@ -94,6 +94,8 @@ static void event_came(struct agent *a, const struct wire_event *e)
 {
 	if (e->kind == WIRE_EVENT_SA && e->reason == WIRE_SA_EXPIRED && !e->action_id)
 		apply_sa_expired(a, e->id);
+	if (e->kind == WIRE_EVENT_CLEAR)
+		apply_clear_came(a, e);
 	for (struct agent_event_listener *l = a->event_listeners, *next; l; l = next) {
 		next = l->next;
 		l->event(l, e);

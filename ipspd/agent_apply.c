@@ -34,7 +34,7 @@ enum apply_event {
 	EV_APPLIED,
 	EV_REFUSED,		/* the engine keeps what it had */
 	EV_RETRY,
-	EV_SA_OVER,		/* the guard could be looser */
+	EV_GUARD_STALE,		/* it is to follow what the engine tells of SAs */
 };
 
 static void tell(struct agent *a, struct chan *c, const char *to, uint16_t type,
@@ -266,8 +266,8 @@ static const struct transition {
 } transitions[] = {
 	{ APPLY_IDLE,		EV_COMPILED,	 tighten,      NULL },
 	{ APPLY_IDLE,		EV_ENGINE_UP,	 send_again,   "the engine is back" },
-	{ APPLY_IDLE,		EV_ENGINE_DOWN,	 stay,	       "the engine is away" },
-	{ APPLY_IDLE,		EV_SA_OVER,	 go_on,	       "the guard follows an SA that is over" },
+	{ APPLY_IDLE,		EV_ENGINE_DOWN,	 go_on,	       "the engine is away" },
+	{ APPLY_IDLE,		EV_GUARD_STALE,	 go_on,	       "the guard follows what became of SAs" },
 
 	{ APPLY_TIGHTENING,	EV_COMPILED,	 stay,	       NULL },
 	{ APPLY_TIGHTENING,	EV_GUARD_DONE,	 send_if_up,   NULL },
@@ -446,6 +446,7 @@ void apply_engine_down(struct agent *a)
 {
 	a->apply.in_engine = 0;
 	a->apply.engine_follows = false;
+	a->apply.guard_stale |= clear_forget_all(&a->apply.clear);
 	happen(a, EV_ENGINE_DOWN);
 }
 
@@ -541,6 +542,13 @@ static bool sa_refused(struct agent *a, struct chan_reader *r)
 	return true;
 }
 
+/* In the other states it does so at the end of what goes on. */
+static void follow_with_guard(struct agent *a)
+{
+	if (a->apply.guard_stale && a->apply.state == APPLY_IDLE)
+		happen(a, EV_GUARD_STALE);
+}
+
 void apply_sa_expired(struct agent *a, uint64_t id)
 {
 	const struct pol_generation *g = a->apply.in_force;
@@ -551,8 +559,13 @@ void apply_sa_expired(struct agent *a, uint64_t id)
 	id = pol_sa_head(g, id);
 	not_in_force(a, g, id, LOG_WARNING, LIFETIME_OVER);
 	note_spent(a, g, id);
-	if (a->apply.guard_stale && a->apply.state == APPLY_IDLE)
-		happen(a, EV_SA_OVER);
+	follow_with_guard(a);
+}
+
+void apply_clear_came(struct agent *a, const struct wire_event *e)
+{
+	a->apply.guard_stale |= clear_take(&a->apply.clear, e, (uint64_t)clock_now_s());
+	follow_with_guard(a);
 }
 
 bool apply_engine_message(struct agent *a, const struct chan_msg *m)

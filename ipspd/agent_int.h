@@ -71,17 +71,51 @@ struct spent {
 int spent_add(struct spent *spent, const struct pol_generation *g, uint64_t sa_id);
 /** Forgets those that are not in g as they were. */
 void spent_keep(struct spent *spent, const struct pol_generation *g);
-/** The action by which the guard goes for an entry of g, now that those SAs fail. */
+/**
+ * The action by which the guard goes for an entry of g, now that those SAs fail.
+ * @param in_clear  so does what is negotiated
+ */
 uint8_t spent_action(const struct spent *spent, const struct pol_generation *g,
-		     const struct ipsp_spd_entry *e);
+		     const struct ipsp_spd_entry *e, bool in_clear);
 void spent_fini(struct spent *spent);
+
+/* ---- agent_clear.c ---- */
+
+#define CLEAR_PEERS_MAX 256	/* each is a box of the guard for each entry that lets it pass */
+
+struct clear_peer {
+	uint32_t reqid;
+	struct ipsp_addr remote;
+	uint64_t until_s;	/* by the wall clock */
+};
+
+/** Peers whose packets pass in clear, as no SA came for them. */
+struct clear_peers {
+	struct clear_peer items[CLEAR_PEERS_MAX];
+	size_t n;
+};
+
+/** A WIRE_EVENT_CLEAR came. @return the guard is not as it should be any more */
+bool clear_take(struct clear_peers *c, const struct wire_event *e, uint64_t now_s);
+/** The engine is another one. @return likewise */
+bool clear_forget_all(struct clear_peers *c);
+/**
+ * Puts before the entries of an inbound list what passes of such peers.
+ * @param l      its entries are replaced, when any has to be put in: the old array is freed
+ * @param boxes  out: the new entries' boxes, to be freed behind the list; NULL: none
+ * @return false: no memory, and nothing is changed
+ */
+bool clear_widen(const struct clear_peers *c, const struct spent *spent,
+		 const struct pol_generation *g, uint64_t now_s, struct ipsp_spd_list *l,
+		 struct ipsp_selector **boxes);
 
 /* ---- agent_apply.c ---- */
 
 struct apply {
 	enum apply_state state;
 	struct spent spent;
-	bool guard_stale;			/* it could be looser, as an SA is over */
+	struct clear_peers clear;
+	bool guard_stale;			/* an SA is over, or a peer passes in clear or not any more */
 	struct pol_compiler *compiler;		/* from the first compilation on */
 	struct pol_generation *in_force;	/* in the engine, or was in the one that is gone */
 	struct pol_generation *coming;
@@ -452,6 +486,8 @@ bool apply_engine_message(struct agent *a, const struct chan_msg *m);
 
 /** The engine says that the lifetime of that SA is over: it is not in force any more. */
 void apply_sa_expired(struct agent *a, uint64_t id);
+/** A WIRE_EVENT_CLEAR of the engine. */
+void apply_clear_came(struct agent *a, const struct wire_event *e);
 
 /* agent_band.c */
 /** Before anything is compiled. @return 0 or -ENOMEM */

@@ -341,6 +341,23 @@ static void about_expiring(struct agent *a, const struct wire_event *e)
 	note_send(a, &n, n.n);
 }
 
+/* The end is none: an SA is told by itself, and else the rule says how long it lasts. */
+static void about_clear(struct agent *a, const struct wire_event *e)
+{
+	struct mib_oid row = { .ids = { 0, 0 }, .len = 2 };	/* zeroDotZero */
+	struct agent_note n;
+
+	note_begin(&n, MIB_N_ipspdClearPassing);
+	if (e->id == 0 || !notify_may(a))
+		return;
+	(void)sad_action_of(a, (uint32_t)e->action_id, &row);
+	note_add(&n, mib_value_oid(row.ids, row.len));
+	note_add_address(&n, &e->src);
+	note_add_address(&n, &e->dst);
+	note_add(&n, mib_value_unsigned((uint32_t)e->id));
+	note_send(a, &n, n.n);
+}
+
 void notify_sa_refused(struct agent *a, const struct ipsp_sa_config *sa, const char *why)
 {
 	const struct wire_event e = {
@@ -418,7 +435,9 @@ static void on_event(struct agent_event_listener *l, const struct wire_event *e)
 {
 	struct agent *a = (struct agent *)((char *)l - offsetof(struct agent, notify.events));
 
-	if (e->kind == WIRE_EVENT_SA && e->reason == WIRE_SA_EXPIRING)
+	if (e->kind == WIRE_EVENT_CLEAR)
+		about_clear(a, e);
+	else if (e->kind == WIRE_EVENT_SA && e->reason == WIRE_SA_EXPIRING)
 		about_expiring(a, e);
 	else if (e->kind == WIRE_EVENT_SA)
 		about_sa(a, e, e->reason == WIRE_SA_INSTALLED ? "" :

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "ipspd/agent_int.h"
+#include "ipspd/log.h"
 #include "ipspd/wire.h"
 
 static int emit(void *arg, uint16_t type, const uint8_t *data, size_t len)
@@ -23,6 +24,7 @@ static int emit(void *arg, uint16_t type, const uint8_t *data, size_t len)
 /* A generation as arrays. */
 struct flat {
 	struct ipsp_spd_list *lists;
+	struct ipsp_selector **boxes;	/* of each list: what clear_widen made; NULL: nothing */
 	size_t n_lists;
 	struct ipsp_sa_config *sas;
 	size_t n_sas;
@@ -32,6 +34,9 @@ static void flat_free(struct flat *f)
 {
 	for (size_t i = 0; i < f->n_lists; i++)
 		free((void *)(uintptr_t)f->lists[i].entries);
+	for (size_t i = 0; f->boxes && i < f->n_lists; i++)
+		free(f->boxes[i]);
+	free(f->boxes);
 	free(f->lists);
 	if (f->sas)
 		explicit_bzero(f->sas, f->n_sas * sizeof(*f->sas));
@@ -72,8 +77,23 @@ static void set_actions(const struct agent *a, const struct pol_generation *g,
 
 	for (uint32_t i = 0; i < l->n_entries; i++) {
 		if (entries[i].n_steps > 0)
-			entries[i].action = spent_action(&a->apply.spent, g, &entries[i]);
+			entries[i].action = spent_action(&a->apply.spent, g, &entries[i], false);
 	}
+}
+
+/* Without memory for it the guard stays tighter than policy. */
+static void let_clear_in(const struct agent *a, const struct pol_generation *g, struct flat *f)
+{
+	const uint64_t now_s = (uint64_t)clock_now_s();
+	bool good;
+
+	f->boxes = (struct ipsp_selector **)calloc(f->n_lists + 1, sizeof(struct ipsp_selector *));
+	good = f->boxes != NULL;
+	for (size_t i = 0; good && i < f->n_lists; i++)
+		good = clear_widen(&a->apply.clear, &a->apply.spent, g, now_s, &f->lists[i],
+				   &f->boxes[i]);
+	if (!good)
+		ipspd_log(LOG_ERR, "apply", "no memory: the guard stays tighter than policy");
 }
 
 int send_layer(struct agent *a, const struct pol_generation *g)
@@ -85,6 +105,7 @@ int send_layer(struct agent *a, const struct pol_generation *g)
 		return -ENOMEM;
 	for (size_t i = 0; i < f.n_lists; i++)
 		set_actions(a, g, &f.lists[i]);
+	let_clear_in(a, g, &f);
 	rc = wire_put_lists(f.lists, f.n_lists, emit, a->parent);
 	flat_free(&f);
 	return rc;

@@ -78,21 +78,23 @@ void spent_keep(struct spent *spent, const struct pol_generation *g)
 }
 
 uint8_t spent_action(const struct spent *spent, const struct pol_generation *g,
-		     const struct ipsp_spd_entry *e)
+		     const struct ipsp_spd_entry *e, bool in_clear)
 {
 	struct ipsp_step steps[IPSP_STEPS_MAX];
 	struct pol_prospects may;
 	bool any = false;
 
-	if (spent->n == 0)
+	if (spent->n == 0 && !in_clear)
 		return e->action;
 	for (uint32_t i = 0; i < e->n_steps; i++) {
 		steps[i] = e->steps[i];
-		if (!is_spent(spent, g, e->steps[i].sa_id))
+		if (!is_spent(spent, g, e->steps[i].sa_id) &&
+		    !(in_clear && e->steps[i].negotiated))
 			continue;
 		steps[i].kind = IPSP_STEP_FAIL;
 		steps[i].sa_id = 0;
 		steps[i].may_decide = false;
+		steps[i].negotiated = false;
 		any = true;
 	}
 	if (!any)

@@ -129,7 +129,7 @@ static void packet_logged(struct agent_event_listener *l, const struct wire_even
 		(struct control *)((char *)l - offsetof(struct control, monitor.events));
 	char text[512];
 
-	if (e->kind == WIRE_EVENT_SA)
+	if (e->kind == WIRE_EVENT_SA || e->kind == WIRE_EVENT_CLEAR)
 		return;		/* the log says more of it */
 	print_event(agent_policy(c->agent), e, text, sizeof(text));
 	control_announce(c, "event", text);

@@ -351,6 +351,25 @@ static void tell_last_counters(struct engine_role *role, const struct ipsp_sa *s
 		(void)report_sas_send(role->agent, REPORT_UNASKED, &s, 1);
 }
 
+/* For how long packets pass in clear: the guard lets those in that the engine would. */
+static void tell_clear(struct engine_role *role, const struct ipsp_sa *sa, bool passes)
+{
+	const struct wire_event e = {
+		.kind = WIRE_EVENT_CLEAR,
+		.id = passes ? at_most_u32(since(engine_now_s(), sa->dead_at_s)) : 0,
+		.dir = sa->dir,
+		.src = sa->local,
+		.dst = sa->remote,
+		.action_id = sa->reqid,
+	};
+	char peer[IPSP_ADDR_TEXT];
+
+	send_event(role, &e);
+	if (!passes)
+		ipspd_log(LOG_NOTICE, "sad", "packets with %s, reqid %u, pass in clear no more",
+			  ipsp_addr_print(&sa->remote, peer), sa->reqid);
+}
+
 static void on_sa_changed(void *ctx, const struct ipsp_sa *sa, enum ipsp_sa_change change)
 {
 	static const enum wire_sa_change told[] = {
@@ -359,6 +378,10 @@ static void on_sa_changed(void *ctx, const struct ipsp_sa *sa, enum ipsp_sa_chan
 		[IPSP_SA_REPLACED] = WIRE_SA_REPLACED,
 	};
 
+	if (sa->origin == IPSP_ORIGIN_CLEAR) {
+		tell_clear(ctx, sa, change == IPSP_SA_INSTALLED);
+		return;
+	}
 	if (sa->origin != IPSP_ORIGIN_POLICY) {
 		const int state = atomic_load_explicit(&sa->state, memory_order_relaxed);
 
@@ -379,13 +402,9 @@ static void on_sa_expired(void *ctx, const struct ipsp_life_event *event)
 {
 	const struct ipsp_sa *const sa = event->sa;
 
-	if (sa->origin == IPSP_ORIGIN_CLEAR) {
-		char peer[IPSP_ADDR_TEXT];
-
-		ipspd_log(LOG_NOTICE, "sad", "packets with %s, reqid %u, pass in clear no more",
-			  ipsp_addr_print(&sa->remote, peer), sa->reqid);
+	/* Its removal, which comes at once, says all. */
+	if (sa->origin == IPSP_ORIGIN_CLEAR)
 		return;
-	}
 	ipspd_log(event->life == IPSP_LIFE_SOFT || event->life == IPSP_LIFE_LARVAL ? LOG_INFO :
 										    LOG_NOTICE,
 		  "sad", "SA %" PRIx64 " %s SPI 0x%08x: %s lifetime over", sa->id,

@@ -225,6 +225,8 @@ static bool event_is_valid(const struct wire_event *e)
 	case WIRE_EVENT_SA:
 		return e->reason > 0 && e->reason < WIRE_SA_CHANGES &&
 		       e->reason != WIRE_SA_REFUSED;
+	case WIRE_EVENT_CLEAR:
+		return e->dst.family != 0 && e->id <= UINT32_MAX && e->action_id <= UINT32_MAX;
 	case WIRE_EVENT_PACKET:
 	case WIRE_EVENT_PASSED:
 		return e->src.family == e->dst.family;

@@ -76,6 +76,7 @@ enum wire_event_kind {
 	WIRE_EVENT_SA = 2,		/* an SA came or went; reason: enum wire_sa_change */
 	WIRE_EVENT_PASSED = 3,		/* a packet passed an SA that logs packets; packet has as many
 					 * of its first octets as the SA's row asks for */
+	WIRE_EVENT_CLEAR = 4,		/* packets of a reqid with a peer pass in clear, or no more */
 };
 
 /** What became of an SA. The numbers of those that are gone are ipspdNotifyDownReason's. */
@@ -91,9 +92,9 @@ enum wire_sa_change {
 
 struct wire_event {
 	uint8_t kind;			/* enum wire_event_kind */
-	uint64_t id;			/* of the entry or SA */
+	uint64_t id;			/* of the entry or SA; CLEAR: for how many seconds; 0: no more */
 	/* PACKET: of the action that logs; 0: the entry's, from the guard. PASSED: of the SA's row. SA: a key
-	 * manager's reqid; 0: it has a row */
+	 * manager's reqid; 0: it has a row. CLEAR: the reqid */
 	uint64_t action_id;
 	uint32_t ifindex;		/* SA: 0 */
 	uint8_t dir;			/* enum ipsp_dir */
@@ -102,7 +103,7 @@ struct wire_event {
 	uint16_t reason;		/* drop reason; 0: none */
 	uint32_t spi;			/* SA: host order */
 	uint32_t suppressed;		/* alike, not reported since the last one */
-	struct ipsp_addr src, dst;	/* of the clear packet; SA: our end, the peer's; family 0: unknown */
+	struct ipsp_addr src, dst;	/* of the clear packet; SA, CLEAR: our end, the peer's; family 0: unknown */
 	uint16_t packet_len;
 	uint8_t packet[REPORT_PACKET_MAX];
 };

@@ -48,7 +48,9 @@ static void read_others(const uint8_t *data, size_t len)
 	    (event.packet_len > REPORT_PACKET_MAX ||
 	     (event.dir != IPSP_INBOUND && event.dir != IPSP_OUTBOUND) ||
 	     (event.kind == WIRE_EVENT_SA &&
-	      (event.reason >= WIRE_SA_CHANGES || event.reason == WIRE_SA_REFUSED))))
+	      (event.reason >= WIRE_SA_CHANGES || event.reason == WIRE_SA_REFUSED)) ||
+	     (event.kind == WIRE_EVENT_CLEAR &&
+	      (event.dst.family == 0 || event.id > UINT32_MAX || event.action_id > UINT32_MAX))))
 		abort();
 	if (agent_start_read(&m, &agent) && memchr(agent.statedir, 0, START_PATH_MAX) == NULL)
 		abort();

@@ -342,6 +342,8 @@ START_TEST(test_an_sa_beats_what_may_pass_in_clear)
 	ck_assert_int_eq(ipsp_engine_acquire_failed(w.engine, asked.seq, 1000), IPSP_OK);
 	add(&c);
 	ck_assert_int_eq(send_one(1001), IPSP_VERDICT_ESP_OUT);
+	/* ... and nothing does any more, whatever becomes of the SA. */
+	ck_assert_uint_eq(ipsp_sad_count(ipsp_engine_sad(w.engine)), 1);
 }
 END_TEST
 

@@ -53,7 +53,7 @@ static int action(void)
 {
 	const struct pol_entry *e = pol_list_entry(pol_generation_list(g, 2, IPSP_INBOUND), 0);
 
-	return spent_action(&spent, g, &e->spd);
+	return spent_action(&spent, g, &e->spd, false);
 }
 
 START_TEST(test_an_sa_that_is_over_lets_pass_what_stands_behind_it)
