@@ -4,7 +4,9 @@
  *
  *	ike_end [initiate] local=A remote=A|any me=TYPE:TEXT peer=TYPE:TEXT [psk=TEXT] [key=FILE|URI] [certs=FILE]
  *		[cas=FILE] [raw=FILE] [pss] [childless]
- *		[moves-to=A] [ppk=TEXT ppk-id=TEXT]
+ *		[moves-to=A] [ppk=TEXT ppk-id=TEXT] [ike=ENCR:BITS:INTEG:PRF:KE] [esp=ENCR:BITS:INTEG:ESN]
+ *
+ * What it proposes is in IANA's numbers. When it is of IPv6, so is all.
  */
 #include <arpa/inet.h>
 #include <gcrypt.h>
@@ -28,6 +30,8 @@ struct end {
 	int sockets[N_SOCKETS];
 	uint32_t next_spi;
 	bool childless;
+	unsigned encr, bits, integ, prf, ke;	/* of the IKE SA */
+	unsigned child_encr, child_bits, child_integ, child_esn;
 	struct ipsp_addr at, next;	/* where it is; where it goes when it gets SIGUSR1 */
 	struct ike_credential_parts credential;
 	struct ike_trust_parts trust;
@@ -59,19 +63,48 @@ static uint64_t now_ms(void)
 
 /* ---- what the world asks for ---- */
 
+static socklen_t put_address(const struct ipsp_addr *a, uint16_t port, struct sockaddr_storage *out)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+
+	memcpy(&in.sin_addr, a->octets, 4);
+	memcpy(&in6.sin6_addr, a->octets, 16);
+	if (a->family == 4)
+		memcpy(out, &in, sizeof(in));
+	else
+		memcpy(out, &in6, sizeof(in6));
+	return a->family == 4 ? sizeof(in) : sizeof(in6);
+}
+
+static void take_address(const struct sockaddr_storage *from, struct ike_path *path)
+{
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+
+	memcpy(&in, from, sizeof(in));
+	memcpy(&in6, from, sizeof(in6));
+	path->remote_port = ntohs(in.sin_port);	/* at the same place in both */
+	path->remote.family = from->ss_family == AF_INET ? 4 : 6;
+	if (from->ss_family == AF_INET)
+		memcpy(path->remote.octets, &in.sin_addr, 4);
+	else
+		memcpy(path->remote.octets, &in6.sin6_addr, 16);
+}
+
 static void on_send(void *arg, const struct ike_path *path, struct ipsp_span message)
 {
 	const struct end *const end = arg;
 	const bool marked = path->local_port == 4500;
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(path->remote_port) };
+	struct sockaddr_storage to;
+	const socklen_t to_len = put_address(&path->remote, path->remote_port, &to);
 	uint8_t octets[FILE_MAX + 4] = { 0 };
 
 	if (message.len > FILE_MAX)
 		fail("a message is too long");
-	memcpy(&to.sin_addr, path->remote.octets, 4);
 	memcpy(octets + (marked ? 4 : 0), message.data, message.len);
 	if (sendto(end->sockets[marked], octets, message.len + (marked ? 4 : 0), 0,
-		   (const struct sockaddr *)&to, sizeof(to)) < 0)
+		   (const struct sockaddr *)&to, to_len) < 0)
 		perror("sendto");
 }
 
@@ -157,9 +190,9 @@ static int64_t on_wall_s(void *arg)
 
 static struct ipsp_addr address(const char *text)
 {
-	struct ipsp_addr a = { .family = 4 };
+	struct ipsp_addr a = { .family = strchr(text, ':') ? 6 : 4 };
 
-	if (inet_pton(AF_INET, text, a.octets) != 1)
+	if (inet_pton(a.family == 4 ? AF_INET : AF_INET6, text, a.octets) != 1)
 		fail("an address is none");
 	return a;
 }
@@ -215,6 +248,14 @@ static void take(struct end *end, const char *argument)
 		identity(v, &end->conn->local_id);
 	} else if (is(argument, "peer=", &v)) {
 		identity(v, &peer->id);
+	} else if (is(argument, "ike=", &v)) {
+		if (sscanf(v, "%u:%u:%u:%u:%u", &end->encr, &end->bits, &end->integ, &end->prf,
+			   &end->ke) != 5)
+			fail(argument);
+	} else if (is(argument, "esp=", &v)) {
+		if (sscanf(v, "%u:%u:%u:%u", &end->child_encr, &end->child_bits,
+			   &end->child_integ, &end->child_esn) != 4)
+			fail(argument);
 	} else if (is(argument, "psk=", &v)) {
 		peer->secret = ike_secret_new(span(v));
 	} else if (is(argument, "key=", &v)) {
@@ -245,22 +286,36 @@ static struct ike_selector side(const char *lo, const char *hi)
 	return (struct ike_selector){ .lo = address(lo), .hi = address(hi), .port_hi = 65535 };
 }
 
-static void offer(struct ike_conn *c)
+static void add(struct ike_offer *o, uint8_t type, unsigned id, unsigned bits)
 {
+	if (id != 0 && !ike_offer_add(o, type, (uint16_t)id, (uint16_t)bits))
+		fail("a proposal has too much");
+}
+
+static void offer(const struct end *end)
+{
+	struct ike_conn *const c = end->conn;
 	struct ike_offer *const ike = &c->offers.offers[0], *const esp = &c->child.offers.offers[0];
 
 	c->offers.n = c->child.offers.n = 1;
 	*ike = (struct ike_offer){ .number = 1, .protocol = IKE_PROTOCOL_IKE };
-	ike_offer_add(ike, IKE_TRANSFORM_ENCR, IKE_ENCR_AES_GCM_16, 128);
-	ike_offer_add(ike, IKE_TRANSFORM_PRF, IKE_PRF_HMAC_SHA2_256, 0);
-	ike_offer_add(ike, IKE_TRANSFORM_KE, IKE_KE_CURVE25519, 0);
+	add(ike, IKE_TRANSFORM_ENCR, end->encr, end->bits);
+	add(ike, IKE_TRANSFORM_INTEG, end->integ, 0);
+	add(ike, IKE_TRANSFORM_PRF, end->prf, 0);
+	add(ike, IKE_TRANSFORM_KE, end->ke, 0);
 	*esp = (struct ike_offer){ .number = 1, .protocol = IKE_PROTOCOL_ESP };
-	ike_offer_add(esp, IKE_TRANSFORM_ENCR, IKE_ENCR_AES_GCM_16, 128);
-	ike_offer_add(esp, IKE_TRANSFORM_ESN, 0, 0);
+	add(esp, IKE_TRANSFORM_ENCR, end->child_encr, end->child_bits);
+	add(esp, IKE_TRANSFORM_INTEG, end->child_integ, 0);
+	ike_offer_add(esp, IKE_TRANSFORM_ESN, (uint16_t)end->child_esn, 0);
 	c->has_child = true;
 	c->child.ours.n = c->child.theirs.n = 1;
-	c->child.ours.s[0] = side("10.1.0.0", "10.1.255.255");
-	c->child.theirs.s[0] = side("10.2.0.0", "10.2.255.255");
+	if (end->at.family == 4) {
+		c->child.ours.s[0] = side("10.1.0.0", "10.1.255.255");
+		c->child.theirs.s[0] = side("10.2.0.0", "10.2.255.255");
+	} else {
+		c->child.ours.s[0] = side("fd00:1::", "fd00:1:ffff:ffff:ffff:ffff:ffff:ffff");
+		c->child.theirs.s[0] = side("fd00:2::", "fd00:2:ffff:ffff:ffff:ffff:ffff:ffff");
+	}
 }
 
 static void finish(struct end *end)
@@ -285,11 +340,11 @@ static void finish(struct end *end)
 
 static int open_socket(const struct ipsp_addr *local, uint16_t port)
 {
-	const int fd = socket(AF_INET, SOCK_DGRAM, 0);
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(port) };
+	const int fd = socket(local->family == 4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0);
+	struct sockaddr_storage at;
+	const socklen_t len = put_address(local, port, &at);
 
-	memcpy(&at.sin_addr, local->octets, 4);
-	if (fd < 0 || bind(fd, (const struct sockaddr *)&at, sizeof(at)) < 0)
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&at, len) < 0)
 		fail("a port is not to be had");
 	return fd;
 }
@@ -297,18 +352,16 @@ static int open_socket(const struct ipsp_addr *local, uint16_t port)
 static void receive(struct end *end, unsigned which)
 {
 	static uint8_t octets[FILE_MAX];
-	struct sockaddr_in from;
+	struct sockaddr_storage from;
 	socklen_t from_len = sizeof(from);
 	const size_t skip = which == 1 ? 4 : 0;
 	const ssize_t n = recvfrom(end->sockets[which], octets, sizeof(octets), 0,
 				   (struct sockaddr *)&from, &from_len);
-	struct ike_path path = { .local = end->at, .remote = { .family = 4 },
-				 .local_port = which == 1 ? 4500 : 500 };
+	struct ike_path path = { .local = end->at, .local_port = which == 1 ? 4500 : 500 };
 
 	if (n < (ssize_t)skip || (skip && memcmp(octets, "\0\0\0\0", 4)))
 		return;
-	memcpy(path.remote.octets, &from.sin_addr, 4);
-	path.remote_port = ntohs(from.sin_port);
+	take_address(&from, &path);
 	ike_receive(end->world, &path, (struct ipsp_span){ octets + skip, (size_t)n - skip }, now_ms());
 }
 
@@ -372,15 +425,19 @@ int main(int argc, char **argv)
 					    .child_delete = on_child_delete,
 					    .child_move = on_child_move, .source = on_source, .log = on_log,
 					    .wall_s = on_wall_s };
-	struct end end = { .conn = ike_conn_new(), .next_spi = 0xc0000000 };
+	struct end end = { .conn = ike_conn_new(), .encr = IKE_ENCR_AES_GCM_16, .bits = 128, .prf = IKE_PRF_HMAC_SHA2_256, .ke = IKE_KE_CURVE25519,
+			   .child_encr = IKE_ENCR_AES_GCM_16, .child_bits = 128 };
 	struct ike_path path = { .local_port = 500, .remote_port = 500 };
 
 	if (!end.conn || ipsp_crypto_gcrypt_init(1 << 20) != IPSP_OK)
 		fail("no memory");
+	/* The peer may still know those of an earlier process. */
+	gcry_create_nonce(&end.next_spi, sizeof(end.next_spi));
+	end.next_spi |= 0x80000000;
 	end.conn->n_peers = 1;
 	for (int i = 1; i < argc; i++)
 		take(&end, argv[i]);
-	offer(end.conn);
+	offer(&end);
 	end.conn->has_child = !end.childless;
 	if (end.next.family)
 		end.conn->local.family = 0;
