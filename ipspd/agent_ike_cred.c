@@ -125,8 +125,8 @@ static size_t read_key(struct agent_ike_creds *c, const char *name)
 			n--;
 		return (size_t)n;
 	}
-	snprintf(c->why, sizeof(c->why), "has no private key for credential \"%s\": %.120s/%s: %s", name,
-		 path, file, n == -EPERM ? "others than its owner may read it" :
+	snprintf(c->why, sizeof(c->why), "has no private key for credential \"%s\" (" KEYS "/%s): %s", name,
+		 file, n == -EPERM ? "others than its owner may read it" :
 		 n < 0 ? strerror((int)-n) : n == 0 ? "it is empty" : "it is too long");
 	return 0;
 }

@@ -7,6 +7,7 @@
  *	ike_jobs.c	threads that compute
  *	ike_pfkey.c	SAs, by PF_KEY
  *	ike_conns.c	connections: which there are, and which ones are to be up
+ *	ike_fetch.c	CRLs and OCSP answers, by another process
  *	ike_creds.c	private keys, certificates and CAs that they name
  *
  * One event loop has the world (ike/world.h); the threads run jobs and touch nothing else.
@@ -26,6 +27,7 @@ struct event_base;
 struct egress;
 struct ike_behind;
 struct ike_creds;
+struct ike_fetcher;
 struct ike_jobs;
 struct ike_wire_conn;
 struct ike_pfkey;
@@ -71,6 +73,8 @@ struct ike_role {
 	bool untold;			/* the agent does not know that it is in force */
 	/* ike_creds.c */
 	struct ike_creds *creds;
+	/* ike_fetch.c */
+	struct ike_fetcher *fetcher;
 };
 
 /** CLOCK_BOOTTIME, so that what is due in a sleep is due behind it. */
@@ -125,6 +129,18 @@ enum ipsp_err ike_pfkey_add(void *arg, const struct ike_child_sa *child);
 void ike_pfkey_move(void *arg, uint8_t protocol, uint32_t spi_in, const struct ike_path *to, bool udp);
 void ike_pfkey_delete(void *arg, uint8_t protocol, const struct ike_path *path, uint32_t spi_in,
 		      uint32_t spi_out);
+
+/* ---- ike_fetch.c ---- */
+
+/** False: no memory */
+bool ike_fetch_start(struct ike_role *role);
+void ike_fetch_fini(struct ike_role *role);
+/** struct ike_ops.fetch */
+void ike_fetch_put(void *arg, uint64_t ticket, const char *url, struct ipsp_span post);
+/** FETCHER: the other process, or that there is none. */
+void ike_fetch_came(struct ike_role *role, struct chan_msg *m);
+/** Who waits for too long has no answer. */
+void ike_fetch_tick(struct ike_role *role, uint64_t now_ms);
 
 /* ---- ike_creds.c ---- */
 

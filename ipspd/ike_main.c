@@ -101,7 +101,7 @@ static const struct ike_ops ops = {
 	.send = ike_net_send, .keepalive = ike_net_keepalive, .random = on_random, .run = ike_jobs_put,
 	.get_spi = ike_pfkey_get_spi, .child_add = ike_pfkey_add, .child_delete = ike_pfkey_delete,
 	.child_move = ike_pfkey_move, .source = ike_net_source, .log = on_log, .wall_s = on_wall_s,
-	.event = on_event,
+	.event = on_event, .fetch = ike_fetch_put,
 };
 
 /* ---- time ---- */
@@ -136,6 +136,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	ike_conns_tick(role, now_ms);
 	ike_pfkey_tick(role, now_ms);
+	ike_fetch_tick(role, now_ms);
 	ike_role_rearm(role);
 }
 
@@ -283,7 +284,8 @@ static int make_world(struct ike_role *role, const char **what)
 	role->world = ike_world_new(&ops, role, ipsp_crypto_gcrypt());
 	role->wake = event_new(role->base, -1, 0, on_wake, role);
 	role->second = event_new(role->base, -1, EV_PERSIST, on_second, role);
-	return role->world && role->wake && role->second && ike_creds_start(role) ? 0 : -ENOMEM;
+	return role->world && role->wake && role->second && ike_creds_start(role) &&
+			       ike_fetch_start(role) ? 0 : -ENOMEM;
 }
 
 static void start(struct ike_role *role, struct chan_msg *m)
@@ -346,6 +348,9 @@ static void on_parent_message(void *arg, struct chan_msg *m)
 	case MSG_PFKEY:
 		take_pfkey(role, m);
 		break;
+	case MSG_FETCHER:
+		ike_fetch_came(role, m);
+		break;
 	case MSG_LOG_LEVEL:
 		(void)log_take_level(m);
 		break;
@@ -377,6 +382,7 @@ static void fini(struct ike_role *role)
 	ike_net_stop(role);
 	ike_conns_fini(role);
 	ike_creds_fini(role);
+	ike_fetch_fini(role);
 	if (role->wake)
 		event_free(role->wake);
 	if (role->second)

@@ -30,6 +30,7 @@ static const struct child_kind {
 	{ "--role=import", "import", ROLE_IMPORT, import_main, NULL },
 	{ "--role=fetch", "import", ROLE_FETCH, import_main, import_prepare },
 	{ "--role=ike", "ike", ROLE_IKE, ike_main, ike_prepare },
+	{ "--role=crl", "fetch", ROLE_CRL, fetch_main, import_prepare },
 	{ "--role=verdict", "verdict", ROLE_VERDICT, verdict_main, NULL },
 };
 

@@ -121,6 +121,8 @@ enum ipspd_message {
 	MSG_IKE_OCTETS,		/* u8 1: the first piece; 0: the next one, so many octets */
 	MSG_IKE_OWN,
 	MSG_IKE_TRUST,
+	MSG_FETCHER,		/* ike to parent: it needs a fetch process; to ike, 2 fds: a channel to it
+				 * (ipspd/fetch_wire.h), the state directory; none: it cannot be started */
 	MSG_IKE_FAULT,		/* ike to agent: text IPsec action, text IKE action, text why that connection is
 				 * not in force */
 };

@@ -195,12 +195,20 @@ static void agent_message(struct parent *p, struct child *c, struct chan_msg *m)
 	}
 }
 
-/* Engine and ike have nothing to say to the parent but their log. */
+/* The engine has nothing to say to the parent but its log, and ike little. */
 static void engine_message(struct parent *p, struct child *c, struct chan_msg *m)
 {
 	(void)p;
 	(void)m;
 	child_kill(c, "malformed message");
+}
+
+static void ike_message(struct parent *p, struct child *c, struct chan_msg *m)
+{
+	if (m->type == MSG_FETCHER && m->len == 0)
+		parent_fetch_wanted(p);
+	else
+		child_kill(c, "malformed message");
 }
 
 /* ---- starting children ---- */
@@ -387,7 +395,7 @@ static bool start_loop(struct parent *p)
 	p->stop_timer = evtimer_new(p->base, on_stop_timeout, p);
 	child_init(p, &p->agent, "agent", "--role=agent", agent_message, agent_begin);
 	child_init(p, &p->engine, "engine", "--role=engine", engine_message, engine_begin);
-	child_init(p, &p->ike, "ike", "--role=ike", engine_message, parent_ike_begin);
+	child_init(p, &p->ike, "ike", "--role=ike", ike_message, parent_ike_begin);
 	return p->stop_timer && p->agent.restart && p->engine.restart && p->ike.restart &&
 	       import_init(p) == 0;
 }

@@ -8,6 +8,7 @@
  *	parent_queue.c		the kernel's queues, and the process that gives verdicts
  *	parent_guard.c		the agent's layers on their way into the guard
  *	parent_import.c		the import process
+ *	parent_fetch.c		the fetch process, which ike asks for
  *	parent_ike.c		the ike process, which runs while there are connections
  *	parent_watch.c		what other programs took from the guard is put back
  *
@@ -93,6 +94,10 @@ struct parent {
 	bool ike_wanted;		/* the agent has connections for it */
 	struct ike_start ike_start;	/* its descriptors are ours, while it is wanted */
 	struct import_child import;
+	struct {
+		pid_t pid;		/* 0: it does not run */
+		bool stopped, wanted;	/* its end is our doing; ike waits for it */
+	} fetcher;
 	bool stopping;
 	int status;
 	int ready_fd;			/* who started us in the background waits here; -1 */
@@ -172,6 +177,14 @@ int open_sockets(struct engine_start *s, const char **why);
  */
 int open_ike_sockets(const struct engine_start *engine, struct ike_start *s);
 void close_ike_sockets(struct ike_start *s);
+
+/* ---- parent_fetch.c ---- */
+
+/** FETCHER: ike asks for a fetch process. */
+void parent_fetch_wanted(struct parent *p);
+void fetcher_stop(struct parent *p);
+/** After SIGCHLD. */
+void fetcher_reap(struct parent *p);
 
 /* ---- parent_ike.c ---- */
 

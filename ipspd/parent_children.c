@@ -193,6 +193,8 @@ static void child_ended(struct child *c, int status)
 		parent_guard_forget(p);
 		import_stop(p);
 	}
+	if (c == &p->ike)
+		fetcher_stop(p);
 	if (p->stopping)
 		return;
 	if (c == &p->ike && !p->ike_wanted)
@@ -225,6 +227,7 @@ void children_reap(struct parent *p)
 		}
 	}
 	import_reap(p);
+	fetcher_reap(p);
 	queues_reap(p);
 }
 
@@ -244,10 +247,11 @@ void children_stop(struct parent *p)
 	for (size_t i = 0; i < sizeof(children) / sizeof(children[0]); i++)
 		child_stop(children[i]);
 	import_stop(p);
+	fetcher_stop(p);
 }
 
 bool children_are_gone(const struct parent *p)
 {
 	return p->agent.pid == 0 && p->engine.pid == 0 && p->ike.pid == 0 && p->import.pid == 0 &&
-	       p->verdict_pid == 0;
+	       p->verdict_pid == 0 && p->fetcher.pid == 0;
 }

@@ -19,6 +19,7 @@ enum ipspd_role {
 	ROLE_FETCH,	/* of a URL: the same, with the network */
 	ROLE_VERDICT,
 	ROLE_IKE,
+	ROLE_CRL,	/* fetches CRLs for ike */
 };
 
 /** The agent: MIB state, AgentX, control socket. @return exit status, when the parent is gone */
@@ -34,6 +35,9 @@ int import_main(int channel_fd);
 
 /** IKE: negotiates SAs with peers. @return exit status, when the parent is gone or says stop */
 int ike_main(int channel_fd);
+
+/** Fetch: CRLs and OCSP answers for ike, to which it is connected. @return exit status */
+int fetch_main(int channel_fd);
 
 /** Loads the PKCS #11 modules that the system has for us, while modules can be loaded. */
 void ike_prepare(void);

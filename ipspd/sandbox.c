@@ -118,6 +118,12 @@ static const int fetch_calls[] = {
 	SCMP_SYS(sched_getaffinity),
 };
 
+/* The fetch process, as well: closes its own file system, keeps files in one directory, hands on memory. */
+static const int crl_calls[] = {
+	SCMP_SYS(landlock_create_ruleset), SCMP_SYS(landlock_add_rule), SCMP_SYS(landlock_restrict_self),
+	SCMP_SYS(mkdirat), SCMP_SYS(unlinkat), SCMP_SYS(renameat), SCMP_SYS(fsync), SCMP_SYS(memfd_create),
+};
+
 /* What the runtime of ASan and UBSan does on its own. */
 static const int sanitizer_calls[] = {
 	SCMP_SYS(getrlimit), SCMP_SYS(setrlimit), SCMP_SYS(prlimit64), SCMP_SYS(readlink),
@@ -149,6 +155,11 @@ static const struct socket_kind sockets[] = {
 	{ ROLE_FETCH, AF_INET, SOCK_DGRAM },	/* the resolver; which addresses are usable */
 	{ ROLE_FETCH, AF_INET6, SOCK_DGRAM },
 	{ ROLE_FETCH, AF_NETLINK, 0 },
+	{ ROLE_CRL, AF_INET, SOCK_STREAM },	/* the same */
+	{ ROLE_CRL, AF_INET6, SOCK_STREAM },
+	{ ROLE_CRL, AF_INET, SOCK_DGRAM },
+	{ ROLE_CRL, AF_INET6, SOCK_DGRAM },
+	{ ROLE_CRL, AF_NETLINK, 0 },
 };
 #define SOCK_TYPE_BITS 0xf
 
@@ -329,6 +340,7 @@ static const struct role_rules {
 	{ ROLE_FETCH, fetch_calls, N_OF(fetch_calls), true, true },
 	{ ROLE_VERDICT, NULL, 0, false, false },
 	{ ROLE_IKE, ike_calls, N_OF(ike_calls), true, true },
+	{ ROLE_CRL, fetch_calls, N_OF(fetch_calls), true, true },
 };
 
 static int fill_role(scmp_filter_ctx ctx, const struct role_rules *r)
@@ -343,7 +355,7 @@ static int fill_role(scmp_filter_ctx ctx, const struct role_rules *r)
 		rc = allow_threads(ctx);
 	if (rc == 0 && r->threads)
 		rc = allow_questions(ctx);
-	if (rc == 0 && (r->role == ROLE_FETCH || r->role == ROLE_IKE))
+	if (rc == 0 && (r->role == ROLE_FETCH || r->role == ROLE_IKE || r->role == ROLE_CRL))
 		rc = refuse_unix_sockets(ctx);
 	return rc;
 }
@@ -356,6 +368,8 @@ static int fill(scmp_filter_ctx ctx, enum ipspd_role role)
 		if (role_rules[i].role == role)
 			rc = fill_role(ctx, &role_rules[i]);
 	}
+	if (rc == 0 && role == ROLE_CRL)
+		rc = allow_calls(ctx, crl_calls, N_OF(crl_calls));
 	if (rc == 0)
 		rc = allow_sockets(ctx, role);
 	if (rc == 0)

@@ -27,6 +27,12 @@ bool sandbox_lock_memory(void);
 bool sandbox_close_files(bool for_network, const char **why);
 
 /**
+ * Likewise, for the network, but for reading and writing what is in one directory. By a process in its sandbox.
+ * @return false with *why
+ */
+bool sandbox_close_files_but(int dir_fd, const char **why);
+
+/**
  * Forbids all system calls but those of the role, for good; any other ends the process (SIGSYS).
  * @return false with *why
  */

@@ -59,6 +59,31 @@ static int allow_one(int rules, const char *path, uint64_t rights)
 	return rc;
 }
 
+bool sandbox_close_files_but(int dir_fd, const char **why)
+{
+	const struct landlock_ruleset_attr handled = { .handled_access_fs = ALL_RIGHTS };
+	const struct landlock_path_beneath_attr beneath = {
+		.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
+				  LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
+				  LANDLOCK_ACCESS_FS_REMOVE_FILE,
+		.parent_fd = dir_fd,
+	};
+	int rules = (int)syscall(SYS_landlock_create_ruleset, &handled, sizeof(handled), 0);
+	int rc = rules < 0 ? -errno : 0;
+
+	for (size_t i = 0; rc == 0 && i < sizeof(readable) / sizeof(readable[0]); i++)
+		rc = allow_one(rules, readable[i].path, readable[i].rights);
+	if (rc == 0 && (syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) < 0 ||
+			syscall(SYS_landlock_restrict_self, rules, 0) < 0))
+		rc = -errno;
+	if (rules >= 0)
+		close(rules);
+	if (rc == 0)
+		return true;
+	*why = "the kernel has no Landlock to close the file system with: CRLs cannot be fetched";
+	return false;
+}
+
 bool sandbox_close_files(bool for_network, const char **why)
 {
 	const struct landlock_ruleset_attr handled = { .handled_access_fs = ALL_RIGHTS };

@@ -1,6 +1,7 @@
 /*
  * tests/fuzz/fuzz_ikewire.c - connections as agent and ike tell each other, what they name (ipspd/ike_cred_wire.h), IKE SAs
- * and what becomes of them (ipspd/ike_wire.h), as a taken-over process might send them.
+ * and what becomes of them (ipspd/ike_wire.h), and what ike asks the fetch process for (ipspd/fetch_wire.h), as a
+ * taken-over process might send them.
  *
  * The first octet chooses. What is read is written as the same octets again.
  */
@@ -8,6 +9,7 @@
 
 #include <string.h>
 
+#include "ipspd/fetch_wire.h"
 #include "ipspd/ike_cred_wire.h"
 #include "ipspd/ike_wire.h"
 #include "tests/fuzz/fuzz.h"
@@ -82,11 +84,37 @@ static void try_event(const uint8_t *data, size_t len)
 	must(!w.overflow && w.len == len && memcmp(again, data, len) == 0);
 }
 
+static void try_request(const uint8_t *data, size_t len)
+{
+	struct chan_reader r = { .data = data, .len = len };
+	struct chan_writer w = { .data = again, .size = sizeof(again) };
+	struct fetch_request request;
+
+	if (!fetch_request_get(&r, &request))
+		return;
+	must(request.post.len <= FETCH_POST_MAX);
+	fetch_request_put(&w, &request);
+	must(w.len == len && memcmp(again, data, len) == 0);
+}
+
+static void try_answer(const uint8_t *data, size_t len)
+{
+	struct chan_reader r = { .data = data, .len = len };
+	struct chan_writer w = { .data = again, .size = sizeof(again) };
+	struct fetch_answer answer;
+
+	if (!fetch_answer_get(&r, &answer))
+		return;
+	must(answer.len <= IKE_FETCH_MAX);
+	fetch_answer_put(&w, &answer);
+	must(w.len == len && memcmp(again, data, len) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size == 0)
 		return 0;
-	switch (data[0] % 5) {
+	switch (data[0] % 7) {
 	case 0:
 		try_conn(data + 1, size - 1);
 		break;
@@ -99,8 +127,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case 3:
 		try_trust(data + 1, size - 1);
 		break;
-	default:
+	case 4:
 		try_event(data + 1, size - 1);
+		break;
+	case 5:
+		try_request(data + 1, size - 1);
+		break;
+	default:
+		try_answer(data + 1, size - 1);
 		break;
 	}
 	return 0;

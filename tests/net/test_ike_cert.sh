@@ -1,6 +1,6 @@
 #!/bin/sh
 # How a router proves who it is, by rows that an operator SETs and key files: certificates of every kind of key, by way
-# of an intermediate CA, raw public keys, a key in a PKCS #11 token; the other one is strongSwan, in both roles.
+# of an intermediate CA, raw public keys, a key in a PKCS #11 token, CRLs; the other one is strongSwan, in both roles.
 . "$TB_SRC/tests/net/lib.sh"
 [ -x /usr/sbin/charon-systemd ] || { echo "strongSwan is not installed"; exit 77; }
 tb_init
@@ -9,7 +9,7 @@ r=router-a
 p=$TB_DIR/pki
 d=$TB_DIR/router-b
 tb_topology
-mkdir -p "$p" "$d/x509" "$d/x509ca" "$d/private" "$d/pubkey"
+mkdir -p "$p/web" "$d/x509" "$d/x509ca" "$d/private" "$d/pubkey"
 
 # key NAME KIND; cert NAME ISSUER EXTENSION..: by the issuer (itself: a root).
 key()
@@ -42,12 +42,13 @@ keyUsage=keyCertSign,cRLSign'
 key root p256
 key middle p256
 cert root root "$ca"
-cert middle root "$ca"
+cert middle root "$ca" crlDistributionPoints=URI:http://192.0.2.254:8080/root.crl
 for k in rsa p256 ed25519; do
 	key a-$k $k
 	key b-$k $k
 	cert a-$k root "subjectAltName=DNS:a-$k.example"
-	cert b-$k middle "subjectAltName=DNS:b-$k.example"
+	cert b-$k middle "subjectAltName=DNS:b-$k.example" crlDistributionPoints=URI:http://192.0.2.254:8080/middle.crl
+	: >"$p/b-$k.by-middle"
 	cp "$p/b-$k.pem" "$d/x509"
 	cp "$p/b-$k.key" "$d/private"
 done
@@ -115,6 +116,9 @@ tb_start router-b charon env STRONGSWAN_CONF="$d/strongswan.conf" unshare -m sh 
 	'mount -t tmpfs none /run && exec /usr/sbin/charon-systemd'
 charon=$TB_LAST
 swan() { env STRONGSWAN_CONF="$d/strongswan.conf" nsenter -t "$charon" -m -n swanctl "$@"; }
+
+tb_start wan web /usr/bin/python3 -u -m http.server --bind 192.0.2.254 --directory "$p/web" 8080
+tb_until 10 grep -q Serving "$TB_DIR/wan/web.log"
 
 # ---- rows ----
 
@@ -189,6 +193,16 @@ rows()
 		'spdSubActRowStatus."vpn".0' i createAndGo
 	tb_set $r 'spdSubActSubActionName."vpn".1' o 'ipiaIpsecActParametersName."child"' \
 		'spdSubActRowStatus."vpn".1' i createAndGo
+	# What is with the web server, in the clear.
+	tb_filter $r 3 1 C0000201 C00002FE 32
+	tb_filter $r 4 1 C00002FE C0000201 32
+	for way in out.3 in.4; do
+		dir=${way%.*}
+		tb_set $r "spdRuleDefFilter.\"web-$dir\"" o "diffServMultiFieldClfrAddrType.${way#*.}" \
+			"spdRuleDefAction.\"web-$dir\"" o spdAcceptAction.0 "spdRuleDefRowStatus.\"web-$dir\"" i createAndGo \
+			"spdGroupContComponentName.\"wan-$dir\".2" s "web-$dir" \
+			"spdGroupContRowStatus.\"wan-$dir\".2" i createAndGo
+	done
 	for way in out.1 in.2; do
 		dir=${way%.*}
 		tb_set $r "spdRuleDefFilter.\"vpn-$dir\"" o "diffServMultiFieldClfrAddrType.${way#*.}" \
@@ -214,7 +228,7 @@ reason() { tb_snmp snmpget $r 'ipspdConnReason.ike."child"."ike"'; }
 is_up() { says up tb_snmp snmpget $r 'ipspdConnState.ike."child"."ike"'; }
 logged() { tail -n +"$from" "$TB_DIR/$r/ipspd.log" | grep -q -- "$1"; }
 mark() { from=$(($(wc -l <"$TB_DIR/$r/ipspd.log") + 1)); }
-one() { tb_in host-a ping -q -c 1 -W 10 10.2.0.2; }
+one() { tb_in host-a ping -q -c 1 -W 2 10.2.0.2; }
 
 # meets CONNECTION HOW OWN THEIR-NAME [THEIR-CREDENTIAL]: both roles, one after the other.
 meets()
@@ -223,7 +237,7 @@ meets()
 	shift 2
 	mark
 	claim "$t_c: rows are SET" use "$@"
-	claim "$t_c: the first ping crosses" one
+	claim "$t_c: pings cross" tb_until 20 one
 	claim "$t_c: it proved itself by $t_how" logged "proves itself by $t_how"
 	claim "$t_c: strongSwan ends it" swan --terminate --ike "${s:-$t_c}"
 	mark
@@ -242,6 +256,56 @@ s=ed25519 meets ed25519 'Ed25519' a-ed25519 b-ed25519.example
 s=raw meets raw 'ECDSA with SHA256' a-raw b-raw.example b-raw
 s=p256 meets token 'ECDSA with SHA256' a-token b-p256.example
 
+# ---- revocation ----
+
+# level LEVEL: how CRLs are looked at.
+level()
+{
+	tb_set $r 'ipspdCaCrlLevel."root"' i "$1"
+	tb_ctl $r wait
+}
+
+# crl REVOKED..: those of both CAs, where their certificates say.
+crl()
+{
+	for t_n in root middle; do
+		: >"$p/$t_n.index"
+		for t_c; do
+			[ -e "$p/$t_c.by-$t_n" ] || continue
+			printf 'R\t351231235959Z\t260101000000Z\t%s\tunknown\t/CN=%s\n' \
+				"$(openssl x509 -in "$p/$t_c.pem" -noout -serial | cut -d= -f2)" "$t_c" >>"$p/$t_n.index"
+		done
+		printf '[ca]\ndefault_ca = c\n[c]\ndatabase = %s\ndefault_md = sha256\n' "$p/$t_n.index" >"$p/$t_n.conf"
+		openssl ca -config "$p/$t_n.conf" -gencrl -crldays 1 -keyfile "$p/$t_n.key" -cert "$p/$t_n.pem" \
+			-out "$p/crl.pem" 2>/dev/null
+		openssl crl -in "$p/crl.pem" -outform DER -out "$p/web/$t_n.crl"
+	done
+}
+
+mark
+claim "CRLs are asked for" level required
+claim "... and without one there is no peer" eval 'use a-ed25519 b-ed25519.example && silent host-a 10.2.0.2'
+claim "... which is told" logged 'nobody says whether the certificate of CN=b-ed25519,O=Test is revoked'
+crl
+mark
+s=p256 meets crl 'ECDSA with SHA256' a-p256 b-p256.example
+claim "they were fetched" grep -q 'GET /middle.crl HTTP/1.1" 200' "$TB_DIR/wan/web.log"
+claim "... and are kept" test "$(ls "$TB_DIR/$r/state/crls" | wc -l)" = 2
+claim "... a manager ends it" tb_ctl $r terminate child
+rm "$TB_DIR/$r/state/crls"/*
+crl b-rsa
+kill -KILL "$(tb_process $r ike)"
+mark
+claim "a certificate that is revoked" use a-rsa b-rsa.example
+claim "... is no peer's" silent host-a 10.2.0.2
+claim "... which is told" logged 'the certificate of CN=b-rsa,O=Test is revoked'
+kill "$(tb_pid wan web)"
+kill -KILL "$(tb_process $r ike)"
+mark
+claim "kept lists are known to another process, without the server" use a-p256 b-p256.example
+claim "... a ping crosses" tb_until 20 one
+claim "lists that are not there are not asked for" level none
+
 # ---- what is wrong is said ----
 mark
 claim "another name than the certificate's" use a-p256 other.example
@@ -259,5 +323,5 @@ claim "a key of another certificate" tb_ctl $r reload
 claim "... is not used, and that is told" tb_until 10 says "the private key is not the certificate's" reason
 key_file a-rsa "$p/a-rsa.key"
 claim "once it is the right one" tb_ctl $r reload
-claim "... a ping crosses" tb_until 10 one
+claim "... a ping crosses" tb_until 20 one
 conclude
