@@ -370,6 +370,8 @@ uint64_t ike_life_renew_ms(const struct ike_sa *sa);
 uint64_t ike_life_end_ms(const struct ike_sa *sa);
 /** A rekey has failed for a reason that may pass: it is tried again. c NULL: of the IKE SA. */
 void ike_life_again(struct ike_sa *sa, struct ike_child *c, uint64_t now_ms);
+/** RFC 7296 2.21.3: after INVALID_SYNTAX it goes without a word, once what it is at is done. */
+void ike_life_spoil(struct ike_sa *sa, uint64_t now_ms);
 
 /* ---- ike/fragment.c ---- */
 
@@ -410,7 +412,7 @@ bool ike_parsed_notify(const struct ike_parsed *m, uint16_t type, struct ike_not
 /** The first error notification. False: none. */
 bool ike_parsed_error(const struct ike_parsed *m, struct ike_notify *out);
 
-/** Answers a request with one notification, an error. */
+/** Answers a request with one notification, an error. INVALID_SYNTAX ends the IKE SA: ike_life_spoil. */
 void ike_refuse(struct ike_exchange *x, uint16_t notify, struct ipsp_span data, uint64_t now_ms);
 /** Answers IKE_SA_INIT in clear with one notification, and keeps nothing. */
 void ike_refuse_init(struct ike_world *w, const struct ike_path *path, const struct ike_header *h,

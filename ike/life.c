@@ -1,5 +1,6 @@
 /*
- * ike/life.c - what time does to an IKE SA. RFC 7296 2.4 (liveness), 2.8 (rekeying).
+ * ike/life.c - what time does to an IKE SA, and what ends it at once. RFC 7296 2.4 (liveness), 2.8 (rekeying), 2.21
+ * (errors).
  *
  * It is rekeyed at a point before its end that differs from end to end and from time to time, so that not
  * both ends, nor all IKE SAs of a restart, do it at once. A rekey that the peer has no time for is tried
@@ -31,6 +32,22 @@ static void ended(struct ike_timer *t, uint64_t now_ms)
 	ike_event_down(sa, IKE_END_EXPIRED, "its lifetime is over");
 	if (ike_delete_begin(sa, NULL, now_ms) != IPSP_OK)
 		ike_sa_free(sa);
+}
+
+/* RFC 7296 2.21.3: both ends know, so that nobody is told. */
+static void spoilt(struct ike_timer *t, uint64_t now_ms)
+{
+	struct ike_sa *const sa = SA_OF(t, life);
+
+	(void)now_ms;
+	ike_say(sa, IKE_LOG_INFO, "it ends, as a request was malformed");
+	ike_event_down(sa, IKE_END_FAILED, "a request was malformed");
+	ike_sa_free(sa);
+}
+
+void ike_life_spoil(struct ike_sa *sa, uint64_t now_ms)
+{
+	ike_timer_start(&sa->world->timers, &sa->life, now_ms, spoilt);
 }
 
 static void start_end(struct ike_sa *sa, uint64_t now_ms)

@@ -154,6 +154,8 @@ void ike_refuse(struct ike_exchange *x, uint16_t notify, struct ipsp_span data, 
 	ike_build_notify(&b, 0, (struct ipsp_span){ 0 }, notify, data);
 	if (ike_answer_send(x, &b, now_ms) != IPSP_OK)
 		ike_say(x->sa, IKE_LOG_ERROR, "no answer could be made");
+	if (notify == IKE_N_INVALID_SYNTAX)
+		ike_life_spoil(x->sa, now_ms);
 }
 
 static void handle_request(struct ike_sa *sa, struct ike_parsed *m, enum verdict verdict,
@@ -188,10 +190,15 @@ static void handle_answer(struct ike_sa *sa, struct ike_parsed *m, enum verdict 
 {
 	const struct answer_rule *const rule = answer_rule(m->header.exchange, sa->state);
 	struct ike_exchange *x;
+	struct ike_notify n;
 
 	/* 2.21: an answer that is malformed, or has what must be understood, is not taken for one. */
 	if (!rule || verdict != GOOD || !ike_request_answered(sa, m->header.message_id, &x))
 		return;
+	if (sa->state >= IKE_SA_ESTABLISHED && ike_parsed_notify(m, IKE_N_INVALID_SYNTAX, &n)) {
+		ike_say(sa, IKE_LOG_NOTICE, "the peer cannot read a request of ours: INVALID_SYNTAX");
+		ike_life_spoil(sa, now_ms);
+	}
 	ike_requests_go_on(sa, now_ms);
 	if (x)
 		rule->go(x, m, now_ms);
@@ -330,6 +337,9 @@ void ike_receive(struct ike_world *w, const struct ike_path *path, struct ipsp_s
 	if (m.header.exchange == IKE_EXCHANGE_IKE_SA_INIT && !is_response(&m.header)) {
 		if (verdict == GOOD)
 			ike_init_request(w, path, &m, now_ms);
+		else if (verdict == CRITICAL)
+			ike_refuse_init(w, path, &m.header, IKE_N_UNSUPPORTED_CRITICAL_PAYLOAD,
+					(struct ipsp_span){ &critical, 1 });
 		return;
 	}
 	/* Who of the two is the initiator is what the sender's flag says: we are the other. */
