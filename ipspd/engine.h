@@ -129,9 +129,10 @@ void engine_settings_message(struct engine_role *role, const struct chan_msg *m)
 /** HOLD: likewise, of packets that wait. */
 void engine_hold_message(struct engine_role *role, const struct chan_msg *m);
 
-/** Asks the agent for numbers where they run low; one SA, or all of them. */
+/** Asks the agent for numbers where they run low: one SA, all of them, those it has not answered. */
 void engine_reserve_ask(struct engine_role *role, const struct ipsp_sa *sa);
 void engine_reserve_ask_all(struct engine_role *role);
+void engine_reserve_ask_again(struct engine_role *role);
 
 /* ---- engine_report.c ---- */
 

@@ -143,7 +143,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	ipsp_engine_keepalives(role->engine, engine_now_s(), engine_keepalive, role);
 	ipsp_engine_dummies(role->engine, engine_now_s(), engine_dummy, role);
 	engine_pfkey_tick(role);
-	engine_reserve_ask_all(role);
+	engine_reserve_ask_again(role);
 }
 
 /** Maps the region of counters; one that no engine has had yet gets its size first. */

@@ -81,6 +81,23 @@ void engine_reserve_ask(struct engine_role *role, const struct ipsp_sa *sa)
 	tell(role, MSG_RESERVE, &w);
 }
 
+/* @return false: it is gone */
+static bool ask_for(void *arg, uint64_t sa_id)
+{
+	struct engine_role *role = arg;
+	const struct ipsp_sa *sa = ipsp_sad_find(ipsp_engine_sad(role->engine), sa_id);
+
+	if (sa)
+		engine_reserve_ask(role, sa);
+	return sa != NULL;
+}
+
+/* Those that have run low since are told by the workers. */
+void engine_reserve_ask_again(struct engine_role *role)
+{
+	engine_reserve_each_waiting(role->reserve, ask_for, role);
+}
+
 static void ask_each(void *arg, struct ipsp_sa *sa)
 {
 	engine_reserve_ask(arg, sa);
@@ -107,7 +124,7 @@ void engine_reserved_message(struct engine_role *role, const struct chan_msg *m)
 		ipspd_log(LOG_ERR, "sad", "reservation of %" PRIx64 " lost: error %d", counter_id,
 			  -err);
 	else
-		engine_reserve_ask_all(role);
+		(void)ask_for(role, engine_reserve_asker(role->reserve, counter_id));
 }
 
 /* ---- generations ---- */

@@ -3,6 +3,7 @@
 
 #include "ipspd/engine_reserve.h"
 
+#include <bsd/sys/queue.h>
 #include <bsd/sys/tree.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -11,15 +12,18 @@
 
 struct space {
 	RB_ENTRY(space) link;
+	LIST_ENTRY(space) waiting;	/* while asked_s is not 0 */
 	uint64_t counter_id;
 	uint64_t ceiling;	/* 0: nothing allowed yet */
 	uint64_t asked_s;	/* when the agent was last asked; 0: it owes no answer */
+	uint64_t sa_id;		/* for which SA it was asked last; 0: it never was */
 };
 
 RB_HEAD(engine_reserve_tree, space);
 
 struct engine_reserve {
 	struct engine_reserve_tree tree;
+	LIST_HEAD(, space) waiting;	/* those that the agent owes an answer */
 	size_t n;
 };
 
@@ -35,13 +39,25 @@ struct engine_reserve *engine_reserve_new(void)
 {
 	struct engine_reserve *r = calloc(1, sizeof(*r));
 
-	if (r)
+	if (r) {
 		RB_INIT(&r->tree);
+		LIST_INIT(&r->waiting);
+	}
 	return r;
+}
+
+static void set_asked(struct engine_reserve *r, struct space *s, uint64_t asked_s)
+{
+	if (asked_s && !s->asked_s)
+		LIST_INSERT_HEAD(&r->waiting, s, waiting);
+	else if (!asked_s && s->asked_s)
+		LIST_REMOVE(s, waiting);
+	s->asked_s = asked_s;
 }
 
 static void drop(struct engine_reserve *r, struct space *s)
 {
+	set_asked(r, s, 0);
 	RB_REMOVE(engine_reserve_tree, &r->tree, s);
 	r->n--;
 	free(s);
@@ -94,8 +110,27 @@ int engine_reserve_grant(struct engine_reserve *r, uint64_t counter_id, uint64_t
 		return r->n >= RESERVE_SPACES_MAX ? -E2BIG : -ENOMEM;
 	if (ceiling > s->ceiling)
 		s->ceiling = ceiling;
-	s->asked_s = 0;
+	set_asked(r, s, 0);
 	return 0;
+}
+
+uint64_t engine_reserve_asker(const struct engine_reserve *r, uint64_t counter_id)
+{
+	const struct space *s = find(r, counter_id);
+
+	return s ? s->sa_id : 0;
+}
+
+void engine_reserve_each_waiting(struct engine_reserve *r, bool (*each)(void *arg, uint64_t sa_id),
+				 void *arg)
+{
+	struct space *s, *next;
+
+	for (s = LIST_FIRST(&r->waiting); s; s = next) {
+		next = LIST_NEXT(s, waiting);
+		if (!each(arg, s->sa_id))
+			set_asked(r, s, 0);
+	}
 }
 
 uint64_t engine_reserve_ceiling(const struct engine_reserve *r, uint64_t counter_id)
@@ -147,17 +182,16 @@ bool engine_reserve_check(struct engine_reserve *r, struct ipsp_sad *sad, const 
 		return false;
 	if (s->asked_s && now_s - s->asked_s < RESERVE_ASK_AGAIN_S)
 		return false;
-	s->asked_s = now_s ? now_s : 1;
+	set_asked(r, s, now_s ? now_s : 1);
+	s->sa_id = sa->id;
 	*next = ipsp_sa_seq_last(sa) + 1;
 	return true;
 }
 
 void engine_reserve_forget_asked(struct engine_reserve *r)
 {
-	struct space *s;
-
-	RB_FOREACH(s, engine_reserve_tree, &r->tree)
-		s->asked_s = 0;
+	while (!LIST_EMPTY(&r->waiting))
+		set_asked(r, LIST_FIRST(&r->waiting), 0);
 }
 
 void engine_reserve_prune(struct engine_reserve *r, bool (*in_use)(void *arg, uint64_t counter_id),

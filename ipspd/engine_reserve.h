@@ -57,6 +57,16 @@ bool engine_reserve_is_low(const struct ipsp_sa *sa);
 bool engine_reserve_check(struct engine_reserve *r, struct ipsp_sad *sad, const struct ipsp_sa *sa,
 		   uint64_t now_s, uint64_t *next);
 
+/** The SA for which more numbers of that space were asked last; 0: none. It may be gone. */
+uint64_t engine_reserve_asker(const struct engine_reserve *r, uint64_t counter_id);
+
+/**
+ * Calls each for the SAs for which the agent owes an answer, whatever the number of SAs.
+ * @param each  false: there is no such SA, and no answer is waited for any more
+ */
+void engine_reserve_each_waiting(struct engine_reserve *r, bool (*each)(void *arg, uint64_t sa_id),
+				 void *arg);
+
 /** There is a new agent: what the old one was asked counts no more. */
 void engine_reserve_forget_asked(struct engine_reserve *r);
 

@@ -171,7 +171,8 @@ START_TEST(test_reserve_asks_when_fewer_than_half_a_block_is_left)
 	role_generation(&role, 1, &sa, 1);
 	expect_applied(1);
 	use(1, halves[_i].last);
-	grant(1001, 1);		/* lowers nothing, but has all SAs looked at */
+	engine_reserve_ask_all(&role);
+	role_settle(&role);
 	if (halves[_i].asks)
 		expect_reserve(1001, halves[_i].last + 1);
 	expect_silence();
@@ -196,6 +197,73 @@ START_TEST(test_reserve_asks_once_then_again_when_nobody_answers_or_the_agent_is
 	ck_assert(!engine_reserve_check(r, sad, sa, 100 + RESERVE_ASK_AGAIN_S, &next));
 	engine_reserve_forget_asked(r);
 	ck_assert(engine_reserve_check(r, sad, sa, 100 + RESERVE_ASK_AGAIN_S, &next));
+	engine_reserve_free(r);
+}
+END_TEST
+
+START_TEST(test_reserve_an_answer_that_is_not_enough_has_the_agent_asked_anew)
+{
+	const struct ipsp_sa_config sa = role_sa(1, IPSP_OUTBOUND, 0xa01);
+
+	role_generation(&role, 1, &sa, 1);
+	expect_applied(1);
+	expect_reserve(1001, 1);
+	grant(1001, RESERVE_BLOCK / 2 - 1);
+	expect_reserve(1001, 1);
+	grant(1001, RESERVE_BLOCK);
+	expect_silence();
+	ck_assert_uint_eq(ceiling_of(1), RESERVE_BLOCK);
+}
+END_TEST
+
+struct waiting {
+	uint64_t ids[4];
+	size_t n;
+	bool stays;
+};
+
+static bool note_waiting(void *arg, uint64_t sa_id)
+{
+	struct waiting *w = arg;
+
+	ck_assert_uint_lt(w->n, 4);
+	w->ids[w->n++] = sa_id;
+	return w->stays;
+}
+
+static size_t count_waiting(struct engine_reserve *r, bool stays)
+{
+	struct waiting w = { .stays = stays };
+
+	engine_reserve_each_waiting(r, note_waiting, &w);
+	for (size_t i = 0; i < w.n; i++)
+		ck_assert_uint_eq(w.ids[i], 1);
+	return w.n;
+}
+
+START_TEST(test_reserve_those_that_wait_for_an_answer_are_known_until_it_comes)
+{
+	const struct ipsp_sa_config cfgs[] = {
+		role_sa(1, IPSP_OUTBOUND, 0xa01), role_sa(2, IPSP_OUTBOUND, 0xa02),
+	};
+	uint64_t next;
+
+	role_generation(&role, 1, cfgs, 2);
+	struct engine_reserve *const r = engine_reserve_new();
+	struct ipsp_sad *const sad = ipsp_engine_sad(role.engine);
+
+	ck_assert_uint_eq(engine_reserve_asker(r, 1001), 0);
+	ck_assert(engine_reserve_check(r, sad, installed(1), 100, &next));
+	ck_assert_uint_eq(engine_reserve_asker(r, 1001), 1);
+	ck_assert_uint_eq(count_waiting(r, true), 1);
+	ck_assert_uint_eq(count_waiting(r, true), 1);
+	ck_assert_int_eq(engine_reserve_grant(r, 1001, RESERVE_BLOCK), 0);
+	ck_assert_uint_eq(count_waiting(r, true), 0);
+	/* One whose SA is gone is asked for no more. */
+	use(1, RESERVE_BLOCK);
+	ck_assert(engine_reserve_check(r, sad, installed(1), 200, &next));
+	ck_assert_uint_eq(count_waiting(r, false), 1);
+	ck_assert_uint_eq(count_waiting(r, false), 0);
 	engine_reserve_free(r);
 }
 END_TEST
@@ -249,6 +317,8 @@ int main(void)
 	tcase_add_loop_test(t, test_reserve_asks_when_fewer_than_half_a_block_is_left, 0,
 			    sizeof(halves) / sizeof(halves[0]));
 	tcase_add_test(t, test_reserve_asks_once_then_again_when_nobody_answers_or_the_agent_is_new);
+	tcase_add_test(t, test_reserve_an_answer_that_is_not_enough_has_the_agent_asked_anew);
+	tcase_add_test(t, test_reserve_those_that_wait_for_an_answer_are_known_until_it_comes);
 	tcase_add_test(t, test_reserve_inbound_SAs_need_none);
 	tcase_add_test(t, test_reserve_spaces_are_forgotten_with_their_SAs_and_bounded);
 	suite_add_tcase(s, t);
