@@ -4,7 +4,8 @@
 #include "ike/internal.h"
 
 /* InitiatorSignedOctets: the message, the other's nonce, prf(SK_pi, IDi body). */
-enum ipsp_err ike_auth_octets(struct ike_exchange *x, bool initiators, struct ipsp_span out[3],
+enum ipsp_err ike_auth_octets(struct ike_exchange *x, bool initiators,
+			      struct ipsp_span out[IKE_AUTH_PARTS],
 			      uint8_t mac_id[IKE_PRF_MAX])
 {
 	const struct ike_keys *const k = x->sa->keys;
@@ -17,6 +18,7 @@ enum ipsp_err ike_auth_octets(struct ike_exchange *x, bool initiators, struct ip
 	out[1] = initiators ? (struct ipsp_span){ x->nonce_r, x->nonce_r_len } :
 			      (struct ipsp_span){ x->nonce_i, x->nonce_i_len };
 	out[2] = (struct ipsp_span){ mac_id, k->prf_len };
+	out[3] = (struct ipsp_span){ x->int_auth, x->int_auth_len };
 	return ike_prf(x->sa->world->prfs, k->prf,
 		       (struct ipsp_span){ initiators ? k->sk_pi : k->sk_pr, k->prf_len }, body, 2,
 		       mac_id);
@@ -31,13 +33,14 @@ enum ipsp_err ike_auth_psk(struct ike_exchange *x, bool initiators, const struct
 	struct ike_prfs *const prfs = x->sa->world->prfs;
 	const struct ipsp_span padding = { (const uint8_t *)pad, sizeof(pad) - 1 };
 	uint8_t mac_id[IKE_PRF_MAX], key[IKE_PRF_MAX];
-	struct ipsp_span octets[3];
+	struct ipsp_span octets[IKE_AUTH_PARTS];
 	enum ipsp_err err = ike_auth_octets(x, initiators, octets, mac_id);
 
 	if (err == IPSP_OK)
 		err = ike_prf(prfs, k->prf, ike_secret_octets(secret), &padding, 1, key);
 	if (err == IPSP_OK)
-		err = ike_prf(prfs, k->prf, (struct ipsp_span){ key, k->prf_len }, octets, 3, out);
+		err = ike_prf(prfs, k->prf, (struct ipsp_span){ key, k->prf_len }, octets, IKE_AUTH_PARTS,
+			      out);
 	explicit_bzero(key, sizeof(key));
 	return err;
 }

@@ -117,6 +117,16 @@ struct ike_exchange {
 	uint8_t *cookie;		/* ... and COOKIE2 of RFC 4555 */
 	size_t cookie_len;
 	unsigned n_inits;		/* requests of IKE_SA_INIT that were sent */
+	/* of further key exchanges: ike/v2_more.c */
+	bool intermediate;		/* the peer takes IKE_INTERMEDIATE */
+	unsigned n_more;		/* that are done, whatever comes of them */
+	unsigned at_more;		/* the one that is under way, in add_ke of the suite */
+	struct ike_keys *former;	/* the keys before the last one: its request may come again */
+	size_t int_auth_len;		/* 0: there was none */
+	uint8_t int_auth[2 * IKE_PRF_MAX + 4];	/* the initiator's, the responder's, IKE_AUTH's number */
+	uint32_t link;			/* names a negotiation to be followed up; 0: none */
+	size_t more_len;
+	uint8_t *more;			/* secrets of further key exchanges, in locked memory */
 	struct ike_identity id_i, id_r;
 	const struct ike_peer *peer;	/* who it should be, of the connection */
 	uint16_t their_hashes;		/* bits of SIGNATURE_HASH_ALGORITHMS; 0: it sent none */
@@ -349,7 +359,9 @@ enum ipsp_err ike_request_send(struct ike_exchange *x, uint8_t type, struct ike_
 /** ... as an answer, kept. */
 enum ipsp_err ike_answer_send(struct ike_exchange *x, struct ike_builder *b, uint64_t now_ms);
 /** Is it the answer to a request of ours? Then that waits no longer, and *x is whose it was (NULL: nobody's). */
-bool ike_request_answered(struct ike_sa *sa, uint32_t id, struct ike_exchange **x);
+bool ike_request_answered(struct ike_sa *sa, uint8_t type, uint32_t id, struct ike_exchange **x);
+/** What a message of ours has for a header. */
+struct ike_header_fields ike_header_of(const struct ike_sa *sa, uint8_t type, bool response, uint32_t id);
 /** Sends what waited, now that there is room. */
 void ike_requests_go_on(struct ike_sa *sa, uint64_t now_ms);
 /** The message last made for an exchange of IKE_SA_INIT. */
@@ -394,6 +406,8 @@ struct ike_parsed {
 	struct ipsp_span message;
 	unsigned n;
 	struct ike_payload payloads[IKE_PAYLOADS_MAX];
+	struct ipsp_span clear;		/* a sealed one's chain, whose first payload's type is first */
+	uint8_t first;
 };
 
 /** The first one of a type; NULL: none. */
@@ -445,6 +459,22 @@ void ike_rekey_response(struct ike_exchange *x, const struct ike_parsed *m, uint
 
 void ike_info_request(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms);
 void ike_info_response(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms);
+
+/* ---- ike/v2_more.c: further key exchanges, RFC 9370, RFC 9242 ---- */
+
+/** Does anything that is offered, or was chosen, have them? */
+bool ike_offers_have_more(const struct ike_offers *offers);
+bool ike_suite_has_more(const struct ike_suite *suite);
+/** Are all of its key exchanges known here? */
+bool ike_suite_is_known(const struct ike_suite *suite);
+/** Are those of the setup done? */
+bool ike_more_done(const struct ike_exchange *x);
+/** Goes on with the next one of the setup, then with IKE_AUTH. */
+void ike_more_begin(struct ike_exchange *x, uint64_t now_ms);
+void ike_more_request(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms);
+void ike_more_response(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms);
+/** Keys that a request may still be sealed with; NULL: none. */
+const struct ike_keys *ike_more_former(const struct ike_sa *sa);
 
 /* ---- ike/v2_mobike.c: RFC 4555 ---- */
 
@@ -524,9 +554,11 @@ enum ipsp_err ike_auth_psk(struct ike_exchange *x, bool initiators, const struct
 
 /**
  * What a signature or a shared key proves to know, RFC 7296 2.15: the message, the other's nonce, a hash of
- * the identity, which is in mac.
+ * the identity, which is in mac, and what was exchanged in between (RFC 9242 3.3.2), or nothing.
  */
-enum ipsp_err ike_auth_octets(struct ike_exchange *x, bool initiators, struct ipsp_span out[3],
+#define IKE_AUTH_PARTS 4u
+enum ipsp_err ike_auth_octets(struct ike_exchange *x, bool initiators,
+			      struct ipsp_span out[IKE_AUTH_PARTS],
 			      uint8_t mac[IKE_PRF_MAX]);
 /** Seconds since 1970. */
 int64_t ike_wall_s(const struct ike_world *w);

@@ -166,20 +166,20 @@ static const char *begin_verify(struct ike_exchange *x, uint8_t method, struct i
 {
 	struct ike_proof *const p = ike_proof_of(x);
 	struct ike_verify *v;
-	struct ipsp_span parts[3], kept_data = data;
+	struct ipsp_span parts[IKE_AUTH_PARTS], kept_data = data;
 	uint8_t mac[IKE_PRF_MAX];
 	size_t len;
 
 	if (!p || ike_auth_octets(x, !x->sa->initiator, parts, mac) != IPSP_OK)
 		return "its proof cannot be computed";
 	v = &p->verify;
-	len = parts[0].len + parts[1].len + parts[2].len;
+	len = parts[0].len + parts[1].len + parts[2].len + parts[3].len;
 	/* The signature stands behind what is signed: it may be of a notification. */
 	p->signed_by_peer = malloc(len + data.len);
 	p->kept = keep(m);
 	if (!p->signed_by_peer || !p->kept)
 		return "no memory";
-	for (size_t i = 0, at = 0; i < 3; at += parts[i++].len)
+	for (size_t i = 0, at = 0; i < IKE_AUTH_PARTS; at += parts[i++].len)
 		memcpy(p->signed_by_peer + at, parts[i].data, parts[i].len);
 	if (data.len > 0)
 		memcpy(p->signed_by_peer + len, data.data, data.len);

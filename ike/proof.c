@@ -300,18 +300,17 @@ static const char *sign_by_key(struct ike_exchange *x, unsigned which)
 /* What is signed, in one piece. */
 static bool collect(struct ike_exchange *x, bool initiators, uint8_t **out, size_t *len)
 {
-	struct ipsp_span parts[3];
+	struct ipsp_span parts[IKE_AUTH_PARTS];
 	uint8_t mac[IKE_PRF_MAX];
 
 	if (ike_auth_octets(x, initiators, parts, mac) != IPSP_OK)
 		return false;
-	*len = parts[0].len + parts[1].len + parts[2].len;
+	*len = parts[0].len + parts[1].len + parts[2].len + parts[3].len;
 	*out = malloc(*len);
 	if (!*out)
 		return false;
-	memcpy(*out, parts[0].data, parts[0].len);
-	memcpy(*out + parts[0].len, parts[1].data, parts[1].len);
-	memcpy(*out + parts[0].len + parts[1].len, parts[2].data, parts[2].len);
+	for (size_t i = 0, at = 0; i < IKE_AUTH_PARTS; at += parts[i++].len)
+		memcpy(*out + at, parts[i].data, parts[i].len);
 	return true;
 }
 

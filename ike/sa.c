@@ -288,6 +288,9 @@ static void release_exchange(struct ike_exchange *x)
 	free(x->init_response);
 	free(x->cookie);
 	ike_proof_free(x->proof);
+	ike_keys_free(x->former);
+	gcry_free(x->more);
+	explicit_bzero(x->int_auth, sizeof(x->int_auth));
 	free(x);
 }
 

@@ -95,6 +95,7 @@ static const struct request_rule {
 	unsigned states;
 	void (*go)(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms);
 } requests[] = {
+	{ IKE_EXCHANGE_IKE_INTERMEDIATE, IN(INIT_ANSWERED), ike_more_request },
 	{ IKE_EXCHANGE_IKE_AUTH, IN(INIT_ANSWERED), ike_auth_request },
 	{ IKE_EXCHANGE_CREATE_CHILD_SA, LIVE, ike_child_request },
 	{ IKE_EXCHANGE_INFORMATIONAL, LIVE, ike_info_request },
@@ -106,6 +107,7 @@ static const struct answer_rule {
 	void (*go)(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms);
 } answers[] = {
 	{ IKE_EXCHANGE_IKE_SA_INIT, IN(INIT_SENT), ike_init_response },
+	{ IKE_EXCHANGE_IKE_INTERMEDIATE, IN(AUTH_SENT), ike_more_response },
 	{ IKE_EXCHANGE_IKE_AUTH, IN(AUTH_SENT), ike_auth_response },
 	{ IKE_EXCHANGE_CREATE_CHILD_SA, LIVE, ike_child_response },
 	{ IKE_EXCHANGE_INFORMATIONAL, LIVE, ike_info_response },
@@ -129,19 +131,26 @@ static const struct answer_rule *answer_rule(uint8_t type, enum ike_state state)
 	return NULL;
 }
 
-/* The negotiation that a setup is in belongs to both of its exchanges. */
+/*
+ * The negotiation that a setup is in belongs to all of its exchanges. Another one while one is worked on would get
+ * into its way, and IKE_AUTH comes when all others are done.
+ */
+static struct ike_exchange *setup_of(struct ike_sa *sa, const struct ike_header *h)
+{
+	const bool auth = h->exchange == IKE_EXCHANGE_IKE_AUTH;
+
+	for (struct ike_exchange *x = sa->exchanges; x; x = x->next) {
+		if (x->purpose == IKE_FOR_SETUP && h->message_id == 1 + x->n_more && !x->resume &&
+		    ike_more_done(x) == auth)
+			return x;
+	}
+	return NULL;
+}
+
 static struct ike_exchange *exchange_of(struct ike_sa *sa, const struct ike_header *h)
 {
-	struct ike_exchange *x;
-
-	if (h->exchange == IKE_EXCHANGE_IKE_AUTH) {
-		/* Another one while the first is worked on would get into its way. */
-		for (x = sa->exchanges; x; x = x->next) {
-			if (x->purpose == IKE_FOR_SETUP && h->message_id == 1)
-				return x;
-		}
-		return NULL;
-	}
+	if (h->exchange == IKE_EXCHANGE_IKE_AUTH || h->exchange == IKE_EXCHANGE_IKE_INTERMEDIATE)
+		return setup_of(sa, h);
 	return ike_exchange_new(sa, IKE_FOR_CHILD, false);
 }
 
@@ -193,7 +202,8 @@ static void handle_answer(struct ike_sa *sa, struct ike_parsed *m, enum verdict 
 	struct ike_notify n;
 
 	/* 2.21: an answer that is malformed, or has what must be understood, is not taken for one. */
-	if (!rule || verdict != GOOD || !ike_request_answered(sa, m->header.message_id, &x))
+	if (!rule || verdict != GOOD ||
+	    !ike_request_answered(sa, m->header.exchange, m->header.message_id, &x))
 		return;
 	if (sa->state >= IKE_SA_ESTABLISHED && ike_parsed_notify(m, IKE_N_INVALID_SYNTAX, &n)) {
 		ike_say(sa, IKE_LOG_NOTICE, "the peer cannot read a request of ours: INVALID_SYNTAX");
@@ -245,6 +255,20 @@ static bool take_fragment(struct ike_sa *sa, const struct ike_parsed *m, struct 
 	return sa->fragments && ike_assemble(sa, &m->header, *first, fragment, *clear, clear, first);
 }
 
+/* RFC 9242 3.2: a request again whose answer has brought new keys, and was lost. Its answer goes again. */
+static bool repeated_before(struct ike_sa *sa, const struct ike_parsed *m,
+			    const struct ike_payload *sealed)
+{
+	const struct ike_keys *const former = ike_more_former(sa);
+	struct ike_fragment fragment;
+	struct ipsp_span clear;
+
+	return former && !(m->header.flags & IKE_FLAG_RESPONSE) &&
+	       ike_unseal(&former->of_initiator, m->message, sealed, sa->world->clear, &clear,
+			  &fragment) == IPSP_OK &&
+	       ike_request_repeated(sa, m->header.message_id, fragment.number <= 1);
+}
+
 /* The clear chain of a message, in the world's buffer. False: there is none, or not yet. */
 static bool unseal(struct ike_sa *sa, const struct ike_parsed *m, struct ipsp_span *clear,
 		   uint8_t *first)
@@ -258,7 +282,8 @@ static bool unseal(struct ike_sa *sa, const struct ike_parsed *m, struct ipsp_sp
 		return false;
 	*first = sealed->next;
 	if (ike_unseal(seal, m->message, sealed, sa->world->clear, clear, &fragment) != IPSP_OK) {
-		ike_say(sa, IKE_LOG_DEBUG, "a message is not sealed with our keys");
+		if (!repeated_before(sa, m, sealed))
+			ike_say(sa, IKE_LOG_DEBUG, "a message is not sealed with our keys");
 		return false;
 	}
 	return sealed->type == IKE_PAYLOAD_SK || take_fragment(sa, m, fragment, clear, first);
@@ -274,6 +299,8 @@ static void receive_sealed(struct ike_sa *sa, const struct ike_path *path, struc
 	if (!unseal(sa, m, &clear, &first))
 		return;
 	verdict = take_chain(clear, first, m, &critical);
+	m->clear = clear;
+	m->first = first;
 	sa->heard_ms = now_ms;
 	follow(sa, path);
 	if (m->header.flags & IKE_FLAG_RESPONSE)

@@ -243,6 +243,11 @@ static bool takes_suite(const struct ike_conn *c, const struct ike_suite *suite)
 	ike_offer_add(&one.offers[0], IKE_TRANSFORM_KE, suite->ke, 0);
 	if (suite->integ)
 		ike_offer_add(&one.offers[0], IKE_TRANSFORM_INTEG, suite->integ, 0);
+	for (uint8_t i = 0; i < IKE_ADD_KE_MAX; i++) {
+		if (suite->add_ke[i])
+			ike_offer_add(&one.offers[0], (uint8_t)(IKE_TRANSFORM_ADDKE1 + i),
+				      suite->add_ke[i], 0);
+	}
 	return ike_offers_choose(&c->offers, &one, &chosen);
 }
 

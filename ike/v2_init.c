@@ -164,6 +164,8 @@ static void send_init(struct ike_exchange *x, uint64_t now_ms)
 	build_ability(&b, IKE_N_IKEV2_FRAGMENTATION_SUPPORTED);
 	if (!sa->conn->has_child)
 		build_ability(&b, IKE_N_CHILDLESS_IKEV2_SUPPORTED);
+	if (ike_offers_have_more(&sa->conn->offers))
+		build_ability(&b, IKE_N_INTERMEDIATE_EXCHANGE_SUPPORTED);
 	ike_proof_announce(x, &b);
 	sa->state = IKE_SA_INIT_SENT;
 	if (ike_request_send(x, IKE_EXCHANGE_IKE_SA_INIT, &b, now_ms) != IPSP_OK) {
@@ -266,18 +268,24 @@ static void init_done(struct ike_exchange *x, uint64_t now_ms)
 	else if (derive(x) != IPSP_OK)
 		give_up(x, "keys cannot be derived");
 	else
-		ike_auth_begin(x, now_ms);
+		ike_more_begin(x, now_ms);
 }
 
 static void take_answer(struct ike_exchange *x, const struct ike_parsed *m,
 			const struct init_parts *parts, uint64_t now_ms)
 {
 	struct ike_sa *const sa = x->sa;
+	struct ike_notify n;
 
 	if (!ike_offers_accept(&sa->conn->offers, &parts->offers, &x->suite) ||
 	    x->suite.ke != x->job.method || parts->method != x->job.method ||
 	    be64dec(m->header.spi_r) == 0) {
 		give_up(x, "the peer chose what we did not offer");
+		return;
+	}
+	if (ike_suite_has_more(&x->suite) &&
+	    !ike_parsed_notify(m, IKE_N_INTERMEDIATE_EXCHANGE_SUPPORTED, &n)) {
+		give_up(x, "the peer chose further key exchanges, but has no exchange for them");
 		return;
 	}
 	memcpy(sa->spi_r, m->header.spi_r, IKE_SPI_LEN);
@@ -355,7 +363,7 @@ static struct ike_conn *choose_conn(const struct ike_world *w, const struct ike_
 		    !peer_fits(c, &path->remote))
 			continue;
 		*near = *near ? *near : c;
-		if (ike_offers_choose(&c->offers, offers, suite) && ike_ke_find(suite->ke))
+		if (ike_offers_choose(&c->offers, offers, suite) && ike_suite_is_known(suite))
 			return c;
 	}
 	return NULL;
@@ -379,6 +387,8 @@ static void init_answer(struct ike_exchange *x, uint64_t now_ms)
 		ike_nat_build(&b, sa, &sa->path);
 	if (sa->fragments)
 		build_ability(&b, IKE_N_IKEV2_FRAGMENTATION_SUPPORTED);
+	if (ike_suite_has_more(&x->suite))
+		build_ability(&b, IKE_N_INTERMEDIATE_EXCHANGE_SUPPORTED);
 	ike_proof_announce(x, &b);
 	if (IKE_HEADER_LEN + b.len + NOTIFY_LEN <= x->init_request_len)
 		build_ability(&b, IKE_N_CHILDLESS_IKEV2_SUPPORTED);
@@ -440,9 +450,17 @@ static void answer(struct ike_world *w, const struct ike_path *path, const struc
 	const struct ike_conn *near;
 	struct ike_conn *const conn = choose_conn(w, path, &parts->offers, &suite, &near);
 	struct ike_exchange *x;
+	struct ike_notify n;
 	struct ike_sa *sa;
 	uint8_t method[2];
 
+	/* RFC 9370 2.2.1: who offers them must be able to make them. */
+	if (conn && ike_suite_has_more(&suite) &&
+	    !ike_parsed_notify(m, IKE_N_INTERMEDIATE_EXCHANGE_SUPPORTED, &n)) {
+		ike_refuse_init(w, path, &m->header, IKE_N_NO_PROPOSAL_CHOSEN,
+				(struct ipsp_span){ 0 });
+		return;
+	}
 	if (!conn) {
 		ike_refuse_init(w, path, &m->header, IKE_N_NO_PROPOSAL_CHOSEN,
 				(struct ipsp_span){ 0 });

@@ -23,6 +23,27 @@ static struct ipsp_span nothing(void)
 
 /* ---- the new IKE SA ---- */
 
+/*
+ * Without further key exchanges (RFC 9370): the new keys hang on SK_d, which has all of the first IKE SA's, so
+ * whoever breaks the one that is made here alone learns nothing.
+ */
+static struct ike_offers offers_of(const struct ike_sa *sa)
+{
+	struct ike_offers offers = sa->conn->offers;
+
+	for (unsigned i = 0; i < offers.n; i++) {
+		struct ike_offer *const o = &offers.offers[i];
+		uint8_t kept = 0;
+
+		for (unsigned k = 0; k < o->n; k++) {
+			if (o->choices[k].type < IKE_TRANSFORM_ADDKE1)
+				o->choices[kept++] = o->choices[k];
+		}
+		o->n = kept;
+	}
+	return offers;
+}
+
 static enum ipsp_err derive(struct ike_exchange *x)
 {
 	struct ike_sa *const fresh = x->fresh;
@@ -139,7 +160,7 @@ static void give_up(struct ike_exchange *x, const char *why, uint64_t now_ms)
 static void send_request(struct ike_exchange *x, uint64_t now_ms)
 {
 	struct ike_sa *const sa = x->sa;
-	struct ike_offers offers = sa->conn->offers;
+	struct ike_offers offers = offers_of(sa);
 	struct ike_builder b;
 
 	if (!x->fresh || x->job.err != IPSP_OK) {
@@ -219,12 +240,13 @@ static bool read_answer(struct ike_exchange *x, const struct ike_parsed *m, stru
 {
 	const struct ike_payload *const payload = ike_parsed_find(m, IKE_PAYLOAD_SA);
 	const struct ike_payload *const ke = ike_parsed_find(m, IKE_PAYLOAD_KE);
+	const struct ike_offers ours = offers_of(x->sa);
 	struct ike_offers answer;
 	struct ike_fault fault;
 	uint16_t method;
 
 	return payload && ke && ike_offers_read(payload->body, &answer, &fault) &&
-	       ike_offers_accept(&x->sa->conn->offers, &answer, &x->suite) &&
+	       ike_offers_accept(&ours, &answer, &x->suite) &&
 	       x->suite.spi_len == IKE_SPI_LEN && be64dec(x->suite.spi) != 0 &&
 	       ike_ke_read(ke, &method, value) && method == x->suite.ke &&
 	       method == x->job.method && ike_parsed_nonce(m, x->nonce_r, &x->nonce_r_len);
@@ -310,6 +332,7 @@ static uint16_t choose(struct ike_exchange *x, const struct ike_parsed *m, struc
 {
 	const struct ike_payload *const payload = ike_parsed_find(m, IKE_PAYLOAD_SA);
 	const struct ike_payload *const ke = ike_parsed_find(m, IKE_PAYLOAD_KE);
+	const struct ike_offers ours = offers_of(x->sa);
 	struct ike_offers theirs;
 	struct ike_fault fault;
 	uint16_t method;
@@ -318,7 +341,7 @@ static uint16_t choose(struct ike_exchange *x, const struct ike_parsed *m, struc
 	    !ike_ke_read(ke, &method, value) ||
 	    !ike_parsed_nonce(m, x->nonce_i, &x->nonce_i_len))
 		return IKE_N_INVALID_SYNTAX;
-	if (!ike_offers_choose(&x->sa->conn->offers, &theirs, &x->suite) ||
+	if (!ike_offers_choose(&ours, &theirs, &x->suite) ||
 	    x->suite.spi_len != IKE_SPI_LEN || be64dec(x->suite.spi) == 0 ||
 	    !ike_ke_find(x->suite.ke))
 		return IKE_N_NO_PROPOSAL_CHOSEN;

@@ -125,8 +125,8 @@ static struct ike_wire *make_fragments(struct ike_sa *sa, const struct ike_heade
 	return w;
 }
 
-static struct ike_wire *make(struct ike_sa *sa, uint8_t type, bool response, uint32_t id,
-			     uint8_t first, struct ipsp_span chain)
+struct ike_header_fields ike_header_of(const struct ike_sa *sa, uint8_t type, bool response,
+				       uint32_t id)
 {
 	struct ike_header_fields h = {
 		.exchange = type, .message_id = id,
@@ -136,6 +136,14 @@ static struct ike_wire *make(struct ike_sa *sa, uint8_t type, bool response, uin
 
 	memcpy(h.spi_i, sa->spi_i, IKE_SPI_LEN);
 	memcpy(h.spi_r, sa->spi_r, IKE_SPI_LEN);
+	return h;
+}
+
+static struct ike_wire *make(struct ike_sa *sa, uint8_t type, bool response, uint32_t id,
+			     uint8_t first, struct ipsp_span chain)
+{
+	const struct ike_header_fields h = ike_header_of(sa, type, response, id);
+
 	if (type == IKE_EXCHANGE_IKE_SA_INIT)
 		return make_clear(&h, first, chain);
 	if (sa->fragments && ike_seal_len(own_seal(sa), chain.len, false) > datagram_max(sa))
@@ -276,12 +284,12 @@ enum ipsp_err ike_request_send(struct ike_exchange *x, uint8_t type, struct ike_
 	return IPSP_OK;
 }
 
-bool ike_request_answered(struct ike_sa *sa, uint32_t id, struct ike_exchange **x)
+bool ike_request_answered(struct ike_sa *sa, uint8_t type, uint32_t id, struct ike_exchange **x)
 {
 	for (struct ike_request **at = &sa->requests; *at; at = &(*at)->next) {
 		struct ike_request *const r = *at;
 
-		if (!r->wire || r->id != id)
+		if (!r->wire || r->id != id || r->type != type)
 			continue;
 		*at = r->next;
 		*x = r->x;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ike/ke.h"
 #include "ipspd/agent_int.h"
 #include "mibs/schema_gen.h"
 #include "policy/credential.h"
@@ -103,13 +104,23 @@ static bool has_length(uint16_t encr)
 	return encr == 12 || encr == 13 || (encr >= 14 && encr <= 21) || encr == 23;
 }
 
+/* Are its further key exchanges (RFC 9370) such as can be made here? */
+static bool knows_further(const struct pol_ike_proposal *p)
+{
+	for (size_t i = 0; i < p->n_add_ke; i++) {
+		if (!ike_ke_find(p->add_ke[i]))
+			return false;
+	}
+	return p->n_add_ke <= IKE_ADD_KE_MAX;
+}
+
 static void put_proposals(const struct pol_connection *c, struct ike_conn *k)
 {
 	for (size_t i = 0; i < c->n_proposals && k->offers.n < IKE_OFFERS_MAX; i++) {
 		const struct pol_ike_proposal *const p = &c->proposals[i];
 		struct ike_offer *const o = &k->offers.offers[k->offers.n];
 
-		if (!p->v2 || p->auth == AUTH_DSS || p->n_add_ke > 0)
+		if (!p->v2 || p->auth == AUTH_DSS || !knows_further(p))
 			continue;
 		*o = (struct ike_offer){ .number = (uint8_t)(k->offers.n + 1),
 					 .protocol = IKE_PROTOCOL_IKE };
@@ -119,6 +130,8 @@ static void put_proposals(const struct pol_connection *c, struct ike_conn *k)
 		if (p->integ)
 			(void)ike_offer_add(o, IKE_TRANSFORM_INTEG, p->integ, 0);
 		(void)ike_offer_add(o, IKE_TRANSFORM_KE, p->group, 0);
+		for (size_t n = 0; n < p->n_add_ke; n++)
+			(void)ike_offer_add(o, (uint8_t)(IKE_TRANSFORM_ADDKE1 + n), p->add_ke[n], 0);
 		k->offers.n++;
 		if (k->life.hard_s == 0 || p->life_s < k->life.hard_s)
 			k->life.hard_s = p->life_s;

@@ -66,7 +66,8 @@ static void inject(uint8_t exchange, bool response, uint32_t id)
 
 static const uint8_t exchanges[] = {
 	IKE_EXCHANGE_IKE_SA_INIT, IKE_EXCHANGE_IKE_AUTH, IKE_EXCHANGE_CREATE_CHILD_SA,
-	IKE_EXCHANGE_INFORMATIONAL, IKE_EXCHANGE_IKE_SESSION_RESUME, 200,
+	IKE_EXCHANGE_INFORMATIONAL, IKE_EXCHANGE_IKE_SESSION_RESUME,
+	IKE_EXCHANGE_IKE_INTERMEDIATE, IKE_EXCHANGE_IKE_FOLLOWUP_KE, 200,
 };
 
 static unsigned keep_answer(struct pair *p, const struct pair_datagram *d)
