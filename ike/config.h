@@ -57,6 +57,15 @@ struct ike_life {
 	uint8_t soft_percent;		/* of both: when it is renewed */
 };
 
+/** How a Child SA treats its packets. */
+struct ike_handling {
+	uint8_t df, ecn;	/* enum ipsp_df, ipsp_ecn */
+	int8_t dscp;		/* -1: the packet's own */
+	uint16_t tfc_pad;	/* octets; 0: none */
+	uint16_t dummy_s;	/* 0: no dummy packets */
+	uint32_t idle_s;	/* both directions; 0: for ever */
+};
+
 /** A Child SA that may be asked for. */
 struct ike_child_config {
 	struct ike_offers offers;	/* of ESP or AH */
@@ -64,6 +73,7 @@ struct ike_child_config {
 	struct ike_life life;
 	uint32_t reqid;
 	bool transport;			/* else tunnel mode */
+	struct ike_handling handling;
 	uint8_t window_log2;		/* of the anti-replay window in packets */
 };
 

@@ -214,6 +214,21 @@ static void put_transforms(const struct pol_connection *c, struct ike_conn *k)
 	child->life.soft_percent = c->child_life.refresh_s_percent;
 }
 
+static void put_handling(const struct pol_connection *c, struct ike_handling *h)
+{
+	const struct pol_conn_choices *const k = &c->choices;
+	const uint64_t idle_s = c->child_life.idle_s;
+
+	*h = (struct ike_handling){
+		.df = c->df ? c->df : IPSP_DF_COPY, .ecn = k->ecn, .dscp = k->dscp,
+		.tfc_pad = (uint16_t)(k->tfc_pad_octets < IPSP_TFC_PAD_MAX ? k->tfc_pad_octets :
+									      IPSP_TFC_PAD_MAX),
+		.dummy_s = (uint16_t)(k->dummy_interval_s < UINT16_MAX ? k->dummy_interval_s :
+									 UINT16_MAX),
+		.idle_s = (uint32_t)(idle_s < UINT32_MAX ? idle_s : UINT32_MAX),
+	};
+}
+
 /* ---- selectors ---- */
 
 static void add_side(struct ike_selectors *to, const struct ike_selector *s)
@@ -250,6 +265,7 @@ static const char *put_child(const struct mib_view *v, const struct pol_conn_key
 	k->has_child = true;
 	k->child.reqid = pol_negotiate_reqid(r);
 	k->child.transport = c->mode == IPSP_MODE_TRANSPORT;
+	put_handling(c, &k->child.handling);
 	put_transforms(c, k);
 	if (k->child.offers.n == 0)
 		return "has no proposal of ESP alone, or of AH alone";

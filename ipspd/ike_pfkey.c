@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "ike/algs.h"
+#include "ipsp/replay.h"
 #include "ipspd/ike.h"
 #include "ipspd/ike_behind.h"
 #include "ipspd/log.h"
@@ -447,6 +448,22 @@ static void put_key(struct pfkey_writer *w, uint16_t ext, struct ipsp_span key)
 		pfkey_put_key(w, ext, &k);
 }
 
+/* The SA's own extension has no room for a large window. */
+static void put_handling(struct pfkey_writer *w, const struct ike_child_sa *c, bool in,
+			 uint32_t window)
+{
+	const struct ike_handling *const h = &c->config->handling;
+	const struct pfkey_handling handling = {
+		.df = h->df, .ecn = h->ecn, .dscp = h->dscp, .idle_s = h->idle_s,
+		.idle_with = h->idle_s ? in ? c->spi_out : c->spi_in : 0,
+		.window_pkts = window < IPSP_REPLAY_MAX ? window : IPSP_REPLAY_MAX,
+		.tfc_pad = c->no_tfc ? 0 : h->tfc_pad,
+		.dummy_s = h->dummy_s,
+	};
+
+	pfkey_put_handling(w, &handling);
+}
+
 /*
  * What it may carry, as negotiated. Not of a transport mode SA behind a NAT: its packets have other addresses on
  * the way than the ends speak of. @return false: more than an SA can have
@@ -510,6 +527,7 @@ static size_t make_sa(struct ike_pfkey *p, const struct ike_child_sa *c, uint8_t
 	pfkey_put_sa2(&w, &sa2);
 	if (c->udp)
 		put_nat(&w, c->path, in);
+	put_handling(&w, c, in, window);
 	return put_traffic(&w, c, in) ? pfkey_end(&w) : 0;
 }
 

@@ -228,6 +228,29 @@ static bool get_peer(struct chan_reader *r, struct ike_peer *out, struct ike_wir
 	return get_ppk(r, out);
 }
 
+static void put_handling(struct chan_writer *w, const struct ike_handling *h)
+{
+	chan_put_u8(w, h->df);
+	chan_put_u8(w, h->ecn);
+	chan_put_u8(w, (uint8_t)h->dscp);
+	chan_put_u16(w, h->tfc_pad);
+	chan_put_u16(w, h->dummy_s);
+	chan_put_u32(w, h->idle_s);
+}
+
+static bool get_handling(struct chan_reader *r, struct ike_handling *out)
+{
+	out->df = chan_get_u8(r);
+	out->ecn = chan_get_u8(r);
+	out->dscp = (int8_t)chan_get_u8(r);
+	out->tfc_pad = chan_get_u16(r);
+	out->dummy_s = chan_get_u16(r);
+	out->idle_s = chan_get_u32(r);
+	return out->df >= IPSP_DF_COPY && out->df <= IPSP_DF_CLEAR && out->ecn <= IPSP_ECN_NONE &&
+	       out->dscp >= -1 && out->dscp <= (int8_t)IPSP_DSCP_MAX &&
+	       out->tfc_pad <= IPSP_TFC_PAD_MAX;
+}
+
 static void put_child(struct chan_writer *w, const struct ike_child_config *c)
 {
 	put_offers(w, &c->offers);
@@ -237,6 +260,7 @@ static void put_child(struct chan_writer *w, const struct ike_child_config *c)
 	chan_put_u32(w, c->reqid);
 	chan_put_u8(w, c->transport);
 	chan_put_u8(w, c->window_log2);
+	put_handling(w, &c->handling);
 }
 
 static bool get_child(struct chan_reader *r, struct ike_child_config *out)
@@ -248,8 +272,10 @@ static bool get_child(struct chan_reader *r, struct ike_child_config *out)
 	if (!get_bool(r, &out->transport))
 		return false;
 	out->window_log2 = chan_get_u8(r);
-	return out->window_log2 == 0 || (out->window_log2 >= WINDOW_LOG2_MIN &&
-					 out->window_log2 <= WINDOW_LOG2_MAX);
+	if (out->window_log2 != 0 &&
+	    (out->window_log2 < WINDOW_LOG2_MIN || out->window_log2 > WINDOW_LOG2_MAX))
+		return false;
+	return get_handling(r, &out->handling);
 }
 
 /* ---- a connection ---- */

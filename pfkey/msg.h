@@ -9,7 +9,13 @@
  * Lengths are in 64-bit words. Fields are in host order but SPIs and what stands in a sockaddr.
  * Nothing here allocates, and what is read borrows the octets it was read from.
  *
- * One extension is our own, of ADD and UPDATE: what an SA may carry, by RFC 7296 2.9 as negotiated. It has 8 octets
+ * Two extensions are our own, of ADD and UPDATE. One says how an SA treats its packets, in 24 octets:
+ *
+ *	0 .. 3         4        5         6           7     8 .. 11  12 .. 15  16, 17  18, 19   20 .. 23
+ *	length,        enum     enum      DSCP; 255:  zero  seconds  packets   TFC     dummies  SPI that is
+ *	number         ipsp_df  ipsp_ecn  inner one         idle     of window padding after s  idle with it
+ *
+ * The other: what it may carry, by RFC 7296 2.9 as negotiated. It has 8 octets
  * of header (length, number, how many) and 88 octets for each set of packets, in host order but for addresses:
  *
  *	0       1         2         3      4 .. 7    8 .. 11   12 .. 15  16 .. 19  20 .. 23
@@ -66,6 +72,7 @@ enum {
 /* Extensions by their number; those of FreeS/WAN's messages stand above Linux's. */
 enum {
 	PFKEY_EXT_TRAFFIC = 30,	/* ours, see above */
+	PFKEY_EXT_HANDLING = 31,
 	PFKEY_EXT_FS = 32,	/* added to 21 .. 26 of FreeS/WAN */
 	PFKEY_EXTS = 64
 };
@@ -148,6 +155,15 @@ struct pfkey_sa2 {
 	uint32_t reqid;
 };
 
+/** How an SA treats its packets: fields of struct ipsp_sa_config. */
+struct pfkey_handling {
+	uint8_t df, ecn;
+	int16_t dscp;		/* -1: the packet's own */
+	uint32_t idle_s, idle_with;
+	uint32_t window_pkts;	/* 0: as the SA extension says */
+	uint16_t tfc_pad, dummy_s;
+};
+
 /** Which SAs are to be dumped. */
 struct pfkey_filter {
 	struct ipsp_addr src, dst;	/* family 0: all of them */
@@ -182,6 +198,7 @@ struct pfkey_msg {
 	struct ipsp_span sec_ctx;	/* the whole extension */
 	struct ipsp_addr km_local, km_remote;
 	struct pfkey_filter filter;
+	struct pfkey_handling handling;
 	struct ipsp_span traffic;	/* the whole extension: see pfkey_traffic_at */
 
 	/* FreeS/WAN's flow */
@@ -255,6 +272,7 @@ void pfkey_put_kmaddress(struct pfkey_writer *w, const struct ipsp_addr *local,
 			 const struct ipsp_addr *remote);
 void pfkey_put_filter(struct pfkey_writer *w, const struct pfkey_filter *f);
 void pfkey_put_fs_protocol(struct pfkey_writer *w, uint8_t proto);
+void pfkey_put_handling(struct pfkey_writer *w, const struct pfkey_handling *h);
 /** What an SA may carry: sets of any DSCP and flow label, IPSP_SA_BOXES_MAX of them at most. */
 void pfkey_put_traffic(struct pfkey_writer *w, const struct ipsp_selector *boxes, size_t n);
 /** An extension as it was read whole: a sensitivity, a security context, traffic. */

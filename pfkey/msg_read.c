@@ -300,6 +300,18 @@ static bool read_traffic(const uint8_t *at, size_t len, struct pfkey_msg *m)
 	return true;
 }
 
+static bool read_handling(const uint8_t *at, struct pfkey_handling *out)
+{
+	*out = (struct pfkey_handling){
+		.df = at[4], .ecn = at[5], .dscp = at[6] == UINT8_MAX ? -1 : at[6],
+		.idle_s = host32(at + 8), .window_pkts = host32(at + 12),
+		.tfc_pad = host16(at + 16), .dummy_s = host16(at + 18),
+		.idle_with = ntohl(host32(at + 20)),
+	};
+	return out->df >= IPSP_DF_COPY && out->df <= IPSP_DF_CLEAR && out->ecn <= IPSP_ECN_NONE &&
+	       out->dscp <= (int16_t)IPSP_DSCP_MAX;
+}
+
 /* ---- the table ---- */
 
 /* Octets of an extension, and whether a longer one is fine. 0: not known, passed over. */
@@ -334,6 +346,7 @@ static const struct {
 	[SADB_X_EXT_KMADDRESS] = { 40, true },
 	[SADB_X_EXT_FILTER] = { 40, false },
 	[PFKEY_EXT_TRAFFIC] = { PFKEY_TRAFFIC_HEAD, true },
+	[PFKEY_EXT_HANDLING] = { 24, false },
 	[PFKEY_FS_EXT_SRC_FLOW + PFKEY_EXT_FS] = { 24, true },
 	[PFKEY_FS_EXT_DST_FLOW + PFKEY_EXT_FS] = { 24, true },
 	[PFKEY_FS_EXT_SRC_MASK + PFKEY_EXT_FS] = { 24, true },
@@ -399,6 +412,8 @@ static bool read_body(unsigned ext, const uint8_t *at, size_t len, struct pfkey_
 				 &m->km_remote);
 	case SADB_X_EXT_FILTER:
 		return read_filter(at, &m->filter);
+	case PFKEY_EXT_HANDLING:
+		return read_handling(at, &m->handling);
 	case PFKEY_EXT_TRAFFIC:
 		return read_traffic(at, len, m);
 	case PFKEY_FS_EXT_SRC_FLOW + PFKEY_EXT_FS:

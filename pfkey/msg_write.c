@@ -326,6 +326,24 @@ void pfkey_put_whole(struct pfkey_writer *w, struct ipsp_span extension)
 		memcpy(at, extension.data, extension.len);
 }
 
+void pfkey_put_handling(struct pfkey_writer *w, const struct pfkey_handling *h)
+{
+	const struct {
+		uint16_t len, ext;
+		uint8_t df, ecn, dscp, zero;
+		uint32_t idle_s, window_pkts;
+		uint16_t tfc_pad, dummy_s;
+		uint32_t idle_with;
+	} x = {
+		.len = words(sizeof(x)), .ext = PFKEY_EXT_HANDLING, .df = h->df, .ecn = h->ecn,
+		.dscp = h->dscp < 0 ? UINT8_MAX : (uint8_t)h->dscp, .idle_s = h->idle_s,
+		.window_pkts = h->window_pkts, .tfc_pad = h->tfc_pad, .dummy_s = h->dummy_s,
+		.idle_with = htonl(h->idle_with),
+	};
+
+	put(w, &x, sizeof(x), 0);
+}
+
 void pfkey_put_traffic(struct pfkey_writer *w, const struct ipsp_selector *boxes, size_t n)
 {
 	const size_t len = PFKEY_TRAFFIC_HEAD + n * PFKEY_TRAFFIC_BOX;
@@ -440,6 +458,9 @@ static void put_one(struct pfkey_writer *w, const struct pfkey_msg *m, uint16_t 
 		break;
 	case SADB_X_EXT_SEC_CTX:
 		pfkey_put_whole(w, m->sec_ctx);
+		break;
+	case PFKEY_EXT_HANDLING:
+		pfkey_put_handling(w, &m->handling);
 		break;
 	case PFKEY_EXT_TRAFFIC:
 		pfkey_put_whole(w, m->traffic);

@@ -66,6 +66,25 @@ static void set_lifetimes(const struct pfkey_msg *m, struct ipsp_sa_config *cfg)
 	}
 }
 
+static void set_handling(const struct pfkey_handling *h, struct ipsp_sa_config *cfg)
+{
+	const bool tunnel = cfg->mode == IPSP_MODE_TUNNEL;
+	const bool out = tunnel && cfg->dir == IPSP_OUTBOUND;
+
+	if (h->window_pkts != 0 && cfg->replay)
+		cfg->replay_window_pkts = h->window_pkts;
+	cfg->idle_s = h->idle_s;
+	cfg->idle_with = h->idle_with;
+	if (!tunnel)
+		return;
+	cfg->df = h->df;
+	cfg->ecn = h->ecn;
+	cfg->dscp_set = out && h->dscp >= 0;
+	cfg->dscp = cfg->dscp_set ? (uint8_t)h->dscp : 0;
+	cfg->tfc_pad = out && cfg->proto == IPSP_PROTO_ESP ? h->tfc_pad : 0;
+	cfg->dummy_s = out && cfg->proto == IPSP_PROTO_ESP ? h->dummy_s : 0;
+}
+
 /* All but algorithms and keys. */
 static void set_config(const struct pfkey_msg *m, enum ipsp_dir dir, struct ipsp_sa_config *cfg)
 {
@@ -82,6 +101,8 @@ static void set_config(const struct pfkey_msg *m, enum ipsp_dir dir, struct ipsp
 		.remote = dir == IPSP_INBOUND ? m->src.addr : m->dst.addr,
 	};
 	set_lifetimes(m, cfg);
+	if (m->has & PFKEY_HAS(PFKEY_EXT_HANDLING))
+		set_handling(&m->handling, cfg);
 	if (m->has & PFKEY_HAS(SADB_X_EXT_NAT_T_TYPE))
 		cfg->encap = (struct ipsp_encap){ .type = m->natt_type, .sport = m->natt_sport,
 						  .dport = m->natt_dport };

@@ -43,9 +43,21 @@ static uint64_t use_end(const struct ipsp_sa *sa, uint64_t life_s)
 	return first_s ? end_of(first_s, life_s) : UINT64_MAX;
 }
 
+/* When the SA of the other direction that counts for it carried something last; 0: never, or there is none. */
+static uint64_t other_used(const struct ipsp_sa *sa)
+{
+	const struct ipsp_sa_name name = {
+		sa->proto, sa->idle_with, sa->dir == IPSP_INBOUND ? sa->remote : sa->local,
+	};
+	const struct ipsp_sa *other = sa->idle_with ? ipsp_sad_find_name(sa->sad, &name) : NULL;
+
+	return other ? load(&other->last_used_s) : 0;
+}
+
 static uint64_t idle_end(const struct ipsp_sa *sa)
 {
-	const uint64_t used_s = load(&sa->last_used_s);
+	const uint64_t own_s = load(&sa->last_used_s), other_s = sa->idle_s ? other_used(sa) : 0;
+	const uint64_t used_s = own_s > other_s ? own_s : other_s;
 	const uint64_t born_s = sa->counter->born_s;
 
 	return end_of(used_s > born_s ? used_s : born_s, sa->idle_s);

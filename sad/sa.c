@@ -197,6 +197,7 @@ enum ipsp_err ipsp_sa_set_terms(struct ipsp_sad *sad, struct ipsp_sa *sa,
 	sa->soft_bytes = cfg->soft_bytes;
 	sa->soft_packets = cfg->soft_packets;
 	sa->idle_s = cfg->idle_s;
+	sa->idle_with = cfg->idle_with;
 	sa->counts_down = cfg->life_bytes || cfg->life_packets || cfg->soft_bytes ||
 			  cfg->soft_packets || cfg->life_use_s || cfg->soft_use_s;
 	return IPSP_OK;
@@ -304,7 +305,7 @@ static bool same_terms(const struct ipsp_sa *sa, const struct ipsp_sa_config *cf
 	       sa->life_bytes == cfg->life_bytes && sa->life_packets == cfg->life_packets &&
 	       sa->soft_s == cfg->soft_s && sa->soft_use_s == cfg->soft_use_s &&
 	       sa->soft_bytes == cfg->soft_bytes && sa->soft_packets == cfg->soft_packets &&
-	       sa->idle_s == cfg->idle_s && sa->reqid == cfg->reqid &&
+	       sa->idle_s == cfg->idle_s && sa->idle_with == cfg->idle_with && sa->reqid == cfg->reqid &&
 	       same_traffic(sa, cfg) &&
 	       ipsp_addr_cmp(&sa->local, &cfg->local) == 0 &&
 	       ipsp_addr_cmp(&sa->remote, &cfg->remote) == 0;

@@ -98,6 +98,7 @@ struct ipsp_sa {
 	uint64_t life_s, life_use_s, life_bytes, life_packets;
 	uint64_t soft_s, soft_use_s, soft_bytes, soft_packets;
 	uint64_t idle_s;
+	uint32_t idle_with;
 	struct ipsp_addr local, remote;
 	struct ipsp_selector sel;
 	struct ipsp_selector *boxes;	/* its own */

@@ -413,6 +413,50 @@ START_TEST(test_sets_that_cannot_be_are_refused)
 }
 END_TEST
 
+START_TEST(test_an_sa_treats_its_packets_as_it_is_told)
+{
+	const struct ipsp_sa_name name = { IPSP_PROTO_ESP, 4097, peer.addr };
+	struct pfkey_handling h = { .df = IPSP_DF_SET, .ecn = IPSP_ECN_NONE, .dscp = 46,
+				    .idle_s = 600, .idle_with = 4096, .window_pkts = 1024,
+				    .tfc_pad = 1400, .dummy_s = 30 };
+	const struct pfkey_sa2 sa2 = { .mode = IPSEC_MODE_TUNNEL };
+	const struct ipsp_sa *sa;
+
+	for (int dscp = 46; dscp >= -1; dscp -= 47) {
+		h.dscp = (int16_t)dscp;
+		begin(SADB_ADD, SADB_SATYPE_ESP);
+		put_sa(4097);
+		put_addresses(&ours, &peer);
+		put_keys();
+		pfkey_put_sa2(&w, &sa2);
+		pfkey_put_handling(&w, &h);
+		ask(0);
+		answered(0, SADB_ADD, 0);
+		forget_all();
+		sa = ipsp_engine_sa_get(engine, &name);
+		ck_assert_int_eq(sa->df, IPSP_DF_SET);
+		ck_assert_int_eq(sa->ecn, IPSP_ECN_NONE);
+		ck_assert_int_eq(sa->dscp_set, dscp >= 0);
+		ck_assert_uint_eq(sa->dscp, dscp >= 0 ? 46 : 0);
+		ck_assert_uint_eq(sa->idle_s, 600);
+		ck_assert_uint_eq(sa->idle_with, 4096);
+		ck_assert_uint_eq(sa->replay_window_pkts, 1024);
+		ck_assert_uint_eq(sa->tfc_pad, 1400);
+		ck_assert_uint_eq(sa->dummy_s, 30);
+		ask_about(0, SADB_DELETE, 4097, false);
+		forget_all();
+	}
+	h.df = 0;
+	begin(SADB_ADD, SADB_SATYPE_ESP);
+	put_sa(4097);
+	put_addresses(&ours, &peer);
+	put_keys();
+	pfkey_put_handling(&w, &h);
+	ask(0);
+	answered(0, SADB_ADD, EINVAL);
+}
+END_TEST
+
 /* ---- NAT ---- */
 
 static void put_natt(uint16_t sport)
@@ -680,6 +724,7 @@ int main(void)
 	tcase_add_test(tc, test_an_sa_carries_what_it_was_added_for_whatever_changes);
 	tcase_add_test(tc, test_an_sa_of_one_set_is_found_by_it);
 	tcase_add_test(tc, test_sets_that_cannot_be_are_refused);
+	tcase_add_test(tc, test_an_sa_treats_its_packets_as_it_is_told);
 	tcase_add_test(tc, test_a_peer_that_moves_is_told_and_its_sa_goes_there_by_update);
 	tcase_add_test(tc, test_acquire_of_a_user_goes_to_who_is_registered);
 	tcase_add_test(tc, test_flush_takes_those_of_its_type_alone);

@@ -427,6 +427,26 @@ START_TEST(test_an_idle_sa_ends_and_a_busy_one_does_not)
 }
 END_TEST
 
+START_TEST(test_traffic_one_way_keeps_both_directions)
+{
+	struct ipsp_sa_config out = config(IPSP_OUTBOUND, 4096), in = config(IPSP_INBOUND, 5000);
+	struct ipsp_sa *busy;
+
+	out.idle_s = in.idle_s = 300;
+	out.idle_with = 5000;
+	in.idle_with = 4096;
+	busy = must_add(&in, 100);
+	(void)must_add(&out, 100);
+	carry(busy, 1, 100, 250);
+	expire(549);
+	ck_assert_uint_eq(n_seen, 0);
+	expire(550);
+	ck_assert_uint_eq(n_seen, 2);
+	ck_assert_uint_eq(seen[0].life, IPSP_LIFE_IDLE);
+	ck_assert_uint_eq(seen[1].life, IPSP_LIFE_IDLE);
+}
+END_TEST
+
 START_TEST(test_an_sa_that_packets_noted_may_go_before_anyone_looks)
 {
 	struct ipsp_sa_config c = config(IPSP_OUTBOUND, 4096);
@@ -637,6 +657,7 @@ int main(void)
 	tcase_add_test(tc, test_packets_and_octets_use_an_sa_up);
 	tcase_add_test(tc, test_seconds_of_use_count_from_the_first_packet);
 	tcase_add_test(tc, test_an_idle_sa_ends_and_a_busy_one_does_not);
+	tcase_add_test(tc, test_traffic_one_way_keeps_both_directions);
 	tcase_add_test(tc, test_an_sa_that_packets_noted_may_go_before_anyone_looks);
 	tcase_add_test(tc, test_thousands_of_lifetimes_end_each_at_its_second);
 	tcase_add_test(tc, test_a_walk_goes_on_while_sas_come_and_go);
