@@ -220,6 +220,13 @@ tb_start router-b charon env STRONGSWAN_CONF="$d/strongswan.conf" unshare -m sh 
 	'mount -t tmpfs none /run && exec /usr/sbin/charon-systemd'
 charon=$TB_LAST
 swan() { env STRONGSWAN_CONF="$d/strongswan.conf" nsenter -t "$charon" -m -n swanctl "$@"; }
+# ike_spi: of the initiator of lan4's IKE SA; esp_spis: of its Child SA in use.
+ike_spi() { swan --list-sas --ike lan4 | sed -n 's/.*ESTABLISHED.* \([0-9a-f]*\)_i.*/\1/p'; }
+esp_spis()
+{
+	swan --list-sas --ike lan4 |
+		awk '/reqid/ { used = /INSTALLED/ } used && /^ *(in|out) / { sub(",", "", $2); print $1, $2 }'
+}
 claim "strongSwan is there" tb_until 20 swan --load-all --file "$d/swanctl.conf"
 sniff wan a swan
 claim "the first ping to strongSwan crosses" tb_until 20 one host-a 10.2.0.2
@@ -228,7 +235,11 @@ traffic host-a 10.2.0.2
 claim "strongSwan renews the keys under traffic" swan --rekey --child lan4
 claim "... and we do" tb_ctl router-a rekey child4
 claim "... and nothing is lost" traffic_whole
+old=$(ike_spi)
+before=$(esp_spis)
 claim "strongSwan renews the IKE SA" swan --rekey --ike lan4
+claim "... which has other SPIs then" tb_until 10 not says "$old" swan --list-sas
+claim "... and its Child SA those that it had" eval '[ -n "$before" ] && equal "$before" "$(esp_spis)"'
 claim "... and all goes on" pings host-b 10.1.0.2
 # RFC 4555. libipsec cannot move an SA, so strongSwan makes a new one.
 tb_in router-a sysctl -qw net.ipv4.conf.wan.promote_secondaries=1

@@ -352,6 +352,27 @@ START_TEST(test_an_ike_sa_is_rekeyed_before_its_end)
 }
 END_TEST
 
+/* 2.8: so that not all of a restart begin at once, nor both ends. */
+START_TEST(test_rekeys_of_many_ike_sas_are_spread)
+{
+	uint64_t first = IKE_NEVER, last = 0;
+
+	pair.ends[0].conn->life = (struct ike_life){ .hard_s = 1000, .soft_percent = 90 };
+	establish();
+	for (unsigned i = 0; i < 100; i++) {
+		uint64_t ms;
+
+		ike_life_begin(only_sa(0), pair.now_ms);
+		ms = pair_view(&pair, 0).renew_ms - pair.now_ms;
+		first = ms < first ? ms : first;
+		last = ms > last ? ms : last;
+	}
+	ck_assert_uint_gt(first, 810 * 1000);
+	ck_assert_uint_le(last, 900 * 1000);
+	ck_assert_uint_ge(last - first, 45 * 1000);
+}
+END_TEST
+
 START_TEST(test_an_ike_sa_that_may_not_be_rekeyed_ends)
 {
 	pair.ends[0].conn->life = (struct ike_life){ .hard_s = 1000, .soft_percent = 100 };
@@ -459,6 +480,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_long_messages_go_in_fragments_whichever_is_lost, 2, 7);
 	tcase_add_test(tc, test_no_more_requests_are_sent_than_the_peer_takes);
 	tcase_add_test(tc, test_an_ike_sa_is_rekeyed_before_its_end);
+	tcase_add_test(tc, test_rekeys_of_many_ike_sas_are_spread);
 	tcase_add_test(tc, test_an_ike_sa_that_may_not_be_rekeyed_ends);
 	tcase_add_test(tc, test_a_silent_peer_is_asked_and_then_gone);
 	tcase_add_test(tc, test_initial_contact_ends_what_a_peer_has_forgotten);
