@@ -72,6 +72,20 @@ static bool uses_secret(const struct pol_connection *c)
 }
 
 /* Certificates and private keys are agent_ike_cred.c's. */
+/* RFC 8784 5: which one it is both know by its name there, else by ours. */
+static bool put_ppk(const struct mib_view *v, const struct pol_conn_peer *from, struct ike_peer *to)
+{
+	const char *const id = from->ppk.remote_id[0] ? from->ppk.remote_id : from->ppk.name;
+
+	if (!from->ppk.name[0])
+		return true;
+	to->ppk = secret_of(v, &from->ppk);
+	to->ppk_id_len = (uint8_t)strnlen(id, sizeof(to->ppk_id));
+	memcpy(to->ppk_id, id, to->ppk_id_len);
+	to->ppk_required = from->ppk_required;
+	return to->ppk != NULL;
+}
+
 static const char *put_peers(const struct mib_view *v, const struct pol_connection *c,
 			     struct ike_conn *k)
 {
@@ -93,6 +107,8 @@ static const char *put_peers(const struct mib_view *v, const struct pol_connecti
 			return "has a peer identity that cannot be written for IKE";
 		if (secret && !p->secret)
 			return "has a peer without a shared secret";
+		if (!put_ppk(v, &c->peers[i], p))
+			return "has a peer without its postquantum preshared key";
 	}
 	return NULL;
 }

@@ -91,7 +91,7 @@ static void put_credential(struct text *t, const char *whose, const struct pol_c
 	if (!k->name[0])
 		return;
 	put(t, "%s%s %s \"%s\"", sep(t, "; "), whose,
-	    k->type == 2 ? "pre-shared key" : k->type == 3 ? "certificate" : "credential", k->name);
+	    k->type == 2 ? "pre-shared key" : k->type == 3 ? (k->raw_key ? "public key" : "certificate") : "credential", k->name);
 	if (k->ca[0])
 		put(t, " of CA \"%s\", chain of %u", k->ca, k->max_chain);
 	if (k->remote_id[0])
@@ -123,12 +123,24 @@ static void put_ca(struct text *t, const struct pol_conn_ca *ca)
 		put(t, " and %zu more", ca->n_crls - POL_CONN_CRLS_MAX);
 }
 
+static void put_ppk(struct text *t, const struct pol_conn_peer *p)
+{
+	if (!p->ppk.name[0])
+		return;
+	put(t, "%sPPK \"%s\"", sep(t, "; "), p->ppk.name);
+	if (p->ppk.remote_id[0])
+		put(t, " known as %s", p->ppk.remote_id);
+	put(t, "%s", p->ppk_required ? ", required" : ", if the peer has it");
+}
+
 static void put_credentials(struct text *t, const struct pol_connection *c)
 {
 	put_credential(t, "our", &c->local_credential);
 	for (size_t i = 0; i < c->n_peers; i++)
 		if (strcmp(c->peers[i].credential.name, c->local_credential.name) != 0)
 			put_credential(t, "peer's", &c->peers[i].credential);
+	for (size_t i = 0; i < c->n_peers; i++)
+		put_ppk(t, &c->peers[i]);
 	for (size_t i = 0; i < c->n_cas; i++)
 		put_ca(t, &c->cas[i]);
 }

@@ -20,6 +20,7 @@
 
 enum { CRED_X509 = 3 };
 enum { METHOD_PSK = 1 };
+enum { TRUE = 1 };	/* TruthValue */
 enum { ID_IPV4 = 1, ID_FQDN = 2, ID_USER_FQDN = 3, ID_IPV6 = 5, ID_DN = 9 };
 
 /* ---- credentials ---- */
@@ -160,6 +161,17 @@ static void read_local(const struct mib_view *v, const struct pol_conn_key *key,
 
 /* ---- who they are ---- */
 
+/* What is named must be there: without it nothing is to be negotiated. */
+static void read_ppk(const struct mib_view *v, const struct mib_row *r, struct pol_conn_peer *p,
+		     struct pol_connection *c)
+{
+	credential_of(v, r, MIB_COL(ipspdPeerOptTable, ipspdPeerOptPpkName), &p->ppk, c);
+	p->ppk_required = mib_row_number(r, MIB_COL(ipspdPeerOptTable, ipspdPeerOptPpkRequired),
+					 TRUE) == TRUE;
+	if (p->ppk.name[0] && p->ppk.type != POL_CRED_SHARED_SECRET)
+		pol_conn_fault(c, "has no shared secret \"%s\" for a PPK", p->ppk.name);
+}
+
 static void read_peer(const struct mib_view *v, const struct mib_row *r, struct pol_conn_peer *p,
 		      struct pol_connection *c)
 {
@@ -180,6 +192,7 @@ static void read_peer(const struct mib_view *v, const struct mib_row *r, struct 
 	else
 		p->address.family = 0;
 	credential_of(v, r, PEER(ipsaPeerIdCredentialName), &p->credential, c);
+	read_ppk(v, r, p, c);
 	/* The peer's own goes before our identity's. */
 	if (!p->credential.name[0])
 		p->credential = c->local_credential;

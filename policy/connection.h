@@ -107,6 +107,8 @@ struct pol_conn_peer {
 	struct pol_identity id;
 	struct ipsp_addr address;	/* family 0: not known, it comes to us */
 	struct pol_conn_credential credential;	/* its row's, else our identity's */
+	struct pol_conn_credential ppk;	/* RFC 8784; name "": none */
+	bool ppk_required;
 };
 
 /** One row of ipiaIkeProposalTable, where an IKE action has it. */

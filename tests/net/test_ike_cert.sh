@@ -1,6 +1,6 @@
 #!/bin/sh
 # How a router proves who it is, by rows that an operator SETs and key files: certificates of every kind of key, by way
-# of an intermediate CA, raw public keys, a key in a PKCS #11 token, CRLs; the other one is strongSwan, in both roles.
+# of an intermediate CA, raw public keys, a key in a PKCS #11 token, PPKs, CRLs; the other one is strongSwan, in both roles.
 . "$TB_SRC/tests/net/lib.sh"
 [ -x /usr/sbin/charon-systemd ] || { echo "strongSwan is not installed"; exit 77; }
 tb_init
@@ -47,7 +47,7 @@ for k in rsa p256 ed25519; do
 	key a-$k $k
 	key b-$k $k
 	cert a-$k root "subjectAltName=DNS:a-$k.example"
-	cert b-$k middle "subjectAltName=DNS:b-$k.example" crlDistributionPoints=URI:http://192.0.2.254:8080/middle.crl
+	cert b-$k middle "subjectAltName=DNS:b-$k.example$([ $k != p256 ] || echo ,DNS:b-ppk.example)" crlDistributionPoints=URI:http://192.0.2.254:8080/middle.crl
 	: >"$p/b-$k.by-middle"
 	cp "$p/b-$k.pem" "$d/x509"
 	cp "$p/b-$k.key" "$d/private"
@@ -110,7 +110,14 @@ CONF
 		id = b-raw.example" "auth = pubkey
 		pubkeys = a-p256.pub
 		id = a-raw.example"
+	conn ppk "auth = pubkey
+		certs = b-p256.pem
+		id = b-ppk.example" "auth = pubkey
+		id = a-p256.example" 'ppk_id = one
+		ppk_required = yes'
 	echo '}'
+	echo 'secrets { ppk { secret = "not to be found by quanta" '
+	echo 'id = one } }'
 } >"$d/swanctl.conf"
 tb_start router-b charon env STRONGSWAN_CONF="$d/strongswan.conf" unshare -m sh -c \
 	'mount -t tmpfs none /run && exec /usr/sbin/charon-systemd'
@@ -255,6 +262,17 @@ s=rsa meets rsa 'RSA with SHA256' a-rsa b-rsa.example
 s=ed25519 meets ed25519 'Ed25519' a-ed25519 b-ed25519.example
 s=raw meets raw 'ECDSA with SHA256' a-raw b-raw.example b-raw
 s=p256 meets token 'ECDSA with SHA256' a-token b-p256.example
+
+# ---- a postquantum preshared key ----
+mark
+claim "a key that is not there" tb_set $r 'ipspdPeerOptPpkName."gw".0' s quanta
+claim "... keeps the connection down, and says so" tb_until 10 says 'for a PPK' reason
+tb_set $r 'ipsaCredType."quanta"' i sharedSecret 'ipsaCredCredential."quanta"' s 'not to be found by quanta' \
+	'ipsaCredMngName."quanta"' s '' 'ipsaCredRemoteID."quanta"' s one \
+	'ipsaCredAdminStatus."quanta"' i enabled 'ipsaCredRowStatus."quanta"' i createAndGo
+s=ppk meets ppk 'ECDSA with SHA256' a-p256 b-ppk.example
+claim "strongSwan used it" grep -q "using PPK for PPK_ID 'one'" "$d/charon.log"
+claim "without one from now on" tb_set $r 'ipspdPeerOptPpkName."gw".0' s ''
 
 # ---- revocation ----
 

@@ -182,6 +182,8 @@ static const struct column_case cases[] = {
 	{ "ipspdIkePropIntegrity", NULL, "= ikev2 p1 Integrity=14" },
 	{ "ipspdIkePropAddKe", NULL, "= ikev2 p1 AddKe=0x0024" },
 	{ "ipspdCaCrlLevel", NULL, "= caopt ca CrlLevel=required" },
+	{ "ipspdPeerOptPpkName", NULL, "= peeropt gw,0 PpkName=psk" },
+	{ "ipspdPeerOptPpkRequired", "= peeropt gw,0 PpkName=psk", "= peeropt gw,0 PpkRequired=false" },
 };
 
 static const struct {
@@ -198,7 +200,7 @@ static const struct {
 
 static const struct mib_table *const augments[] = {
 	&mib_t_ipspdIkeActTable, &mib_t_ipspdIpsecActTable, &mib_t_ipspdIkePropTable,
-	&mib_t_ipspdCaTable,
+	&mib_t_ipspdCaTable, &mib_t_ipspdPeerOptTable,
 };
 
 static bool is_ours(const struct mib_table *t)

@@ -50,6 +50,7 @@ static const struct {
 	{ "ikemember", "ipiaIkeActionProposalsTable" },
 	{ "revoked", "ipiaRevokedCertificateTable" },
 	{ "caopt", "ipspdCaTable" },
+	{ "peeropt", "ipspdPeerOptTable" },
 	{ "ikeact", "ipspdIkeActTable" },
 	{ "ipsecact", "ipspdIpsecActTable" },
 	{ "preact", "ipspdPreActTable" },
