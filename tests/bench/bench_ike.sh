@@ -197,11 +197,11 @@ measure()
 {
 	run ours $1
 	ours_many=$many_s ours_one=$one_s
-	line "ike.setups.$1" "$(calc "$setups / $many_s")" /s
+	line "ike.setups.$1" "$(calc "$setups / $many_s")" setups/s
 	line "ike.latency.$1" "$(calc "$one_s * 1e3 / $singles")" ms
 	[ -n "$charon" ] || return 0
 	run charon $1
-	line "ike.setups.$1.charon" "$(calc "$setups / $many_s")" /s
+	line "ike.setups.$1.charon" "$(calc "$setups / $many_s")" setups/s
 	line "ike.latency.$1.charon" "$(calc "$one_s * 1e3 / $singles")" ms
 	line "ike.setups.$1.vs_charon" "$(calc "$many_s / $ours_many")" ratio
 	line "ike.latency.$1.vs_charon" "$(calc "$ours_one / $one_s")" ratio
