@@ -428,6 +428,11 @@ bool ike_parsed_error(const struct ike_parsed *m, struct ike_notify *out);
 
 /** Answers a request with one notification, an error. INVALID_SYNTAX ends the IKE SA: ike_life_spoil. */
 void ike_refuse(struct ike_exchange *x, uint16_t notify, struct ipsp_span data, uint64_t now_ms);
+/** What is said of a key exchange that came to nothing: that we have no memory now, or that its value is none. */
+static inline uint16_t ike_job_refusal(enum ipsp_err err)
+{
+	return err == IPSP_OK || err == IPSP_ENOMEM ? IKE_N_TEMPORARY_FAILURE : IKE_N_INVALID_SYNTAX;
+}
 /** Answers IKE_SA_INIT in clear with one notification, and keeps nothing. */
 void ike_refuse_init(struct ike_world *w, const struct ike_path *path, const struct ike_header *h,
 		     uint16_t notify, struct ipsp_span data);

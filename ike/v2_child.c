@@ -207,7 +207,8 @@ static void answer(struct ike_exchange *x, uint64_t now_ms)
 	struct ike_builder b;
 
 	if (!x->spi_in || x->job.err != IPSP_OK) {
-		refuse(x, x->spi_in ? IKE_N_INVALID_SYNTAX : IKE_N_NO_ADDITIONAL_SAS, nothing(), now_ms);
+		refuse(x, x->spi_in ? ike_job_refusal(x->job.err) : IKE_N_NO_ADDITIONAL_SAS, nothing(),
+		       now_ms);
 		return;
 	}
 	ike_build_begin(&b, sa->world->chain, IKE_CLEAR_MAX);

@@ -298,7 +298,7 @@ static void answer(struct ike_exchange *x, uint64_t now_ms)
 	struct ike_builder b;
 
 	if (!make_fresh(x, now_ms)) {
-		refuse(x, IKE_N_INVALID_SYNTAX, nothing(), now_ms);
+		refuse(x, ike_job_refusal(x->job.err), nothing(), now_ms);
 		return;
 	}
 	fresh = release_fresh(x);

@@ -216,6 +216,36 @@ START_TEST(test_a_malformed_request_ends_the_ike_sa_at_both_ends)
 }
 END_TEST
 
+/* Runs what an end computes, and then says that it came to nothing. */
+static void compute(unsigned end, enum ipsp_err err)
+{
+	struct pair_end *const e = &pair.ends[end];
+
+	ck_assert_uint_eq(e->n_jobs, 1);
+	e->n_jobs = 0;
+	ike_job_run(e->jobs[0]);
+	if (err != IPSP_OK)
+		e->jobs[0]->err = err;
+	ike_job_done(e->world, e->jobs[0], pair.now_ms);
+	pair_settle(&pair);
+	pair_pass(&pair, 1);
+}
+
+/* _i: whose fault it is that a key exchange came to nothing: ours, or the peer's. */
+START_TEST(test_want_of_memory_is_no_fault_of_the_peer)
+{
+	establish();
+	pair.keep_jobs = true;
+	ck_assert_int_eq(ike_rekey_begin(only_sa(0), pair.now_ms), IPSP_OK);
+	compute(0, IPSP_OK);
+	compute(1, _i == 0 ? IPSP_ENOMEM : IPSP_EMALFORMED);
+	ck_assert_uint_eq(pair_ike_sas(&pair, 0), _i == 0);
+	ck_assert_uint_eq(pair_ike_sas(&pair, 1), _i == 0);
+	ck_assert_ptr_nonnull(strstr(pair.ends[0].logs, _i == 0 ? "TEMPORARY_FAILURE" :
+								  "INVALID_SYNTAX"));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *const suite = suite_create("ike faults");
@@ -234,6 +264,7 @@ int main(void)
 	tcase_add_test(tc, test_a_request_with_what_must_be_known_is_refused_and_no_more);
 	tcase_add_test(tc, test_a_request_with_what_need_not_be_known_is_answered);
 	tcase_add_test(tc, test_a_malformed_request_ends_the_ike_sa_at_both_ends);
+	tcase_add_loop_test(tc, test_want_of_memory_is_no_fault_of_the_peer, 0, 2);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
