@@ -237,6 +237,7 @@ enum ipsp_err ike_child_install(struct ike_exchange *x, struct ipsp_span shared)
 	ike_exchange_lowest(x, c->nonce_min);
 	ike_child_link(sa, c);
 	x->spi_in = 0;	/* it is the Child SA's now */
+	ike_life_derived(sa);
 	/* Its SPI is one of where the IKE SA was when it was asked for. */
 	if (!ike_path_is(&x->path, &sa->path))
 		sa->world->ops.child_move(sa->world->arg, c->protocol, c->spi_in, &sa->path, sa->nat);

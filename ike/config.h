@@ -84,6 +84,7 @@ struct ike_conn {
 	struct ike_identity local_id;		/* an address without octets: the one that we have there */
 	struct ike_offers offers;		/* of the IKE SA */
 	struct ike_life life;
+	uint32_t children_max;			/* made, before it is renewed: Child SAs; 0: no limit */
 	uint32_t liveness_s;			/* without a word from the peer; 0: never asked */
 	size_t n_peers;
 	struct ike_peer peers[IKE_PEERS_MAX];

@@ -218,6 +218,7 @@ struct ike_sa {
 	uint32_t expected_id;		/* of theirs */
 	struct ike_answer answers[IKE_WINDOW];	/* by id modulo the window */
 	struct ike_request *requests;	/* the oldest first */
+	uint32_t n_derived;		/* Child SAs whose keys were made of its own */
 	uint32_t window;		/* requests that the peer takes at once, RFC 7296 2.3 */
 	bool fragments;			/* both can: RFC 7383 */
 	struct ike_assembly assembly;
@@ -377,6 +378,8 @@ void ike_requests_free(struct ike_sa *sa);
 /** It is established: its lifetimes run, and it is asked for a sign of life when it is silent. */
 void ike_life_begin(struct ike_sa *sa, uint64_t now_ms);
 void ike_life_end(struct ike_sa *sa);
+/** One more Child SA has keys of its: when these are all that it may make, it is renewed. */
+void ike_life_derived(struct ike_sa *sa);
 /** When it is rekeyed, and when it is deleted, if nothing comes between; IKE_NEVER: that is not planned. */
 uint64_t ike_life_renew_ms(const struct ike_sa *sa);
 uint64_t ike_life_end_ms(const struct ike_sa *sa);

@@ -69,7 +69,8 @@ static void renew(struct ike_timer *t, uint64_t now_ms)
 {
 	struct ike_sa *const sa = SA_OF(t, life);
 
-	start_end(sa, now_ms);
+	if (sa->conn->life.hard_s)
+		start_end(sa, now_ms);
 	if (sa->state == IKE_SA_ESTABLISHED && ike_rekey_begin(sa, now_ms) != IPSP_OK)
 		ike_say(sa, IKE_LOG_NOTICE, "it cannot be rekeyed now");
 }
@@ -77,6 +78,21 @@ static void renew(struct ike_timer *t, uint64_t now_ms)
 uint64_t ike_life_renew_ms(const struct ike_sa *sa)
 {
 	return ike_timer_runs(&sa->life) && sa->life.fire == renew ? sa->life.due_ms : IKE_NEVER;
+}
+
+/* Has it made all the Child SAs that it may? */
+static bool is_used_up(const struct ike_sa *sa)
+{
+	return sa->conn->children_max && sa->n_derived >= sa->conn->children_max;
+}
+
+/* What was made is to be said first: so not here, but when times are looked at next. */
+void ike_life_derived(struct ike_sa *sa)
+{
+	sa->n_derived++;
+	if (is_used_up(sa) && sa->state == IKE_SA_ESTABLISHED &&
+	    !ike_exchange_runs(sa, IKE_FOR_IKE_REKEY, true))
+		ike_timer_start(&sa->world->timers, &sa->life, 0, renew);
 }
 
 /* ---- again ---- */
@@ -150,6 +166,10 @@ void ike_life_begin(struct ike_sa *sa, uint64_t now_ms)
 	start_alive(sa);
 	ike_nat_keep(sa, now_ms);
 	ike_timer_stop(&sa->world->timers, &sa->life);
+	if (is_used_up(sa)) {
+		ike_timer_start(&sa->world->timers, &sa->life, now_ms, renew);
+		return;
+	}
 	if (!life->hard_s)
 		return;
 	if (!soft_ms || life->soft_percent >= 100) {

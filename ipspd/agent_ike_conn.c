@@ -130,6 +130,16 @@ static bool knows_further(const struct pol_ike_proposal *p)
 	return p->n_add_ke <= IKE_ADD_KE_MAX;
 }
 
+/* ipiaIkePropLifetimeDerivedKeys, and the part of it that ipiaIkeActThresholdDerivedKeys takes: the least of all. */
+static void put_derived(const struct pol_ike_proposal *p, uint8_t percent, struct ike_conn *k)
+{
+	const uint64_t part = (uint64_t)p->derived_keys * percent / 100;
+	const uint32_t n = p->derived_keys == 0 ? 0 : part > 0 ? (uint32_t)part : 1;
+
+	if (n && (k->children_max == 0 || n < k->children_max))
+		k->children_max = n;
+}
+
 static void put_proposals(const struct pol_connection *c, struct ike_conn *k)
 {
 	for (size_t i = 0; i < c->n_proposals && k->offers.n < IKE_OFFERS_MAX; i++) {
@@ -151,6 +161,7 @@ static void put_proposals(const struct pol_connection *c, struct ike_conn *k)
 		k->offers.n++;
 		if (k->life.hard_s == 0 || p->life_s < k->life.hard_s)
 			k->life.hard_s = p->life_s;
+		put_derived(p, c->threshold_percent, k);
 	}
 	k->life.soft_percent = c->ike_life.refresh_s_percent;
 }

@@ -292,6 +292,7 @@ void ike_wire_conn_put(struct chan_writer *w, const struct ike_wire_conn *c)
 	put_identity(w, &k->local_id);
 	put_offers(w, &k->offers);
 	put_life(w, &k->life);
+	chan_put_u32(w, k->children_max);
 	chan_put_u32(w, k->liveness_s);
 	chan_put_u8(w, (uint8_t)k->n_peers);
 	for (size_t i = 0; i < k->n_peers; i++)
@@ -324,6 +325,7 @@ static bool get_conn(struct chan_reader *r, struct ike_wire_conn *c, struct ike_
 	    !get_identity(r, &k->local_id) || k->local_id.type == 0 ||
 	    !get_offers(r, &k->offers) || !get_life(r, &k->life))
 		return false;
+	k->children_max = chan_get_u32(r);
 	k->liveness_s = chan_get_u32(r);
 	return get_peers(r, c, k) && get_bool(r, &k->has_child) &&
 	       (!k->has_child || get_child(r, &k->child)) && chan_reader_done(r);

@@ -373,6 +373,42 @@ START_TEST(test_rekeys_of_many_ike_sas_are_spread)
 }
 END_TEST
 
+/* _i: with and without a lifetime in seconds. */
+START_TEST(test_an_ike_sa_that_has_made_all_its_child_sas_is_renewed)
+{
+	uint8_t spi[IKE_SPI_LEN];
+
+	pair.ends[0].conn->children_max = 3;
+	pair.ends[0].conn->life = (struct ike_life){ .hard_s = _i ? 1000 : 0, .soft_percent = 90 };
+	establish();
+	memcpy(spi, pair_view(&pair, 0).spi_i, sizeof(spi));
+	for (unsigned n = 2; n <= 4; n++) {
+		ck_assert_int_eq(ike_child_begin(only_sa(0), NULL, pair.now_ms), IPSP_OK);
+		pair_pass(&pair, 1000);
+		ck_assert_uint_eq(pair_count(&pair, 0), n);
+		ck_assert_int_eq(memcmp(pair_view(&pair, 0).spi_i, spi, sizeof(spi)) != 0, n >= 3);
+	}
+	ck_assert_uint_eq(only_sa(0)->n_derived, 1);
+	pair_agree(&pair);
+	pair_pass(&pair, 100 * 1000);
+	ck_assert_str_eq(pair_view(&pair, 0).state, "established");
+}
+END_TEST
+
+START_TEST(test_one_child_sa_each_ike_sa_is_possible)
+{
+	uint8_t spi[IKE_SPI_LEN];
+
+	pair.ends[0].conn->children_max = pair.ends[1].conn->children_max = 1;
+	establish();
+	memcpy(spi, pair_view(&pair, 0).spi_i, sizeof(spi));
+	pair_pass(&pair, 60 * 1000);
+	ck_assert_mem_ne(pair_view(&pair, 0).spi_i, spi, sizeof(spi));
+	ck_assert_uint_eq(pair_count(&pair, 0), 1);
+	pair_agree(&pair);
+}
+END_TEST
+
 START_TEST(test_an_ike_sa_that_may_not_be_rekeyed_ends)
 {
 	pair.ends[0].conn->life = (struct ike_life){ .hard_s = 1000, .soft_percent = 100 };
@@ -481,6 +517,8 @@ int main(void)
 	tcase_add_test(tc, test_no_more_requests_are_sent_than_the_peer_takes);
 	tcase_add_test(tc, test_an_ike_sa_is_rekeyed_before_its_end);
 	tcase_add_test(tc, test_rekeys_of_many_ike_sas_are_spread);
+	tcase_add_loop_test(tc, test_an_ike_sa_that_has_made_all_its_child_sas_is_renewed, 0, 2);
+	tcase_add_test(tc, test_one_child_sa_each_ike_sa_is_possible);
 	tcase_add_test(tc, test_an_ike_sa_that_may_not_be_rekeyed_ends);
 	tcase_add_test(tc, test_a_silent_peer_is_asked_and_then_gone);
 	tcase_add_test(tc, test_initial_contact_ends_what_a_peer_has_forgotten);
