@@ -20,6 +20,9 @@ static void renew_secret(struct ike_world *w, uint64_t now_ms)
 
 	if (s->number > 0 && now_ms - s->since_ms < SECRET_LIFE_MS)
 		return;
+	/* The first one has a predecessor, too, that nobody knows. */
+	if (s->number == 0)
+		w->ops.random(w->arg, s->octets[0], sizeof(s->octets[0]));
 	s->number++;
 	s->since_ms = now_ms;
 	w->ops.random(w->arg, s->octets[s->number % 2], sizeof(s->octets[0]));

@@ -114,6 +114,7 @@ struct ike_exchange {
 	/* of a setup */
 	uint8_t *init_request, *init_response;	/* what AUTH signs, RFC 7296 2.15 */
 	size_t init_request_len, init_response_len;
+	bool proved;			/* its cookie came back: it is where it says */
 	uint8_t *cookie;		/* ... and COOKIE2 of RFC 4555 */
 	size_t cookie_len;
 	unsigned n_inits;		/* requests of IKE_SA_INIT that were sent */

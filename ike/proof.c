@@ -6,8 +6,6 @@
 #include <sys/endian.h>
 
 #define WANTED_MAX 1024u
-/* Both CERTREQs, with the hashes of four CAs. */
-#define FEW_CAS_LEN (2 * (IKE_PAYLOAD_HEADER_LEN + 1) + 4 * IKE_KEY_HASH_LEN)
 
 struct ike_proof *ike_proof_of(struct ike_exchange *x)
 {
@@ -45,50 +43,33 @@ static const struct ike_peer *peers_of(const struct ike_exchange *x, size_t *n)
 	return x->sa->initiator ? x->peer : x->sa->conn->peers;
 }
 
-/* RFC 7296 3.7: without hashes any certificate will do. room: octets that it may have. */
-static void write_any(struct ike_builder *b, uint8_t encoding, size_t room)
+/* One payload with the hashes of all CAs' keys. RFC 7296 3.7 */
+static void write_requests(struct ike_builder *b, const struct ike_peer *peers, size_t n)
 {
-	if (room < IKE_PAYLOAD_HEADER_LEN + 1)
-		return;
-	ike_build_payload(b, IKE_PAYLOAD_CERTREQ);
-	ike_build_u8(b, encoding);
-}
-
-/* Has it CAs that the one before has not? */
-static bool is_trust(const struct ike_peer *peers, size_t i)
-{
-	const struct ike_trust *const t = peers[i].trust;
-
-	return t && t->n_cas > 0 && (i == 0 || t != peers[i - 1].trust);
-}
-
-/* One payload with the hashes of all CAs' keys. RFC 7296 3.7. max: octets that b may have then */
-static void write_requests(struct ike_builder *b, const struct ike_peer *peers, size_t n, size_t max)
-{
-	size_t n_cas = 0, written = 0;
+	size_t n_cas = 0;
 	bool raw = false;
 
 	for (size_t i = 0; i < n; i++) {
-		n_cas += is_trust(peers, i) ? peers[i].trust->n_cas : 0;
-		raw |= peers[i].trust && peers[i].trust->raw_key.size > 0;
-	}
-	/* Asking is a hint: of very many CAs the first ones are enough. */
-	n_cas = n_cas < IKE_CAS_MAX ? n_cas : IKE_CAS_MAX;
-	if (n_cas > 0)
-		write_any(b, IKE_CERT_X509_SIGNATURE, max > b->len ? max - b->len : 0);
-	if (b->len + n_cas * IKE_KEY_HASH_LEN > max)
-		n_cas = 0;
-	for (size_t i = 0; i < n && written < n_cas; i++) {
-		const size_t more = is_trust(peers, i) ? peers[i].trust->n_cas : 0;
-		const size_t take = more < n_cas - written ? more : n_cas - written;
+		const struct ike_trust *const t = peers[i].trust;
 
-		if (take > 0)
-			ike_build_octets(b, (struct ipsp_span){ peers[i].trust->ca_hashes[0],
-								take * IKE_KEY_HASH_LEN });
-		written += take;
+		/* Asking is a hint: of very many CAs the first ones are enough. */
+		if (!t || t->n_cas == 0 || (i > 0 && t == peers[i - 1].trust) ||
+		    n_cas + t->n_cas > IKE_CAS_MAX)
+			continue;
+		if (n_cas == 0) {
+			ike_build_payload(b, IKE_PAYLOAD_CERTREQ);
+			ike_build_u8(b, IKE_CERT_X509_SIGNATURE);
+		}
+		n_cas += t->n_cas;
+		ike_build_octets(b, (struct ipsp_span){ t->ca_hashes[0],
+							(size_t)t->n_cas * IKE_KEY_HASH_LEN });
 	}
-	if (raw)	/* RFC 7670 3: with no authority */
-		write_any(b, IKE_CERT_RAW_PUBLIC_KEY, max > b->len ? max - b->len : 0);
+	for (size_t i = 0; i < n && !raw; i++)
+		raw = peers[i].trust && peers[i].trust->raw_key.size > 0;
+	if (!raw)
+		return;
+	ike_build_payload(b, IKE_PAYLOAD_CERTREQ);	/* RFC 7670 3: with no authority */
+	ike_build_u8(b, IKE_CERT_RAW_PUBLIC_KEY);
 }
 
 static void write_hashes(struct ike_builder *b)
@@ -124,14 +105,8 @@ void ike_proof_announce(struct ike_exchange *x, struct ike_builder *b)
 		x->uses_ppk &= ppk;
 	if (asks ? ppk : x->uses_ppk)
 		ike_build_notify(b, 0, (struct ipsp_span){ 0 }, IKE_N_USE_PPK, (struct ipsp_span){ 0 });
-	/*
-	 * Whoever asked has not shown yet that it is there, and gets no more octets than it sent, but for
-	 * a few CAs: by them it chooses its certificate.
-	 */
 	if (!asks)
-		write_requests(b, peers, n, x->init_request_len > b->len + FEW_CAS_LEN + IKE_HEADER_LEN ?
-						    x->init_request_len - IKE_HEADER_LEN :
-						    b->len + FEW_CAS_LEN);
+		write_requests(b, peers, n);
 }
 
 void ike_proof_notice(struct ike_exchange *x, const struct ike_parsed *m)
@@ -438,7 +413,7 @@ void ike_proof_write_certs(struct ike_exchange *x, struct ike_builder *b)
 	if (x->proof->own)
 		write_chain(b, x->proof->own);
 	if (x->sa->initiator)
-		write_requests(b, x->peer, 1, SIZE_MAX);
+		write_requests(b, x->peer, 1);
 }
 
 void ike_proof_write_auth(struct ike_exchange *x, struct ike_builder *b)

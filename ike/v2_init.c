@@ -369,6 +369,19 @@ static struct ike_conn *choose_conn(const struct ike_world *w, const struct ike_
 	return NULL;
 }
 
+/* An answer longer than its request is for who has proved by a cookie that it is there: 2.6. */
+static void ask_to_prove(struct ike_exchange *x, uint64_t now_ms)
+{
+	struct ike_sa *const sa = x->sa;
+	struct ike_header h;
+	struct ike_fault why;
+
+	if (ike_header_read((struct ipsp_span){ x->init_request, x->init_request_len }, &h, &why))
+		ike_cookie_ask(sa->world, &sa->path, &h,
+			       (struct ipsp_span){ x->nonce_i, x->nonce_i_len }, now_ms);
+	ike_sa_free(sa);
+}
+
 static void init_answer(struct ike_exchange *x, uint64_t now_ms)
 {
 	struct ike_sa *const sa = x->sa;
@@ -392,6 +405,10 @@ static void init_answer(struct ike_exchange *x, uint64_t now_ms)
 	ike_proof_announce(x, &b);
 	if (IKE_HEADER_LEN + b.len + NOTIFY_LEN <= x->init_request_len)
 		build_ability(&b, IKE_N_CHILDLESS_IKEV2_SUPPORTED);
+	if (!x->proved && IKE_HEADER_LEN + b.len > x->init_request_len) {
+		ask_to_prove(x, now_ms);
+		return;
+	}
 	if (ike_answer_send(x, &b, now_ms) != IPSP_OK) {
 		give_up(x, "no memory");
 		return;
@@ -444,7 +461,7 @@ static void begin_answer(struct ike_sa *sa, struct ike_exchange *x, const struct
 }
 
 static void answer(struct ike_world *w, const struct ike_path *path, const struct ike_parsed *m,
-		   const struct init_parts *parts, uint64_t now_ms)
+		   const struct init_parts *parts, bool proved, uint64_t now_ms)
 {
 	struct ike_suite suite;
 	const struct ike_conn *near;
@@ -481,6 +498,7 @@ static void answer(struct ike_world *w, const struct ike_path *path, const struc
 		return;
 	}
 	x->suite = suite;
+	x->proved = proved;
 	if (ike_request_take(sa, 0))
 		begin_answer(sa, x, m, parts, now_ms);
 }
@@ -513,18 +531,19 @@ void ike_init_request(struct ike_world *w, const struct ike_path *path, const st
 	struct ike_sa *const old = made_by(w, path, &m->header);
 	struct init_parts parts;
 	struct ike_notify cookie = { 0 };
+	bool proved;
 
 	if (m->header.message_id != 0 || be64dec(m->header.spi_r) != 0 ||
 	    be64dec(m->header.spi_i) == 0 || !(m->header.flags & IKE_FLAG_INITIATOR))
 		return;
 	if ((old && ike_request_repeated(old, 0, true)) || !read_parts(m, &parts))
 		return;
-	if (ike_cookies_wanted(w) &&
-	    !(ike_parsed_notify(m, IKE_N_COOKIE, &cookie) &&
-	      ike_cookie_good(w, path, m->header.spi_i, parts.nonce, cookie.data, now_ms))) {
+	proved = ike_parsed_notify(m, IKE_N_COOKIE, &cookie) &&
+		 ike_cookie_good(w, path, m->header.spi_i, parts.nonce, cookie.data, now_ms);
+	if (ike_cookies_wanted(w) && !proved) {
 		ike_cookie_ask(w, path, &m->header, parts.nonce, now_ms);
 		return;
 	}
 	if (!too_many(w, path))
-		answer(w, path, m, &parts, now_ms);
+		answer(w, path, m, &parts, proved, now_ms);
 }

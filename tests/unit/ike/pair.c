@@ -35,6 +35,27 @@ static bool through_nat(const struct pair *p, struct pair_datagram *d)
 	return d->path.local_port == 500 || d->path.local_port == 4500;
 }
 
+/* No answer to IKE_SA_INIT is longer than what it answers, unless that brought a cookie (a Notify comes first). */
+static void look_at_init(struct pair_end *end, struct ipsp_span message)
+{
+	struct ike_header h;
+	struct ike_fault why;
+
+	if (!ike_header_read(message, &h, &why) || h.exchange != IKE_EXCHANGE_IKE_SA_INIT)
+		return;
+	if (!(h.flags & IKE_FLAG_RESPONSE)) {
+		if (h.first_payload == IKE_PAYLOAD_N)
+			end->init_len = SIZE_MAX;
+		else if (end->init_len < message.len)
+			end->init_len = message.len;
+		return;
+	}
+	/* 0: somebody else than the other end asked. */
+	const size_t max = end->pair->ends[end == &end->pair->ends[0]].init_len;
+
+	must(max == 0 || message.len <= max);
+}
+
 static void on_send(void *arg, const struct ike_path *path, struct ipsp_span message)
 {
 	struct pair_end *const end = arg;
@@ -43,6 +64,7 @@ static void on_send(void *arg, const struct ike_path *path, struct ipsp_span mes
 	unsigned n;
 
 	must(message.len <= sizeof(d.octets));
+	look_at_init(end, message);
 	d.path = (struct ike_path){ path->remote, path->local, path->remote_port, path->local_port };
 	memcpy(d.octets, message.data, message.len);
 	end->n_sent++;

@@ -42,6 +42,7 @@ struct pair_end {
 	int64_t wall_skew_s;		/* of its calendar */
 	struct pair_child children[PAIR_CHILDREN_MAX];
 	unsigned n_sent;
+	size_t init_len;		/* of its longest IKE_SA_INIT; with a cookie: SIZE_MAX */
 	unsigned n_keepalives;
 	struct ike_path kept;		/* of the last one */
 	char last_log[700];
