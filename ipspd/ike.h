@@ -182,6 +182,8 @@ bool ike_conns_wanted(struct ike_role *role, uint32_t reqid, const struct ipsp_a
 bool ike_conns_living(const struct ike_role *role, uint32_t reqid);
 /** There are SAs of an earlier process with that reqid: its connection is to be up again. */
 void ike_conns_resume(struct ike_role *role, uint32_t reqid);
+/** Say in the log what was negotiated. */
+void ike_conns_log_made(const struct ike_child_sa *child);
 /** The engine has lost all SAs: those that were up are to be up again. */
 void ike_conns_resume_living(struct ike_role *role);
 

@@ -39,6 +39,7 @@
 /** Both directions, as they are in the SAD. */
 struct made {
 	struct made *next;		/* in its bucket, by spi_in */
+	LIST_ENTRY(made) same;		/* in its bucket, by reqid */
 	uint8_t protocol;		/* IKE_PROTOCOL_ESP, IKE_PROTOCOL_AH */
 	uint32_t spi_in, spi_out, reqid;
 	struct ipsp_addr local, remote;
@@ -94,6 +95,7 @@ struct ike_pfkey {
 	uint32_t last_seq;
 	uint32_t pid;
 	struct made *buckets[BUCKETS];
+	LIST_HEAD(made_list, made) by_reqid[BUCKETS];
 	TAILQ_HEAD(, request) requests;
 	TAILQ_HEAD(, leaving) leaving;
 	LIST_HEAD(, orphan) orphans;
@@ -275,27 +277,33 @@ static void release_held(struct ike_pfkey *p, struct made *m)
 	drop_held(m);
 }
 
-/* Has another one its place? */
-static bool is_replaced(const struct ike_pfkey *p, const struct made *m)
+/* Where those of a row are, among others. */
+static struct made_list *bucket_of(struct ike_pfkey *p, uint32_t reqid)
 {
-	for (size_t i = 0; i < BUCKETS; i++) {
-		for (const struct made *o = p->buckets[i]; o; o = o->next) {
-			if (o != m && o->reqid == m->reqid && o->protocol == m->protocol &&
-			    ipsp_addr_cmp(&o->remote, &m->remote) == 0)
-				return true;
-		}
+	return &p->by_reqid[reqid % BUCKETS];
+}
+
+/* Has another one its place? */
+static bool is_replaced(struct ike_pfkey *p, const struct made *m)
+{
+	const struct made *o;
+
+	LIST_FOREACH(o, bucket_of(p, m->reqid), same) {
+		if (o != m && o->reqid == m->reqid && o->protocol == m->protocol &&
+		    ipsp_addr_cmp(&o->remote, &m->remote) == 0)
+			return true;
 	}
 	return false;
 }
 
-/* The peer sends on the new one now, so we may. */
+/* The peer sends on the new one now, so we may. A rekey is for the same row. */
 static void release_successor(struct ike_pfkey *p, const struct made *m)
 {
-	for (size_t i = 0; i < BUCKETS; i++) {
-		for (struct made *o = p->buckets[i]; o; o = o->next) {
-			if (o->replaces == m->spi_in && o->protocol == m->protocol)
-				release_held(p, o);
-		}
+	struct made *o;
+
+	LIST_FOREACH(o, bucket_of(p, m->reqid), same) {
+		if (o->replaces == m->spi_in && o->protocol == m->protocol)
+			release_held(p, o);
 	}
 }
 
@@ -314,6 +322,7 @@ void ike_pfkey_delete(void *arg, uint8_t protocol, const struct ike_path *path, 
 	}
 	release_successor(p, m);
 	*at = m->next;
+	LIST_REMOVE(m, same);
 	if (!m->held)
 		send_delete(p, satype, m->spi_out, &m->local, &m->remote);
 	if (is_replaced(p, m)) {
@@ -331,14 +340,12 @@ void ike_pfkey_delete(void *arg, uint8_t protocol, const struct ike_path *path, 
 /* What the end of a soft lifetime would ask for. */
 void ike_pfkey_rekey(struct ike_role *role, uint32_t reqid)
 {
-	const struct ike_pfkey *const p = role->pfkey;
+	const struct made *m;
 
-	for (size_t i = 0; i < BUCKETS; i++) {
-		for (const struct made *m = p->buckets[i]; m; m = m->next) {
-			if (m->reqid == reqid)
-				ike_child_expired(role->world, m->protocol, m->spi_in, false,
-						  ike_now_ms());
-		}
+	LIST_FOREACH(m, bucket_of(role->pfkey, reqid), same) {
+		if (m->reqid == reqid)
+			ike_child_expired(role->world, m->protocol, m->spi_in, false,
+					  ike_now_ms());
 	}
 }
 
@@ -578,21 +585,6 @@ static void replace_orphans(struct ike_pfkey *p, const struct made *m)
 	}
 }
 
-static void log_made(const struct ike_child_sa *c)
-{
-	char remote[IPSP_ADDR_TEXT], ours[IKE_SELECTOR_TEXT], theirs[IKE_SELECTOR_TEXT];
-	char encr[IKE_NAME_TEXT], integ[IKE_NAME_TEXT];
-
-	ipspd_log(LOG_INFO, "ike", "Child SA with %s: %s%s SPI 0x%08x in, 0x%08x out, %s%s === %s%s, %s "
-		  "%u%s%s", ipsp_addr_print(&c->path->remote, remote),
-		  c->protocol == IKE_PROTOCOL_AH ? "AH" : "ESP", c->udp ? " in UDP" : "", c->spi_in,
-		  c->spi_out, ike_selector_text(&c->ours->s[0], ours), c->ours->n > 1 ? " .." : "",
-		  ike_selector_text(&c->theirs->s[0], theirs), c->theirs->n > 1 ? " .." : "",
-		  ike_name_or_number(IKE_LIST_ENCR, c->suite->encr, encr), c->suite->encr_key_bits,
-		  c->suite->integ ? " " : "",
-		  c->suite->integ ? ike_name_or_number(IKE_LIST_INTEG, c->suite->integ, integ) : "");
-}
-
 enum ipsp_err ike_pfkey_add(void *arg, const struct ike_child_sa *child)
 {
 	struct ike_role *const role = arg;
@@ -615,8 +607,9 @@ enum ipsp_err ike_pfkey_add(void *arg, const struct ike_child_sa *child)
 	}
 	m->next = p->buckets[m->spi_in % BUCKETS];
 	p->buckets[m->spi_in % BUCKETS] = m;
+	LIST_INSERT_HEAD(bucket_of(p, m->reqid), m, same);
 	replace_orphans(p, m);
-	log_made(child);
+	ike_conns_log_made(child);
 	return IPSP_OK;
 }
 
