@@ -1,6 +1,11 @@
 /* ike/algs.c - numbers of IKEv2 and of libipsp: see algs.h. */
 #include "ike/algs.h"
 
+#include <stdio.h>
+#include <string.h>
+
+#include "ike/ke.h"
+#include "ike/prf.h"
 #include "ipsp/config.h"
 
 struct number {
@@ -67,4 +72,39 @@ bool ike_algs_of(const struct ike_suite *s, struct ike_algs *out)
 		return true;
 	}
 	return false;
+}
+
+/* ---- weak ones ---- */
+
+static bool encr_is_weak(uint16_t encr)
+{
+	return encr == IKE_ENCR_DES || encr == IKE_ENCR_3DES || encr == IKE_ENCR_CAST ||
+	       encr == IKE_ENCR_BLOWFISH;
+}
+
+static bool ke_is_weak(uint16_t method)
+{
+	const struct ike_ke_info *const info = ike_ke_find(method);
+
+	return info && info->weak;
+}
+
+static void name(bool is_weak, enum ike_list list, uint16_t number, char text[IKE_WEAK_TEXT])
+{
+	const size_t len = strlen(text);
+	char buf[IKE_NAME_TEXT];
+
+	if (is_weak)
+		snprintf(text + len, IKE_WEAK_TEXT - len, "%s%s", len ? ", " : "",
+			 ike_name_or_number(list, number, buf));
+}
+
+bool ike_suite_weak(const struct ike_suite *suite, char text[IKE_WEAK_TEXT])
+{
+	text[0] = '\0';
+	name(encr_is_weak(suite->encr), IKE_LIST_ENCR, suite->encr, text);
+	name(suite->integ == IKE_INTEG_HMAC_MD5_96, IKE_LIST_INTEG, suite->integ, text);
+	name(suite->prf && ike_prf_weak(suite->prf), IKE_LIST_PRF, suite->prf, text);
+	name(suite->ke && ke_is_weak(suite->ke), IKE_LIST_KE, suite->ke, text);
+	return text[0] != '\0';
 }

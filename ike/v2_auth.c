@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/endian.h>
 
+#include "ike/algs.h"
 #include "ike/proof.h"
 
 const struct ike_peer *ike_peer_at(const struct ike_conn *c, const struct ipsp_addr *remote)
@@ -83,7 +84,7 @@ static void take_news(struct ike_exchange *x, const struct ike_parsed *m)
 static bool established(struct ike_exchange *x, uint64_t now_ms)
 {
 	struct ike_sa *const sa = x->sa;
-	char text[IKE_IDENTITY_TEXT];
+	char text[IKE_IDENTITY_TEXT], weak[IKE_WEAK_TEXT];
 
 	sa->local = malloc(sizeof(*sa->local));
 	sa->remote = malloc(sizeof(*sa->remote));
@@ -98,6 +99,8 @@ static bool established(struct ike_exchange *x, uint64_t now_ms)
 	ike_life_begin(sa, now_ms);
 	ike_event_up(sa);
 	ike_say(sa, IKE_LOG_INFO, "established with %s", ike_identity_text(sa->remote, text));
+	if (ike_suite_weak(&sa->suite, weak))
+		ike_say(sa, IKE_LOG_WARNING, "its algorithms are weak: %s", weak);
 	return true;
 }
 

@@ -76,7 +76,7 @@ struct ike_event {
 	const char *text;		/* for people; "" when all is well */
 };
 
-enum ike_level { IKE_LOG_ERROR, IKE_LOG_NOTICE, IKE_LOG_INFO, IKE_LOG_DEBUG };
+enum ike_level { IKE_LOG_ERROR, IKE_LOG_WARNING, IKE_LOG_NOTICE, IKE_LOG_INFO, IKE_LOG_DEBUG };
 
 struct ike_ops {
 	/** Sends a message, from its header on; the non-ESP marker is the callee's. */

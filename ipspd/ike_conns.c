@@ -405,7 +405,7 @@ static bool ask(struct ike_role *role, const struct chan_msg *m)
 void ike_conns_log_made(const struct ike_child_sa *c)
 {
 	char remote[IPSP_ADDR_TEXT], ours[IKE_SELECTOR_TEXT], theirs[IKE_SELECTOR_TEXT];
-	char encr[IKE_NAME_TEXT], integ[IKE_NAME_TEXT];
+	char encr[IKE_NAME_TEXT], integ[IKE_NAME_TEXT], weak[IKE_WEAK_TEXT];
 
 	ipspd_log(LOG_INFO, "ike", "Child SA with %s: %s%s SPI 0x%08x in, 0x%08x out, %s%s === %s%s, %s "
 		  "%u%s%s", ipsp_addr_print(&c->path->remote, remote),
@@ -415,6 +415,9 @@ void ike_conns_log_made(const struct ike_child_sa *c)
 		  ike_name_or_number(IKE_LIST_ENCR, c->suite->encr, encr), c->suite->encr_key_bits,
 		  c->suite->integ ? " " : "",
 		  c->suite->integ ? ike_name_or_number(IKE_LIST_INTEG, c->suite->integ, integ) : "");
+	if (ike_suite_weak(c->suite, weak))
+		ipspd_log(LOG_WARNING, "ike", "Child SA with %s: its algorithms are weak: %s", remote,
+			  weak);
 }
 
 bool ike_conns_message(struct ike_role *role, const struct chan_msg *m)

@@ -55,7 +55,7 @@ static void on_random(void *arg, uint8_t *out, size_t n)
 static void on_log(void *arg, enum ike_level level, const char *who, const char *text)
 {
 	static const int priorities[] = {
-		[IKE_LOG_ERROR] = LOG_ERR, [IKE_LOG_NOTICE] = LOG_NOTICE,
+		[IKE_LOG_ERROR] = LOG_ERR, [IKE_LOG_WARNING] = LOG_WARNING, [IKE_LOG_NOTICE] = LOG_NOTICE,
 		[IKE_LOG_INFO] = LOG_INFO, [IKE_LOG_DEBUG] = LOG_DEBUG,
 	};
 

@@ -76,64 +76,77 @@ static const struct pol_alg auth_algs[] = {
 
 /* RFC 2409 appendix A, RFC 3602, RFC 4312; 65100 + n: ENCR number n of RFC 7296 3.3.2 */
 static const struct pol_alg ike_ciphers[] = {
-	{ .number = 1, .name = "DES", .kind = POL_ALG_WEAK },
+	{ .number = 1, .name = "DES", .kind = POL_ALG_WEAK, .key_octets = 8,
+	  .on_request = true },
 	{ .number = 2, .name = "IDEA", .kind = POL_ALG_WEAK },
 	{ .number = 3, .name = "Blowfish", .kind = POL_ALG_WEAK },
 	{ .number = 4, .name = "RC5", .kind = POL_ALG_WEAK },
-	{ .number = 5, .name = "3DES", .kind = POL_ALG_WEAK },
+	{ .number = 5, .name = "3DES", .kind = POL_ALG_WEAK, .key_octets = 24,
+	  .on_request = true },
 	{ .number = 6, .name = "CAST", .kind = POL_ALG_WEAK },
-	{ .number = 7, .name = "AES-CBC", .kind = POL_ALG_NOT_YET, .variable_key = true,
+	{ .number = 7, .name = "AES-CBC", .kind = POL_ALG_OFFERED, .variable_key = true,
 	  AES_ROUNDS },
-	{ .number = 8, .name = "Camellia-CBC", .kind = POL_ALG_NOT_YET, .variable_key = true,
+	{ .number = 8, .name = "Camellia-CBC", .kind = POL_ALG_OFFERED, .variable_key = true,
 	  CAMELLIA_ROUNDS },
-	{ .number = 65118, .name = "AES-GCM-8", .kind = POL_ALG_NOT_YET, .variable_key = true,
+	{ .number = 65113, .name = "AES-CTR", .kind = POL_ALG_OFFERED, .variable_key = true,
 	  AES_ROUNDS },
-	{ .number = 65119, .name = "AES-GCM-12", .kind = POL_ALG_NOT_YET, .variable_key = true,
-	  AES_ROUNDS },
-	{ .number = 65120, .name = "AES-GCM-16", .kind = POL_ALG_NOT_YET, .variable_key = true,
-	  AES_ROUNDS },
-	{ .number = 65128, .name = "ChaCha20-Poly1305", .kind = POL_ALG_NOT_YET,
-	  .key_octets = 32, CHACHA_ROUNDS },
+	{ .number = 65114, .name = "AES-CCM-8", .kind = POL_ALG_OFFERED, .variable_key = true,
+	  .combined = true, AES_ROUNDS },
+	{ .number = 65115, .name = "AES-CCM-12", .kind = POL_ALG_OFFERED, .variable_key = true,
+	  .combined = true, AES_ROUNDS },
+	{ .number = 65116, .name = "AES-CCM-16", .kind = POL_ALG_OFFERED, .variable_key = true,
+	  .combined = true, AES_ROUNDS },
+	{ .number = 65118, .name = "AES-GCM-8", .kind = POL_ALG_OFFERED, .variable_key = true,
+	  .combined = true, AES_ROUNDS },
+	{ .number = 65119, .name = "AES-GCM-12", .kind = POL_ALG_OFFERED, .variable_key = true,
+	  .combined = true, AES_ROUNDS },
+	{ .number = 65120, .name = "AES-GCM-16", .kind = POL_ALG_OFFERED, .variable_key = true,
+	  .combined = true, AES_ROUNDS },
+	{ .number = 65128, .name = "ChaCha20-Poly1305", .kind = POL_ALG_OFFERED,
+	  .combined = true, .key_octets = 32, CHACHA_ROUNDS },
 };
 
 static const struct pol_alg ike_hashes[] = {
-	{ .number = 1, .name = "MD5", .kind = POL_ALG_WEAK },
-	{ .number = 2, .name = "SHA-1", .kind = POL_ALG_NOT_YET },
+	{ .number = 1, .name = "MD5", .kind = POL_ALG_WEAK, .on_request = true },
+	{ .number = 2, .name = "SHA-1", .kind = POL_ALG_OFFERED },
 	{ .number = 3, .name = "Tiger", .kind = POL_ALG_WEAK },
-	{ .number = 4, .name = "SHA2-256", .kind = POL_ALG_NOT_YET },
-	{ .number = 5, .name = "SHA2-384", .kind = POL_ALG_NOT_YET },
-	{ .number = 6, .name = "SHA2-512", .kind = POL_ALG_NOT_YET },
+	{ .number = 4, .name = "SHA2-256", .kind = POL_ALG_OFFERED },
+	{ .number = 5, .name = "SHA2-384", .kind = POL_ALG_OFFERED },
+	{ .number = 6, .name = "SHA2-512", .kind = POL_ALG_OFFERED },
 };
 
-/* RFC 2409 6, RFC 3526, RFC 5903, RFC 8031 */
+/* RFC 2409 6, RFC 3526, RFC 5903, RFC 6932, RFC 8031 */
 static const struct pol_alg ike_groups[] = {
-	{ .number = 1, .name = "MODP-768", .kind = POL_ALG_WEAK },
-	{ .number = 2, .name = "MODP-1024", .kind = POL_ALG_WEAK },
+	{ .number = 1, .name = "MODP-768", .kind = POL_ALG_WEAK, .on_request = true },
+	{ .number = 2, .name = "MODP-1024", .kind = POL_ALG_WEAK, .on_request = true },
 	{ .number = 3, .name = "EC2N-155", .kind = POL_ALG_WEAK },
 	{ .number = 4, .name = "EC2N-185", .kind = POL_ALG_WEAK },
-	{ .number = 5, .name = "MODP-1536", .kind = POL_ALG_WEAK },
-	{ .number = 14, .name = "MODP-2048", .kind = POL_ALG_NOT_YET },
-	{ .number = 15, .name = "MODP-3072", .kind = POL_ALG_NOT_YET },
-	{ .number = 16, .name = "MODP-4096", .kind = POL_ALG_NOT_YET },
-	{ .number = 17, .name = "MODP-6144", .kind = POL_ALG_NOT_YET },
-	{ .number = 18, .name = "MODP-8192", .kind = POL_ALG_NOT_YET },
-	{ .number = 19, .name = "ECP-256", .kind = POL_ALG_NOT_YET },
-	{ .number = 20, .name = "ECP-384", .kind = POL_ALG_NOT_YET },
-	{ .number = 21, .name = "ECP-521", .kind = POL_ALG_NOT_YET },
-	{ .number = 31, .name = "Curve25519", .kind = POL_ALG_NOT_YET },
-	{ .number = 32, .name = "Curve448", .kind = POL_ALG_NOT_YET },
+	{ .number = 5, .name = "MODP-1536", .kind = POL_ALG_WEAK, .on_request = true },
+	{ .number = 14, .name = "MODP-2048", .kind = POL_ALG_OFFERED },
+	{ .number = 15, .name = "MODP-3072", .kind = POL_ALG_OFFERED },
+	{ .number = 16, .name = "MODP-4096", .kind = POL_ALG_OFFERED },
+	{ .number = 17, .name = "MODP-6144", .kind = POL_ALG_OFFERED },
+	{ .number = 18, .name = "MODP-8192", .kind = POL_ALG_OFFERED },
+	{ .number = 19, .name = "ECP-256", .kind = POL_ALG_OFFERED },
+	{ .number = 20, .name = "ECP-384", .kind = POL_ALG_OFFERED },
+	{ .number = 21, .name = "ECP-521", .kind = POL_ALG_OFFERED },
+	{ .number = 28, .name = "brainpoolP256r1", .kind = POL_ALG_OFFERED },
+	{ .number = 29, .name = "brainpoolP384r1", .kind = POL_ALG_OFFERED },
+	{ .number = 30, .name = "brainpoolP512r1", .kind = POL_ALG_OFFERED },
+	{ .number = 31, .name = "Curve25519", .kind = POL_ALG_OFFERED },
+	{ .number = 32, .name = "Curve448", .kind = POL_ALG_OFFERED },
 };
 
 static const struct pol_alg ike_methods[] = {
-	{ .number = 1, .name = "pre-shared key", .kind = POL_ALG_NOT_YET },
+	{ .number = 1, .name = "pre-shared key", .kind = POL_ALG_OFFERED },
 	{ .number = 2, .name = "DSS", .kind = POL_ALG_WEAK },
-	{ .number = 3, .name = "RSA signature", .kind = POL_ALG_NOT_YET },
+	{ .number = 3, .name = "RSA signature", .kind = POL_ALG_OFFERED },
 	{ .number = 4, .name = "RSA encryption", .kind = POL_ALG_NOT_YET },
 	{ .number = 5, .name = "revised RSA encryption", .kind = POL_ALG_NOT_YET },
-	{ .number = 8, .name = "ECDSA", .kind = POL_ALG_NOT_YET },
-	{ .number = 9, .name = "ECDSA with P-256", .kind = POL_ALG_NOT_YET },
-	{ .number = 10, .name = "ECDSA with P-384", .kind = POL_ALG_NOT_YET },
-	{ .number = 11, .name = "ECDSA with P-521", .kind = POL_ALG_NOT_YET },
+	{ .number = 8, .name = "ECDSA", .kind = POL_ALG_OFFERED },
+	{ .number = 9, .name = "ECDSA with P-256", .kind = POL_ALG_OFFERED },
+	{ .number = 10, .name = "ECDSA with P-384", .kind = POL_ALG_OFFERED },
+	{ .number = 11, .name = "ECDSA with P-521", .kind = POL_ALG_OFFERED },
 };
 
 static const struct pol_alg *find(const struct pol_alg *algs, size_t n, uint32_t number)
@@ -181,7 +194,7 @@ void pol_algs_allow_weak(bool allow)
 	weak_allowed = allow;
 }
 
-static bool refused_as_weak(const struct pol_alg *a)
+bool pol_alg_refused(const struct pol_alg *a)
 {
 	return a->kind == POL_ALG_WEAK && !(a->on_request && weak_allowed);
 }
@@ -198,7 +211,7 @@ static bool auth_judge(uint32_t integ, char why[POL_ALG_TEXT])
 
 	if (!a)
 		snprintf(why, POL_ALG_TEXT, "integrity algorithm %u is unknown", (unsigned)integ);
-	else if (refused_as_weak(a))
+	else if (pol_alg_refused(a))
 		weak_text("integrity algorithm", a, why);
 	else
 		return true;
@@ -247,7 +260,7 @@ bool pol_esp_judge(uint32_t cipher, uint32_t key_bits, uint32_t integ, char why[
 		snprintf(why, POL_ALG_TEXT, "cipher %u is unknown", (unsigned)cipher);
 		return false;
 	}
-	if (refused_as_weak(c)) {
+	if (pol_alg_refused(c)) {
 		weak_text("cipher", c, why);
 		return false;
 	}

@@ -42,6 +42,9 @@ const struct pol_alg *pol_alg_ike_method(uint32_t number);
 /** Whether weak algorithms that the engine has are judged sound. Once, before rows are. */
 void pol_algs_allow_weak(bool allow);
 
+/** Is it too weak, and not allowed either? */
+bool pol_alg_refused(const struct pol_alg *a);
+
 /** Room for what pol_esp_judge says. */
 #define POL_ALG_TEXT 160
 

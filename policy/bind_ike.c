@@ -23,8 +23,9 @@ static enum mib_err known(const struct mib_row *r, const struct mib_column *col,
 
 	if (!a)
 		return pol_refuse(d, r, col, "%s %u is unknown", what, (unsigned)number);
-	if (a->kind == POL_ALG_WEAK)
-		return pol_refuse(d, r, col, "%s %s is too weak (RFC 8247)", what, a->name);
+	if (pol_alg_refused(a))
+		return pol_refuse(d, r, col, "%s %s is too weak (RFC 8247)%s", what, a->name,
+				  a->on_request ? ": ipspd offers it with the option allow-weak only" : "");
 	return MIB_OK;
 }
 
@@ -80,15 +81,22 @@ static enum mib_err ipsec_check(const struct mib_view *v, const struct mib_row *
 	return known(r, ACT(ipiaIpsecActGroupId), pol_alg_ike_group, "group", d);
 }
 
-/* RFC 8247 2.2 and 2.3; 0 follows the hash. */
+/* RFC 8247 2.2 and 2.3; 0 follows the hash. What MD5 makes is as weak as it is: 1 in either. */
+static bool is_md5_allowed(void)
+{
+	return !pol_alg_refused(pol_alg_ike_hash(1));
+}
+
 static bool is_prf(uint32_t number)
 {
-	return number == 0 || number == 2 || (number >= 5 && number <= 7);
+	return number == 0 || number == 2 || (number >= 4 && number <= 8) ||
+	       (number == 1 && is_md5_allowed());
 }
 
 static bool is_integrity(uint32_t number)
 {
-	return number == 0 || number == 2 || (number >= 12 && number <= 14);
+	return number == 0 || number == 2 || number == 5 || number == 8 ||
+	       (number >= 12 && number <= 14) || (number == 1 && is_md5_allowed());
 }
 
 /* RFC 9370 lets any key exchange be an additional one; 35 to 37 are ML-KEM. */
@@ -96,7 +104,7 @@ static bool is_key_exchange(uint32_t number)
 {
 	const struct pol_alg *group = pol_alg_ike_group(number);
 
-	return (group && group->kind != POL_ALG_WEAK) || (number >= 35 && number <= 37);
+	return (group && !pol_alg_refused(group)) || (number >= 35 && number <= 37);
 }
 
 static enum mib_err wrong(struct mib_diag *d, const struct mib_column *col, enum mib_err err,

@@ -26,16 +26,16 @@ struct pair {
 	uint16_t v1, v2;
 };
 
-static const struct pair ike_encrs[] = { { 5, 3 }, { 7, 12 }, { 8, 23 } };
+static const struct pair ike_encrs[] = { { 1, 2 }, { 5, 3 }, { 7, 12 }, { 8, 23 } };
 static const struct pair ike_prfs[] = { { 1, 1 }, { 2, 2 }, { 4, 5 }, { 5, 6 }, { 6, 7 } };
 static const struct pair ike_integs[] = { { 1, 1 }, { 2, 2 }, { 4, 12 }, { 5, 13 }, { 6, 14 } };
 static const struct pair auth_methods[] = { { 1, 2 }, { 2, 3 }, { 3, 1 }, { 8, 14 }, { 9, 9 },
 					    { 10, 10 }, { 11, 11 } };
-static const struct pair esp_encrs[] = { { 3, 3 }, { 11, 11 }, { 12, 12 }, { 13, 13 }, { 14, 14 },
+static const struct pair esp_encrs[] = { { 2, 2 }, { 3, 3 }, { 11, 11 }, { 12, 12 }, { 13, 13 }, { 14, 14 },
 					 { 15, 15 }, { 16, 16 }, { 18, 18 }, { 19, 19 },
 					 { 20, 20 }, { 22, 23 }, { 23, 21 }, { ESP_CHACHA, 28 } };
 static const struct pair esp_integs[] = { { 0, 0 }, { 1, 1 }, { 2, 2 }, { 5, 12 }, { 6, 13 },
-					  { 7, 14 }, { 9, 5 }, { 11, 9 }, { 12, 10 }, { 13, 11 } };
+					  { 7, 14 }, { 9, 5 }, { 11, 9 }, { 12, 10 }, { 13, 11 }, { 61508, 8 } };
 
 #define V2_OF(pairs, n) v2_of(pairs, sizeof(pairs) / sizeof((pairs)[0]), n)
 
@@ -169,13 +169,14 @@ static bool read_esp(const struct mib_row *r, struct pol_child_transform *t)
 	t->v2_integ = V2_OF(esp_integs, t->auth);
 	cipher = pol_alg_esp(t->encr);
 	integ = t->auth ? pol_alg_auth(t->auth) : NULL;
-	return cipher && cipher->kind == POL_ALG_OFFERED &&
-	       (t->auth == 0 || (integ && integ->kind == POL_ALG_OFFERED));
+	return cipher && !pol_alg_refused(cipher) &&
+	       (t->auth == 0 || (integ && !pol_alg_refused(integ)));
 }
 
 static bool read_ah(const struct mib_row *r, struct pol_child_transform *t)
 {
 	int64_t window = mib_row_number(r, AH(ipsaAhTranReplayWindowSize), 0);
+	const struct pol_alg *integ;
 
 	t->auth = (uint16_t)mib_row_number(r, AH(ipsaAhTranAlgorithm), 0);
 	t->v2_integ = V2_OF(esp_integs, t->auth);
@@ -183,7 +184,8 @@ static bool read_ah(const struct mib_row *r, struct pol_child_transform *t)
 	t->window_pkts = window > 0 ? (uint32_t)window : WINDOW_DEFAULT_PKTS;
 	t->life_s = (uint64_t)mib_row_number(r, AH(ipsaAhTranMaxLifetimeSec), 0);
 	t->life_kb = (uint64_t)mib_row_number(r, AH(ipsaAhTranMaxLifetimeKB), 0);
-	return false;	/* as policy/sa.c: AH is not done yet */
+	integ = pol_alg_auth(t->auth);
+	return integ && !pol_alg_refused(integ);
 }
 
 static bool read_ipcomp(const struct mib_row *r, struct pol_child_transform *t)
@@ -196,7 +198,7 @@ static bool read_ipcomp(const struct mib_row *r, struct pol_child_transform *t)
 	t->key_bits = (uint16_t)mib_row_number(r, IPCOMP(ipsaIpcompTranDictionarySize), 0);
 	t->life_s = (uint64_t)mib_row_number(r, IPCOMP(ipsaIpcompTranMaxLifetimeSec), 0);
 	t->life_kb = (uint64_t)mib_row_number(r, IPCOMP(ipsaIpcompTranMaxLifetimeKB), 0);
-	return false;	/* nor is IPComp */
+	return false;	/* it is not negotiated */
 }
 
 static const struct {

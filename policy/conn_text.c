@@ -219,6 +219,11 @@ static const char *name_of(const struct pol_alg *a)
 	return a ? a->name : "unknown";
 }
 
+static const char *weak(const struct pol_alg *a)
+{
+	return a && a->kind == POL_ALG_WEAK ? " (weak)" : "";
+}
+
 static void put_version(struct text *t, const struct pol_connection *c)
 {
 	static const char *const versions[] = { "", "IKEv2", "IKEv1 main mode",
@@ -227,8 +232,9 @@ static void put_version(struct text *t, const struct pol_connection *c)
 	if (!c->local.type)
 		return;
 	if (c->aggressive)
-		put(t, "IKEv1 aggressive mode with %s",
-		    name_of(pol_alg_ike_group(c->aggressive_group)));
+		put(t, "IKEv1 aggressive mode with %s%s",
+		    name_of(pol_alg_ike_group(c->aggressive_group)),
+		    weak(pol_alg_ike_group(c->aggressive_group)));
 	else
 		put(t, "%s", versions[c->version <= POL_IKE_V2_THEN_V1 ? c->version : 0]);
 	put(t, "; both as responder%s",
@@ -244,13 +250,15 @@ static void put_vendor(struct text *t, size_t octets)
 
 static void put_proposal(struct text *t, const struct pol_ike_proposal *p)
 {
-	put(t, "%s%u %s: %s", sep(t, "; "), p->priority, p->name,
-	    name_of(pol_alg_ike_cipher(p->cipher)));
+	const struct pol_alg *const cipher = pol_alg_ike_cipher(p->cipher);
+	const struct pol_alg *const hash = pol_alg_ike_hash(p->hash);
+	const struct pol_alg *const group = pol_alg_ike_group(p->group);
+
+	put(t, "%s%u %s: %s", sep(t, "; "), p->priority, p->name, name_of(cipher));
 	if (p->key_bits)
 		put(t, "-%u", p->key_bits);
-	put(t, " %s %s %s %llu s", name_of(pol_alg_ike_hash(p->hash)),
-	    name_of(pol_alg_ike_group(p->group)), name_of(pol_alg_ike_method(p->method)),
-	    (unsigned long long)p->life_s);
+	put(t, "%s %s%s %s%s %s %llu s", weak(cipher), name_of(hash), weak(hash), name_of(group),
+	    weak(group), name_of(pol_alg_ike_method(p->method)), (unsigned long long)p->life_s);
 	if (p->life_kb)
 		put(t, " %llu kB", (unsigned long long)p->life_kb);
 	if (p->derived_keys)
@@ -271,8 +279,9 @@ static void put_esp(struct text *t, uint32_t encr, uint32_t bits, uint32_t auth)
 	put(t, "ESP %s", name_of(a));
 	if (bits && a && a->variable_key)
 		put(t, "-%u", bits);
+	put(t, "%s", weak(a));
 	if (auth)
-		put(t, " %s", name_of(pol_alg_auth(auth)));
+		put(t, " %s%s", name_of(pol_alg_auth(auth)), weak(pol_alg_auth(auth)));
 }
 
 static void put_transform(struct text *t, const struct pol_child_transform *x)
@@ -281,7 +290,7 @@ static void put_transform(struct text *t, const struct pol_child_transform *x)
 	if (x->protocol == 3)
 		put_esp(t, x->encr, x->key_bits, x->auth);
 	else if (x->protocol == 2)
-		put(t, "AH %s", name_of(pol_alg_auth(x->auth)));
+		put(t, "AH %s%s", name_of(pol_alg_auth(x->auth)), weak(pol_alg_auth(x->auth)));
 	else
 		put(t, "IPComp %u", x->encr);
 	if (x->protocol == 4 && x->key_bits)
@@ -306,7 +315,8 @@ static void put_pfs(struct text *t, const struct pol_connection *c)
 	else if (c->pfs_of_ike)
 		put(t, "the IKE SA's group");
 	else
-		put(t, "%s", name_of(pol_alg_ike_group(c->pfs_group)));
+		put(t, "%s%s", name_of(pol_alg_ike_group(c->pfs_group)),
+		    weak(pol_alg_ike_group(c->pfs_group)));
 	put_vendor(t, c->pfs_vendor_octets);
 }
 

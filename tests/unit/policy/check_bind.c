@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "mibs/schema_gen.h"
+#include "policy/algs.h"
 #include "rowtext.h"
 
 static const char good[] =
@@ -296,6 +297,11 @@ static const struct {
 	{ "a dynamic peer", "+ peer new,0 Type=2 Value=*.example.com" },
 	{ "an IKE proposal", PROP },
 	{ "an IKE proposal with ChaCha20", PROP "CipherAlgorithm=65128 CipherKeyLength=0" },
+	{ "an IKE proposal with AES-CTR", PROP "CipherAlgorithm=65113" },
+	{ "an IKE proposal with AES-CCM", PROP "CipherAlgorithm=65116" },
+	{ "an IKE proposal with a brainpool curve", PROP "DhGroup=29" },
+	{ "an IKE proposal with XCBC", PROP "\n= ikev2 new Prf=4 Integrity=5" },
+	{ "an IKE proposal with CMAC", PROP "\n= ikev2 new Prf=8 Integrity=8" },
 	{ "a classifier of one address", "+ clfr 1 AddrType=ipv6 SrcAddr=2001:db8::1 "
 	  "SrcPrefixLength=128" },
 };
@@ -336,6 +342,26 @@ START_TEST(test_a_good_row_is_taken)
 END_TEST
 
 /* The refusal must name the object, not only the reason. */
+static const char *const weak[] = {
+	PROP "CipherAlgorithm=1 CipherKeyLength=0", PROP "CipherAlgorithm=5 CipherKeyLength=0",
+	PROP "HashAlgorithm=1", PROP "DhGroup=1", PROP "DhGroup=2", PROP "DhGroup=5",
+	PROP "\n= ikev2 new Prf=1 Integrity=1", PROP "\n= ikev2 new AddKe=0x0002",
+};
+
+START_TEST(test_weak_ones_are_taken_when_they_are_allowed)
+{
+	struct mib_store *s = store_new();
+	struct mib_diag d;
+
+	rows_put(s, good);
+	ck_assert_int_ne(rows_try(s, weak[_i], &d), MIB_OK);
+	pol_algs_allow_weak(true);
+	ck_assert_msg(rows_try(s, weak[_i], &d) == MIB_OK, "%s: %s", weak[_i], d.text);
+	pol_algs_allow_weak(false);
+	mib_store_free(s);
+}
+END_TEST
+
 START_TEST(test_a_refusal_names_column_and_row)
 {
 	struct mib_store *s = store_new();
@@ -484,6 +510,8 @@ int main(void)
 	tcase_add_loop_test(c, test_a_bad_row_is_refused_with_the_reason, 0,
 			    sizeof(cases) / sizeof(cases[0]));
 	tcase_add_loop_test(c, test_a_good_row_is_taken, 0, sizeof(fine) / sizeof(fine[0]));
+	tcase_add_loop_test(c, test_weak_ones_are_taken_when_they_are_allowed, 0,
+			    sizeof(weak) / sizeof(weak[0]));
 	tcase_add_test(c, test_a_refusal_names_column_and_row);
 	tcase_add_test(c, test_no_refusal_tells_anything_of_a_key);
 	tcase_add_test(c, test_an_active_endpoint_leaves_a_closure);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mibs/schema_gen.h"
+#include "policy/algs.h"
 #include "policy/connection.h"
 #include "rowtext.h"
 
@@ -161,7 +162,7 @@ static const struct {
 	  "no IKE proposal has the group 15 of aggressive mode" },
 	{ "= peer gw,0 AddressType=unknown Address=\n= ikeact ike-b Version=v1",
 	  "main mode with a pre-shared key needs the address of peer \"gw\".0" },
-	{ "+ proposal p2,0,2 TransformsName=ah-std", "transforms that this version can do" },
+	{ "+ proposal p2,0,2 TransformsName=ah-std", "AH with ESP can be negotiated in IKEv1 only" },
 	{ "= rule out FilterNegated=true", "rule \"out\", whose filter selectors cannot say" },
 	{ "+ time t\n= rule in Filter=spdTimeFiltPeriod.\"t\"",
 	  "rule \"in\", whose filter selectors cannot say" },
@@ -170,6 +171,33 @@ static const struct {
 	{ "- subaction vpn,0\n+ ike ike-c ParametersName=std IdentityType=1 IdentityContext=default "
 	  "PeerName=gw", "more than one has the peer list \"gw\"" },
 };
+
+START_TEST(test_AH_alone_can_be_negotiated)
+{
+	const struct pol_connection *c;
+
+	rows_put(store, "- proposal p2,0,3\n+ proposal p2,0,2 TransformsName=ah-std");
+	c = make("ipsec-b");
+	ck_assert_str_eq(c->fault, "");
+	ck_assert_uint_eq(c->transforms[0].protocol, 2);
+}
+END_TEST
+
+/* Rows with weak algorithms that were made while they were allowed. */
+START_TEST(test_what_is_weak_is_called_so)
+{
+	char buf[POL_CONN_COLUMN];
+	const struct pol_connection *c;
+
+	pol_algs_allow_weak(true);
+	rows_put(store, "= ikeprop p1 CipherAlgorithm=5 CipherKeyLength=0 HashAlgorithm=1 DhGroup=2");
+	c = make("ipsec-b");
+	ck_assert_uint_eq(c->proposals[0].encr, 3);
+	ck_assert_ptr_nonnull(strstr(pol_conn_text(&set.keys[0], c, POL_CONN_IKE_ALGORITHMS, buf),
+				     "3DES (weak) MD5 (weak) MODP-1024 (weak)"));
+	pol_algs_allow_weak(false);
+}
+END_TEST
 
 START_TEST(test_a_fault_is_said_in_words)
 {
@@ -302,6 +330,8 @@ int main(void)
 	tcase_add_test(c, test_a_pair_of_actions_is_one_connection_of_all_its_rules);
 	tcase_add_test(c, test_proposals_stand_in_order_with_the_numbers_of_both_versions);
 	tcase_add_test(c, test_peers_stand_in_order_with_their_identities);
+	tcase_add_test(c, test_AH_alone_can_be_negotiated);
+	tcase_add_test(c, test_what_is_weak_is_called_so);
 	tcase_add_loop_test(c, test_a_fault_is_said_in_words, 0, sizeof(faults) / sizeof(faults[0]));
 	tcase_add_loop_test(c, test_the_ike_action_that_serves_is_found, 0,
 			    sizeof(serving) / sizeof(serving[0]));
