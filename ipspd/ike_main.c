@@ -134,6 +134,9 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	/* One that went comes again by itself, but a channel that was broken does not. */
+	if (!role->agent)
+		(void)chan_send(role->parent, MSG_AGENT, NULL, 0, NULL, 0);
 	ike_conns_tick(role, now_ms);
 	ike_pfkey_tick(role, now_ms);
 	ike_fetch_tick(role, now_ms);

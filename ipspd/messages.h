@@ -98,7 +98,7 @@ enum ipspd_message {
 	/* IKE */
 	MSG_IKE_WANTED,		/* agent to parent: u8 1: there are connections, ike is to run; 0: none */
 	MSG_IKE,		/* parent to agent, fd: its end of a new channel to ike, whose own comes by
-				 * AGENT */
+				 * AGENT; ike says AGENT, without fd, as long as it has none */
 	MSG_PFKEY,		/* parent to ike, fd: a PF_KEY socket to the engine that has just started */
 	MSG_IKE_BEGIN,		/* agent to ike: all connections follow */
 	MSG_IKE_CONN,		/* one: ipspd/ike_wire.h */

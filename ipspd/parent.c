@@ -207,6 +207,8 @@ static void ike_message(struct parent *p, struct child *c, struct chan_msg *m)
 {
 	if (m->type == MSG_FETCHER && m->len == 0)
 		parent_fetch_wanted(p);
+	else if (m->type == MSG_AGENT && m->len == 0)
+		parent_ike_introduce(p);
 	else
 		child_kill(c, "malformed message");
 }

@@ -177,6 +177,29 @@ claim "... then or later" tb_until 10 pings host-b 10.1.0.2
 kill -KILL "$(tb_process router-a engine)"
 claim "a killed engine has its SAs negotiated again" tb_until 20 one host-a 10.2.0.2
 
+# Ends the channel between ike and agent under both of them: ike's last socket without a name.
+break_channel()
+{
+	/usr/bin/python3 - "$(ike_pid router-a)" <<-'PY'
+	import ctypes, os, socket, sys
+	pid = int(sys.argv[1])
+	pidfd = os.pidfd_open(pid)
+	pidfd_getfd = 438
+	last = None
+	for fd in sorted(map(int, os.listdir("/proc/%d/fd" % pid))):
+	    if not os.readlink("/proc/%d/fd/%d" % (pid, fd)).startswith("socket:"):
+	        continue
+	    s = socket.socket(fileno=ctypes.CDLL(None).syscall(pidfd_getfd, pidfd, fd, 0))
+	    if s.family == socket.AF_UNIX and not s.getpeername():
+	        last = s
+	last.shutdown(socket.SHUT_RDWR)
+	PY
+}
+claim "the channel between ike and agent breaks" break_channel
+claim "... which both find" tb_until 10 grep -q 'agent gone' "$TB_DIR/router-a/ipspd.log"
+claim "... and there is another one" tb_until 10 says established tb_snmp snmpwalk router-a ipspdIkeSaState
+claim "... while nothing else happens" pings host-a 10.2.0.2
+
 # ---- strongSwan, with its own ESP, which is always in UDP ----
 claim "the other daemon takes its leave" kill "$(tb_pid router-b ipspd)"
 tb_reap "$(tb_pid router-b ipspd)"
