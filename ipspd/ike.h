@@ -6,6 +6,7 @@
  *	ike_behind.c	datagrams that wait for SAs
  *	ike_jobs.c	threads that compute
  *	ike_pfkey.c	SAs, by PF_KEY
+ *	ike_pfkey_sa.c	one SA as it says it
  *	ike_conns.c	connections: which there are, and which ones are to be up
  *	ike_fetch.c	CRLs and OCSP answers, by another process
  *	ike_creds.c	private keys, certificates and CAs that they name
@@ -182,8 +183,6 @@ bool ike_conns_wanted(struct ike_role *role, uint32_t reqid, const struct ipsp_a
 bool ike_conns_living(const struct ike_role *role, uint32_t reqid);
 /** There are SAs of an earlier process with that reqid: its connection is to be up again. */
 void ike_conns_resume(struct ike_role *role, uint32_t reqid);
-/** Say in the log what was negotiated. */
-void ike_conns_log_made(const struct ike_child_sa *child);
 /** The engine has lost all SAs: those that were up are to be up again. */
 void ike_conns_resume_living(struct ike_role *role);
 

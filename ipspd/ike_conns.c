@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ike/algs.h"
 #include "ipspd/ike.h"
 #include "ipspd/ike_wire.h"
 #include "ipspd/log.h"
@@ -400,24 +399,6 @@ static bool ask(struct ike_role *role, const struct chan_msg *m)
 		break;
 	}
 	return true;
-}
-
-void ike_conns_log_made(const struct ike_child_sa *c)
-{
-	char remote[IPSP_ADDR_TEXT], ours[IKE_SELECTOR_TEXT], theirs[IKE_SELECTOR_TEXT];
-	char encr[IKE_NAME_TEXT], integ[IKE_NAME_TEXT], weak[IKE_WEAK_TEXT];
-
-	ipspd_log(LOG_INFO, "ike", "Child SA with %s: %s%s SPI 0x%08x in, 0x%08x out, %s%s === %s%s, %s "
-		  "%u%s%s", ipsp_addr_print(&c->path->remote, remote),
-		  c->protocol == IKE_PROTOCOL_AH ? "AH" : "ESP", c->udp ? " in UDP" : "", c->spi_in,
-		  c->spi_out, ike_selector_text(&c->ours->s[0], ours), c->ours->n > 1 ? " .." : "",
-		  ike_selector_text(&c->theirs->s[0], theirs), c->theirs->n > 1 ? " .." : "",
-		  ike_name_or_number(IKE_LIST_ENCR, c->suite->encr, encr), c->suite->encr_key_bits,
-		  c->suite->integ ? " " : "",
-		  c->suite->integ ? ike_name_or_number(IKE_LIST_INTEG, c->suite->integ, integ) : "");
-	if (ike_suite_weak(c->suite, weak))
-		ipspd_log(LOG_WARNING, "ike", "Child SA with %s: its algorithms are weak: %s", remote,
-			  weak);
 }
 
 bool ike_conns_message(struct ike_role *role, const struct chan_msg *m)

@@ -21,9 +21,9 @@
 #include <unistd.h>
 
 #include "ike/algs.h"
-#include "ipsp/replay.h"
 #include "ipspd/ike.h"
 #include "ipspd/ike_behind.h"
+#include "ipspd/ike_pfkey_sa.h"
 #include "ipspd/log.h"
 #include "ipspd/pfkey_out.h"
 #include "pfkey/algs.h"
@@ -31,7 +31,6 @@
 #define BUCKETS 4096u
 #define SEQ_FIRST 0x80000000u	/* the engine numbers what it asks for from 1 */
 #define MESSAGES_A_TURN 64
-#define REPLAY_MAX 255u		/* of the field */
 #define LINGER_MS 3000u		/* of an inbound SA that was replaced */
 #define HELD_MS 10000u		/* till an outbound SA is used whatever the peer does */
 #define ACQUIRE_S 30u		/* till the engine asks again, or gives up by itself */
@@ -102,16 +101,6 @@ struct ike_pfkey {
 	LIST_HEAD(, acquire) acquires;
 };
 
-static uint8_t satype_of(uint8_t protocol)
-{
-	return protocol == IKE_PROTOCOL_AH ? SADB_SATYPE_AH : SADB_SATYPE_ESP;
-}
-
-static uint8_t protocol_of(uint8_t satype)
-{
-	return satype == SADB_SATYPE_AH ? IKE_PROTOCOL_AH : IKE_PROTOCOL_ESP;
-}
-
 /* ---- sending ---- */
 
 static void send_what_waits(struct ike_pfkey *p)
@@ -158,27 +147,6 @@ static uint32_t next_seq(struct ike_pfkey *p)
 	return p->last_seq;
 }
 
-static struct pfkey_address address_of(const struct ipsp_addr *a)
-{
-	return (struct pfkey_address){ .addr = *a,
-				       .prefix_len = (uint8_t)(8 * ipsp_addr_size(a->family)) };
-}
-
-static void put_ends(struct pfkey_writer *w, const struct ipsp_addr *src, const struct ipsp_addr *dst)
-{
-	const struct pfkey_address from = address_of(src), to = address_of(dst);
-
-	pfkey_put_address(w, SADB_EXT_ADDRESS_SRC, &from);
-	pfkey_put_address(w, SADB_EXT_ADDRESS_DST, &to);
-}
-
-static void put_nat(struct pfkey_writer *w, const struct ike_path *path, bool in)
-{
-	pfkey_put_natt_type(w, UDP_ENCAP_ESPINUDP);
-	pfkey_put_natt_port(w, SADB_X_EXT_NAT_T_SPORT, in ? path->remote_port : path->local_port);
-	pfkey_put_natt_port(w, SADB_X_EXT_NAT_T_DPORT, in ? path->local_port : path->remote_port);
-}
-
 /* NULL: no memory */
 static struct request *expect(struct ike_pfkey *p, uint8_t type, uint8_t protocol)
 {
@@ -214,9 +182,9 @@ void ike_pfkey_get_spi(void *arg, uint64_t ticket, uint8_t protocol, const struc
 
 	if (r) {
 		r->ticket = ticket;
-		pfkey_begin(&w, message, sizeof(message), SADB_GETSPI, satype_of(protocol), r->seq,
+		pfkey_begin(&w, message, sizeof(message), SADB_GETSPI, ike_pfkey_satype_of(protocol), r->seq,
 			    p->pid);
-		put_ends(&w, &path->remote, &path->local);
+		ike_pfkey_put_ends(&w, &path->remote, &path->local);
 		if (put(p, message, pfkey_end(&w)))
 			return;
 		forget(p, r);
@@ -233,7 +201,7 @@ static void send_delete(struct ike_pfkey *p, uint8_t satype, uint32_t spi, const
 
 	pfkey_begin(&w, message, sizeof(message), SADB_DELETE, satype, next_seq(p), p->pid);
 	pfkey_put_sa(&w, &sa);
-	put_ends(&w, src, dst);
+	ike_pfkey_put_ends(&w, src, dst);
 	(void)put(p, message, pfkey_end(&w));
 }
 
@@ -314,7 +282,7 @@ void ike_pfkey_delete(void *arg, uint8_t protocol, const struct ike_path *path, 
 	struct ike_pfkey *const p = role->pfkey;
 	struct made **const at = find_made(p, protocol, spi_in);
 	struct made *const m = *at;
-	const uint8_t satype = satype_of(protocol);
+	const uint8_t satype = ike_pfkey_satype_of(protocol);
 
 	if (!m || spi_out == 0) {	/* an SPI that no SA came of */
 		send_delete(p, satype, spi_in, &path->remote, &path->local);
@@ -354,7 +322,7 @@ void ike_pfkey_rekey(struct ike_role *role, uint32_t reqid)
 static struct pfkey_request end_of(uint8_t protocol, const struct ipsp_addr *src,
 				   const struct ipsp_addr *dst)
 {
-	return (struct pfkey_request){ .proto = pfkey_proto_of(satype_of(protocol)),
+	return (struct pfkey_request){ .proto = pfkey_proto_of(ike_pfkey_satype_of(protocol)),
 				       .mode = IPSEC_MODE_TUNNEL, .level = IPSEC_LEVEL_REQUIRE,
 				       .src = *src, .dst = *dst };
 }
@@ -379,13 +347,13 @@ static bool move_one(struct ike_pfkey *p, const struct made *m, bool in, const s
 	pairs.requests[0] = end_of(m->protocol, src, dst);
 	pairs.requests[1] = end_of(m->protocol, in ? &to->remote : &to->local,
 				   in ? &to->local : &to->remote);
-	pfkey_begin(&w, message, sizeof(message), SADB_X_MIGRATE, satype_of(m->protocol), r->seq,
+	pfkey_begin(&w, message, sizeof(message), SADB_X_MIGRATE, ike_pfkey_satype_of(m->protocol), r->seq,
 		    p->pid);
 	pfkey_put_sa(&w, &sa);
-	put_ends(&w, src, dst);
+	ike_pfkey_put_ends(&w, src, dst);
 	pfkey_put_policy(&w, &pairs);
 	if (udp)
-		put_nat(&w, to, in);
+		ike_pfkey_put_nat(&w, to, in);
 	if (put(p, message, pfkey_end(&w)))
 		return true;
 	forget(p, r);
@@ -416,127 +384,11 @@ static void take_mapping(struct ike_pfkey *p, const struct pfkey_msg *m)
 				PFKEY_HAS(SADB_X_EXT_NAT_T_DPORT);
 
 	if ((m->has & needed) == needed)
-		ike_child_came_from(p->role->world, protocol_of(m->satype), m->sa.spi, &m->dst.addr,
+		ike_child_came_from(p->role->world, ike_pfkey_protocol_of(m->satype), m->sa.spi, &m->dst.addr,
 				    m->natt_dport);
 }
 
 /* ---- adding ---- */
-
-/* A part of the lifetime, less at random, so that two ends seldom begin to rekey at the same time. */
-static uint64_t soft_of(struct ike_pfkey *p, uint64_t hard, uint8_t percent)
-{
-	const uint64_t spread = hard / 20;
-	uint64_t soft = hard * percent / 100, random;
-
-	if (percent >= 100 || engine_random_take(&p->role->random, (uint8_t *)&random,
-						 sizeof(random)) != IPSP_OK)
-		return 0;
-	if (spread > 0 && soft > spread)
-		soft -= random % spread;
-	return soft;
-}
-
-static void put_lifetimes(struct ike_pfkey *p, struct pfkey_writer *w, const struct ike_life *l)
-{
-	const struct pfkey_lifetime hard = { .add_s = l->hard_s, .bytes = l->hard_kb * 1024 };
-	const struct pfkey_lifetime soft = { .add_s = soft_of(p, hard.add_s, l->soft_percent),
-					     .bytes = soft_of(p, hard.bytes, l->soft_percent) };
-
-	pfkey_put_lifetime(w, SADB_EXT_LIFETIME_HARD, &hard);
-	if (soft.add_s != 0 || soft.bytes != 0)
-		pfkey_put_lifetime(w, SADB_EXT_LIFETIME_SOFT, &soft);
-}
-
-static void put_key(struct pfkey_writer *w, uint16_t ext, struct ipsp_span key)
-{
-	const struct pfkey_key k = { .bits = (uint16_t)(8 * key.len), .octets = key.data };
-
-	if (key.len > 0)
-		pfkey_put_key(w, ext, &k);
-}
-
-/* The SA's own extension has no room for a large window. */
-static void put_handling(struct pfkey_writer *w, const struct ike_child_sa *c, bool in,
-			 uint32_t window)
-{
-	const struct ike_handling *const h = &c->config->handling;
-	const struct pfkey_handling handling = {
-		.df = h->df, .ecn = h->ecn, .dscp = h->dscp, .idle_s = h->idle_s,
-		.idle_with = h->idle_s ? in ? c->spi_out : c->spi_in : 0,
-		.window_pkts = window < IPSP_REPLAY_MAX ? window : IPSP_REPLAY_MAX,
-		.tfc_pad = c->no_tfc ? 0 : h->tfc_pad,
-		.dummy_s = h->dummy_s,
-	};
-
-	pfkey_put_handling(w, &handling);
-}
-
-/*
- * What it may carry, as negotiated. Not of a transport mode SA behind a NAT: its packets have other addresses on
- * the way than the ends speak of. @return false: more than an SA can have
- */
-static bool put_traffic(struct pfkey_writer *w, const struct ike_child_sa *c, bool in)
-{
-	struct ipsp_selector boxes[IPSP_SA_BOXES_MAX];
-	size_t n = 0;
-
-	if (c->transport && c->udp)
-		return true;
-	for (unsigned i = 0; i < c->ours->n; i++) {
-		for (unsigned j = 0; j < c->theirs->n; j++) {
-			const struct ike_selector *const ours = &c->ours->s[i];
-			const struct ike_selector *const theirs = &c->theirs->s[j];
-			struct ipsp_selector box;
-
-			if (!ike_selector_box(in ? theirs : ours, in ? ours : theirs, &box))
-				continue;
-			if (n == IPSP_SA_BOXES_MAX)
-				return false;
-			boxes[n++] = box;
-		}
-	}
-	if (n > 0)
-		pfkey_put_traffic(w, boxes, n);
-	return n > 0;
-}
-
-/* @return its octets; 0: PF_KEY cannot say it */
-static size_t make_sa(struct ike_pfkey *p, const struct ike_child_sa *c, uint8_t type,
-		      uint32_t seq, uint8_t *message, size_t size)
-{
-	const bool in = type == SADB_UPDATE;
-	const uint32_t window = c->config->window_log2 ? 1u << c->config->window_log2 : 0;
-	const struct pfkey_sa2 sa2 = {
-		.mode = c->transport ? IPSEC_MODE_TRANSPORT : IPSEC_MODE_TUNNEL,
-		.reqid = c->config->reqid,
-	};
-	struct pfkey_writer w;
-	struct ike_algs algs;
-
-	if (!ike_algs_of(c->suite, &algs))
-		return 0;
-	const uint8_t satype = satype_of(c->protocol);
-	const struct pfkey_sa sa = {
-		.spi = in ? c->spi_in : c->spi_out, .state = SADB_SASTATE_MATURE,
-		.replay = (uint8_t)(window > REPLAY_MAX ? REPLAY_MAX : window),
-		.auth = pfkey_alg_auth(algs.integ),
-		.encrypt = pfkey_alg_encrypt(pfkey_proto_of(satype), algs.encr),
-		.flags = c->suite->esn ? PFKEY_SAFLAGS_ESN : 0,
-	};
-
-	pfkey_begin(&w, message, size, type, satype, seq, p->pid);
-	pfkey_put_sa(&w, &sa);
-	put_lifetimes(p, &w, &c->config->life);
-	put_ends(&w, in ? &c->path->remote : &c->path->local,
-		 in ? &c->path->local : &c->path->remote);
-	put_key(&w, SADB_EXT_KEY_AUTH, in ? c->integ_in : c->integ_out);
-	put_key(&w, SADB_EXT_KEY_ENCRYPT, in ? c->encr_in : c->encr_out);
-	pfkey_put_sa2(&w, &sa2);
-	if (c->udp)
-		put_nat(&w, c->path, in);
-	put_handling(&w, c, in, window);
-	return put_traffic(&w, c, in) ? pfkey_end(&w) : 0;
-}
 
 /* @return false: it cannot be said, there is no memory, or nobody to say it to */
 static bool add_one(struct ike_pfkey *p, const struct ike_child_sa *c, uint8_t type, struct made *held)
@@ -549,7 +401,7 @@ static bool add_one(struct ike_pfkey *p, const struct ike_child_sa *c, uint8_t t
 	if (!r)
 		return false;
 	r->spi_in = c->spi_in;
-	len = make_sa(p, c, type, r->seq, message, sizeof(message));
+	len = ike_pfkey_sa_write(c, type, r->seq, p->pid, &p->role->random, message, sizeof(message));
 	if (held && len > 0) {
 		held->held = malloc(len);
 		held->held_len = len;
@@ -576,7 +428,7 @@ static void replace_orphans(struct ike_pfkey *p, const struct made *m)
 					   .dst = o->dst, .due_ms = ike_now_ms() + LINGER_MS };
 
 		next = LIST_NEXT(o, entry);
-		if (o->reqid != m->reqid || o->satype != satype_of(m->protocol) ||
+		if (o->reqid != m->reqid || o->satype != ike_pfkey_satype_of(m->protocol) ||
 		    (!out && ipsp_addr_cmp(&o->src, &m->remote) != 0))
 			continue;
 		delete_later(p, &l);
@@ -609,7 +461,7 @@ enum ipsp_err ike_pfkey_add(void *arg, const struct ike_child_sa *child)
 	p->buckets[m->spi_in % BUCKETS] = m;
 	LIST_INSERT_HEAD(bucket_of(p, m->reqid), m, same);
 	replace_orphans(p, m);
-	ike_conns_log_made(child);
+	ike_pfkey_sa_log(child);
 	return IPSP_OK;
 }
 
@@ -676,7 +528,7 @@ static void take_dumped(struct ike_pfkey *p, const struct pfkey_msg *m)
 
 	if (m->err || (m->has & needed) != needed || m->sa2.reqid == 0 ||
 	    m->sa.state == SADB_SASTATE_LARVAL ||
-	    *find_made(p, protocol_of(m->satype), m->sa.spi) ||
+	    *find_made(p, ike_pfkey_protocol_of(m->satype), m->sa.spi) ||
 	    find_orphan(p, m->satype, m->sa.spi, &m->dst.addr))
 		return;
 	o = calloc(1, sizeof(*o));
@@ -732,7 +584,7 @@ static void take_expire(struct ike_pfkey *p, const struct pfkey_msg *m)
 		return;
 	o = find_orphan(p, m->satype, m->sa.spi, &m->dst.addr);
 	if (!o) {
-		ike_child_expired(p->role->world, protocol_of(m->satype), m->sa.spi, hard,
+		ike_child_expired(p->role->world, ike_pfkey_protocol_of(m->satype), m->sa.spi, hard,
 				  ike_now_ms());
 		return;
 	}
