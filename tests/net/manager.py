@@ -9,7 +9,7 @@ import sys
 from pysnmp.hlapi import (ContextData, ObjectIdentity, ObjectType, SnmpEngine, UdpTransportTarget,
                           UsmUserData, bulkCmd, getCmd, nextCmd, setCmd,
                           usmAesCfb128Protocol, usmHMAC192SHA256AuthProtocol)
-from pysnmp.proto import rfc1902
+from pysnmp.proto import rfc1902, rfc1905
 
 TOP = os.environ["TB_SRC"]
 sys.path[:0] = [os.path.join(TOP, "mibs")]
@@ -136,7 +136,8 @@ class Manager:
             error, _, varbinds = self._answer(answer)
             if error != "noError":
                 return error, found
-            found += varbinds
+            # snmpd may end a GETBULK so where it would have to go on elsewhere: RFC 3416 4.2.3.
+            found += [(o, v) for o, v in varbinds if not isinstance(v, rfc1905.EndOfMibView)]
         return "noError", found
 
 

@@ -133,5 +133,5 @@ claim "their peer is partly up" becomes router-a 'ipspdPeerState."peer".0' partl
 claim "... and names one of them" says 'action "' value router-a 'ipspdPeerReason."peer".0'
 claim "a peer that only IKE could reach" tb_gateway router-a lone 203.0.113.1 1 CB007101
 claim "... is a row that is down" is router-a 'ipspdPeerState."lone".0' down
-claim "... for want of IKE" says 'IKE does not run' value router-a 'ipspdPeerReason."lone".0'
+claim "... since no action names it" says 'no action names it' value router-a 'ipspdPeerReason."lone".0'
 conclude
