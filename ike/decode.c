@@ -85,6 +85,12 @@ static bool is_sealed(const struct ike_printer *p, const struct ike_payload *pay
 	       (payload->type == IKE_PAYLOAD_SK || payload->type == IKE_PAYLOAD_SKF);
 }
 
+static bool is_proof(const struct ike_printer *p, uint8_t type)
+{
+	return p->v1 ? type == IKE_V1_PAYLOAD_HASH || type == IKE_V1_PAYLOAD_SIG :
+		       type == IKE_PAYLOAD_AUTH || type == IKE_PAYLOAD_EAP;
+}
+
 /* message: what seals are of; NULL data inside one. */
 static bool print_chain(struct ike_printer *p, struct ipsp_span message, struct ike_chain chain)
 {
@@ -99,7 +105,12 @@ static bool print_chain(struct ike_printer *p, struct ipsp_span message, struct 
 			break;
 		print_payload_header(p, &payload);
 		p->depth++;
-		good = p->v1 ? ike_print_v1_body(p, &payload) : ike_print_v2_body(p, &payload);
+		if (p->decoder->hides_proofs && is_proof(p, payload.type)) {
+			ike_print_title(p, "%zu octets, not shown", payload.body.len);
+			good = true;
+		} else {
+			good = p->v1 ? ike_print_v1_body(p, &payload) : ike_print_v2_body(p, &payload);
+		}
 		p->depth--;
 		if (good && message.data && is_sealed(p, &payload))
 			good = print_sealed(p, message, &payload);

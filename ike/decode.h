@@ -26,6 +26,7 @@ struct ike_decoder {
 	void (*open)(void *arg, struct ipsp_span message, const struct ike_payload *sealed,
 		     struct ike_opened *out);
 	void *arg;		/* of both */
+	bool hides_proofs;	/* of AUTH, EAP, HASH and SIG no octets are shown: they help to guess shared keys */
 };
 
 /**

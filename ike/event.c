@@ -1,6 +1,6 @@
 /*
- * ike/event.c - what becomes of IKE SAs, for those who watch: struct ike_ops.event. One that another takes the
- * place of goes on, so its rekey is no news.
+ * ike/event.c - what becomes of IKE SAs, and which messages come and go, for those who watch: struct ike_ops.event
+ * and trace. An IKE SA that another takes the place of goes on, so its rekey is no news.
  */
 #include <string.h>
 
@@ -56,4 +56,10 @@ void ike_event_failed(const struct ike_sa *sa, const char *text)
 void ike_event_unreachable(const struct ike_sa *sa, const char *text)
 {
 	tell(sa, IKE_EVENT_UNREACHABLE, 0, NULL, text);
+}
+
+void ike_trace(const struct ike_world *w, const struct ike_trace *t)
+{
+	if (w->ops.trace)
+		w->ops.trace(w->arg, t);
 }

@@ -340,6 +340,8 @@ void ike_came(struct ike_exchange *x, uint64_t now_ms);
 /* ---- ike/event.c: what who watches is told ---- */
 
 void ike_event_up(struct ike_sa *sa);
+/** A message in clear, for those who look. */
+void ike_trace(const struct ike_world *w, const struct ike_trace *t);
 /** Once, and only of one that was told to be up. */
 void ike_event_down(struct ike_sa *sa, enum ike_end end, const char *text);
 /** Another one goes on in its place. */

@@ -298,6 +298,9 @@ static void receive_sealed(struct ike_sa *sa, const struct ike_path *path, struc
 
 	if (!unseal(sa, m, &clear, &first))
 		return;
+	ike_trace(sa->world, &(struct ike_trace){ .path = path, .sealed = true, .first = first,
+						  .header = { m->message.data, IKE_HEADER_LEN },
+						  .chain = clear });
 	verdict = take_chain(clear, first, m, &critical);
 	m->clear = clear;
 	m->first = first;
@@ -331,6 +334,8 @@ void ike_refuse_init(struct ike_world *w, const struct ike_path *path, const str
 	if (len > h->length)
 		return;
 	ike_header_write(&fields, b.first, len, w->message);
+	ike_trace(w, &(struct ike_trace){ .path = path, .sent = true,
+					  .header = { w->message, IKE_HEADER_LEN }, .chain = chain });
 	w->ops.send(w->arg, path, (struct ipsp_span){ w->message, len });
 }
 
@@ -350,7 +355,11 @@ void ike_receive(struct ike_world *w, const struct ike_path *path, struct ipsp_s
 	struct ike_sa *sa;
 
 	if (!ike_header_read(message, &m.header, &fault) || m.header.length != message.len ||
-	    !ike_take(&rest, IKE_HEADER_LEN, &head) || m.header.major < 2)
+	    !ike_take(&rest, IKE_HEADER_LEN, &head))
+		return;
+	if (m.header.major != 2 || m.header.exchange == IKE_EXCHANGE_IKE_SA_INIT)
+		ike_trace(w, &(struct ike_trace){ .path = path, .header = head, .chain = rest });
+	if (m.header.major < 2)
 		return;
 	if (m.header.major > 2) {
 		if (!is_response(&m.header))

@@ -139,11 +139,23 @@ struct ike_header_fields ike_header_of(const struct ike_sa *sa, uint8_t type, bo
 	return h;
 }
 
+static void trace_sent(const struct ike_sa *sa, const struct ike_header_fields *h, uint8_t first,
+		       struct ipsp_span chain)
+{
+	uint8_t header[IKE_HEADER_LEN];
+
+	ike_header_write(h, first, IKE_HEADER_LEN + chain.len, header);
+	ike_trace(sa->world, &(struct ike_trace){
+		.path = &sa->path, .sent = true, .sealed = h->exchange != IKE_EXCHANGE_IKE_SA_INIT,
+		.first = first, .header = { header, sizeof(header) }, .chain = chain });
+}
+
 static struct ike_wire *make(struct ike_sa *sa, uint8_t type, bool response, uint32_t id,
 			     uint8_t first, struct ipsp_span chain)
 {
 	const struct ike_header_fields h = ike_header_of(sa, type, response, id);
 
+	trace_sent(sa, &h, first, chain);
 	if (type == IKE_EXCHANGE_IKE_SA_INIT)
 		return make_clear(&h, first, chain);
 	if (sa->fragments && ike_seal_len(own_seal(sa), chain.len, false) > datagram_max(sa))

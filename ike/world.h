@@ -78,6 +78,16 @@ struct ike_event {
 
 enum ike_level { IKE_LOG_ERROR, IKE_LOG_WARNING, IKE_LOG_NOTICE, IKE_LOG_INFO, IKE_LOG_DEBUG };
 
+/** A message as it came, or goes, in clear. Borrowed for the call. */
+struct ike_trace {
+	const struct ike_path *path;
+	bool sent;
+	bool sealed;			/* it was, or will be, encrypted */
+	uint8_t first;			/* sealed: type of the first payload */
+	struct ipsp_span header;	/* as on the wire; of a sealed one, its next payload and length are not meant */
+	struct ipsp_span chain;		/* of payloads */
+};
+
 struct ike_ops {
 	/** Sends a message, from its header on; the non-ESP marker is the callee's. */
 	void (*send)(void *arg, const struct ike_path *path, struct ipsp_span message);
@@ -115,6 +125,8 @@ struct ike_ops {
 	void (*fetch)(void *arg, uint64_t ticket, const char *url, struct ipsp_span post);
 	/** Something happened to an IKE SA. NULL: nobody watches. */
 	void (*event)(void *arg, const struct ike_event *e);
+	/** A message came whole, or is made; not when it is repeated. NULL: nobody looks. */
+	void (*trace)(void *arg, const struct ike_trace *t);
 };
 
 /**

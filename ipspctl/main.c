@@ -314,6 +314,14 @@ static int monitor(struct context *x, int argc, char **argv)
 	return ctl_ask(x, ctl_new_request("monitor"), -1, print_line, NULL);
 }
 
+/* Without -t nothing is asked for, and nothing shown. */
+static int ike_debug(struct context *x, int argc, char **argv)
+{
+	if (argc != 1 || strcmp(argv[0], "-t") != 0)
+		return ctl_usage_error("ike debug", "-t");
+	return ctl_ask(x, ctl_new_request("ike-debug"), -1, print_line, NULL);
+}
+
 static int log_level(struct context *x, int argc, char **argv)
 {
 	struct json_object *r;
@@ -389,6 +397,7 @@ static const struct command commands[] = {
 	{ "firewall", "[TABLE [TUN]]", firewall },
 	{ "release", "INTERFACE|all inbound|outbound", release },
 	{ "monitor", "", monitor },
+	{ "ike debug", "-t", ike_debug },
 	{ "log", "err|warning|notice|info|debug", log_level },
 };
 

@@ -109,6 +109,15 @@ void agent_sad_wanted(struct agent *a);
  */
 const char *agent_ike_failure(const struct agent *a, const char *ipsec, const char *ike);
 
+/** Who looks at messages of IKE. */
+struct agent_tracer {
+	/** A message that came or went, as a line for people, and behind it one a field; lost: so many before it. */
+	void (*traced)(struct agent_tracer *t, uint32_t lost, const char *lines);
+};
+
+/** Has the ike process, this one and later ones, tell its messages. One looks at a time. NULL: nobody. */
+void agent_ike_trace(struct agent *a, struct agent_tracer *t);
+
 /** The clock of totals: seconds since boot. */
 int64_t agent_now_s(const struct agent *a);
 

@@ -304,6 +304,8 @@ static void on_message(void *arg, struct chan_msg *m)
 		good = take_fault(a, m);
 	else if (m->type == MSG_IKE_EVENT)
 		good = agent_ike_event(a, m);
+	else if (m->type == MSG_IKE_TRACED)
+		good = agent_ike_traced(a, m);
 	if (good)
 		return;
 	ipspd_log(LOG_ERR, "agent", "malformed message %u from ike", m->type);
@@ -334,6 +336,7 @@ void agent_ike_came(struct agent *a, struct chan_msg *m)
 		return;
 	}
 	m->fds[0] = -1;
+	agent_ike_trace_tell(a);
 	update(a);
 }
 

@@ -1,6 +1,6 @@
 /*
  * ipspd/agent_ike_news.c - what becomes of IKE SAs: notifications of it, and why a connection is not up, for
- * those who read.
+ * those who read; and messages, for those who look at them.
  *
  * A stranger may cause failures: notifications have their limits, and reasons are kept of connections alone.
  */
@@ -12,6 +12,7 @@
 
 #include "ipspd/agent_int.h"
 #include "ipspd/agent_note.h"
+#include "ipspd/messages.h"
 #include "mibs/schema_gen.h"
 #include "policy/rows.h"
 
@@ -148,5 +149,34 @@ bool agent_ike_event(struct agent *a, const struct chan_msg *m)
 		keep_failure(&a->ike, &e);
 	if (e.kind != IKE_EVENT_FAILED)
 		tell(a, &e, kinds[e.kind]);
+	return true;
+}
+
+/* ---- messages ---- */
+
+void agent_ike_trace_tell(struct agent *a)
+{
+	const uint8_t on = a->ike.tracer != NULL;
+
+	if (a->ike.chan)
+		(void)chan_send(a->ike.chan, MSG_IKE_TRACE, &on, 1, NULL, 0);
+}
+
+void agent_ike_trace(struct agent *a, struct agent_tracer *t)
+{
+	a->ike.tracer = t;
+	agent_ike_trace_tell(a);
+}
+
+bool agent_ike_traced(struct agent *a, const struct chan_msg *m)
+{
+	static char lines[CHAN_PAYLOAD_MAX + 1];
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	const uint32_t lost = chan_get_u32(&r);
+
+	if (!chan_get_text(&r, lines, sizeof(lines)) || !chan_reader_done(&r))
+		return false;
+	if (a->ike.tracer)
+		a->ike.tracer->traced(a->ike.tracer, lost, lines);
 	return true;
 }

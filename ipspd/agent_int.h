@@ -306,6 +306,7 @@ struct agent_ike {
 	int64_t asked_ms;		/* by a clock that never goes back */
 	struct event *poll;
 	struct mib_source source;
+	struct agent_tracer *tracer;	/* agent_ike_news.c; NULL: nobody looks */
 	struct ike_failure *failures;	/* agent_ike_news.c: of connections that are not up */
 	size_t n_failures;
 	char text[IKE_IDENTITY_TEXT];	/* what the last read borrows */
@@ -623,6 +624,10 @@ uint64_t agent_ike_applied(const struct agent *a);
 /** IKE_EVENT: tells managers, and keeps why a connection does not come up. False: malformed. */
 bool agent_ike_event(struct agent *a, const struct chan_msg *m);
 void agent_ike_forget_failures(struct agent *a);
+/** IKE_TRACED. False: malformed. */
+bool agent_ike_traced(struct agent *a, const struct chan_msg *m);
+/** Tells an ike process that has just come whether somebody looks. */
+void agent_ike_trace_tell(struct agent *a);
 
 /* agent_ike_sas.c */
 /** An identity for people, without the word for its type, as ipsaPeerIdValue. @return text, or a part of it */

@@ -81,6 +81,7 @@ static void client_free(struct control_client *c)
 	if (c->abort)
 		c->abort(c);
 	request_over(c);
+	control_monitor_clients_changed(c->control);
 	event_free(c->dropper);
 	chan_free(c->chan);
 	free(c);
@@ -275,7 +276,7 @@ static void request_arrived(void *arg, struct chan_msg *m)
 		c->key_arrived(c, m->fds[0]);
 		return;
 	}
-	if (m->type != CTL_REQUEST || c->busy || c->monitor || c->lost) {
+	if (m->type != CTL_REQUEST || c->busy || c->monitor || c->ike_debug || c->lost) {
 		client_free(c);	/* not our protocol */
 		return;
 	}
@@ -407,9 +408,9 @@ void control_free(struct control *c)
 {
 	if (!c)
 		return;
-	control_monitor_fini(c);
 	while (c->clients)
 		client_free(c->clients);
+	control_monitor_fini(c);
 	close(c->listen_fd);
 	free_events(c);
 }

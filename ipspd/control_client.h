@@ -39,6 +39,8 @@ struct control_monitor {
 	struct agent_watcher watcher;
 	struct agent_event_listener events;
 	struct log_listener log;
+	struct agent_tracer tracer;
+	bool traces;			/* the agent has it */
 	uint64_t committed, applied;	/* as last told */
 	int engine;			/* enum agent_engine_state, as last told */
 };
@@ -62,6 +64,7 @@ struct control_client {
 	bool busy;			/* a request runs */
 	bool lost;			/* a part of an answer could not be sent */
 	bool monitor;
+	bool ike_debug;			/* sees messages of IKE, and nothing else */
 	size_t monitor_lost;		/* announcements dropped since the last one sent */
 	/* The request, while it waits for something. */
 	struct json_object *request;
@@ -143,6 +146,9 @@ bool json_text_has_nul(struct json_object *o);
 
 /** Forgets what an import or export has come to. */
 void control_files_fini(struct control_client *c);
+
+/** A client came or went: messages of IKE are asked for while there is one that sees them. */
+void control_monitor_clients_changed(struct control *control);
 
 /** Listens to what monitors are told. Needs control->agent. */
 void control_monitor_init(struct control *control);

@@ -1,5 +1,6 @@
 /*
- * ipspd/control_monitor.c - `monitor`: commits, what comes into force, log lines, logged packets.
+ * ipspd/control_monitor.c - `monitor`: commits, what comes into force, log lines, logged packets; `ike-debug`: messages
+ * of IKE.
  *
  * A monitor that does not read loses lines, never anybody else's time; it is told how many.
  */
@@ -15,26 +16,74 @@
 #define PACKET_CATEGORY "packet"	/* of log lines */
 #define MONITOR_QUEUE_MAX (1u << 20)	/* octets on their way before lines are lost */
 
+/* One line for one who listens, of a kind or (NULL) of the only one; what it is too slow for is counted. */
+static void tell(struct control_client *m, const char *kind, const char *text)
+{
+	struct json_object *item;
+
+	if (chan_queued(m->chan) > MONITOR_QUEUE_MAX) {
+		m->monitor_lost++;
+		return;
+	}
+	item = json_object_new_object();
+	if (kind)
+		control_json_add(item, "kind", json_object_new_string(kind));
+	control_json_add(item, "text", control_json_text(text));
+	if (m->monitor_lost)
+		control_json_add(item, "lost", json_object_new_uint64(m->monitor_lost));
+	m->monitor_lost = 0;
+	client_item(m, item);
+}
+
 void control_announce(struct control *c, const char *kind, const char *text)
 {
 	for (struct control_client *m = c->clients; m; m = m->next) {
-		struct json_object *item;
-
-		if (!m->monitor)
-			continue;
-		if (chan_queued(m->chan) > MONITOR_QUEUE_MAX) {
-			m->monitor_lost++;
-			continue;
-		}
-		item = json_object_new_object();
-		control_json_add(item, "kind", json_object_new_string(kind));
-		control_json_add(item, "text", control_json_text(text));
-		if (m->monitor_lost)
-			control_json_add(item, "lost",
-					       json_object_new_uint64(m->monitor_lost));
-		m->monitor_lost = 0;
-		client_item(m, item);
+		if (m->monitor)
+			tell(m, kind, text);
 	}
+}
+
+/* ---- messages of IKE ---- */
+
+static void tell_lines(struct control_client *m, const char *lines)
+{
+	char line[512];
+
+	while (*lines) {
+		const size_t n = strcspn(lines, "\n");
+
+		snprintf(line, sizeof(line), "%.*s", (int)n, lines);
+		tell(m, NULL, line);
+		lines += n + (lines[n] == '\n');
+	}
+}
+
+static void message_traced(struct agent_tracer *t, uint32_t lost, const char *lines)
+{
+	struct control *const c =
+		(struct control *)((char *)t - offsetof(struct control, monitor.tracer));
+	char text[64];
+
+	for (struct control_client *m = c->clients; m; m = m->next) {
+		if (!m->ike_debug)
+			continue;
+		snprintf(text, sizeof(text), "(%u messages lost)", lost);
+		if (lost)
+			tell(m, NULL, text);
+		tell_lines(m, lines);
+	}
+}
+
+void control_monitor_clients_changed(struct control *c)
+{
+	bool traces = false;
+
+	for (const struct control_client *m = c->clients; m; m = m->next)
+		traces |= m->ike_debug;
+	if (traces == c->monitor.traces)
+		return;
+	c->monitor.traces = traces;
+	agent_ike_trace(c->agent, traces ? &c->monitor.tracer : NULL);
 }
 
 /* ---- generations ---- */
@@ -147,6 +196,7 @@ void control_monitor_init(struct control *c)
 	m->engine = agent_engine_state(c->agent);
 	m->watcher.changed = generation_moved;
 	m->events.event = packet_logged;
+	m->tracer.traced = message_traced;
 	m->log = (struct log_listener){ .line = line_logged, .arg = c };
 	agent_watch(c->agent, &m->watcher);
 	agent_listen_events(c->agent, &m->events);
@@ -167,9 +217,18 @@ static void monitor(struct control_client *c, struct json_object *request, int f
 	c->monitor = true;	/* until the client goes */
 }
 
+static void ike_debug(struct control_client *c, struct json_object *request, int fd)
+{
+	(void)request;
+	(void)fd;
+	c->ike_debug = true;	/* until the client goes */
+	control_monitor_clients_changed(c->control);
+}
+
 static const struct control_member no_members[] = { { NULL, json_type_null } };
 
 const struct control_command control_monitor_commands[] = {
 	{ "monitor", no_members, monitor },
+	{ "ike-debug", no_members, ike_debug },
 	{ NULL, NULL, NULL },
 };

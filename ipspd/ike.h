@@ -4,6 +4,7 @@
  *	ike_main.c	life: start, channels, time, end
  *	ike_net.c	datagrams, and the way to a peer
  *	ike_behind.c	datagrams that wait for SAs
+ *	ike_trace.c	messages for people to read
  *	ike_jobs.c	threads that compute
  *	ike_pfkey.c	SAs, by PF_KEY
  *	ike_pfkey_sa.c	one SA as it says it
@@ -72,6 +73,9 @@ struct ike_role {
 	bool intake;			/* between BEGIN and COMMIT */
 	uint64_t generation;		/* of entries */
 	bool untold;			/* the agent does not know that it is in force */
+	/* ike_trace.c */
+	bool traces;			/* somebody looks at messages */
+	uint32_t trace_lost;		/* that were not told since the last one that was */
 	/* ike_creds.c */
 	struct ike_creds *creds;
 	/* ike_fetch.c */
@@ -97,6 +101,13 @@ void ike_net_keepalive(void *arg, const struct ike_path *path);
 /** The way to a peer, by routing, from a connection's own address if it has one. False: there is none. */
 bool ike_net_path(struct ike_role *role, const struct ike_conn *c, const struct ipsp_addr *remote,
 		  struct ike_path *out);
+
+/* ---- ike_trace.c ---- */
+
+/** struct ike_ops.trace */
+void ike_trace_message(void *arg, const struct ike_trace *t);
+/** IKE_TRACE of the agent. False: malformed. */
+bool ike_trace_wanted(struct ike_role *role, const struct chan_msg *m);
 
 /* ---- ike_jobs.c ---- */
 

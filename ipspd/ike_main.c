@@ -101,7 +101,7 @@ static const struct ike_ops ops = {
 	.send = ike_net_send, .keepalive = ike_net_keepalive, .random = on_random, .run = ike_jobs_put,
 	.get_spi = ike_pfkey_get_spi, .child_add = ike_pfkey_add, .child_delete = ike_pfkey_delete,
 	.child_move = ike_pfkey_move, .source = ike_net_source, .log = on_log, .wall_s = on_wall_s,
-	.event = on_event, .fetch = ike_fetch_put,
+	.event = on_event, .fetch = ike_fetch_put, .trace = ike_trace_message,
 };
 
 /* ---- time ---- */
@@ -233,6 +233,7 @@ static void lose_agent(struct ike_role *role)
 {
 	chan_free(role->agent);
 	role->agent = NULL;
+	role->traces = false;
 	ike_conns_forget(role);
 }
 
@@ -240,7 +241,8 @@ static void on_agent_message(void *arg, struct chan_msg *m)
 {
 	struct ike_role *const role = arg;
 	const bool good = m->type == MSG_IKE_SAS_GET ? tell_sas(role, m) :
-						       ike_conns_message(role, m);
+			  m->type == MSG_IKE_TRACE ? ike_trace_wanted(role, m) :
+						     ike_conns_message(role, m);
 
 	if (!good) {
 		ipspd_log(LOG_ERR, "ike", "malformed message %u from the agent, or no memory for it",

@@ -108,6 +108,8 @@ enum ipspd_message {
 	MSG_IKE_SAS_GET,	/* agent to ike: u32 serial */
 	MSG_IKE_SAS,		/* to agent: u32 serial, u8 1 when more follows, u16 count, so many IKE SAs
 				 * (ipspd/ike_wire.h) */
+	MSG_IKE_TRACE,		/* agent to ike: u8 1: somebody looks at messages; 0: nobody does */
+	MSG_IKE_TRACED,		/* ike to agent: u32 messages lost, octets: lines of one that came or went */
 	MSG_IKE_EVENT,		/* ike to agent: what became of an IKE SA (ipspd/ike_wire.h) */
 	MSG_CRYPTO,		/* engine to agent, which has just come: ipspd/crypto_wire.h */
 	/* SAs that are of no row: ipspd/sad_wire.h */

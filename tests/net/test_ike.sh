@@ -195,6 +195,18 @@ break_channel()
 	last.shutdown(socket.SHUT_RDWR)
 	PY
 }
+# ---- messages as they come and go ----
+tb_start router-a debug "$TB_BUILD/ipspctl/ipspctl" -s "$TB_DIR/router-a/control" ike debug -t
+debug=$TB_DIR/router-a/debug.log
+renew_shown() { tb_ctl router-a rekey child4 && grep -q 'CREATE_CHILD_SA' "$debug"; }
+anew_shown() { tb_ctl router-a terminate child4; tb_ctl router-a initiate child4; grep -q 'octets, not shown' "$debug"; }
+claim "messages are shown as they come and go" tb_until 10 renew_shown
+claim "... field by field, though they are encrypted" grep -q 'TSi' "$debug"
+claim "... both ways" eval 'grep -q " sent " "$debug" && grep -q " received " "$debug"'
+claim "... but no proof" tb_until 10 anew_shown
+claim "who watches goes" kill "$(tb_pid router-a debug)"
+tb_reap "$(tb_pid router-a debug)"
+
 claim "the channel between ike and agent breaks" break_channel
 claim "... which both find" tb_until 10 grep -q 'agent gone' "$TB_DIR/router-a/ipspd.log"
 claim "... and there is another one" tb_until 10 says established tb_snmp snmpwalk router-a ipspdIkeSaState

@@ -134,6 +134,11 @@ bool agent_ike_in_force(const struct agent *a, uint64_t generation)
 	return agent_in_force(a, generation);
 }
 
+void agent_ike_trace(struct agent *a, struct agent_tracer *t)
+{
+	a->tracer = t;
+}
+
 const char *agent_ike_failure(const struct agent *a, const char *ipsec, const char *ike)
 {
 	(void)a;

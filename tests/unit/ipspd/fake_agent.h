@@ -22,6 +22,7 @@ struct agent {
 	int log_level;			/* as last asked for; -1: never */
 	uint8_t salt[MIB_FILE_SEAL_SALT];
 	uint64_t guard_restored;
+	struct agent_tracer *tracer;	/* who looks at messages of IKE */
 	struct agent_watcher *watchers;
 	struct agent_event_listener *listeners;
 	struct agent_question *questions;	/* asked and not yet answered */
