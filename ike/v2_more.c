@@ -229,7 +229,7 @@ static void answer(struct ike_exchange *x, uint64_t now_ms)
 	struct ike_builder b;
 
 	if (x->job.err != IPSP_OK) {
-		ike_refuse(x, IKE_N_INVALID_SYNTAX, (struct ipsp_span){ 0 }, now_ms);
+		ike_refuse(x, ike_job_refusal(x->job.err), (struct ipsp_span){ 0 }, now_ms);
 		give_up(x, "the peer's key exchange data is no value of its group");
 		return;
 	}
