@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ike/decode.h"
 #include "ike/internal.h"
 #include "tests/unit/ike/pair.h"
 
@@ -65,6 +66,38 @@ START_TEST(test_both_ends_tell_of_an_ike_sa_and_whom_it_is_with)
 		ck_assert_int_eq(last(i)->kind, IKE_EVENT_UP);
 		ck_assert_int_eq(last(i)->initiator, i == 0);
 		ck_assert(ike_identity_fits(&last(i)->remote, &pair.ends[!i].conn->local_id));
+	}
+}
+END_TEST
+
+static char shown[1 << 15];
+
+static void show(void *arg, const char *line)
+{
+	(void)arg;
+	ck_assert_uint_lt(strlen(shown) + strlen(line) + 2, sizeof(shown));
+	strcat(strcat(shown, line), "\n");
+}
+
+START_TEST(test_messages_are_traced_at_both_ends_as_they_are_in_clear)
+{
+	establish();
+	for (unsigned i = 0; i < 2; i++) {
+		const struct pair_end *const end = &pair.ends[i];
+		const struct ipsp_span message = { end->traced, end->traced_len };
+		struct ike_decoder decoder = { .line = show };
+
+		ck_assert_uint_eq(end->n_traced[0], 2);
+		ck_assert_uint_eq(end->n_traced[1], 2);
+		shown[0] = '\0';
+		ck_assert(ike_decode(&decoder, message));
+		ck_assert_ptr_nonnull(strstr(shown, "TSr"));
+		ck_assert_ptr_null(strstr(shown, "not shown"));
+		decoder.hides_proofs = true;
+		shown[0] = '\0';
+		ck_assert(ike_decode(&decoder, message));
+		ck_assert_ptr_nonnull(strstr(shown, "TSr"));
+		ck_assert_ptr_nonnull(strstr(shown, "octets, not shown"));
 	}
 }
 END_TEST
@@ -255,6 +288,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_both_ends_tell_of_an_ike_sa_and_whom_it_is_with);
+	tcase_add_test(tc, test_messages_are_traced_at_both_ends_as_they_are_in_clear);
 	tcase_add_test(tc, test_a_rekey_is_no_news_and_its_successor_s_end_is);
 	tcase_add_test(tc, test_a_peer_without_an_answer_is_unreachable);
 	tcase_add_test(tc, test_a_peer_that_falls_silent_is_unreachable_and_its_ike_sa_down);

@@ -5,6 +5,7 @@
 #include <gcrypt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/endian.h>
 #include <time.h>
 
 #include "engine/crypto/gcrypt.h"
@@ -260,6 +261,22 @@ static struct ike_conn *make_conn(unsigned end, const char *const names[2],
 	return c;
 }
 
+/* As if it had never been encrypted. */
+static void on_trace(void *arg, const struct ike_trace *t)
+{
+	struct pair_end *const end = arg;
+
+	must(t->header.len == IKE_HEADER_LEN && t->path->remote.family == 4);
+	end->n_traced[t->sent]++;
+	if (!t->sealed || t->header.len + t->chain.len > sizeof(end->traced))
+		return;
+	end->traced_len = t->header.len + t->chain.len;
+	memcpy(end->traced, t->header.data, t->header.len);
+	memcpy(end->traced + t->header.len, t->chain.data, t->chain.len);
+	end->traced[16] = t->first;
+	be32enc(end->traced + 24, (uint32_t)end->traced_len);
+}
+
 void pair_configure(struct pair *p)
 {
 	for (unsigned i = 0; i < 2; i++)
@@ -270,7 +287,7 @@ void pair_init(struct pair *p)
 {
 	static const struct ike_ops ops = { on_send, on_keepalive, on_random, on_run, on_get_spi,
 					    on_child_add, on_child_delete, on_child_move,
-					    on_source, on_log, on_wall_s, on_fetch, on_event };
+					    on_source, on_log, on_wall_s, on_fetch, on_event, on_trace };
 	static const char *const names[2] = { "a.example", "b.example" };
 	const struct ipsp_addr addrs[2] = { address("192.0.2.1"), address("198.51.100.1") };
 

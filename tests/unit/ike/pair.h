@@ -42,6 +42,9 @@ struct pair_end {
 	int64_t wall_skew_s;		/* of its calendar */
 	struct pair_child children[PAIR_CHILDREN_MAX];
 	unsigned n_sent;
+	unsigned n_traced[2];		/* messages: received, sent */
+	uint8_t traced[4096];		/* the last one that was encrypted, as it was before */
+	size_t traced_len;
 	size_t init_len;		/* of its longest IKE_SA_INIT; with a cookie: SIZE_MAX */
 	unsigned n_keepalives;
 	struct ike_path kept;		/* of the last one */
