@@ -89,6 +89,11 @@ void ike_build_notify(struct ike_builder *b, uint8_t protocol, struct ipsp_span 
 	ike_build_octets(b, data);
 }
 
+void ike_build_flag(struct ike_builder *b, uint16_t type)
+{
+	ike_build_notify(b, 0, (struct ipsp_span){ 0 }, type, (struct ipsp_span){ 0 });
+}
+
 bool ike_build_end(struct ike_builder *b, struct ipsp_span *out)
 {
 	close_payload(b);

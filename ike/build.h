@@ -36,6 +36,9 @@ uint8_t *ike_build_room(struct ike_builder *b, size_t n);
 void ike_build_notify(struct ike_builder *b, uint8_t protocol, struct ipsp_span spi, uint16_t type,
 		      struct ipsp_span data);
 
+/** A notification of the IKE SA that has nothing but its type. */
+void ike_build_flag(struct ike_builder *b, uint16_t type);
+
 /**
  * The chain, whole. @return false: it did not fit
  */

@@ -59,11 +59,6 @@ static bool wants_fragments(const struct ike_child_config *c)
 	return !c->transport && (has_ports(&c->ours) || has_ports(&c->theirs));
 }
 
-static void build_flag(struct ike_builder *b, uint16_t notify)
-{
-	ike_build_notify(b, 0, (struct ipsp_span){ 0 }, notify, (struct ipsp_span){ 0 });
-}
-
 /* What the peer says that its side of the Child SA can. RFC 7296 1.3.1 */
 static void take_flags(struct ike_exchange *x, const struct ike_parsed *m)
 {
@@ -86,9 +81,9 @@ void ike_child_offer(struct ike_exchange *x, struct ike_builder *b)
 		be32enc(offers.offers[i].spi, x->spi_in);
 	}
 	if (c->transport)
-		build_flag(b, IKE_N_USE_TRANSPORT_MODE);
+		ike_build_flag(b, IKE_N_USE_TRANSPORT_MODE);
 	if (wants_fragments(c))
-		build_flag(b, IKE_N_NON_FIRST_FRAGMENTS_ALSO);
+		ike_build_flag(b, IKE_N_NON_FIRST_FRAGMENTS_ALSO);
 	ike_offers_write(&offers, b);
 	ike_selectors_write(&c->ours, IKE_PAYLOAD_TSi, b);
 	ike_selectors_write(&c->theirs, IKE_PAYLOAD_TSr, b);
@@ -167,9 +162,9 @@ void ike_child_answer(struct ike_exchange *x, struct ike_builder *b)
 
 	be32enc(spi, x->spi_in);
 	if (x->transport)
-		build_flag(b, IKE_N_USE_TRANSPORT_MODE);
+		ike_build_flag(b, IKE_N_USE_TRANSPORT_MODE);
 	if (x->fragments_also)
-		build_flag(b, IKE_N_NON_FIRST_FRAGMENTS_ALSO);
+		ike_build_flag(b, IKE_N_NON_FIRST_FRAGMENTS_ALSO);
 	ike_suite_write(&x->child_suite, (struct ipsp_span){ spi, sizeof(spi) }, b);
 	ike_selectors_write(&x->theirs_ts, IKE_PAYLOAD_TSi, b);
 	ike_selectors_write(&x->ours_ts, IKE_PAYLOAD_TSr, b);

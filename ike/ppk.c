@@ -114,8 +114,7 @@ void ike_ppk_write(struct ike_exchange *x, struct ike_builder *b)
 	if (!p || !p->plain)
 		return;
 	if (!x->sa->initiator) {
-		ike_build_notify(b, 0, (struct ipsp_span){ 0 }, IKE_N_PPK_IDENTITY,
-				 (struct ipsp_span){ 0 });
+		ike_build_flag(b, IKE_N_PPK_IDENTITY);
 		return;
 	}
 	memcpy(id + 1, x->peer->ppk_id, x->peer->ppk_id_len);

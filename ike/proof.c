@@ -104,7 +104,7 @@ void ike_proof_announce(struct ike_exchange *x, struct ike_builder *b)
 	if (!asks)
 		x->uses_ppk &= ppk;
 	if (asks ? ppk : x->uses_ppk)
-		ike_build_notify(b, 0, (struct ipsp_span){ 0 }, IKE_N_USE_PPK, (struct ipsp_span){ 0 });
+		ike_build_flag(b, IKE_N_USE_PPK);
 	if (!asks)
 		write_requests(b, peers, n);
 }

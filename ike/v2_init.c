@@ -47,11 +47,6 @@ void ike_build_nonce(struct ike_builder *b, const uint8_t *nonce, size_t len)
 	ike_build_octets(b, (struct ipsp_span){ nonce, len });
 }
 
-static void build_ability(struct ike_builder *b, uint16_t notify)
-{
-	ike_build_notify(b, 0, (struct ipsp_span){ 0 }, notify, (struct ipsp_span){ 0 });
-}
-
 static void note_abilities(struct ike_sa *sa, const struct ike_parsed *m)
 {
 	struct ike_notify n;
@@ -161,11 +156,11 @@ static void send_init(struct ike_exchange *x, uint64_t now_ms)
 	ike_build_ke(&b, &x->job);
 	ike_build_nonce(&b, x->nonce_i, x->nonce_i_len);
 	ike_nat_build(&b, sa, &sa->path);
-	build_ability(&b, IKE_N_IKEV2_FRAGMENTATION_SUPPORTED);
+	ike_build_flag(&b, IKE_N_IKEV2_FRAGMENTATION_SUPPORTED);
 	if (!sa->conn->has_child)
-		build_ability(&b, IKE_N_CHILDLESS_IKEV2_SUPPORTED);
+		ike_build_flag(&b, IKE_N_CHILDLESS_IKEV2_SUPPORTED);
 	if (ike_offers_have_more(&sa->conn->offers))
-		build_ability(&b, IKE_N_INTERMEDIATE_EXCHANGE_SUPPORTED);
+		ike_build_flag(&b, IKE_N_INTERMEDIATE_EXCHANGE_SUPPORTED);
 	ike_proof_announce(x, &b);
 	sa->state = IKE_SA_INIT_SENT;
 	if (ike_request_send(x, IKE_EXCHANGE_IKE_SA_INIT, &b, now_ms) != IPSP_OK) {
@@ -399,12 +394,12 @@ static void init_answer(struct ike_exchange *x, uint64_t now_ms)
 	if (x->nat_asked)
 		ike_nat_build(&b, sa, &sa->path);
 	if (sa->fragments)
-		build_ability(&b, IKE_N_IKEV2_FRAGMENTATION_SUPPORTED);
+		ike_build_flag(&b, IKE_N_IKEV2_FRAGMENTATION_SUPPORTED);
 	if (ike_suite_has_more(&x->suite))
-		build_ability(&b, IKE_N_INTERMEDIATE_EXCHANGE_SUPPORTED);
+		ike_build_flag(&b, IKE_N_INTERMEDIATE_EXCHANGE_SUPPORTED);
 	ike_proof_announce(x, &b);
 	if (IKE_HEADER_LEN + b.len + NOTIFY_LEN <= x->init_request_len)
-		build_ability(&b, IKE_N_CHILDLESS_IKEV2_SUPPORTED);
+		ike_build_flag(&b, IKE_N_CHILDLESS_IKEV2_SUPPORTED);
 	if (!x->proved && IKE_HEADER_LEN + b.len > x->init_request_len) {
 		ask_to_prove(x, now_ms);
 		return;

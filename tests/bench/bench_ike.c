@@ -14,11 +14,9 @@
 #include <arpa/inet.h>
 #include <event2/event.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -26,10 +24,10 @@
 
 #include "engine/crypto/gcrypt.h"
 #include "ike/timer.h"
-#include "ipspd/engine.h"
 #include "ipspd/ike.h"
 #include "ipspd/log.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/server.h"
 
 #define SECMEM_OCTETS (16u << 20)
 #define FILE_MAX 65536u
@@ -46,29 +44,6 @@ struct end {
 };
 
 /* ---- the engine process ---- */
-
-static void serve(int listener)
-{
-	const struct engine_start start = { .n_workers = 1 };
-	struct engine_role role = { 0 };
-	const size_t size = ipsp_counters_size(1024);
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	role.base = event_base_new();
-	bench_must(role.base && engine_platform_init(&role, &start) == 0, "platform");
-	void *region = aligned_alloc(64, (size + 63) / 64 * 64);
-
-	bench_must(region != NULL, "memory");
-	memset(region, 0, size);
-	const struct ipsp_engine_config config = {
-		.platform = &role.platform, .events = engine_events(&role), .counters = region,
-		.counters_size = size,
-	};
-
-	bench_must(ipsp_engine_new(&config, &role.engine) == IPSP_OK, "engine");
-	bench_must(engine_pfkey_start(&role, listener) == 0, "PF_KEY");
-	event_base_dispatch(role.base);	/* until it is killed */
-}
 
 /* Before there are threads. @return a socket to it */
 static int start_engine(struct end *end)
@@ -87,7 +62,7 @@ static int start_engine(struct end *end)
 	end->engine = fork();
 	bench_must(end->engine >= 0, "fork");
 	if (end->engine == 0)
-		serve(listener);
+		bench_serve(listener);
 	bench_must(fd >= 0 && connect(fd, (const struct sockaddr *)&name, len) == 0, "connect");
 	close(listener);
 	return fd;

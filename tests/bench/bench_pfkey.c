@@ -7,7 +7,6 @@
  */
 #include "config.h"
 
-#include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,38 +16,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ipspd/engine.h"
-#include "ipspd/log.h"
 #include "pfkey/msg.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/server.h"
 
 #define UNDER_WAY 32u
 #define SPI_FIRST 0x10000u
 
 /* ---- the server ---- */
-
-static void serve(int listener)
-{
-	const struct engine_start start = { .n_workers = 1 };
-	struct engine_role role = { 0 };
-	const size_t size = ipsp_counters_size(1024);
-
-	log_set_level(LOG_EMERG);
-	role.base = event_base_new();
-	bench_must(role.base && engine_platform_init(&role, &start) == 0, "platform");
-	void *region = aligned_alloc(64, (size + 63) / 64 * 64);
-
-	bench_must(region != NULL, "memory");
-	memset(region, 0, size);
-	const struct ipsp_engine_config config = {
-		.platform = &role.platform, .events = engine_events(&role), .counters = region,
-		.counters_size = size,
-	};
-
-	bench_must(ipsp_engine_new(&config, &role.engine) == IPSP_OK, "engine");
-	bench_must(engine_pfkey_start(&role, listener) == 0, "PF_KEY");
-	event_base_dispatch(role.base);	/* until it is killed */
-}
 
 /* Seconds of its processor time so far. */
 static double server_cpu_s(pid_t pid)
@@ -180,7 +155,7 @@ int main(void)
 
 	bench_must(server >= 0, "fork");
 	if (server == 0)
-		serve(listener);
+		bench_serve(listener);
 	const int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 
 	bench_must(fd >= 0 && connect(fd, (const struct sockaddr *)&name, len) == 0, "connect");

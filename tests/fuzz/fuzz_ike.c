@@ -30,11 +30,15 @@ static void as_it_is(void *arg, struct ipsp_span message, const struct ike_paylo
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	size_t lines = 0;
-	const struct ike_decoder decoder = { on_line, as_it_is, &lines };
+	struct ike_decoder decoder = { .line = on_line, .open = as_it_is, .arg = &lines };
 
-	if (ike_decode(&decoder, (struct ipsp_span){ data, size }))
-		must(size >= IKE_HEADER_LEN && lines >= 8);
-	else
-		must(lines >= 1);
+	for (int hides = 0; hides < 2; hides++) {
+		decoder.hides_proofs = hides;
+		lines = 0;
+		if (ike_decode(&decoder, (struct ipsp_span){ data, size }))
+			must(size >= IKE_HEADER_LEN && lines >= 8);
+		else
+			must(lines >= 1);
+	}
 	return 0;
 }

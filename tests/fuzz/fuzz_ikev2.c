@@ -22,15 +22,6 @@ static unsigned count(struct pair *p, const struct pair_datagram *d)
 	return 0;
 }
 
-static struct ike_sa *only_sa(unsigned end)
-{
-	for (size_t i = 0; i < IKE_BUCKETS; i++) {
-		if (pair.ends[end].world->by_spi[i])
-			return pair.ends[end].world->by_spi[i];
-	}
-	return NULL;
-}
-
 static struct ike_path path_to(unsigned end)
 {
 	return (struct ike_path){ pair.ends[end].addr, pair.ends[!end].addr, 500, 500 };
@@ -48,7 +39,7 @@ static void datagram(const uint8_t *data, size_t size)
 /* kind, exchange, first payload's type, message id; then the chain. */
 static void sealed(const uint8_t *data, size_t size, bool response)
 {
-	struct ike_sa *const sa = only_sa(0);
+	struct ike_sa *const sa = pair_sa(&pair, 0);
 	const struct ike_path path = path_to(1);
 	struct ike_header_fields h = { 0 };
 	static uint8_t out[IKE_MESSAGE_MAX];
@@ -72,7 +63,7 @@ static void sealed(const uint8_t *data, size_t size, bool response)
 /* Requests of all kinds that are on their way. */
 static void ask(void)
 {
-	struct ike_sa *const sa = only_sa(1);
+	struct ike_sa *const sa = pair_sa(&pair, 1);
 
 	sa->window = 4;
 	must(ike_child_begin(sa, sa->children, pair.now_ms) == IPSP_OK);

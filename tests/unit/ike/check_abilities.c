@@ -23,27 +23,10 @@ static void teardown(void)
 	pair_fini(&pair);
 }
 
-static void establish(void)
-{
-	pair_initiate(&pair, 0);
-	pair_settle(&pair);
-	ck_assert_str_eq(pair_view(&pair, 0).state, "established");
-	ck_assert_str_eq(pair_view(&pair, 1).state, "established");
-}
-
-static struct ike_sa *only_sa(unsigned end)
-{
-	for (size_t i = 0; i < IKE_BUCKETS; i++) {
-		if (pair.ends[end].world->by_spi[i])
-			return pair.ends[end].world->by_spi[i];
-	}
-	return NULL;
-}
-
 START_TEST(test_an_ike_sa_may_be_without_a_child_sa)
 {
 	pair.ends[0].conn->has_child = false;
-	establish();
+	pair_establish(&pair);
 	ck_assert_uint_eq(pair_count(&pair, 0) + pair_count(&pair, 1), 0);
 	ck_assert_uint_eq(pair_view(&pair, 0).n_children, 0);
 }
@@ -78,14 +61,14 @@ END_TEST
 
 START_TEST(test_no_answer_is_longer_for_what_it_can)
 {
-	establish();
+	pair_establish(&pair);
 	/* Both proposals are one: the answer has no room for a notification more. */
-	ck_assert(!only_sa(0)->childless);
+	ck_assert(!pair_sa(&pair, 0)->childless);
 	teardown();
 	setup();
 	ike_offer_add(&pair.ends[0].conn->offers.offers[0], IKE_TRANSFORM_KE, IKE_KE_ECP_256, 0);
-	establish();
-	ck_assert(only_sa(0)->childless);
+	pair_establish(&pair);
+	ck_assert(pair_sa(&pair, 0)->childless);
 }
 END_TEST
 
@@ -131,14 +114,14 @@ START_TEST(test_a_redirect_later_is_answered_and_changes_nothing)
 	struct ike_exchange *x;
 	struct ike_builder b;
 
-	establish();
-	x = ike_exchange_new(only_sa(1), IKE_FOR_LIVENESS, true);
+	pair_establish(&pair);
+	x = ike_exchange_new(pair_sa(&pair, 1), IKE_FOR_LIVENESS, true);
 	ike_build_begin(&b, pair.ends[1].world->chain, IKE_CLEAR_MAX);
 	ike_build_notify(&b, 0, (struct ipsp_span){ 0 }, IKE_N_REDIRECT,
 			 (struct ipsp_span){ to, sizeof(to) });
 	ck_assert_int_eq(ike_request_send(x, IKE_EXCHANGE_INFORMATIONAL, &b, pair.now_ms), IPSP_OK);
 	pair_settle(&pair);
-	ck_assert_ptr_null(only_sa(1)->requests);
+	ck_assert_ptr_null(pair_sa(&pair, 1)->requests);
 	ck_assert_str_eq(pair_view(&pair, 0).state, "established");
 	pair_agree(&pair);
 }
@@ -162,12 +145,12 @@ START_TEST(test_fragments_are_agreed_on_where_a_tunnel_has_ports)
 	pair.ends[0].conn->child.transport = pair.ends[1].conn->child.transport = _i & 1;
 	if (_i & 2)
 		with_port();
-	establish();
+	pair_establish(&pair);
 	ck_assert_uint_eq(pair_count(&pair, 0), 1);
 	pair_agree(&pair);
 	ck_assert_int_eq(pair.ends[0].children[0].fragments_also, _i == 2);
 	/* The same when it is rekeyed, by the other end. */
-	ck_assert_int_eq(ike_child_begin(only_sa(1), only_sa(1)->children, pair.now_ms), IPSP_OK);
+	ck_assert_int_eq(ike_child_begin(pair_sa(&pair, 1), pair_sa(&pair, 1)->children, pair.now_ms), IPSP_OK);
 	pair_settle(&pair);
 	ck_assert_uint_eq(pair_count(&pair, 0), 1);
 	pair_agree(&pair);
@@ -178,7 +161,7 @@ END_TEST
 static void ask_with(uint16_t notify)
 {
 	static uint8_t chain[IKE_CLEAR_MAX];
-	struct ike_sa *const sa = only_sa(1);
+	struct ike_sa *const sa = pair_sa(&pair, 1);
 	struct ike_exchange *const x = ike_exchange_new(sa, IKE_FOR_CHILD, true);
 	struct ike_builder b;
 
@@ -199,7 +182,7 @@ START_TEST(test_who_takes_no_tfc_padding_is_remembered)
 {
 	unsigned n = 0;
 
-	establish();
+	pair_establish(&pair);
 	ck_assert(!pair.ends[0].children[0].no_tfc);
 	ask_with(IKE_N_ESP_TFC_PADDING_NOT_SUPPORTED);
 	ck_assert_uint_eq(pair_count(&pair, 0), 2);
@@ -216,14 +199,14 @@ START_TEST(test_who_is_behind_a_nat_keeps_its_mapping)
 	pair.ends[1].conn->peers[0].address.family = 0;
 	pair.ends[0].conn->has_child = _i == 0;
 	ike_offer_add(&pair.ends[0].conn->offers.offers[0], IKE_TRANSFORM_KE, IKE_KE_ECP_256, 0);
-	establish();
+	pair_establish(&pair);
 	pair_pass(&pair, 100 * 1000);
 	ck_assert_uint_eq(pair.ends[0].n_keepalives, 5);
 	ck_assert_uint_eq(pair.ends[0].kept.local_port, 4500);
 	ck_assert_uint_eq(pair.ends[0].kept.remote_port, 4500);
 	ck_assert_uint_eq(pair.ends[1].n_keepalives, 0);
 	/* One that takes its place goes on with it, and it ends with the last one. */
-	ck_assert_int_eq(ike_rekey_begin(only_sa(0), pair.now_ms), IPSP_OK);
+	ck_assert_int_eq(ike_rekey_begin(pair_sa(&pair, 0), pair.now_ms), IPSP_OK);
 	pair_settle(&pair);
 	pair_pass(&pair, 20 * 1000);
 	ck_assert_uint_eq(pair.ends[0].n_keepalives, 6);
@@ -236,7 +219,7 @@ END_TEST
 
 START_TEST(test_without_a_nat_nothing_is_kept)
 {
-	establish();
+	pair_establish(&pair);
 	pair_pass(&pair, 100 * 1000);
 	ck_assert_uint_eq(pair.ends[0].n_keepalives + pair.ends[1].n_keepalives, 0);
 }

@@ -20,22 +20,6 @@ static void teardown(void)
 	pair_fini(&pair);
 }
 
-static void establish(void)
-{
-	pair_initiate(&pair, 0);
-	pair_settle(&pair);
-	ck_assert_str_eq(pair_view(&pair, 0).state, "established");
-}
-
-static struct ike_sa *only_sa(unsigned end)
-{
-	for (size_t i = 0; i < IKE_BUCKETS; i++) {
-		if (pair.ends[end].world->by_spi[i])
-			return pair.ends[end].world->by_spi[i];
-	}
-	return NULL;
-}
-
 static const struct pair_event *last(unsigned end)
 {
 	ck_assert_uint_gt(pair.ends[end].n_events, 0);
@@ -51,16 +35,9 @@ static unsigned count(unsigned end, enum ike_event_kind kind)
 	return n;
 }
 
-static unsigned drop_all(struct pair *p, const struct pair_datagram *d)
-{
-	(void)p;
-	(void)d;
-	return 0;
-}
-
 START_TEST(test_both_ends_tell_of_an_ike_sa_and_whom_it_is_with)
 {
-	establish();
+	pair_establish(&pair);
 	for (unsigned i = 0; i < 2; i++) {
 		ck_assert_uint_eq(pair.ends[i].n_events, 1);
 		ck_assert_int_eq(last(i)->kind, IKE_EVENT_UP);
@@ -81,7 +58,7 @@ static void show(void *arg, const char *line)
 
 START_TEST(test_messages_are_traced_at_both_ends_as_they_are_in_clear)
 {
-	establish();
+	pair_establish(&pair);
 	for (unsigned i = 0; i < 2; i++) {
 		const struct pair_end *const end = &pair.ends[i];
 		const struct ipsp_span message = { end->traced, end->traced_len };
@@ -104,8 +81,8 @@ END_TEST
 
 START_TEST(test_a_rekey_is_no_news_and_its_successor_s_end_is)
 {
-	establish();
-	ck_assert_int_eq(ike_rekey_begin(only_sa(0), pair.now_ms), IPSP_OK);
+	pair_establish(&pair);
+	ck_assert_int_eq(ike_rekey_begin(pair_sa(&pair, 0), pair.now_ms), IPSP_OK);
 	pair_pass(&pair, 1000);
 	ck_assert_uint_eq(pair.ends[0].n_events, 1);
 	ck_assert_uint_eq(pair.ends[1].n_events, 1);
@@ -121,7 +98,7 @@ END_TEST
 
 START_TEST(test_a_peer_without_an_answer_is_unreachable)
 {
-	pair.fate = drop_all;
+	pair.fate = pair_drop_all;
 	pair_initiate(&pair, 0);
 	pair_pass(&pair, 300 * 1000);
 	ck_assert_uint_eq(pair.ends[0].n_events, 1);
@@ -132,8 +109,8 @@ END_TEST
 START_TEST(test_a_peer_that_falls_silent_is_unreachable_and_its_ike_sa_down)
 {
 	pair.ends[0].conn->liveness_s = 10;
-	establish();
-	pair.fate = drop_all;
+	pair_establish(&pair);
+	pair.fate = pair_drop_all;
 	pair_pass(&pair, 300 * 1000);
 	ck_assert_uint_eq(count(0, IKE_EVENT_UNREACHABLE), 1);
 	ck_assert_int_eq(last(0)->kind, IKE_EVENT_DOWN);
@@ -144,8 +121,8 @@ END_TEST
 START_TEST(test_an_end_that_is_over_is_told_once)
 {
 	pair.ends[0].conn->life = (struct ike_life){ .hard_s = 100, .soft_percent = 100 };
-	establish();
-	pair.fate = drop_all;
+	pair_establish(&pair);
+	pair.fate = pair_drop_all;
 	pair_pass(&pair, 400 * 1000);
 	ck_assert_uint_eq(count(0, IKE_EVENT_DOWN), 1);
 	ck_assert_int_eq(last(0)->end, IKE_END_EXPIRED);
@@ -182,7 +159,7 @@ END_TEST
 
 START_TEST(test_the_end_of_a_world_is_nobody_s_news)
 {
-	establish();
+	pair_establish(&pair);
 	ike_world_free(pair.ends[0].world);
 	pair.ends[0].world = NULL;
 	ck_assert_uint_eq(pair.ends[0].n_events, 1);
@@ -196,7 +173,7 @@ START_TEST(test_it_is_seen_when_one_is_rekeyed_and_ends)
 
 	pair.ends[0].conn->life = life;
 	pair.ends[1].conn->life = (struct ike_life){ .hard_s = 0, .soft_percent = 80 };
-	establish();
+	pair_establish(&pair);
 	v = pair_view(&pair, 0);
 	ck_assert_uint_eq(v.end_ms, v.since_ms + 1000 * 1000);
 	ck_assert_uint_le(v.renew_ms, v.since_ms + 800 * 1000);

@@ -18,26 +18,9 @@ static void teardown(void)
 	pair_fini(&pair);
 }
 
-static void establish(void)
-{
-	pair_initiate(&pair, 0);
-	pair_settle(&pair);
-	ck_assert_str_eq(pair_view(&pair, 0).state, "established");
-	ck_assert_str_eq(pair_view(&pair, 1).state, "established");
-}
-
-static struct ike_sa *only_sa(unsigned end)
-{
-	for (size_t i = 0; i < IKE_BUCKETS; i++) {
-		if (pair.ends[end].world->by_spi[i])
-			return pair.ends[end].world->by_spi[i];
-	}
-	return NULL;
-}
-
 START_TEST(test_two_ends_with_one_secret_have_an_ike_sa_and_a_child_sa)
 {
-	establish();
+	pair_establish(&pair);
 	ck_assert_uint_eq(pair_count(&pair, 0), 1);
 	pair_agree(&pair);
 	ck_assert_uint_eq(pair.ends[0].n_sent, 2);
@@ -62,20 +45,11 @@ START_TEST(test_another_secret_is_refused)
 }
 END_TEST
 
-/* Drops the n-th datagram. */
-static unsigned drop_nth(struct pair *p, const struct pair_datagram *d)
-{
-	unsigned *const n = p->fate_arg;
-
-	(void)d;
-	return (*n)-- != 0;
-}
-
 START_TEST(test_whichever_message_is_lost_is_sent_again)
 {
 	unsigned n = (unsigned)_i;
 
-	pair.fate = drop_nth;
+	pair.fate = pair_drop_nth;
 	pair.fate_arg = &n;
 	pair_initiate(&pair, 0);
 	pair_pass(&pair, 10000);
@@ -85,34 +59,20 @@ START_TEST(test_whichever_message_is_lost_is_sent_again)
 }
 END_TEST
 
-static unsigned twice(struct pair *p, const struct pair_datagram *d)
-{
-	(void)p;
-	(void)d;
-	return 2;
-}
-
 START_TEST(test_repeated_messages_make_nothing_twice)
 {
-	pair.fate = twice;
-	establish();
+	pair.fate = pair_twice;
+	pair_establish(&pair);
 	ck_assert_uint_eq(pair_count(&pair, 0), 1);
 	pair_agree(&pair);
 }
 END_TEST
 
-static unsigned drop_all(struct pair *p, const struct pair_datagram *d)
-{
-	(void)p;
-	(void)d;
-	return 0;
-}
-
 START_TEST(test_a_peer_without_an_answer_is_gone)
 {
-	establish();
-	pair.fate = drop_all;
-	ck_assert_int_eq(ike_delete_begin(only_sa(0), NULL, pair.now_ms), IPSP_OK);
+	pair_establish(&pair);
+	pair.fate = pair_drop_all;
+	ck_assert_int_eq(ike_delete_begin(pair_sa(&pair, 0), NULL, pair.now_ms), IPSP_OK);
 	pair_pass(&pair, 600000);
 	ck_assert_uint_eq(pair_ike_sas(&pair, 0), 0);
 	ck_assert_uint_eq(pair_count(&pair, 0), 0);
@@ -121,8 +81,8 @@ END_TEST
 
 START_TEST(test_a_delete_ends_both)
 {
-	establish();
-	ck_assert(ike_terminate(pair.ends[0].world, only_sa(0)->spi_i, pair.now_ms));
+	pair_establish(&pair);
+	ck_assert(ike_terminate(pair.ends[0].world, pair_sa(&pair, 0)->spi_i, pair.now_ms));
 	pair_settle(&pair);
 	ck_assert_uint_eq(pair_ike_sas(&pair, 0) + pair_ike_sas(&pair, 1), 0);
 	ck_assert_uint_eq(pair_count(&pair, 0) + pair_count(&pair, 1), 0);
@@ -133,21 +93,21 @@ START_TEST(test_a_child_sa_at_its_end_is_rekeyed)
 {
 	uint32_t spi;
 
-	establish();
-	spi = only_sa(_i)->children->spi_in;
+	pair_establish(&pair);
+	spi = pair_sa(&pair, _i)->children->spi_in;
 	ike_child_expired(pair.ends[_i].world, IKE_PROTOCOL_ESP, spi, false, pair.now_ms);
 	pair_settle(&pair);
 	ck_assert_uint_eq(pair_count(&pair, 0), 1);
 	pair_agree(&pair);
-	ck_assert_uint_ne(only_sa(_i)->children->spi_in, spi);
+	ck_assert_uint_ne(pair_sa(&pair, _i)->children->spi_in, spi);
 }
 END_TEST
 
 START_TEST(test_a_child_sa_rekeyed_by_both_at_once_is_one_again)
 {
-	establish();
+	pair_establish(&pair);
 	for (unsigned i = 0; i < 2; i++)
-		ike_child_expired(pair.ends[i].world, IKE_PROTOCOL_ESP, only_sa(i)->children->spi_in,
+		ike_child_expired(pair.ends[i].world, IKE_PROTOCOL_ESP, pair_sa(&pair, i)->children->spi_in,
 				  false, pair.now_ms);
 	pair_settle(&pair);
 	ck_assert_uint_eq(pair_count(&pair, 0), 1);
@@ -159,17 +119,17 @@ START_TEST(test_an_ike_sa_is_rekeyed_and_its_children_move)
 {
 	uint32_t spi;
 
-	establish();
-	spi = only_sa(0)->children->spi_in;
-	ck_assert_int_eq(ike_rekey_begin(only_sa(_i), pair.now_ms), IPSP_OK);
+	pair_establish(&pair);
+	spi = pair_sa(&pair, 0)->children->spi_in;
+	ck_assert_int_eq(ike_rekey_begin(pair_sa(&pair, _i), pair.now_ms), IPSP_OK);
 	pair_settle(&pair);
 	ck_assert_str_eq(pair_view(&pair, 0).state, "established");
 	ck_assert_str_eq(pair_view(&pair, 1).state, "established");
 	ck_assert_uint_eq(pair_count(&pair, 0), 1);
-	ck_assert_uint_eq(only_sa(0)->children->spi_in, spi);
+	ck_assert_uint_eq(pair_sa(&pair, 0)->children->spi_in, spi);
 	pair_agree(&pair);
 	/* The keys of the new one work. */
-	ike_child_expired(pair.ends[1].world, IKE_PROTOCOL_ESP, only_sa(1)->children->spi_in, false,
+	ike_child_expired(pair.ends[1].world, IKE_PROTOCOL_ESP, pair_sa(&pair, 1)->children->spi_in, false,
 			  pair.now_ms);
 	pair_settle(&pair);
 	pair_agree(&pair);
@@ -178,9 +138,9 @@ END_TEST
 
 START_TEST(test_an_ike_sa_rekeyed_by_both_at_once_is_one_again)
 {
-	establish();
+	pair_establish(&pair);
 	for (unsigned i = 0; i < 2; i++)
-		ck_assert_int_eq(ike_rekey_begin(only_sa(i), pair.now_ms), IPSP_OK);
+		ck_assert_int_eq(ike_rekey_begin(pair_sa(&pair, i), pair.now_ms), IPSP_OK);
 	pair_settle(&pair);
 	ck_assert_str_eq(pair_view(&pair, 0).state, "established");
 	ck_assert_str_eq(pair_view(&pair, 1).state, "established");
@@ -197,7 +157,7 @@ START_TEST(test_the_responder_asks_for_another_group)
 	a->choices[2].id = IKE_KE_MODP_2048;
 	ike_offer_add(a, IKE_TRANSFORM_KE, IKE_KE_ECP_256, 0);
 	b->choices[2].id = IKE_KE_ECP_256;
-	establish();
+	pair_establish(&pair);
 	ck_assert_uint_eq(pair_view(&pair, 0).suite.ke, IKE_KE_ECP_256);
 	ck_assert_uint_eq(pair.ends[0].n_sent, 3);
 }
@@ -213,7 +173,7 @@ START_TEST(test_half_open_ones_of_one_address_are_few)
 		path.local_port = (uint16_t)(1000 + i);
 		ck_assert_int_eq(ike_initiate(a->world, a->conn, 0, &path, pair.now_ms), IPSP_OK);
 	}
-	pair.fate = drop_all;
+	pair.fate = pair_drop_all;
 	pair_settle(&pair);
 	ck_assert_uint_eq(pair.ends[1].world->n_half_open, 32);
 	pair.fate = NULL;
@@ -279,7 +239,7 @@ static void fill_offers(struct ike_offers *o)
 static unsigned short_ones(struct pair *p, const struct pair_datagram *d)
 {
 	ck_assert_uint_le(d->len, 1280 - 20 - 8 - 4);
-	return drop_nth(p, d);
+	return pair_drop_nth(p, d);
 }
 
 START_TEST(test_long_messages_go_in_fragments_whichever_is_lost)
@@ -319,12 +279,12 @@ static unsigned count_open(struct pair *p, const struct pair_datagram *d)
 
 START_TEST(test_no_more_requests_are_sent_than_the_peer_takes)
 {
-	establish();
-	only_sa(0)->window = 2;
+	pair_establish(&pair);
+	pair_sa(&pair, 0)->window = 2;
 	pair.fate = count_open;
 	n_open = n_open_max = 0;
 	for (unsigned i = 0; i < 6; i++)
-		ck_assert_int_eq(ike_child_begin(only_sa(0), NULL, pair.now_ms), IPSP_OK);
+		ck_assert_int_eq(ike_child_begin(pair_sa(&pair, 0), NULL, pair.now_ms), IPSP_OK);
 	pair_settle(&pair);
 	ck_assert_uint_eq(n_open_max, 2);
 	ck_assert_uint_eq(pair_count(&pair, 0), 7);
@@ -338,7 +298,7 @@ START_TEST(test_an_ike_sa_is_rekeyed_before_its_end)
 
 	for (unsigned i = 0; i < 2; i++)
 		pair.ends[i].conn->life = (struct ike_life){ .hard_s = 1000, .soft_percent = 90 };
-	establish();
+	pair_establish(&pair);
 	memcpy(spi, pair_view(&pair, 0).spi_i, sizeof(spi));
 	pair_pass(&pair, 800 * 1000);
 	ck_assert_mem_eq(pair_view(&pair, 0).spi_i, spi, sizeof(spi));
@@ -358,11 +318,11 @@ START_TEST(test_rekeys_of_many_ike_sas_are_spread)
 	uint64_t first = IKE_NEVER, last = 0;
 
 	pair.ends[0].conn->life = (struct ike_life){ .hard_s = 1000, .soft_percent = 90 };
-	establish();
+	pair_establish(&pair);
 	for (unsigned i = 0; i < 100; i++) {
 		uint64_t ms;
 
-		ike_life_begin(only_sa(0), pair.now_ms);
+		ike_life_begin(pair_sa(&pair, 0), pair.now_ms);
 		ms = pair_view(&pair, 0).renew_ms - pair.now_ms;
 		first = ms < first ? ms : first;
 		last = ms > last ? ms : last;
@@ -380,15 +340,15 @@ START_TEST(test_an_ike_sa_that_has_made_all_its_child_sas_is_renewed)
 
 	pair.ends[0].conn->children_max = 3;
 	pair.ends[0].conn->life = (struct ike_life){ .hard_s = _i ? 1000 : 0, .soft_percent = 90 };
-	establish();
+	pair_establish(&pair);
 	memcpy(spi, pair_view(&pair, 0).spi_i, sizeof(spi));
 	for (unsigned n = 2; n <= 4; n++) {
-		ck_assert_int_eq(ike_child_begin(only_sa(0), NULL, pair.now_ms), IPSP_OK);
+		ck_assert_int_eq(ike_child_begin(pair_sa(&pair, 0), NULL, pair.now_ms), IPSP_OK);
 		pair_pass(&pair, 1000);
 		ck_assert_uint_eq(pair_count(&pair, 0), n);
 		ck_assert_int_eq(memcmp(pair_view(&pair, 0).spi_i, spi, sizeof(spi)) != 0, n >= 3);
 	}
-	ck_assert_uint_eq(only_sa(0)->n_derived, 1);
+	ck_assert_uint_eq(pair_sa(&pair, 0)->n_derived, 1);
 	pair_agree(&pair);
 	pair_pass(&pair, 100 * 1000);
 	ck_assert_str_eq(pair_view(&pair, 0).state, "established");
@@ -400,7 +360,7 @@ START_TEST(test_one_child_sa_each_ike_sa_is_possible)
 	uint8_t spi[IKE_SPI_LEN];
 
 	pair.ends[0].conn->children_max = pair.ends[1].conn->children_max = 1;
-	establish();
+	pair_establish(&pair);
 	memcpy(spi, pair_view(&pair, 0).spi_i, sizeof(spi));
 	pair_pass(&pair, 60 * 1000);
 	ck_assert_mem_ne(pair_view(&pair, 0).spi_i, spi, sizeof(spi));
@@ -412,7 +372,7 @@ END_TEST
 START_TEST(test_an_ike_sa_that_may_not_be_rekeyed_ends)
 {
 	pair.ends[0].conn->life = (struct ike_life){ .hard_s = 1000, .soft_percent = 100 };
-	establish();
+	pair_establish(&pair);
 	pair_pass(&pair, 999 * 1000);
 	ck_assert_uint_eq(pair_ike_sas(&pair, 0), 1);
 	pair_pass(&pair, 1000);
@@ -424,11 +384,11 @@ END_TEST
 START_TEST(test_a_silent_peer_is_asked_and_then_gone)
 {
 	pair.ends[0].conn->liveness_s = 30;
-	establish();
+	pair_establish(&pair);
 	pair_pass(&pair, 3600 * 1000);
 	ck_assert_uint_eq(pair_ike_sas(&pair, 0), 1);
 	ck_assert_uint_ge(pair.ends[0].n_sent, 100);
-	pair.fate = drop_all;
+	pair.fate = pair_drop_all;
 	pair_pass(&pair, 600 * 1000);
 	ck_assert_uint_eq(pair_ike_sas(&pair, 0), 0);
 	ck_assert_ptr_nonnull(strstr(pair.ends[0].logs, "the peer is gone"));
@@ -437,10 +397,10 @@ END_TEST
 
 START_TEST(test_initial_contact_ends_what_a_peer_has_forgotten)
 {
-	establish();
-	ike_sa_free(only_sa(0));
+	pair_establish(&pair);
+	ike_sa_free(pair_sa(&pair, 0));
 	ck_assert_uint_eq(pair_ike_sas(&pair, 1), 1);
-	establish();
+	pair_establish(&pair);
 	ck_assert_uint_eq(pair_count(&pair, 1), 1);
 	pair_agree(&pair);
 }
@@ -451,15 +411,15 @@ START_TEST(test_a_nat_is_found_and_its_changes_are_followed)
 	pair.nat = true;
 	pair.nat_shift = 20000;
 	pair.ends[1].conn->peers[0].address.family = 0;
-	establish();
+	pair_establish(&pair);
 	ck_assert(pair.ends[0].children[0].udp && pair.ends[1].children[0].udp);
 	ck_assert_uint_eq(pair_view(&pair, 0).path.local_port, 4500);
 	ck_assert_uint_eq(pair_view(&pair, 1).path.remote_port, 24500);
 	pair.nat_shift = 30000;
-	ike_liveness_begin(only_sa(0), pair.now_ms);
+	ike_liveness_begin(pair_sa(&pair, 0), pair.now_ms);
 	pair_settle(&pair);
 	ck_assert_uint_eq(pair_view(&pair, 1).path.remote_port, 34500);
-	ike_child_expired(pair.ends[1].world, IKE_PROTOCOL_ESP, only_sa(1)->children->spi_in, false,
+	ike_child_expired(pair.ends[1].world, IKE_PROTOCOL_ESP, pair_sa(&pair, 1)->children->spi_in, false,
 			  pair.now_ms);
 	pair_settle(&pair);
 	pair_agree(&pair);
@@ -468,7 +428,7 @@ END_TEST
 
 START_TEST(test_without_a_nat_none_is_found)
 {
-	establish();
+	pair_establish(&pair);
 	ck_assert(!pair.ends[0].children[0].udp && !pair.ends[1].children[0].udp);
 	ck_assert_uint_eq(pair_view(&pair, 0).path.local_port, 500);
 }
@@ -479,11 +439,11 @@ START_TEST(test_a_rekey_that_meets_a_busy_peer_is_tried_again)
 {
 	unsigned n = 0;
 
-	establish();
-	pair.fate = drop_nth;
+	pair_establish(&pair);
+	pair.fate = pair_drop_nth;
 	pair.fate_arg = &n;
-	ck_assert_int_eq(ike_child_begin(only_sa(1), NULL, pair.now_ms), IPSP_OK);
-	ck_assert_int_eq(ike_rekey_begin(only_sa(0), pair.now_ms), IPSP_OK);
+	ck_assert_int_eq(ike_child_begin(pair_sa(&pair, 1), NULL, pair.now_ms), IPSP_OK);
+	ck_assert_int_eq(ike_rekey_begin(pair_sa(&pair, 0), pair.now_ms), IPSP_OK);
 	pair_pass(&pair, 60 * 1000);
 	ck_assert_str_eq(pair_view(&pair, 0).state, "established");
 	ck_assert_ptr_nonnull(strstr(pair.ends[0].logs, "TEMPORARY_FAILURE"));

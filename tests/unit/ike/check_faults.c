@@ -36,15 +36,6 @@ static void teardown(void)
 	pair_fini(&pair);
 }
 
-static struct ike_sa *only_sa(unsigned end)
-{
-	for (size_t i = 0; i < IKE_BUCKETS; i++) {
-		if (pair.ends[end].world->by_spi[i])
-			return pair.ends[end].world->by_spi[i];
-	}
-	return NULL;
-}
-
 /* ---- IKE_SA_INIT ---- */
 
 /* Puts a payload before all others. */
@@ -163,7 +154,7 @@ static void establish(void)
 /* End 0 asks something of end 1: INFORMATIONAL, of these payloads. */
 static void ask(uint8_t type, struct ipsp_span payloads)
 {
-	struct ike_sa *const from = only_sa(0);
+	struct ike_sa *const from = pair_sa(&pair, 0);
 	struct ike_exchange *const x = ike_exchange_new(from, IKE_FOR_LIVENESS, true);
 	struct ike_builder b;
 
@@ -195,7 +186,7 @@ START_TEST(test_a_request_with_what_need_not_be_known_is_answered)
 
 	establish();
 	ask(UNKNOWN, (struct ipsp_span){ unknown, sizeof(unknown) });
-	ck_assert_ptr_null(only_sa(0)->requests);
+	ck_assert_ptr_null(pair_sa(&pair, 0)->requests);
 	ck_assert_str_eq(pair_view(&pair, 1).state, "established");
 }
 END_TEST
@@ -236,7 +227,7 @@ START_TEST(test_want_of_memory_is_no_fault_of_the_peer)
 {
 	establish();
 	pair.keep_jobs = true;
-	ck_assert_int_eq(ike_rekey_begin(only_sa(0), pair.now_ms), IPSP_OK);
+	ck_assert_int_eq(ike_rekey_begin(pair_sa(&pair, 0), pair.now_ms), IPSP_OK);
 	compute(0, IPSP_OK);
 	compute(1, _i == 0 ? IPSP_ENOMEM : IPSP_EMALFORMED);
 	ck_assert_uint_eq(pair_ike_sas(&pair, 0), _i == 0);

@@ -21,15 +21,6 @@ static void teardown(void)
 	pair_fini(&pair);
 }
 
-static struct ike_sa *only_sa(unsigned end)
-{
-	for (size_t i = 0; i < IKE_BUCKETS; i++) {
-		if (pair.ends[end].world->by_spi[i])
-			return pair.ends[end].world->by_spi[i];
-	}
-	return NULL;
-}
-
 /* What may come when. Responder: its INIT_ANSWERED; initiator: the states of waiting. */
 static bool may_ask(enum ike_state state, uint8_t exchange)
 {
@@ -48,7 +39,7 @@ static bool may_ask(enum ike_state state, uint8_t exchange)
 /* A message from end 0 to end 1, empty inside. */
 static void inject(uint8_t exchange, bool response, uint32_t id)
 {
-	struct ike_sa *const from = only_sa(0), *const to = only_sa(1);
+	struct ike_sa *const from = pair_sa(&pair, 0), *const to = pair_sa(&pair, 1);
 	const struct ike_path path = { pair.ends[1].addr, pair.ends[0].addr, 500, 500 };
 	struct ike_header_fields h = { .exchange = exchange, .message_id = id,
 				       .flags = (uint8_t)(IKE_FLAG_INITIATOR |
@@ -91,7 +82,7 @@ START_TEST(test_a_request_is_answered_only_where_a_table_says_so)
 		pair_initiate(&pair, 0);
 		pair_settle(&pair);
 		pair.fate = keep_answer;
-		sa = only_sa(1);
+		sa = pair_sa(&pair, 1);
 		sa->state = state;
 		n_sent = pair.ends[1].n_sent;
 		inject(exchanges[k], false, sa->expected_id);
@@ -99,8 +90,8 @@ START_TEST(test_a_request_is_answered_only_where_a_table_says_so)
 		ck_assert_uint_eq(pair.ends[1].n_sent - n_sent,
 				  may_ask(state, exchanges[k]) &&
 					  exchanges[k] != IKE_EXCHANGE_IKE_AUTH);
-		ck_assert_ptr_nonnull(only_sa(1));
-		ck_assert_int_eq(only_sa(1)->state, state);
+		ck_assert_ptr_nonnull(pair_sa(&pair, 1));
+		ck_assert_int_eq(pair_sa(&pair, 1)->state, state);
 	}
 }
 END_TEST
@@ -117,12 +108,12 @@ START_TEST(test_an_answer_to_nothing_changes_nothing)
 			setup();
 			pair_initiate(&pair, 0);
 			pair_settle(&pair);
-			only_sa(1)->state = state;
+			pair_sa(&pair, 1)->state = state;
 			n_sent = pair.ends[1].n_sent;
 			inject(exchanges[k], true, id);
 			ck_assert_uint_eq(pair.ends[1].n_sent, n_sent);
-			ck_assert_ptr_nonnull(only_sa(1));
-			ck_assert_int_eq(only_sa(1)->state, state);
+			ck_assert_ptr_nonnull(pair_sa(&pair, 1));
+			ck_assert_int_eq(pair_sa(&pair, 1)->state, state);
 			ck_assert_uint_eq(pair_count(&pair, 1), 1);
 		}
 	}
@@ -137,7 +128,7 @@ START_TEST(test_numbers_beyond_the_window_are_not_taken)
 	pair_initiate(&pair, 0);
 	pair_settle(&pair);
 	pair.fate = keep_answer;
-	sa = only_sa(1);
+	sa = pair_sa(&pair, 1);
 	n_sent = pair.ends[1].n_sent;
 	inject(IKE_EXCHANGE_INFORMATIONAL, false, sa->expected_id + IKE_WINDOW);
 	ck_assert_uint_eq(pair.ends[1].n_sent, n_sent);

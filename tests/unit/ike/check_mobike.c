@@ -24,23 +24,6 @@ static void teardown(void)
 	pair_fini(&pair);
 }
 
-static struct ike_sa *only_sa(unsigned end)
-{
-	for (size_t i = 0; i < IKE_BUCKETS; i++) {
-		if (pair.ends[end].world->by_spi[i])
-			return pair.ends[end].world->by_spi[i];
-	}
-	return NULL;
-}
-
-static void establish(void)
-{
-	pair_initiate(&pair, 0);
-	pair_settle(&pair);
-	ck_assert_str_eq(pair_view(&pair, 0).state, "established");
-	ck_assert_str_eq(pair_view(&pair, 1).state, "established");
-}
-
 static void move_to(const char *text)
 {
 	ck_assert_int_eq(inet_pton(AF_INET, text, pair.ends[0].addr.octets), 1);
@@ -66,8 +49,8 @@ static void must_be_at(const char *text)
 
 START_TEST(test_an_end_that_moves_takes_its_sas_along)
 {
-	establish();
-	ck_assert(only_sa(0)->mobike && only_sa(1)->mobike);
+	pair_establish(&pair);
+	ck_assert(pair_sa(&pair, 0)->mobike && pair_sa(&pair, 1)->mobike);
 	ck_assert_uint_eq(pair_view(&pair, 0).path.local_port, 4500);
 	ck_assert_uint_eq(pair_view(&pair, 1).path.remote_port, 4500);
 	ck_assert(!pair.ends[0].children[0].udp);
@@ -79,7 +62,7 @@ START_TEST(test_an_end_that_moves_takes_its_sas_along)
 	pair_settle(&pair);
 	must_be_at("203.0.113.5");
 	/* Whichever end has made it anew. */
-	ck_assert_int_eq(ike_rekey_begin(only_sa(1), pair.now_ms), IPSP_OK);
+	ck_assert_int_eq(ike_rekey_begin(pair_sa(&pair, 1), pair.now_ms), IPSP_OK);
 	pair_settle(&pair);
 	move_to("192.0.2.1");
 	pair_settle(&pair);
@@ -87,21 +70,12 @@ START_TEST(test_an_end_that_moves_takes_its_sas_along)
 }
 END_TEST
 
-/* Drops the n-th datagram. */
-static unsigned drop_nth(struct pair *p, const struct pair_datagram *d)
-{
-	unsigned *const n = p->fate_arg;
-
-	(void)d;
-	return (*n)-- != 0;
-}
-
 START_TEST(test_whichever_message_of_a_move_is_lost)
 {
 	unsigned n = (unsigned)_i;
 
-	establish();
-	pair.fate = drop_nth;
+	pair_establish(&pair);
+	pair.fate = pair_drop_nth;
 	pair.fate_arg = &n;
 	move_to("192.0.2.77");
 	pair_pass(&pair, 20 * 1000);
@@ -112,7 +86,7 @@ END_TEST
 /* Keeps what is under way from arriving until the test lets it. */
 START_TEST(test_who_moves_twice_at_once_is_where_it_is_at_last)
 {
-	establish();
+	pair_establish(&pair);
 	move_to("192.0.2.77");
 	move_to("203.0.113.5");
 	pair_settle(&pair);
@@ -123,8 +97,8 @@ END_TEST
 
 START_TEST(test_a_move_while_it_is_rekeyed_is_told_for_both)
 {
-	establish();
-	ck_assert_int_eq(ike_rekey_begin(only_sa(0), pair.now_ms), IPSP_OK);
+	pair_establish(&pair);
+	ck_assert_int_eq(ike_rekey_begin(pair_sa(&pair, 0), pair.now_ms), IPSP_OK);
 	move_to("192.0.2.77");
 	pair_pass(&pair, 20 * 1000);
 	must_be_at("192.0.2.77");
@@ -140,7 +114,7 @@ static unsigned drop_requests_to_0(struct pair *p, const struct pair_datagram *d
 
 START_TEST(test_no_esp_goes_where_the_peer_was_not_seen)
 {
-	establish();
+	pair_establish(&pair);
 	pair.fate = drop_requests_to_0;
 	move_to("192.0.2.77");
 	pair_settle(&pair);
@@ -166,7 +140,7 @@ static unsigned keep_answers_of_0(struct pair *p, const struct pair_datagram *d)
 /* 3.7: that it was at the last address says nothing of this one. */
 START_TEST(test_an_answer_from_an_address_before_does_not_count)
 {
-	establish();
+	pair_establish(&pair);
 	pair.fate = keep_answers_of_0;
 	move_to("192.0.2.77");
 	pair_settle(&pair);
@@ -186,7 +160,7 @@ END_TEST
 START_TEST(test_a_peer_whose_row_has_an_address_is_not_let_elsewhere)
 {
 	pair.ends[1].conn->peers[0].address = pair.ends[0].addr;
-	establish();
+	pair_establish(&pair);
 	move_to("192.0.2.77");
 	pair_settle(&pair);
 	ck_assert_ptr_nonnull(strstr(pair.ends[0].logs, "UNACCEPTABLE_ADDRESSES"));
@@ -203,8 +177,8 @@ START_TEST(test_some_do_not_move)
 		pair.ends[0].conn->child.transport = pair.ends[1].conn->child.transport = true;
 	else
 		pair.ends[0].conn->local = pair.ends[0].addr;
-	establish();
-	ck_assert(!only_sa(0)->mobike && !only_sa(1)->mobike);
+	pair_establish(&pair);
+	ck_assert(!pair_sa(&pair, 0)->mobike && !pair_sa(&pair, 1)->mobike);
 	ck_assert_uint_eq(pair_view(&pair, 0).path.local_port, 500);
 	move_to("192.0.2.77");
 	pair_settle(&pair);
@@ -214,7 +188,7 @@ END_TEST
 
 START_TEST(test_a_move_behind_a_nat_puts_esp_into_udp_and_back)
 {
-	establish();
+	pair_establish(&pair);
 	pair.nat = true;
 	pair.nat_shift = 20000;
 	move_to("10.0.0.7");
@@ -238,7 +212,7 @@ START_TEST(test_another_mapping_is_seen_by_who_asks_for_life)
 	pair.nat = true;
 	pair.nat_shift = 20000;
 	pair.ends[0].conn->liveness_s = 30;
-	establish();
+	pair_establish(&pair);
 	pair_pass(&pair, 100 * 1000);
 	ck_assert_uint_eq(pair_view(&pair, 1).path.remote_port, 24500);
 	pair.nat_shift = 30000;
@@ -256,8 +230,8 @@ START_TEST(test_esp_tells_of_another_mapping)
 	pair.nat = true;
 	if (_i == 1)
 		pair.ends[0].conn->local = pair.ends[0].addr;
-	establish();
-	ck_assert_int_eq(only_sa(1)->mobike, _i == 0);
+	pair_establish(&pair);
+	ck_assert_int_eq(pair_sa(&pair, 1)->mobike, _i == 0);
 	ike_child_came_from(pair.ends[1].world, IKE_PROTOCOL_ESP, pair.ends[1].children[0].spi_in,
 			    &there, 34500);
 	ck_assert_uint_eq(pair.ends[1].children[0].path.remote_port, 34500);
@@ -272,7 +246,7 @@ END_TEST
 /* An INFORMATIONAL of one end with one notification, from a place of its own. */
 static void inform(unsigned from, const struct ike_path *path, uint16_t notify, struct ipsp_span data)
 {
-	struct ike_sa *const sa = only_sa(from);
+	struct ike_sa *const sa = pair_sa(&pair, from);
 	struct ike_exchange *const x = ike_exchange_new(sa, IKE_FOR_LIVENESS, true);
 	const struct ike_path was = sa->path;
 	struct ike_builder b;
@@ -299,7 +273,7 @@ START_TEST(test_a_path_may_be_tried)
 {
 	struct ike_path path;
 
-	establish();
+	pair_establish(&pair);
 	path = pair_view(&pair, 0).path;
 	path.local.octets[3] = 88;
 	pair.fate = note_answers;
@@ -316,7 +290,7 @@ START_TEST(test_what_allows_no_nat_is_not_changed_on_its_way)
 	const struct ike_path path = { .local = pair.ends[0].addr, .remote = pair.ends[1].addr,
 				       .local_port = 4500, .remote_port = 4500 };
 
-	establish();
+	pair_establish(&pair);
 	inform(0, &path, IKE_N_NO_NATS_ALLOWED, (struct ipsp_span){ elsewhere, sizeof(elsewhere) });
 	pair_settle(&pair);
 	ck_assert_ptr_nonnull(strstr(pair.ends[1].logs, "UNEXPECTED_NAT_DETECTED"));
@@ -326,10 +300,10 @@ END_TEST
 
 START_TEST(test_another_cookie_ends_it)
 {
-	establish();
+	pair_establish(&pair);
 	pair.keep_jobs = false;
 	move_to("192.0.2.77");
-	only_sa(0)->exchanges->cookie[0] ^= 1;
+	pair_sa(&pair, 0)->exchanges->cookie[0] ^= 1;
 	pair_settle(&pair);
 	ck_assert_uint_eq(pair_ike_sas(&pair, 0), 0);
 	ck_assert_ptr_nonnull(strstr(pair.ends[0].logs, "COOKIE2"));
@@ -343,11 +317,11 @@ START_TEST(test_addresses_that_the_peer_has_besides_are_heard)
 	const struct ike_path path = { .local = pair.ends[1].addr, .remote = pair.ends[0].addr,
 				       .local_port = 4500, .remote_port = 4500 };
 
-	establish();
+	pair_establish(&pair);
 	inform(1, &path, IKE_N_ADDITIONAL_IP4_ADDRESS, (struct ipsp_span){ more, sizeof(more) });
 	inform(1, &path, IKE_N_NO_ADDITIONAL_ADDRESSES, (struct ipsp_span){ 0 });
 	pair_settle(&pair);
-	ck_assert_ptr_null(only_sa(1)->requests);
+	ck_assert_ptr_null(pair_sa(&pair, 1)->requests);
 	must_be_at("192.0.2.1");
 }
 END_TEST
@@ -358,7 +332,7 @@ START_TEST(test_a_responder_moves_nothing)
 	struct ike_path path = { .local = pair.ends[1].addr, .remote = pair.ends[0].addr,
 				 .local_port = 4500, .remote_port = 4500 };
 
-	establish();
+	pair_establish(&pair);
 	pair.ends[0].conn->peers[0].address.family = 0;
 	path.local.octets[3] = 66;
 	inform(1, &path, IKE_N_UPDATE_SA_ADDRESSES, (struct ipsp_span){ 0 });

@@ -31,15 +31,6 @@ static void teardown(void)
 	pair_fini(&pair);
 }
 
-static struct ike_sa *only_sa(unsigned end)
-{
-	for (size_t i = 0; i < IKE_BUCKETS; i++) {
-		if (pair.ends[end].world->by_spi[i])
-			return pair.ends[end].world->by_spi[i];
-	}
-	return NULL;
-}
-
 static void must_be_established(void)
 {
 	ck_assert_str_eq(pair_view(&pair, 0).state, "established");
@@ -66,26 +57,17 @@ START_TEST(test_each_further_key_exchange_is_one_message_each_way)
 	must_be_established();
 	ck_assert_uint_eq(exchanges[IKE_EXCHANGE_IKE_INTERMEDIATE], 4);
 	ck_assert_uint_eq(exchanges[IKE_EXCHANGE_IKE_AUTH], 2);
-	ck_assert_uint_eq(only_sa(0)->suite.add_ke[0], IKE_KE_ECP_256);
-	ck_assert_uint_eq(only_sa(0)->suite.add_ke[2], IKE_KE_MODP_2048);
+	ck_assert_uint_eq(pair_sa(&pair, 0)->suite.add_ke[0], IKE_KE_ECP_256);
+	ck_assert_uint_eq(pair_sa(&pair, 0)->suite.add_ke[2], IKE_KE_MODP_2048);
 }
 END_TEST
-
-/* Drops the n-th datagram. */
-static unsigned drop_nth(struct pair *p, const struct pair_datagram *d)
-{
-	unsigned *const n = p->fate_arg;
-
-	(void)d;
-	return (*n)-- != 0;
-}
 
 /* An answer that is lost had new keys in it: its request comes again under the old ones. */
 START_TEST(test_whichever_message_is_lost_is_sent_again)
 {
 	unsigned n = (unsigned)_i;
 
-	pair.fate = drop_nth;
+	pair.fate = pair_drop_nth;
 	pair.fate_arg = &n;
 	pair_initiate(&pair, 0);
 	pair_pass(&pair, 10000);
@@ -93,16 +75,9 @@ START_TEST(test_whichever_message_is_lost_is_sent_again)
 }
 END_TEST
 
-static unsigned twice(struct pair *p, const struct pair_datagram *d)
-{
-	(void)p;
-	(void)d;
-	return 2;
-}
-
 START_TEST(test_repeated_messages_make_nothing_twice)
 {
-	pair.fate = twice;
+	pair.fate = pair_twice;
 	pair_initiate(&pair, 0);
 	pair_settle(&pair);
 	must_be_established();
@@ -128,9 +103,9 @@ START_TEST(test_what_was_exchanged_in_between_is_signed)
 			}
 		}
 		pair_settle(&pair);
-		x = only_sa(1) ? only_sa(1)->exchanges : NULL;
+		x = pair_sa(&pair, 1) ? pair_sa(&pair, 1)->exchanges : NULL;
 		if (x && x->int_auth_len > 0)
-			x->int_auth[_i == 0 ? 0 : only_sa(1)->keys->prf_len] ^= 1;
+			x->int_auth[_i == 0 ? 0 : pair_sa(&pair, 1)->keys->prf_len] ^= 1;
 		if (x && x->n_more == 2)
 			break;
 	}
@@ -186,7 +161,7 @@ START_TEST(test_who_has_none_of_them_may_be_enough)
 	pair_initiate(&pair, 0);
 	pair_settle(&pair);
 	must_be_established();
-	ck_assert(!ike_suite_has_more(&only_sa(0)->suite));
+	ck_assert(!ike_suite_has_more(&pair_sa(&pair, 0)->suite));
 }
 END_TEST
 
@@ -204,10 +179,10 @@ START_TEST(test_an_ike_sa_that_has_them_is_rekeyed)
 {
 	pair_initiate(&pair, 0);
 	pair_settle(&pair);
-	ck_assert_int_eq(ike_rekey_begin(only_sa(_i), pair.now_ms), IPSP_OK);
+	ck_assert_int_eq(ike_rekey_begin(pair_sa(&pair, _i), pair.now_ms), IPSP_OK);
 	pair_settle(&pair);
 	must_be_established();
-	ck_assert_int_eq(ike_child_begin(only_sa(0), only_sa(0)->children, pair.now_ms), IPSP_OK);
+	ck_assert_int_eq(ike_child_begin(pair_sa(&pair, 0), pair_sa(&pair, 0)->children, pair.now_ms), IPSP_OK);
 	pair_settle(&pair);
 	must_be_established();
 }
@@ -218,7 +193,7 @@ static unsigned another_exchange(struct pair *p, const struct pair_datagram *d)
 {
 	(void)p;
 	if (d->to == 0 && d->octets[18] == IKE_EXCHANGE_IKE_INTERMEDIATE) {
-		struct ike_sa *const sa = only_sa(1);
+		struct ike_sa *const sa = pair_sa(&pair, 1);
 		const struct ike_header_fields h = ike_header_of(sa, IKE_EXCHANGE_IKE_AUTH, true, 1);
 		struct pair_datagram *const here = (struct pair_datagram *)(uintptr_t)d;
 		const uint8_t iv[IPSP_IV_MAX] = { 0 };
@@ -236,7 +211,7 @@ START_TEST(test_an_answer_in_another_exchange_is_none)
 	pair_initiate(&pair, 0);
 	pair_settle(&pair);
 	ck_assert_str_eq(pair_view(&pair, 0).state, "auth-sent");
-	ck_assert_ptr_nonnull(only_sa(0)->requests);
+	ck_assert_ptr_nonnull(pair_sa(&pair, 0)->requests);
 }
 END_TEST
 

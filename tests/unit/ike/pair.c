@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "engine/crypto/gcrypt.h"
+#include "ike/internal.h"
 #include "tests/fuzz/fuzz.h"
 
 static struct ipsp_addr address(const char *text)
@@ -417,4 +418,45 @@ void pair_agree(const struct pair *p)
 		must(ike_selectors_within(&a->theirs, &b->ours) &&
 			  ike_selectors_within(&b->ours, &a->theirs));
 	}
+}
+
+void pair_establish(struct pair *p)
+{
+	pair_initiate(p, 0);
+	pair_settle(p);
+	for (unsigned i = 0; i < 2; i++)
+		must(!strcmp(pair_view(p, i).state, "established"));
+}
+
+struct ike_sa *pair_sa(const struct pair *p, unsigned end)
+{
+	for (size_t i = 0; i < IKE_BUCKETS; i++) {
+		if (p->ends[end].world->by_spi[i])
+			return p->ends[end].world->by_spi[i];
+	}
+	return NULL;
+}
+
+/* ---- fates ---- */
+
+unsigned pair_drop_all(struct pair *p, const struct pair_datagram *d)
+{
+	(void)p;
+	(void)d;
+	return 0;
+}
+
+unsigned pair_drop_nth(struct pair *p, const struct pair_datagram *d)
+{
+	unsigned *const n = p->fate_arg;
+
+	(void)d;
+	return (*n)-- != 0;
+}
+
+unsigned pair_twice(struct pair *p, const struct pair_datagram *d)
+{
+	(void)p;
+	(void)d;
+	return 2;
 }

@@ -91,6 +91,9 @@ void pair_configure(struct pair *p);
 /** End 0 (or 1) begins. */
 void pair_initiate(struct pair *p, unsigned from);
 
+/** End 0 begins, and both have an IKE SA that is established then. */
+void pair_establish(struct pair *p);
+
 /** Carries datagrams until none is left. */
 void pair_settle(struct pair *p);
 
@@ -101,7 +104,19 @@ unsigned pair_count(const struct pair *p, unsigned end);		/* Child SAs in its SA
 unsigned pair_ike_sas(const struct pair *p, unsigned end);
 /** The only IKE SA's view; fails the test if there is another number of them. */
 struct ike_view pair_view(const struct pair *p, unsigned end);
+struct ike_sa;
+/** An IKE SA of an end, the only one where there is no other. NULL: there is none. */
+struct ike_sa *pair_sa(const struct pair *p, unsigned end);
 /** Do both SADs have the same Child SAs, with keys that fit? */
 void pair_agree(const struct pair *p);
+
+/* ---- fates ---- */
+
+/** Loses all. */
+unsigned pair_drop_all(struct pair *p, const struct pair_datagram *d);
+/** Loses one: fate_arg is an unsigned that says how many come before it. */
+unsigned pair_drop_nth(struct pair *p, const struct pair_datagram *d);
+/** All arrive two times. */
+unsigned pair_twice(struct pair *p, const struct pair_datagram *d);
 
 #endif
