@@ -42,6 +42,26 @@ says()
 	grep -qF -- "$t_want" "$TB_DIR/says.out" || { cat "$TB_DIR/says.out"; return 1; }
 }
 
+# t_proposals ROUTER METHOD: rows of what IKE proposes: "std", "p1" for the IKE SA by an authentication method of RFC 2409
+# appendix A, "p2" for its Child SAs.
+t_proposals()
+{
+	tb_set "$1" 'ipiaSaNegParamMinLifetimeSecs."std"' u 60 'ipiaSaNegParamMinLifetimeKB."std"' u 0 \
+		'ipiaSaNegParamRefreshThreshSecs."std"' u 80 'ipiaSaNegParamRefreshThresholdKB."std"' u 80 \
+		'ipiaSaNegParamIdleDurationSecs."std"' u 0 'ipiaSaNegParamRowStatus."std"' i createAndGo
+	tb_set "$1" 'ipsaEspTranMaxLifetimeSec."aes"' u 3600 'ipsaEspTranMaxLifetimeKB."aes"' u 0 \
+		'ipsaEspTranCipherTransformId."aes"' u 12 'ipsaEspTranCipherKeyLength."aes"' u 256 \
+		'ipsaEspTranCipherKeyRounds."aes"' u 0 'ipsaEspTranIntegrityAlgorithmId."aes"' u 5 \
+		'ipsaEspTranReplayPrevention."aes"' i true 'ipsaEspTranReplayWindowSize."aes"' u 64 \
+		'ipsaEspTranRowStatus."aes"' i createAndGo
+	tb_set "$1" 'ipiaIpsecTranTransformName.3."esp".0' s aes 'ipiaIpsecTranRowStatus.3."esp".0' i createAndGo
+	tb_set "$1" 'ipiaIpsecPropTransformsName."p2".0.3' s esp 'ipiaIpsecPropRowStatus."p2".0.3' i createAndGo
+	tb_set "$1" 'ipiaIkePropCipherAlgorithm."p1"' u 7 'ipiaIkePropCipherKeyLength."p1"' u 256 \
+		'ipiaIkePropHashAlgorithm."p1"' u 4 'ipiaIkePropDhGroup."p1"' u 31 \
+		'ipiaIkePropAuthenticationMethod."p1"' u "$2" 'ipiaIkePropMaxLifetimeSecs."p1"' u 28800 \
+		'ipiaIkePropRowStatus."p1"' i createAndGo
+}
+
 conclude()
 {
 	if [ "$T_FAILED" != 0 ]; then

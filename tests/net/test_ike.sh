@@ -35,20 +35,7 @@ rows()
 		tb_set $r "ipiaIkeIdCredentialName.$wan.$type.\"default\"" s '' \
 			"ipiaIkeIdRowStatus.$wan.$type.\"default\"" i createAndGo
 	done
-	tb_set $r 'ipiaSaNegParamMinLifetimeSecs."std"' u 60 'ipiaSaNegParamMinLifetimeKB."std"' u 0 \
-		'ipiaSaNegParamRefreshThreshSecs."std"' u 80 'ipiaSaNegParamRefreshThresholdKB."std"' u 80 \
-		'ipiaSaNegParamIdleDurationSecs."std"' u 0 'ipiaSaNegParamRowStatus."std"' i createAndGo
-	tb_set $r 'ipsaEspTranMaxLifetimeSec."aes"' u 3600 'ipsaEspTranMaxLifetimeKB."aes"' u 0 \
-		'ipsaEspTranCipherTransformId."aes"' u 12 'ipsaEspTranCipherKeyLength."aes"' u 256 \
-		'ipsaEspTranCipherKeyRounds."aes"' u 0 'ipsaEspTranIntegrityAlgorithmId."aes"' u 5 \
-		'ipsaEspTranReplayPrevention."aes"' i true 'ipsaEspTranReplayWindowSize."aes"' u 64 \
-		'ipsaEspTranRowStatus."aes"' i createAndGo
-	tb_set $r 'ipiaIpsecTranTransformName.3."esp".0' s aes 'ipiaIpsecTranRowStatus.3."esp".0' i createAndGo
-	tb_set $r 'ipiaIpsecPropTransformsName."p2".0.3' s esp 'ipiaIpsecPropRowStatus."p2".0.3' i createAndGo
-	tb_set $r 'ipiaIkePropCipherAlgorithm."p1"' u 7 'ipiaIkePropCipherKeyLength."p1"' u 256 \
-		'ipiaIkePropHashAlgorithm."p1"' u 4 'ipiaIkePropDhGroup."p1"' u 31 \
-		'ipiaIkePropAuthenticationMethod."p1"' u 1 'ipiaIkePropMaxLifetimeSecs."p1"' u 28800 \
-		'ipiaIkePropRowStatus."p1"' i createAndGo
+	t_proposals $r 1
 	for f in 4 6; do
 		type=$(if [ $f = 4 ]; then echo 1; else echo 5; fi)
 		tb_set $r "ipiaIpsecActParametersName.\"child$f\"" s std "ipiaIpsecActProposalsName.\"child$f\"" s p2 \

@@ -171,20 +171,7 @@ rows()
 	tb_filter $r 2 1 0A020000 0A010000 16
 	tb_set $r "ipiaIkeIdCredentialName.$wan.2.\"a-raw.example\"" s a-p256 \
 		"ipiaIkeIdRowStatus.$wan.2.\"a-raw.example\"" i createAndGo
-	tb_set $r 'ipiaSaNegParamMinLifetimeSecs."std"' u 60 'ipiaSaNegParamMinLifetimeKB."std"' u 0 \
-		'ipiaSaNegParamRefreshThreshSecs."std"' u 80 'ipiaSaNegParamRefreshThresholdKB."std"' u 80 \
-		'ipiaSaNegParamIdleDurationSecs."std"' u 0 'ipiaSaNegParamRowStatus."std"' i createAndGo
-	tb_set $r 'ipsaEspTranMaxLifetimeSec."aes"' u 3600 'ipsaEspTranMaxLifetimeKB."aes"' u 0 \
-		'ipsaEspTranCipherTransformId."aes"' u 12 'ipsaEspTranCipherKeyLength."aes"' u 256 \
-		'ipsaEspTranCipherKeyRounds."aes"' u 0 'ipsaEspTranIntegrityAlgorithmId."aes"' u 5 \
-		'ipsaEspTranReplayPrevention."aes"' i true 'ipsaEspTranReplayWindowSize."aes"' u 64 \
-		'ipsaEspTranRowStatus."aes"' i createAndGo
-	tb_set $r 'ipiaIpsecTranTransformName.3."esp".0' s aes 'ipiaIpsecTranRowStatus.3."esp".0' i createAndGo
-	tb_set $r 'ipiaIpsecPropTransformsName."p2".0.3' s esp 'ipiaIpsecPropRowStatus."p2".0.3' i createAndGo
-	tb_set $r 'ipiaIkePropCipherAlgorithm."p1"' u 7 'ipiaIkePropCipherKeyLength."p1"' u 256 \
-		'ipiaIkePropHashAlgorithm."p1"' u 4 'ipiaIkePropDhGroup."p1"' u 31 \
-		'ipiaIkePropAuthenticationMethod."p1"' u 3 'ipiaIkePropMaxLifetimeSecs."p1"' u 28800 \
-		'ipiaIkePropRowStatus."p1"' i createAndGo
+	t_proposals $r 3
 	tb_set $r 'ipiaIpsecActParametersName."child"' s std 'ipiaIpsecActProposalsName."child"' s p2 \
 		'ipiaIpsecActUsePfs."child"' i true 'ipiaIpsecActUseIkeGroup."child"' i false \
 		'ipiaIpsecActGroupId."child"' u 31 'ipiaIpsecActVendorId."child"' s '' \
