@@ -21,7 +21,7 @@ struct guard_view {
 	uint32_t tun_ifindex;		/* 0: no TUN */
 	const char *tun_name;
 	struct guard_pairs steered;	/* what must go through the engine */
-	bool log;			/* entries with log do, in the newest layer */
+	bool log;			/* entries with log do */
 	struct nft_ctx *owner;		/* of the twin; NULL: there is none */
 };
 

@@ -12,9 +12,9 @@
  * a packet looks as it does on the wire: before anything changes it inbound, after source NAT
  * outbound. A box is written exactly where nft can say it; fragments and headers that hide what a box
  * asks for are dropped when they might be meant (RFC 4301 section 7). Never writes a rule that passes
- * more than a BYPASS box. Logging has rules of its own, before the verdicts', which it never changes;
- * only the newest layer logs, so that a packet is logged once. Rules that decide count, and say for
- * whom (ipspd/guard_count.c): drops in each layer, as they end there, passes in the newest alone.
+ * more than a BYPASS box. Logging has rules of its own, before the verdicts', which it never changes.
+ * Rules that decide count, and say for whom (ipspd/guard_count.c). Both do so once a packet: drops in
+ * each layer, as they end there, passes in the newest alone.
  */
 #include "config.h"
 
@@ -45,7 +45,7 @@
 struct origin {
 	uint32_t ifindex;
 	uint8_t dir;
-	bool newest;	/* of the layer that has all packets that pass */
+	bool newest;	/* of the layer that has all packets that pass, and says so */
 	bool log;
 };
 
@@ -364,7 +364,7 @@ static void put_part(FILE *f, const struct guard_box *b, const struct origin *o,
 		put_ask_part(f, b, o, match);
 		return;
 	}
-	if (o->log && b->log && b->id && match(f, b))
+	if (o->log && b->log && b->id && (o->newest || !b->pass) && match(f, b))
 		put_log(f, b);
 	if (match(f, b))
 		put_verdict(f, b, o, match == match_fragments);
@@ -619,7 +619,7 @@ static bool put_layer(FILE *f, const struct guard_view *v, bool logs, size_t lay
 		size_t n = guard_boxes_count(l);
 		size_t max = total <= GUARD_BOXES_MAX ? n : GUARD_BOXES_MAX * n / total;
 		const struct origin o = { .ifindex = l->ifindex, .dir = l->dir, .newest = newest,
-					  .log = logs && newest };
+					  .log = logs };
 		char name[48];
 
 		snprintf(name, sizeof(name), "l%zu_%s_%" PRIu32, layer, dir_name(l->dir),

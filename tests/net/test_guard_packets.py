@@ -388,11 +388,14 @@ def test_lists(wire):
           "counter" in inside("router", "nft", "list", "chain", "inet", "ipspd_guard", "l0_in_0_m"))
     change(free)
     claim("... until the next policy is in force", through(wire, both, SENTINEL) == [True] * 2)
-    logs = guard_of([("red", "in", "entry bypass log\nbox 4\n")])
-    change(logs + "change 0xffffffff 1003\n" + logs, keep=1003)
-    chains = inside("router", "nft", "list", "table", "inet", "ipspd_guard").split("chain ")
-    claim("the newest layer logs, so that a packet is logged once",
-          [c.split()[0] for c in chains if "log prefix" in c] == ["l1_in_%d" % ifindex("red") + "_m"])
+    for what, action, layers in (("all layers let pass is logged by the newest alone", "bypass", (1,)),
+                                 ("a layer drops is logged by that layer", "discard", (0, 1))):
+        logs = guard_of([("red", "in", "entry %s log\nbox 4\n" % action)])
+        change(logs + "change 0xffffffff 1003\n" + logs, keep=1003)
+        chains = inside("router", "nft", "list", "table", "inet", "ipspd_guard").split("chain ")
+        claim("a packet that " + what,
+              [c.split()[0] for c in chains if "log prefix" in c] ==
+              ["l%d_in_%d_m" % (layer, ifindex("red")) for layer in layers])
 
 
 def test_short(wire):
