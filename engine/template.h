@@ -15,14 +15,19 @@ struct ipsp_negotiated {
 	bool waits;		/* for one that it cannot do without */
 };
 
-/** Looks for them; out->n SAs are there. Any thread. */
+/**
+ * Looks for them; out->n SAs are there. Where IPComp is only to be used, and there is none, the one around it
+ * is in its mode, and IPComp by itself is not asked for. An SA that names the one around it goes with that one.
+ * Any thread.
+ */
 void ipsp_templates_find(const struct ipsp_sad *sad, const struct ipsp_template *templates,
 			 uint32_t n, const struct ipsp_flow *flow, uint64_t now_s,
 			 struct ipsp_negotiated *out);
 
 /**
  * Did an inbound packet come out of the SAs that the entry's templates ask for, in their order? Those
- * that only are to be used where they are there may be missing, and IPComp (RFC 3173 2.2).
+ * that only are to be used where they are there may be missing, and IPComp (RFC 3173 2.2); where that is only to
+ * be used, the one around it is then in its mode.
  * @param sas  n SAs, outermost first
  */
 bool ipsp_templates_fit(const struct ipsp_spd_rule *rule, const struct ipsp_sa *const *sas,

@@ -84,6 +84,7 @@ void ike_child_offer(struct ike_exchange *x, struct ike_builder *b)
 		ike_build_flag(b, IKE_N_USE_TRANSPORT_MODE);
 	if (wants_fragments(c))
 		ike_build_flag(b, IKE_N_NON_FIRST_FRAGMENTS_ALSO);
+	ike_ipcomp_write(x, b);
 	ike_offers_write(&offers, b);
 	ike_selectors_write(&c->ours, IKE_PAYLOAD_TSi, b);
 	ike_selectors_write(&c->theirs, IKE_PAYLOAD_TSr, b);
@@ -124,7 +125,7 @@ const char *ike_child_accept(struct ike_exchange *x, const struct ike_parsed *m)
 		return "the peer's traffic selectors are not within ours";
 	take_flags(x, m);
 	x->transport = ike_parsed_notify(m, IKE_N_USE_TRANSPORT_MODE, &n);
-	return x->transport == c->transport ? NULL : "the peer wants the other mode";
+	return x->transport == c->transport ? ike_ipcomp_accept(x, m) : "the peer wants the other mode";
 }
 
 /* ---- as the one who answers ---- */
@@ -152,6 +153,7 @@ uint16_t ike_child_choose(struct ike_exchange *x, const struct ike_parsed *m)
 		return IKE_N_TS_UNACCEPTABLE;
 	x->protocol = x->child_suite.protocol;
 	take_flags(x, m);
+	ike_ipcomp_choose(x, m);
 	x->transport = c->transport && ike_parsed_notify(m, IKE_N_USE_TRANSPORT_MODE, &n);
 	return 0;
 }
@@ -165,6 +167,7 @@ void ike_child_answer(struct ike_exchange *x, struct ike_builder *b)
 		ike_build_flag(b, IKE_N_USE_TRANSPORT_MODE);
 	if (x->fragments_also)
 		ike_build_flag(b, IKE_N_NON_FIRST_FRAGMENTS_ALSO);
+	ike_ipcomp_write(x, b);
 	ike_suite_write(&x->child_suite, (struct ipsp_span){ spi, sizeof(spi) }, b);
 	ike_selectors_write(&x->theirs_ts, IKE_PAYLOAD_TSi, b);
 	ike_selectors_write(&x->ours_ts, IKE_PAYLOAD_TSr, b);
@@ -187,6 +190,7 @@ static enum ipsp_err add_to_sad(struct ike_exchange *x, const struct ike_child_k
 	struct ike_sa *const sa = x->sa;
 	struct ike_child_sa child = {
 		.protocol = x->protocol, .spi_in = x->spi_in, .spi_out = x->child_spi_out,
+		.cpi_in = x->cpi_in, .cpi_out = x->cpi_out,
 		.suite = &x->child_suite, .ours = &x->ours_ts, .theirs = &x->theirs_ts,
 		.path = &x->path, .config = config_of(x), .transport = x->transport, .udp = sa->nat,
 		.no_tfc = x->no_tfc, .fragments_also = x->fragments_also,
@@ -220,6 +224,7 @@ enum ipsp_err ike_child_install(struct ike_exchange *x, struct ipsp_span shared)
 				     (struct ipsp_span){ x->nonce_i, x->nonce_i_len },
 				     (struct ipsp_span){ x->nonce_r, x->nonce_r_len }, keymat,
 				     2u * (lens.encr + lens.integ));
+	ike_ipcomp_settle(x);
 	if (err == IPSP_OK)
 		err = add_to_sad(x, &lens, keymat);
 	explicit_bzero(keymat, sizeof(keymat));
@@ -231,7 +236,7 @@ enum ipsp_err ike_child_install(struct ike_exchange *x, struct ipsp_span shared)
 				 .spi_out = x->child_spi_out };
 	ike_exchange_lowest(x, c->nonce_min);
 	ike_child_link(sa, c);
-	x->spi_in = 0;	/* it is the Child SA's now */
+	x->spi_in = x->cpi_in = 0;	/* they are the Child SA's now */
 	ike_life_derived(sa);
 	/* Its SPI is one of where the IKE SA was when it was asked for. */
 	if (!ike_path_is(&x->path, &sa->path))

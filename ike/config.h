@@ -73,6 +73,7 @@ struct ike_child_config {
 	struct ike_life life;
 	uint32_t reqid;
 	bool transport;			/* else tunnel mode */
+	bool compress;			/* IPComp, where the peer does it too */
 	struct ike_handling handling;
 	uint8_t window_log2;		/* of the anti-replay window in packets */
 };

@@ -99,6 +99,8 @@ struct ike_exchange {
 	struct ike_exchange *next_waiting;	/* for theirs, in the order of asking */
 	struct ike_path path;		/* for which it was asked */
 	uint32_t spi_in;		/* of the Child SA in the making; 0: none was given */
+	bool asks_cpi;			/* the ticket is for its CPI */
+	uint16_t cpi_in, cpi_out;	/* ours, theirs; 0: none */
 	uint8_t protocol;
 	struct ike_suite suite;		/* of the IKE SA in the making */
 	struct ike_suite child_suite;	/* of the Child SA in the making */
@@ -311,6 +313,23 @@ void ike_say(const struct ike_sa *sa, enum ike_level level, const char *format, 
 /** The same where there is no IKE SA. */
 void ike_say_of(const struct ike_world *w, const struct ike_path *path, enum ike_level level,
 		const char *text);
+
+/* ---- ike/ipcomp.c ---- */
+
+/** Is the SAD to be asked for a CPI now? */
+bool ike_ipcomp_wants_cpi(const struct ike_exchange *x);
+/** It gave that one; 0: none. */
+void ike_ipcomp_got_cpi(struct ike_exchange *x, uint32_t cpi);
+/** Writes IPCOMP_SUPPORTED, if there is a CPI of ours. */
+void ike_ipcomp_write(const struct ike_exchange *x, struct ike_builder *b);
+/** As the one who answers: what of the request is taken up, if anything. */
+void ike_ipcomp_choose(struct ike_exchange *x, const struct ike_parsed *m);
+/** As the one who asked. @return why the answer cannot be taken; NULL: it can */
+const char *ike_ipcomp_accept(struct ike_exchange *x, const struct ike_parsed *m);
+/** Both have a CPI then, or neither. */
+void ike_ipcomp_settle(struct ike_exchange *x);
+/** Gives a CPI of ours back that nothing has come of. */
+void ike_ipcomp_drop(struct ike_exchange *x);
 
 /* ---- ike/explain.c: what did not fit, for people ---- */
 

@@ -246,6 +246,7 @@ enum ike_list { IKE_LIST_NONE, IKE_LISTS(IKE_LIST_ENUM) IKE_N_LISTS };
 #define IKE_ENUM_ID(n, name) IKE_ID_##name = (n),
 #define IKE_ENUM_CERT(n, name) IKE_CERT_##name = (n),
 #define IKE_ENUM_NOTIFY(n, name) IKE_N_##name = (n),
+#define IKE_ENUM_IPCOMP(n, name) IKE_IPCOMP_##name = (n),
 #define IKE_ENUM_TS(n, name) IKE_TS_##name = (n),
 #define IKE_ENUM_V1_EXCHANGE(n, name) IKE_V1_EXCHANGE_##name = (n),
 #define IKE_ENUM_V1_PAYLOAD(n, name) IKE_V1_PAYLOAD_##name = (n),
@@ -262,6 +263,7 @@ IKE_ENUM(KE, IKE_KES);
 IKE_ENUM(ID, IKE_ID_TYPES);
 IKE_ENUM(CERT, IKE_CERT_ENCODINGS);
 IKE_ENUM(NOTIFY, IKE_NOTIFIES);
+IKE_ENUM(IPCOMP, IKE_IPCOMPS);
 IKE_ENUM(TS, IKE_TS_TYPES);
 IKE_ENUM(V1_EXCHANGE, IKE_V1_EXCHANGES);
 IKE_ENUM(V1_PAYLOAD, IKE_V1_PAYLOADS);

@@ -323,6 +323,7 @@ void ike_exchange_free(struct ike_exchange *x)
 		if (x->spi_in)
 			sa->world->ops.child_delete(sa->world->arg, x->protocol, &x->path,
 						    x->spi_in, 0);
+		ike_ipcomp_drop(x);
 		orphan_requests(x);
 		unlink_exchange(x);
 		x->sa = NULL;
@@ -343,17 +344,29 @@ void ike_run(struct ike_exchange *x, enum ike_job_kind kind)
 	w->ops.run(w->arg, &x->job);
 }
 
-void ike_ask_spi(struct ike_exchange *x)
+/* What the ticket of an exchange is for. */
+static uint8_t asked_for(const struct ike_exchange *x)
+{
+	return x->asks_cpi ? IKE_SAD_IPCOMP : x->protocol;
+}
+
+static void ask(struct ike_exchange *x)
 {
 	struct ike_world *const w = x->sa->world;
 
 	x->ticket = ++w->next_ticket;
-	x->path = x->sa->path;
 	x->next_waiting = NULL;
 	*w->last_waiting = x;
 	w->last_waiting = &x->next_waiting;
+	w->ops.get_spi(w->arg, x->ticket, asked_for(x), &x->path);
+}
+
+void ike_ask_spi(struct ike_exchange *x)
+{
+	x->path = x->sa->path;
+	x->asks_cpi = false;
 	x->pending++;
-	w->ops.get_spi(w->arg, x->ticket, x->protocol, &x->sa->path);
+	ask(x);
 }
 
 /* Answers may have come before this is called. */
@@ -437,9 +450,18 @@ void ike_spi_done(struct ike_world *w, uint64_t ticket, uint32_t spi, uint64_t n
 
 	if (!x)
 		return;
-	if (x->sa)
+	if (!x->sa) {
+		if (spi)
+			w->ops.child_delete(w->arg, asked_for(x), &x->path, spi, 0);
+	} else if (x->asks_cpi) {
+		ike_ipcomp_got_cpi(x, spi);
+	} else {
 		x->spi_in = spi;
-	else if (spi)
-		w->ops.child_delete(w->arg, x->protocol, &x->path, spi, 0);
+		x->asks_cpi = ike_ipcomp_wants_cpi(x);
+		if (x->asks_cpi) {
+			ask(x);
+			return;
+		}
+	}
 	ike_came(x, now_ms);
 }

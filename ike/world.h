@@ -25,10 +25,14 @@ struct ike_path {
 /** A computation. */
 struct ike_job;
 
+/** What the SAD may be asked for beside the protocols of proposals: the CPI of an IPComp SA. */
+#define IKE_SAD_IPCOMP 108u
+
 /** A Child SA as the SAD gets it: both directions. Borrowed for the call. */
 struct ike_child_sa {
 	uint8_t protocol;		/* IKE_PROTOCOL_ESP, IKE_PROTOCOL_AH */
 	uint32_t spi_in, spi_out;
+	uint16_t cpi_in, cpi_out;	/* of IPComp SAs inside, by DEFLATE; both 0: there are none */
 	const struct ike_suite *suite;
 	struct ipsp_span encr_in, integ_in, encr_out, integ_out;	/* keys, salts last */
 	const struct ike_selectors *ours, *theirs;
@@ -99,15 +103,17 @@ struct ike_ops {
 	void (*run)(void *arg, struct ike_job *job);
 	/**
 	 * Asks the SAD for an SPI; ike_spi_done tells it, now or later.
-	 * @param ticket  names the question
+	 * @param ticket    names the question
+	 * @param protocol  IKE_PROTOCOL_ESP, IKE_PROTOCOL_AH, IKE_SAD_IPCOMP
 	 */
 	void (*get_spi)(void *arg, uint64_t ticket, uint8_t protocol, const struct ike_path *path);
-	/** Adds both directions; inbound it has the SPI of get_spi. */
+	/** Adds both directions; inbound it has the SPI of get_spi, and the CPI if there is one. */
 	enum ipsp_err (*child_add)(void *arg, const struct ike_child_sa *child);
-	/** Takes away an SPI that was asked for, or an SA and (spi_out not 0) the other direction. */
+	/** Takes away an SPI that was asked for, or an SA and (spi_out not 0) the other direction, with the IPComp SAs
+	 *  inside. */
 	void (*child_delete)(void *arg, uint8_t protocol, const struct ike_path *path, uint32_t spi_in,
 			     uint32_t spi_out);
-	/** Gives both directions of one that was added other ends, or puts them in or out of UDP. */
+	/** Gives both directions of one that was added other ends, or puts them in or out of UDP; likewise. */
 	void (*child_move)(void *arg, uint8_t protocol, uint32_t spi_in, const struct ike_path *to,
 			   bool udp);
 	/** The address of ours that a packet to remote goes out by. False: there is no way to it. */

@@ -15,7 +15,6 @@
 #include "policy/credential.h"
 #include "policy/negotiate.h"
 
-enum { DOI_AH = 2, DOI_ESP = 3 };
 enum { AUTH_PSK = 2, AUTH_DSS = 3 };	/* RFC 7296 3.8 */
 enum { NONE = UINT16_MAX };	/* policy/conn_algs.c: IKEv2 has no such thing */
 
@@ -166,16 +165,15 @@ static void put_proposals(const struct pol_connection *c, struct ike_conn *k)
 	k->life.soft_percent = c->ike_life.refresh_s_percent;
 }
 
-/* How many protocols a proposal has; two, as AH with ESP, are for IKEv1 alone. */
-static unsigned protocols_of(const struct pol_connection *c, uint32_t proposal)
+/* The whole that a transform is of, if that can be negotiated here. */
+static const struct pol_child_proposal *proposal_of(const struct pol_connection *c,
+						    const struct pol_child_transform *t)
 {
-	unsigned mask = 0;
-
-	for (size_t i = 0; i < c->n_transforms; i++) {
-		if (c->transforms[i].proposal == proposal)
-			mask |= 1u << c->transforms[i].protocol;
+	for (size_t i = 0; i < c->n_child_proposals; i++) {
+		if (c->child_proposals[i].priority == t->proposal)
+			return pol_child_proposal_v2(&c->child_proposals[i]) ? &c->child_proposals[i] : NULL;
 	}
-	return (unsigned)__builtin_popcount(mask);
+	return NULL;
 }
 
 static void put_groups(const struct pol_connection *c, const struct ike_conn *k, struct ike_offer *o)
@@ -218,10 +216,15 @@ static void put_transforms(const struct pol_connection *c, struct ike_conn *k)
 	for (size_t i = 0; i < c->n_transforms && child->offers.n < IKE_OFFERS_MAX; i++) {
 		const struct pol_child_transform *const t = &c->transforms[i];
 		struct ike_offer *const o = &child->offers.offers[child->offers.n];
-		const bool esp = t->protocol == DOI_ESP;
+		const bool esp = t->protocol == POL_CHILD_ESP;
 
-		if ((!esp && t->protocol != DOI_AH) || protocols_of(c, t->proposal) != 1 ||
-		    t->v2_integ == NONE || (esp && t->v2_encr == NONE))
+		if (!t->usable || !proposal_of(c, t))
+			continue;
+		if (t->protocol == POL_CHILD_IPCOMP) {
+			put_life(t, child);
+			continue;
+		}
+		if (t->v2_integ == NONE || (esp && t->v2_encr == NONE))
 			continue;
 		*o = (struct ike_offer){ .number = (uint8_t)(child->offers.n + 1),
 					 .protocol = esp ? IKE_PROTOCOL_ESP : IKE_PROTOCOL_AH };
@@ -239,6 +242,8 @@ static void put_transforms(const struct pol_connection *c, struct ike_conn *k)
 		put_life(t, child);
 	}
 	child->life.soft_percent = c->child_life.refresh_s_percent;
+	/* Peers agree on it beside the proposals, whichever of them they choose: RFC 7296 2.22. */
+	child->compress = pol_conn_compresses(c, 1u << POL_CHILD_AH | 1u << POL_CHILD_ESP);
 }
 
 static void put_handling(const struct pol_connection *c, struct ike_handling *h)
@@ -295,7 +300,8 @@ static const char *put_child(const struct mib_view *v, const struct pol_conn_key
 	put_handling(c, &k->child.handling);
 	put_transforms(c, k);
 	if (k->child.offers.n == 0)
-		return "has no proposal of ESP alone, or of AH alone";
+		return "has no proposal of ESP or AH that IKEv2 can negotiate; both in one it cannot (RFC 7296 "
+		       "section 3.3)";
 	return put_selectors(c, &k->child);
 }
 

@@ -35,18 +35,25 @@
 #define HELD_MS 10000u		/* till an outbound SA is used whatever the peer does */
 #define ACQUIRE_S 30u		/* till the engine asks again, or gives up by itself */
 
+/** A message that is to be sent later. */
+struct held {
+	size_t len;			/* 0: none */
+	uint8_t *octets;
+};
+
 /** Both directions, as they are in the SAD. */
 struct made {
 	struct made *next;		/* in its bucket, by spi_in */
 	LIST_ENTRY(made) same;		/* in its bucket, by reqid */
 	uint8_t protocol;		/* IKE_PROTOCOL_ESP, IKE_PROTOCOL_AH */
+	bool transport;
+	uint16_t cpi_in, cpi_out;	/* of the IPComp SAs inside; 0: there are none */
 	uint32_t spi_in, spi_out, reqid;
 	struct ipsp_addr local, remote;
-	/* The outbound one, while the one that it replaces is to be sent on. */
+	/* The outbound one and the IPComp SA inside, while the one that they replace is to be sent on. */
 	uint32_t replaces;
 	uint64_t held_until_ms;
-	size_t held_len;
-	uint8_t *held;
+	struct held held[2];
 };
 
 /** A request that has no answer yet. */
@@ -229,19 +236,28 @@ static struct made **find_made(struct ike_pfkey *p, uint8_t protocol, uint32_t s
 	return at;
 }
 
+static bool is_held(const struct made *m)
+{
+	return m->held[0].len > 0;
+}
+
 static void drop_held(struct made *m)
 {
-	if (m->held)
-		explicit_bzero(m->held, m->held_len);
-	free(m->held);
-	m->held = NULL;
+	for (size_t i = 0; i < 2; i++) {
+		if (m->held[i].octets)
+			explicit_bzero(m->held[i].octets, m->held[i].len);
+		free(m->held[i].octets);
+		m->held[i] = (struct held){ 0 };
+	}
 	m->replaces = 0;
 }
 
 static void release_held(struct ike_pfkey *p, struct made *m)
 {
-	if (m->held)
-		(void)put(p, m->held, m->held_len);
+	for (size_t i = 0; i < 2; i++) {
+		if (m->held[i].len > 0)
+			(void)put(p, m->held[i].octets, m->held[i].len);
+	}
 	drop_held(m);
 }
 
@@ -275,6 +291,23 @@ static void release_successor(struct ike_pfkey *p, const struct made *m)
 	}
 }
 
+/* One SA of a Child SA; the inbound one, which may have something under way, later if it was replaced. */
+static void delete_one(struct ike_pfkey *p, const struct made *m, uint8_t protocol, bool in, bool later)
+{
+	const bool ipcomp = protocol == IKE_SAD_IPCOMP;
+	const struct leaving l = {
+		.satype = ike_pfkey_satype_of(protocol),
+		.spi = ipcomp ? (in ? m->cpi_in : m->cpi_out) : in ? m->spi_in : m->spi_out,
+		.src = in ? m->remote : m->local, .dst = in ? m->local : m->remote,
+		.due_ms = ike_now_ms() + LINGER_MS,
+	};
+
+	if (later)
+		delete_later(p, &l);
+	else
+		send_delete(p, l.satype, l.spi, &l.src, &l.dst);
+}
+
 void ike_pfkey_delete(void *arg, uint8_t protocol, const struct ike_path *path, uint32_t spi_in,
 		      uint32_t spi_out)
 {
@@ -282,25 +315,24 @@ void ike_pfkey_delete(void *arg, uint8_t protocol, const struct ike_path *path, 
 	struct ike_pfkey *const p = role->pfkey;
 	struct made **const at = find_made(p, protocol, spi_in);
 	struct made *const m = *at;
-	const uint8_t satype = ike_pfkey_satype_of(protocol);
 
 	if (!m || spi_out == 0) {	/* an SPI that no SA came of */
-		send_delete(p, satype, spi_in, &path->remote, &path->local);
+		send_delete(p, ike_pfkey_satype_of(protocol), spi_in, &path->remote, &path->local);
 		return;
 	}
 	release_successor(p, m);
 	*at = m->next;
 	LIST_REMOVE(m, same);
-	if (!m->held)
-		send_delete(p, satype, m->spi_out, &m->local, &m->remote);
-	if (is_replaced(p, m)) {
-		const struct leaving l = { .satype = satype, .spi = m->spi_in, .src = m->remote,
-					   .dst = m->local, .due_ms = ike_now_ms() + LINGER_MS };
+	const bool replaced = is_replaced(p, m);
 
-		delete_later(p, &l);
-	} else {
-		send_delete(p, satype, m->spi_in, &m->remote, &m->local);
-	}
+	/* What is inside first: it names the other one. */
+	if (m->cpi_in && !is_held(m))
+		delete_one(p, m, IKE_SAD_IPCOMP, false, false);
+	if (!is_held(m))
+		delete_one(p, m, protocol, false, false);
+	delete_one(p, m, protocol, true, replaced);
+	if (m->cpi_in)
+		delete_one(p, m, IKE_SAD_IPCOMP, true, replaced);
 	drop_held(m);
 	free(m);
 }
@@ -319,21 +351,25 @@ void ike_pfkey_rekey(struct ike_role *role, uint32_t reqid)
 
 /* ---- moving ---- */
 
-static struct pfkey_request end_of(uint8_t protocol, const struct ipsp_addr *src,
+static struct pfkey_request end_of(const struct made *m, uint8_t protocol, const struct ipsp_addr *src,
 				   const struct ipsp_addr *dst)
 {
+	const bool tunnel = !m->transport && (protocol == IKE_SAD_IPCOMP || !m->cpi_in);
+
 	return (struct pfkey_request){ .proto = pfkey_proto_of(ike_pfkey_satype_of(protocol)),
-				       .mode = IPSEC_MODE_TUNNEL, .level = IPSEC_LEVEL_REQUIRE,
-				       .src = *src, .dst = *dst };
+				       .mode = tunnel ? IPSEC_MODE_TUNNEL : IPSEC_MODE_TRANSPORT,
+				       .level = IPSEC_LEVEL_REQUIRE, .src = *src, .dst = *dst };
 }
 
-/* One direction. @return false: no memory, or nobody to say it to */
-static bool move_one(struct ike_pfkey *p, const struct made *m, bool in, const struct ike_path *to,
-		     bool udp)
+/* One SA. @return false: no memory, or nobody to say it to */
+static bool move_one(struct ike_pfkey *p, const struct made *m, uint8_t protocol, bool in,
+		     const struct ike_path *to, bool udp)
 {
 	const struct ipsp_addr *const src = in ? &m->remote : &m->local;
 	const struct ipsp_addr *const dst = in ? &m->local : &m->remote;
-	const struct pfkey_sa sa = { .spi = in ? m->spi_in : m->spi_out,
+	const bool ipcomp = protocol == IKE_SAD_IPCOMP;
+	const struct pfkey_sa sa = { .spi = ipcomp ? (in ? m->cpi_in : m->cpi_out) :
+					    in ? m->spi_in : m->spi_out,
 				     .state = SADB_SASTATE_MATURE };
 	struct pfkey_policy pairs = { .type = IPSEC_POLICY_IPSEC, .n_requests = 2,
 				      .dir = in ? IPSEC_DIR_INBOUND : IPSEC_DIR_OUTBOUND };
@@ -344,15 +380,15 @@ static bool move_one(struct ike_pfkey *p, const struct made *m, bool in, const s
 	if (!r)
 		return false;
 	r->spi_in = m->spi_in;
-	pairs.requests[0] = end_of(m->protocol, src, dst);
-	pairs.requests[1] = end_of(m->protocol, in ? &to->remote : &to->local,
+	pairs.requests[0] = end_of(m, protocol, src, dst);
+	pairs.requests[1] = end_of(m, protocol, in ? &to->remote : &to->local,
 				   in ? &to->local : &to->remote);
-	pfkey_begin(&w, message, sizeof(message), SADB_X_MIGRATE, ike_pfkey_satype_of(m->protocol), r->seq,
+	pfkey_begin(&w, message, sizeof(message), SADB_X_MIGRATE, ike_pfkey_satype_of(protocol), r->seq,
 		    p->pid);
 	pfkey_put_sa(&w, &sa);
 	ike_pfkey_put_ends(&w, src, dst);
 	pfkey_put_policy(&w, &pairs);
-	if (udp)
+	if (udp && !ipcomp)
 		ike_pfkey_put_nat(&w, to, in);
 	if (put(p, message, pfkey_end(&w)))
 		return true;
@@ -370,7 +406,12 @@ void ike_pfkey_move(void *arg, uint8_t protocol, uint32_t spi_in, const struct i
 		return;
 	/* What waits would be put where it is not to be. */
 	release_held(p, m);
-	if (!move_one(p, m, true, to, udp) || !move_one(p, m, false, to, udp))
+	bool good = move_one(p, m, protocol, true, to, udp) && move_one(p, m, protocol, false, to, udp);
+
+	if (good && m->cpi_in)
+		good = move_one(p, m, IKE_SAD_IPCOMP, true, to, udp) &&
+		       move_one(p, m, IKE_SAD_IPCOMP, false, to, udp);
+	if (!good)
 		ipspd_log(LOG_ERR, "pfkey", "the Child SA with SPI 0x%08x cannot be moved: no memory",
 			  spi_in);
 	m->local = to->local;
@@ -390,8 +431,13 @@ static void take_mapping(struct ike_pfkey *p, const struct pfkey_msg *m)
 
 /* ---- adding ---- */
 
-/* @return false: it cannot be said, there is no memory, or nobody to say it to */
-static bool add_one(struct ike_pfkey *p, const struct ike_child_sa *c, uint8_t type, struct made *held)
+/*
+ * One SA, now or later. What becomes of an IPComp SA is its Child SA's fate.
+ * @param held  NULL: now
+ * @return false: it cannot be said, there is no memory, or nobody to say it to
+ */
+static bool add_one(struct ike_pfkey *p, const struct ike_child_sa *c, uint8_t type, bool ipcomp,
+		    struct held *held)
 {
 	uint8_t message[PFKEY_MSG_MAX];
 	struct request *const r = expect(p, type, c->protocol);
@@ -401,13 +447,17 @@ static bool add_one(struct ike_pfkey *p, const struct ike_child_sa *c, uint8_t t
 	if (!r)
 		return false;
 	r->spi_in = c->spi_in;
-	len = ike_pfkey_sa_write(c, type, r->seq, p->pid, &p->role->random, message, sizeof(message));
+	if (ipcomp)
+		len = ike_pfkey_ipcomp_write(c, type, r->seq, p->pid, message, sizeof(message));
+	else
+		len = ike_pfkey_sa_write(c, type, r->seq, p->pid, &p->role->random, message,
+					 sizeof(message));
 	if (held && len > 0) {
-		held->held = malloc(len);
-		held->held_len = len;
-		good = held->held != NULL;
+		held->octets = malloc(len);
+		good = held->octets != NULL;
+		held->len = good ? len : 0;
 		if (good)
-			memcpy(held->held, message, len);
+			memcpy(held->octets, message, len);
 	} else {
 		good = len > 0 && put(p, message, len);
 	}
@@ -428,7 +478,8 @@ static void replace_orphans(struct ike_pfkey *p, const struct made *m)
 					   .dst = o->dst, .due_ms = ike_now_ms() + LINGER_MS };
 
 		next = LIST_NEXT(o, entry);
-		if (o->reqid != m->reqid || o->satype != ike_pfkey_satype_of(m->protocol) ||
+		if (o->reqid != m->reqid || (o->satype != ike_pfkey_satype_of(m->protocol) &&
+					     o->satype != SADB_X_SATYPE_IPCOMP) ||
 		    (!out && ipsp_addr_cmp(&o->src, &m->remote) != 0))
 			continue;
 		delete_later(p, &l);
@@ -437,23 +488,33 @@ static void replace_orphans(struct ike_pfkey *p, const struct made *m)
 	}
 }
 
+/* Each before what names it, and what sends last: bundles are whole when packets find them. */
+static bool add_all(struct ike_pfkey *p, const struct ike_child_sa *c, struct made *m)
+{
+	const bool ipcomp = c->cpi_in != 0;
+	struct held *const held = c->replaces ? m->held : NULL;
+
+	return (!ipcomp || add_one(p, c, SADB_UPDATE, true, NULL)) &&
+	       add_one(p, c, SADB_UPDATE, false, NULL) && add_one(p, c, SADB_ADD, false, held) &&
+	       (!ipcomp || add_one(p, c, SADB_ADD, true, held ? held + 1 : NULL));
+}
+
 enum ipsp_err ike_pfkey_add(void *arg, const struct ike_child_sa *child)
 {
 	struct ike_role *const role = arg;
 	struct ike_pfkey *const p = role->pfkey;
 	struct made *const m = calloc(1, sizeof(*m));
-	bool good;
 
 	if (!m)
 		return IPSP_ENOMEM;
 	*m = (struct made){ .protocol = child->protocol, .spi_in = child->spi_in,
-			    .spi_out = child->spi_out, .reqid = child->config->reqid,
+			    .spi_out = child->spi_out, .cpi_in = child->cpi_in,
+			    .cpi_out = child->cpi_out, .transport = child->transport, .reqid = child->config->reqid,
 			    .local = child->path->local, .remote = child->path->remote,
 			    .replaces = child->replaces,
 			    .held_until_ms = ike_now_ms() + HELD_MS };
-	good = add_one(p, child, SADB_UPDATE, NULL) &&
-	       add_one(p, child, SADB_ADD, child->replaces ? m : NULL);
-	if (!good) {
+	if (!add_all(p, child, m)) {
+		drop_held(m);
 		free(m);
 		return IPSP_ENOMEM;
 	}
@@ -549,8 +610,9 @@ bool ike_pfkey_has_orphans(const struct ike_role *role, uint32_t reqid)
 {
 	const struct orphan *o;
 
+	/* IPComp alone carries nothing. */
 	LIST_FOREACH(o, &role->pfkey->orphans, entry) {
-		if (o->reqid == reqid)
+		if (o->reqid == reqid && o->satype != SADB_X_SATYPE_IPCOMP)
 			return true;
 	}
 	return false;
@@ -783,7 +845,7 @@ void ike_pfkey_tick(struct ike_role *role, uint64_t now_ms)
 	}
 	for (size_t i = 0; i < BUCKETS; i++) {
 		for (struct made *m = p->buckets[i]; m; m = m->next) {
-			if (m->held && m->held_until_ms <= now_ms)
+			if (is_held(m) && m->held_until_ms <= now_ms)
 				release_held(p, m);
 		}
 	}

@@ -6,6 +6,7 @@
 
 #include <linux/ipsec.h>
 #include <linux/udp.h>
+#include <stdio.h>
 
 #include "ike/algs.h"
 #include "ipsp/replay.h"
@@ -17,11 +18,15 @@
 
 uint8_t ike_pfkey_satype_of(uint8_t protocol)
 {
+	if (protocol == IKE_SAD_IPCOMP)
+		return SADB_X_SATYPE_IPCOMP;
 	return protocol == IKE_PROTOCOL_AH ? SADB_SATYPE_AH : SADB_SATYPE_ESP;
 }
 
 uint8_t ike_pfkey_protocol_of(uint8_t satype)
 {
+	if (satype == SADB_X_SATYPE_IPCOMP)
+		return IKE_SAD_IPCOMP;
 	return satype == SADB_SATYPE_AH ? IKE_PROTOCOL_AH : IKE_PROTOCOL_ESP;
 }
 
@@ -79,12 +84,21 @@ static void put_key(struct pfkey_writer *w, uint16_t ext, struct ipsp_span key)
 		pfkey_put_key(w, ext, &k);
 }
 
+/* Inbound it knows of the IPComp SA inside, and that of it: what comes may be compressed or not. */
+static void put_inside(const struct ike_child_sa *c, bool in, struct pfkey_handling *h)
+{
+	if (!c->cpi_in || !in)
+		return;
+	h->with_spi = c->cpi_in;
+	h->with_proto = IPSP_PROTO_IPCOMP;
+}
+
 /* The SA's own extension has no room for a large window. */
 static void put_handling(struct pfkey_writer *w, const struct ike_child_sa *c, bool in,
 			 uint32_t window)
 {
 	const struct ike_handling *const h = &c->config->handling;
-	const struct pfkey_handling handling = {
+	struct pfkey_handling handling = {
 		.df = h->df, .ecn = h->ecn, .dscp = h->dscp, .idle_s = h->idle_s,
 		.idle_with = h->idle_s ? in ? c->spi_out : c->spi_in : 0,
 		.window_pkts = window < IPSP_REPLAY_MAX ? window : IPSP_REPLAY_MAX,
@@ -92,6 +106,7 @@ static void put_handling(struct pfkey_writer *w, const struct ike_child_sa *c, b
 		.dummy_s = h->dummy_s,
 	};
 
+	put_inside(c, in, &handling);
 	pfkey_put_handling(w, &handling);
 }
 
@@ -124,13 +139,19 @@ static bool put_traffic(struct pfkey_writer *w, const struct ike_child_sa *c, bo
 	return n > 0;
 }
 
+/* Where there is compression, it makes the tunnel: RFC 3173 2, as other systems have it. */
+static bool is_tunnel(const struct ike_child_sa *c)
+{
+	return !c->transport && !c->cpi_in;
+}
+
 size_t ike_pfkey_sa_write(const struct ike_child_sa *c, uint8_t type, uint32_t seq, uint32_t pid,
 			  struct engine_random *random, uint8_t *message, size_t size)
 {
 	const bool in = type == SADB_UPDATE;
 	const uint32_t window = c->config->window_log2 ? 1u << c->config->window_log2 : 0;
 	const struct pfkey_sa2 sa2 = {
-		.mode = c->transport ? IPSEC_MODE_TRANSPORT : IPSEC_MODE_TUNNEL,
+		.mode = is_tunnel(c) ? IPSEC_MODE_TUNNEL : IPSEC_MODE_TRANSPORT,
 		.reqid = c->config->reqid,
 	};
 	struct pfkey_writer w;
@@ -158,22 +179,62 @@ size_t ike_pfkey_sa_write(const struct ike_child_sa *c, uint8_t type, uint32_t s
 	if (c->udp)
 		ike_pfkey_put_nat(&w, c->path, in);
 	put_handling(&w, c, in, window);
+	/* What is tunnelled inside is that SA's matter. */
+	if (c->cpi_in && !c->transport)
+		return pfkey_end(&w);
+	return put_traffic(&w, c, in) ? pfkey_end(&w) : 0;
+}
+
+size_t ike_pfkey_ipcomp_write(const struct ike_child_sa *c, uint8_t type, uint32_t seq, uint32_t pid,
+			      uint8_t *message, size_t size)
+{
+	const bool in = type == SADB_UPDATE;
+	const struct ike_handling *const h = &c->config->handling;
+	const struct pfkey_sa sa = {
+		.spi = in ? c->cpi_in : c->cpi_out, .state = SADB_SASTATE_MATURE,
+		.encrypt = SADB_X_CALG_DEFLATE,
+	};
+	const struct pfkey_sa2 sa2 = {
+		.mode = c->transport ? IPSEC_MODE_TRANSPORT : IPSEC_MODE_TUNNEL,
+		.reqid = c->config->reqid,
+	};
+	/* It goes with the one around it; should nobody take it away, it ends by itself. */
+	const struct pfkey_lifetime hard = { .add_s = c->config->life.hard_s };
+	const struct pfkey_handling handling = {
+		.df = h->df, .ecn = h->ecn, .dscp = h->dscp,
+		.with_spi = in ? c->spi_in : c->spi_out,
+		.with_proto = c->protocol == IKE_PROTOCOL_AH ? IPSP_PROTO_AH : IPSP_PROTO_ESP,
+	};
+	struct pfkey_writer w;
+
+	pfkey_begin(&w, message, size, type, SADB_X_SATYPE_IPCOMP, seq, pid);
+	pfkey_put_sa(&w, &sa);
+	pfkey_put_lifetime(&w, SADB_EXT_LIFETIME_HARD, &hard);
+	ike_pfkey_put_ends(&w, in ? &c->path->remote : &c->path->local,
+			   in ? &c->path->local : &c->path->remote);
+	pfkey_put_sa2(&w, &sa2);
+	pfkey_put_handling(&w, &handling);
 	return put_traffic(&w, c, in) ? pfkey_end(&w) : 0;
 }
 
 void ike_pfkey_sa_log(const struct ike_child_sa *c)
 {
 	char remote[IPSP_ADDR_TEXT], ours[IKE_SELECTOR_TEXT], theirs[IKE_SELECTOR_TEXT];
-	char encr[IKE_NAME_TEXT], integ[IKE_NAME_TEXT], weak[IKE_WEAK_TEXT];
+	char encr[IKE_NAME_TEXT], integ[IKE_NAME_TEXT], weak[IKE_WEAK_TEXT], ipcomp[48] = "";
+
+	if (c->cpi_in)
+		snprintf(ipcomp, sizeof(ipcomp), ", IPComp CPI 0x%04x in, 0x%04x out", c->cpi_in,
+			 c->cpi_out);
 
 	ipspd_log(LOG_INFO, "ike", "Child SA with %s: %s%s SPI 0x%08x in, 0x%08x out, %s%s === %s%s, %s "
-		  "%u%s%s", ipsp_addr_print(&c->path->remote, remote),
+		  "%u%s%s%s", ipsp_addr_print(&c->path->remote, remote),
 		  c->protocol == IKE_PROTOCOL_AH ? "AH" : "ESP", c->udp ? " in UDP" : "", c->spi_in,
 		  c->spi_out, ike_selector_text(&c->ours->s[0], ours), c->ours->n > 1 ? " .." : "",
 		  ike_selector_text(&c->theirs->s[0], theirs), c->theirs->n > 1 ? " .." : "",
 		  ike_name_or_number(IKE_LIST_ENCR, c->suite->encr, encr), c->suite->encr_key_bits,
 		  c->suite->integ ? " " : "",
-		  c->suite->integ ? ike_name_or_number(IKE_LIST_INTEG, c->suite->integ, integ) : "");
+		  c->suite->integ ? ike_name_or_number(IKE_LIST_INTEG, c->suite->integ, integ) : "",
+		  ipcomp);
 	if (ike_suite_weak(c->suite, weak))
 		ipspd_log(LOG_WARNING, "ike", "Child SA with %s: its algorithms are weak: %s", remote,
 			  weak);

@@ -8,7 +8,7 @@
 #include "ipspd/engine_random.h"
 #include "pfkey/msg.h"
 
-/** SADB_SATYPE_* of IKE_PROTOCOL_ESP and IKE_PROTOCOL_AH, and back. */
+/** SADB_SATYPE_* of IKE_PROTOCOL_ESP, IKE_PROTOCOL_AH and IKE_SAD_IPCOMP, and back. */
 uint8_t ike_pfkey_satype_of(uint8_t protocol);
 uint8_t ike_pfkey_protocol_of(uint8_t satype);
 
@@ -24,6 +24,10 @@ void ike_pfkey_put_nat(struct pfkey_writer *w, const struct ike_path *path, bool
  */
 size_t ike_pfkey_sa_write(const struct ike_child_sa *c, uint8_t type, uint32_t seq, uint32_t pid,
 			  struct engine_random *random, uint8_t *message, size_t size);
+
+/** The same of the IPComp SA inside, which is said before the inbound one, and after the outbound one. */
+size_t ike_pfkey_ipcomp_write(const struct ike_child_sa *c, uint8_t type, uint32_t seq, uint32_t pid,
+			      uint8_t *message, size_t size);
 
 /** Says in the log what there is now, and a warning if it is weak. */
 void ike_pfkey_sa_log(const struct ike_child_sa *c);

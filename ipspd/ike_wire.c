@@ -259,6 +259,7 @@ static void put_child(struct chan_writer *w, const struct ike_child_config *c)
 	put_life(w, &c->life);
 	chan_put_u32(w, c->reqid);
 	chan_put_u8(w, c->transport);
+	chan_put_u8(w, c->compress);
 	chan_put_u8(w, c->window_log2);
 	put_handling(w, &c->handling);
 }
@@ -269,7 +270,7 @@ static bool get_child(struct chan_reader *r, struct ike_child_config *out)
 	    !get_selectors(r, &out->theirs) || !get_life(r, &out->life))
 		return false;
 	out->reqid = chan_get_u32(r);
-	if (!get_bool(r, &out->transport))
+	if (!get_bool(r, &out->transport) || !get_bool(r, &out->compress))
 		return false;
 	out->window_log2 = chan_get_u8(r);
 	if (out->window_log2 != 0 &&

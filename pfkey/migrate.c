@@ -3,7 +3,8 @@
  * has it: the policy's transformations come in pairs, what was and what is, and their SAs move too.
  *
  * Ours alone: with an SA extension it is that one SA that moves, whosesoever policy it serves, in or out of UDP as
- * the message's NAT-T extensions say. So peers behind one NAT stay apart, which addresses would not tell.
+ * the message's NAT-T extensions say. So peers behind one NAT stay apart, which addresses would not tell. It may be
+ * one in transport mode, as what stands around a tunnel of IPComp is.
  */
 #include <errno.h>
 #include <linux/ipsec.h>
@@ -19,7 +20,12 @@ static bool same(const struct ipsp_addr *a, const struct ipsp_addr *b)
 static bool is_pair(const struct pfkey_request *old, const struct pfkey_request *new)
 {
 	return old->src.family && new->src.family && old->proto == new->proto &&
-	       old->mode == IPSEC_MODE_TUNNEL && new->mode == IPSEC_MODE_TUNNEL;
+	       old->mode == new->mode;
+}
+
+static bool is_pair_of_tunnels(const struct pfkey_request *old, const struct pfkey_request *new)
+{
+	return is_pair(old, new) && old->mode == IPSEC_MODE_TUNNEL;
 }
 
 static bool is_old(const struct pfkey_band_template *t, const struct pfkey_request *old)
@@ -28,12 +34,17 @@ static bool is_old(const struct pfkey_band_template *t, const struct pfkey_reque
 	       same(&t->dst, &old->dst) && (old->reqid == 0 || old->reqid == t->reqid);
 }
 
+static uint8_t mode_of(const struct pfkey_request *r)
+{
+	return r->mode == IPSEC_MODE_TUNNEL ? IPSP_MODE_TUNNEL : IPSP_MODE_TRANSPORT;
+}
+
 static bool is_theirs(const struct ipsp_sa *sa, const struct pfkey_request *old)
 {
 	const bool in = sa->dir == IPSP_INBOUND;
 
 	return sa->origin == IPSP_ORIGIN_PFKEY && sa->proto == old->proto &&
-	       sa->mode == IPSP_MODE_TUNNEL && (old->reqid == 0 || old->reqid == sa->reqid) &&
+	       sa->mode == mode_of(old) && (old->reqid == 0 || old->reqid == sa->reqid) &&
 	       same(in ? &sa->remote : &sa->local, &old->src) &&
 	       same(in ? &sa->local : &sa->remote, &old->dst);
 }
@@ -98,7 +109,7 @@ int pfkey_migrate(struct pfkey_client *c, const struct pfkey_msg *m)
 	for (unsigned i = 0; i < moves->n_requests; i += 2) {
 		const struct pfkey_request *old = &moves->requests[i], *new = old + 1;
 
-		if (!is_pair(old, new))
+		if (!is_pair_of_tunnels(old, new))
 			return EINVAL;
 		for (unsigned k = 0; k < next.n_templates; k++) {
 			if (!is_old(&held->policy.templates[k], old))

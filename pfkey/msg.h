@@ -9,11 +9,12 @@
  * Lengths are in 64-bit words. Fields are in host order but SPIs and what stands in a sockaddr.
  * Nothing here allocates, and what is read borrows the octets it was read from.
  *
- * Two extensions are our own, of ADD and UPDATE. One says how an SA treats its packets, in 24 octets:
+ * Two extensions are our own, of ADD and UPDATE. One says how an SA treats its packets, in 32 octets:
  *
  *	0 .. 3         4        5         6           7     8 .. 11  12 .. 15  16, 17  18, 19   20 .. 23
  *	length,        enum     enum      DSCP; 255:  zero  seconds  packets   TFC     dummies  SPI that is
  *	number         ipsp_df  ipsp_ecn  inner one         idle     of window padding after s  idle with it
+ *	24 .. 27: SPI or CPI of the one that it is a bundle with; 28: that one's protocol; 29 .. 31: zero
  *
  * The other: what it may carry, by RFC 7296 2.9 as negotiated. It has 8 octets
  * of header (length, number, how many) and 88 octets for each set of packets, in host order but for addresses:
@@ -162,6 +163,10 @@ struct pfkey_handling {
 	uint32_t idle_s, idle_with;
 	uint32_t window_pkts;	/* 0: as the SA extension says */
 	uint16_t tfc_pad, dummy_s;
+	/* The one that it is a bundle with, IPComp inside ESP or AH, of the same direction: it is there
+	 * already. with_spi 0: it is alone, or knows of none. */
+	uint8_t with_proto;	/* enum ipsp_proto */
+	uint32_t with_spi;
 };
 
 /** Which SAs are to be dumped. */

@@ -306,7 +306,8 @@ static bool read_handling(const uint8_t *at, struct pfkey_handling *out)
 		.df = at[4], .ecn = at[5], .dscp = at[6] == UINT8_MAX ? -1 : at[6],
 		.idle_s = host32(at + 8), .window_pkts = host32(at + 12),
 		.tfc_pad = host16(at + 16), .dummy_s = host16(at + 18),
-		.idle_with = ntohl(host32(at + 20)),
+		.idle_with = ntohl(host32(at + 20)), .with_spi = ntohl(host32(at + 24)),
+		.with_proto = at[28],
 	};
 	return out->df >= IPSP_DF_COPY && out->df <= IPSP_DF_CLEAR && out->ecn <= IPSP_ECN_NONE &&
 	       out->dscp <= (int16_t)IPSP_DSCP_MAX;
@@ -346,7 +347,7 @@ static const struct {
 	[SADB_X_EXT_KMADDRESS] = { 40, true },
 	[SADB_X_EXT_FILTER] = { 40, false },
 	[PFKEY_EXT_TRAFFIC] = { PFKEY_TRAFFIC_HEAD, true },
-	[PFKEY_EXT_HANDLING] = { 24, false },
+	[PFKEY_EXT_HANDLING] = { 32, false },
 	[PFKEY_FS_EXT_SRC_FLOW + PFKEY_EXT_FS] = { 24, true },
 	[PFKEY_FS_EXT_DST_FLOW + PFKEY_EXT_FS] = { 24, true },
 	[PFKEY_FS_EXT_SRC_MASK + PFKEY_EXT_FS] = { 24, true },

@@ -333,12 +333,14 @@ void pfkey_put_handling(struct pfkey_writer *w, const struct pfkey_handling *h)
 		uint8_t df, ecn, dscp, zero;
 		uint32_t idle_s, window_pkts;
 		uint16_t tfc_pad, dummy_s;
-		uint32_t idle_with;
+		uint32_t idle_with, with_spi;
+		uint8_t with_proto, zeros[3];
 	} x = {
 		.len = words(sizeof(x)), .ext = PFKEY_EXT_HANDLING, .df = h->df, .ecn = h->ecn,
 		.dscp = h->dscp < 0 ? UINT8_MAX : (uint8_t)h->dscp, .idle_s = h->idle_s,
 		.window_pkts = h->window_pkts, .tfc_pad = h->tfc_pad, .dummy_s = h->dummy_s,
-		.idle_with = htonl(h->idle_with),
+		.idle_with = htonl(h->idle_with), .with_spi = htonl(h->with_spi),
+		.with_proto = h->with_proto,
 	};
 
 	put(w, &x, sizeof(x), 0);

@@ -18,6 +18,7 @@
 #define KEYS (PFKEY_HAS(SADB_EXT_KEY_AUTH) | PFKEY_HAS(SADB_EXT_KEY_ENCRYPT))
 
 #define WINDOW_MIN 32u
+#define CPI_MAX 61439u		/* those above are private: RFC 3173 3.3 */
 
 static bool name_of(const struct pfkey_msg *m, struct ipsp_sa_name *out)
 {
@@ -108,6 +109,32 @@ static void set_config(const struct pfkey_msg *m, enum ipsp_dir dir, struct ipsp
 						  .dport = m->natt_dport };
 	if (m->has & PFKEY_HAS(SADB_X_EXT_NAT_T_OA))
 		cfg->encap.orig_src = m->natt_oa.addr;
+}
+
+/*
+ * IPComp inside ESP or AH: each names the other, which is there, if only as an SPI that was asked for. Outbound
+ * the inner one alone does so, as the other one is made before it. @return 0; EINVAL, ESRCH
+ */
+static int set_bundle(const struct pfkey_server *s, const struct pfkey_msg *m,
+		      struct ipsp_sa_config *cfg)
+{
+	const struct pfkey_handling *h = &m->handling;
+	const struct ipsp_sa_name name = { h->with_proto, h->with_spi, m->dst.addr };
+	const bool inside = cfg->proto == IPSP_PROTO_IPCOMP;
+	const struct ipsp_sa *sa;
+
+	if (!(m->has & PFKEY_HAS(PFKEY_EXT_HANDLING)) || h->with_spi == 0)
+		return 0;
+	if ((h->with_proto == IPSP_PROTO_IPCOMP) == inside)
+		return EINVAL;
+	sa = ipsp_engine_sa_get(s->config.engine, &name);
+	if (!sa || sa->origin != IPSP_ORIGIN_PFKEY || sa->dir != cfg->dir)
+		return ESRCH;
+	if (inside)
+		cfg->next_id = sa->id;
+	else
+		cfg->bundle_id = sa->id;
+	return 0;
 }
 
 /* An SA carries what the message says; if it answers an ACQUIRE, only what that was for. */
@@ -246,7 +273,8 @@ int pfkey_getspi(struct pfkey_client *c, const struct pfkey_msg *m)
 	const struct ipsp_sa *sa;
 	struct ipsp_spi_request r = {
 		.proto = pfkey_proto_of(m->satype), .mode = mode_of(m), .reqid = reqid_of(m),
-		.src = m->src.addr, .dst = m->dst.addr, .spi_min = 256, .spi_max = UINT32_MAX,
+		.src = m->src.addr, .dst = m->dst.addr, .spi_min = 256,
+		.spi_max = m->satype == SADB_X_SATYPE_IPCOMP ? CPI_MAX : UINT32_MAX,
 	};
 
 	if (r.proto == 0)
@@ -283,8 +311,10 @@ static int install(struct pfkey_client *c, const struct pfkey_msg *m, enum ipsp_
 
 	set_config(m, dir, &cfg);
 	set_traffic(s, m, boxes, &cfg);
-	const int bad = pfkey_algs_to_config(m, &cfg);
+	int bad = set_bundle(s, m, &cfg);
 
+	if (!bad)
+		bad = pfkey_algs_to_config(m, &cfg);
 	if (bad) {
 		wipe(&cfg);
 		return bad;

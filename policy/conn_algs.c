@@ -18,7 +18,7 @@
 #define AH(column) MIB_COL(ipsaAhTransformTable, column)
 #define IPCOMP(column) MIB_COL(ipsaIpcompTransformTable, column)
 
-enum { PROTO_AH = 2, PROTO_ESP = 3, PROTO_IPCOMP = 4 };
+enum { IPCOMP_DEFLATE = 2 };
 enum { LIFE_DEFAULT_S = 28800, WINDOW_DEFAULT_PKTS = 64 };
 enum { IKE_PRIVATE_CIPHER = 65100, ESP_CHACHA = 249 };
 
@@ -198,7 +198,8 @@ static bool read_ipcomp(const struct mib_row *r, struct pol_child_transform *t)
 	t->key_bits = (uint16_t)mib_row_number(r, IPCOMP(ipsaIpcompTranDictionarySize), 0);
 	t->life_s = (uint64_t)mib_row_number(r, IPCOMP(ipsaIpcompTranMaxLifetimeSec), 0);
 	t->life_kb = (uint64_t)mib_row_number(r, IPCOMP(ipsaIpcompTranMaxLifetimeKB), 0);
-	return false;	/* it is not negotiated */
+	/* Others have no keys, but no use either: RFC 2394's is the one that is offered. */
+	return private == 0 && t->encr == IPCOMP_DEFLATE;
 }
 
 static const struct {
@@ -206,9 +207,9 @@ static const struct {
 	const struct mib_table *table;
 	bool (*read)(const struct mib_row *r, struct pol_child_transform *t);
 } protocols[] = {
-	{ PROTO_AH, &mib_t_ipsaAhTransformTable, read_ah },
-	{ PROTO_ESP, &mib_t_ipsaEspTransformTable, read_esp },
-	{ PROTO_IPCOMP, &mib_t_ipsaIpcompTransformTable, read_ipcomp },
+	{ POL_CHILD_AH, &mib_t_ipsaAhTransformTable, read_ah },
+	{ POL_CHILD_ESP, &mib_t_ipsaEspTransformTable, read_esp },
+	{ POL_CHILD_IPCOMP, &mib_t_ipsaIpcompTransformTable, read_ipcomp },
 };
 
 /* One row of the transforms table. @return false: it is not usable */
@@ -230,7 +231,7 @@ static bool add_transform(const struct mib_view *v, const struct mib_row *member
 			return false;
 		*t = (struct pol_child_transform){ .proposal = proposal, .protocol = protocol };
 		pol_conn_name(member, col, t->name);
-		usable = protocols[i].read(r, t);
+		usable = t->usable = protocols[i].read(r, t);
 		if (t->life_s == 0)
 			t->life_s = LIFE_DEFAULT_S;
 		c->n_transforms++;
@@ -263,12 +264,72 @@ static bool add_alternatives(const struct mib_view *v, const struct mib_row *pro
 	return usable;
 }
 
+static const char both[] = "IKEv2 cannot negotiate AH and ESP in one proposal (RFC 7296 section 3.3)";
+
+static bool has_both(const struct pol_child_proposal *p)
+{
+	return p->protocols >> POL_CHILD_AH & p->protocols >> POL_CHILD_ESP & 1;
+}
+
+bool pol_child_proposal_v2(const struct pol_child_proposal *p)
+{
+	return p->usable && (p->protocols & (1u << POL_CHILD_AH | 1u << POL_CHILD_ESP)) != 0 &&
+	       !has_both(p);
+}
+
+bool pol_conn_compresses(const struct pol_connection *c, uint8_t around)
+{
+	for (size_t i = 0; i < c->n_child_proposals; i++) {
+		const struct pol_child_proposal *p = &c->child_proposals[i];
+
+		if (pol_child_proposal_v2(p) && p->protocols & around &&
+		    p->protocols & 1u << POL_CHILD_IPCOMP)
+			return true;
+	}
+	return false;
+}
+
+/* Why none of them can be done. */
+static void judge_proposals(struct pol_connection *c)
+{
+	bool usable = false, protects = false, v2 = false;
+
+	for (size_t i = 0; i < c->n_child_proposals; i++) {
+		const struct pol_child_proposal *p = &c->child_proposals[i];
+
+		usable = usable || p->usable;
+		protects = protects || (p->usable && p->protocols != 1u << POL_CHILD_IPCOMP);
+		v2 = v2 || pol_child_proposal_v2(p);
+	}
+	if (c->n_transforms == 0)
+		pol_conn_fault(c, "no proposal of its IPsec action has an active transform");
+	else if (!usable)
+		pol_conn_fault(c, "no proposal of its IPsec action has transforms that this version "
+			       "can do");
+	else if (!protects)
+		pol_conn_fault(c, "IPComp alone, without AH or ESP, protects nothing");
+	else if (!v2 && c->version == POL_IKE_V2)
+		pol_conn_fault(c, "%s", both);
+}
+
+/* The proposal of a row: the last one, or a new one. NULL: there is no room. */
+static struct pol_child_proposal *proposal_of(struct pol_connection *c, uint32_t priority)
+{
+	struct pol_child_proposal *p = &c->child_proposals[c->n_child_proposals];
+
+	if (c->n_child_proposals > 0 && p[-1].priority == priority)
+		return p - 1;
+	if (c->n_child_proposals == POL_CONN_PROPOSALS_MAX)
+		return NULL;
+	c->n_child_proposals++;
+	*p = (struct pol_child_proposal){ .priority = priority, .usable = true };
+	return p;
+}
+
 void pol_conn_transforms(const struct mib_view *v, const struct mib_row *ipsec,
 			 struct pol_connection *c)
 {
 	struct pol_walk walk = { .view = v, .table = &mib_t_ipiaIpsecProposalsTable };
-	bool usable = false, all = true, has_ah = false, has_esp = false, v1_only = true;
-	uint32_t last = UINT32_MAX;
 	const struct mib_row *r;
 	struct mib_oid prefix;
 
@@ -280,27 +341,17 @@ void pol_conn_transforms(const struct mib_view *v, const struct mib_row *ipsec,
 	while ((r = pol_walk_next(&walk))) {
 		size_t len;
 		const uint32_t *index = mib_row_index(r, &len);
-		const uint32_t priority = index[len - 2];
 		const uint8_t protocol = (uint8_t)index[len - 1];
+		struct pol_child_proposal *p = proposal_of(c, index[len - 2]);
+		const size_t before = c->n_transforms;
 
-		if (priority != last) {
-			usable = usable || (last != UINT32_MAX && all);
-			v1_only = v1_only && (last == UINT32_MAX || (has_ah && has_esp));
-			all = true;
-			has_ah = has_esp = false;
-			last = priority;
+		if (!p) {
+			pol_conn_fault(c, "has more than %d IPsec proposals", POL_CONN_PROPOSALS_MAX);
+			break;
 		}
-		has_ah = has_ah || protocol == PROTO_AH;
-		has_esp = has_esp || protocol == PROTO_ESP;
-		all = add_alternatives(v, r, priority, protocol, c) && all;
+		p->usable = add_alternatives(v, r, p->priority, protocol, c) && p->usable;
+		if (c->n_transforms > before)
+			p->protocols |= (uint8_t)(1u << protocol);
 	}
-	usable = usable || (last != UINT32_MAX && all);
-	v1_only = v1_only && has_ah && has_esp;
-	if (c->n_transforms == 0)
-		pol_conn_fault(c, "no proposal of its IPsec action has an active transform");
-	else if (!usable)
-		pol_conn_fault(c, "no proposal of its IPsec action has transforms that this version "
-			       "can do");
-	else if (v1_only && c->version == POL_IKE_V2)
-		pol_conn_fault(c, "AH with ESP can be negotiated in IKEv1 only");
+	judge_proposals(c);
 }

@@ -125,10 +125,21 @@ struct pol_ike_proposal {
 	size_t vendor_octets;		/* of the vendor whose private groups it means */
 };
 
+/** IpsecDoiSecProtocolId. */
+enum pol_child_protocol { POL_CHILD_AH = 2, POL_CHILD_ESP = 3, POL_CHILD_IPCOMP = 4 };
+
+/** What several rows of ipiaIpsecProposalsTable with one priority ask for together. */
+struct pol_child_proposal {
+	uint32_t priority;
+	uint8_t protocols;		/* that have a transform: 1 << each */
+	bool usable;			/* each of its protocols has one that can be done */
+};
+
 /** One alternative for one protocol. */
 struct pol_child_transform {
 	uint32_t proposal;		/* priority of its row in ipiaIpsecProposalsTable */
-	uint8_t protocol;		/* IPsec DOI: 2 AH, 3 ESP, 4 IPComp */
+	uint8_t protocol;		/* enum pol_child_protocol */
+	bool usable;			/* an SA can be made of it now */
 	char name[POL_CONN_NAME];
 	uint16_t encr, key_bits, auth;	/* IKEv1; IPComp: encr is the algorithm */
 	uint16_t v2_encr, v2_integ;
@@ -189,6 +200,8 @@ struct pol_connection {
 	size_t n_cas;
 	/* The Child SA; unused when there is no IPsec action. */
 	struct pol_conn_life child_life;
+	struct pol_child_proposal child_proposals[POL_CONN_PROPOSALS_MAX];
+	size_t n_child_proposals;
 	struct pol_child_transform transforms[POL_CONN_TRANSFORMS_MAX];
 	size_t n_transforms;
 	bool pfs, pfs_of_ike;		/* with a group of its own, or the IKE SA's */
@@ -214,6 +227,15 @@ struct pol_connection {
 bool pol_connection_make(const struct mib_view *v, const struct pol_conn_key *key,
 			 struct pol_connection **out);
 void pol_connection_free(struct pol_connection *c);
+
+/**
+ * Can IKEv2 negotiate it? Of AH and ESP a proposal of its has one (RFC 7296 3.3); IPComp is asked for beside it
+ * (2.22).
+ */
+bool pol_child_proposal_v2(const struct pol_child_proposal *p);
+
+/** Is there one that it can negotiate with compression? around: protocols that may stand around it, 1 << each */
+bool pol_conn_compresses(const struct pol_connection *c, uint8_t around);
 
 /* ---- as text, for people (policy/conn_text.c) ---- */
 

@@ -12,10 +12,8 @@
 #include "policy/ids.h"
 
 #define IPSEC(column) MIB_COL(ipiaIpsecActionTable, column)
+#define COMPRESSION (1u << POL_CHILD_IPCOMP)
 #define PEER(column) MIB_COL(ipsaPeerIdentityTable, column)
-
-/* IPsec DOI: struct pol_child_transform. */
-enum { DOI_AH = 2, DOI_ESP = 3, DOI_IPCOMP = 4 };
 
 /* ipspdIpsecActFromPacket, from source(0) on, as the highest bits of its octet. */
 static uint8_t pfp_of_bits(uint8_t bits)
@@ -73,17 +71,23 @@ static void first_address(const struct mib_view *v, const char *list, struct ips
 	}
 }
 
-/* The protocols of the proposal that is offered first. */
+/* The protocols of the proposal that is offered first; whether there is compression, peers agree on beside it. */
 static unsigned protocols_of(const struct mib_view *v, const struct mib_row *r,
 			     struct pol_connection *c)
 {
-	unsigned protocols = 0;
+	const struct pol_child_proposal *p = c->child_proposals;
+	unsigned protocols;
 
 	pol_conn_transforms(v, r, c);
-	for (size_t i = 0; i < c->n_transforms; i++) {
-		if (c->transforms[i].proposal == c->transforms[0].proposal)
-			protocols |= 1u << c->transforms[i].protocol;
+	for (size_t i = 0; i < c->n_child_proposals; i++) {
+		if (pol_child_proposal_v2(&c->child_proposals[i])) {
+			p = &c->child_proposals[i];
+			break;
+		}
 	}
+	protocols = p->protocols;
+	if (pol_child_proposal_v2(p) && pol_conn_compresses(c, p->protocols & ~COMPRESSION))
+		protocols |= COMPRESSION;
 	return protocols;
 }
 
@@ -100,14 +104,14 @@ uint32_t pol_negotiate_reqid(const struct mib_row *r)
 bool pol_negotiate(const struct mib_view *v, const struct mib_row *r, struct pol_negotiated *out,
 		   char why[POL_NEGOTIATE_TEXT])
 {
-	/* The peer lets IPComp out where it does not help: RFC 3173 2.2. */
+	/* The peer may do without IPComp, and lets it out where it does not help: RFC 7296 2.22, RFC 3173 2.2. */
 	static const struct {
-		unsigned doi;
+		enum pol_child_protocol doi;
 		uint8_t proto, level;
 	} order[] = {
-		{ DOI_IPCOMP, IPSP_PROTO_IPCOMP, IPSP_LEVEL_USE },
-		{ DOI_ESP, IPSP_PROTO_ESP, IPSP_LEVEL_UNIQUE },
-		{ DOI_AH, IPSP_PROTO_AH, IPSP_LEVEL_UNIQUE },
+		{ POL_CHILD_IPCOMP, IPSP_PROTO_IPCOMP, IPSP_LEVEL_USE },
+		{ POL_CHILD_ESP, IPSP_PROTO_ESP, IPSP_LEVEL_UNIQUE },
+		{ POL_CHILD_AH, IPSP_PROTO_AH, IPSP_LEVEL_UNIQUE },
 	};
 	struct ipsp_template t = {
 		.mode = (uint8_t)mib_row_number(r, IPSEC(ipiaIpsecActMode), IPSP_MODE_TUNNEL),
@@ -144,7 +148,7 @@ bool pol_negotiate(const struct mib_view *v, const struct mib_row *r, struct pol
 		if (!(protocols >> order[i].doi & 1))
 			continue;
 		t.proto = order[i].proto;
-		t.level = t.mode == IPSP_MODE_TUNNEL ? IPSP_LEVEL_UNIQUE : order[i].level;
+		t.level = order[i].level;
 		out->templates[out->n++] = t;
 		/* What stands around the first is from end to end of it. */
 		t.mode = IPSP_MODE_TRANSPORT;

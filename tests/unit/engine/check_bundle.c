@@ -423,6 +423,152 @@ START_TEST(test_templates_make_a_bundle_of_sas_that_know_nothing_of_one_another)
 }
 END_TEST
 
+/* The one that packets go to. */
+static struct ipsp_addr peer_in(enum ipsp_mode mode)
+{
+	return mode == IPSP_MODE_TUNNEL ? gateway(1) : (struct ipsp_addr){ 4, { 10, 2, 0, 9 } };
+}
+
+/* Compression is asked for beside the rest, and may be left out: RFC 7296 2.22. */
+static void apply_compressed(enum ipsp_mode mode)
+{
+	struct ipsp_template templates[] = {
+		template(IPSP_PROTO_IPCOMP, mode, 7),
+		template(IPSP_PROTO_ESP, IPSP_MODE_TRANSPORT, 7),
+	};
+
+	templates[0].level = IPSP_LEVEL_USE;
+	templates[0].remote = templates[1].remote = peer_in(mode);
+	ipsp_engine_set_key_manager(w.engine, true, 1000);
+	apply_templates(templates, 2);
+}
+
+static const struct ipsp_sa *put(struct ipsp_sa_config cfg, enum ipsp_dir dir)
+{
+	const struct ipsp_addr remote = cfg.remote;
+	const struct ipsp_sa *sa;
+
+	if (dir == IPSP_INBOUND) {
+		cfg.local = remote;
+		cfg.remote = us;
+		cfg.dir = IPSP_INBOUND;
+	}
+	ck_assert_int_eq(ipsp_engine_sa_add(w.engine, &cfg, 1000, &sa), IPSP_OK);
+	return sa;
+}
+
+/*
+ * IPComp inside ESP, both ways, that know of one another, for what goes to one address.
+ * @return the outbound ESP SA
+ */
+static const struct ipsp_sa *negotiate_both(enum ipsp_mode mode, uint8_t host)
+{
+	struct ipsp_sa_config esp = *add(n_sas + 1, IPSP_PROTO_ESP, IPSP_MODE_TRANSPORT);
+	struct ipsp_sa_config comp = *add(n_sas + 1, IPSP_PROTO_IPCOMP, mode);
+	const struct ipsp_sa *out;
+
+	esp.id = comp.id = 0;
+	esp.origin = comp.origin = IPSP_ORIGIN_PFKEY;
+	esp.reqid = comp.reqid = 7;
+	esp.remote = comp.remote = peer_in(mode);
+	comp.spi = 0x3000u + host;
+	ipsp_selector_any(4, &comp.sel);
+	comp.sel.dst_lo = comp.sel.dst_hi = (struct ipsp_addr){ 4, { 10, 2, 0, host } };
+	out = put(esp, IPSP_OUTBOUND);
+	comp.next_id = out->id;
+	put(comp, IPSP_OUTBOUND);
+	/* Inbound each has its id before the other one comes. */
+	esp.id = 1000u + host;
+	comp.id = 2000u + host;
+	esp.bundle_id = comp.id;
+	comp.next_id = esp.id;
+	put(comp, IPSP_INBOUND);
+	put(esp, IPSP_INBOUND);
+	return out;
+}
+
+/* _i: enum ipsp_mode. What is short is not compressed, and comes out all the same. */
+START_TEST(test_compression_that_was_negotiated_is_of_one_bundle_with_what_is_around_it)
+{
+	const enum ipsp_mode mode = (enum ipsp_mode)_i;
+	const struct ipsp_sa *esp;
+
+	apply_compressed(mode);
+	esp = negotiate_both(mode, 9);
+	there_and_back(500);
+	there_and_back(10);
+	ck_assert_uint_eq(esp->counter->packets, 2);
+	ck_assert_uint_lt(esp->counter->bytes, 400);
+	ck_assert_uint_eq(packets_of(1009), 2);
+	ck_assert(!ipsp_worker_wants(w.worker));
+}
+END_TEST
+
+START_TEST(test_what_is_compressed_stays_with_its_own_bundle)
+{
+	const struct ipsp_sa *esp, *newer;
+
+	apply_compressed(IPSP_MODE_TUNNEL);
+	esp = negotiate_both(IPSP_MODE_TUNNEL, 9);
+	newer = negotiate_both(IPSP_MODE_TUNNEL, 10);
+	there_and_back(500);
+	ck_assert_uint_eq(esp->counter->packets, 1);
+	ck_assert_uint_eq(newer->counter->packets, 0);
+}
+END_TEST
+
+START_TEST(test_without_what_is_around_it_nothing_is_compressed)
+{
+	struct ipsp_packet p;
+	const struct ipsp_sa *esp;
+
+	apply_compressed(IPSP_MODE_TUNNEL);
+	esp = negotiate_both(IPSP_MODE_TUNNEL, 9);
+	negotiate_both(IPSP_MODE_TUNNEL, 10);
+	ck_assert_int_eq(ipsp_sad_set_state(ipsp_engine_sad(w.engine), esp->id, IPSP_SA_DEAD), IPSP_OK);
+	make(&p, 500);
+	world_pass(&w, IPSP_OUTBOUND, &p);
+	ck_assert_int_ne(p.verdict, IPSP_VERDICT_ESP_OUT);
+	ck_assert_int_ne(p.verdict, IPSP_VERDICT_BYPASS);
+	world_packet_free(&p);
+}
+END_TEST
+
+/* _i: enum ipsp_mode. */
+START_TEST(test_a_peer_that_does_not_compress_is_in_the_mode_all_the_same)
+{
+	const enum ipsp_mode mode = (enum ipsp_mode)_i;
+	struct ipsp_sa_config esp = *add(1, IPSP_PROTO_ESP, mode);
+
+	esp.id = 0;
+	esp.origin = IPSP_ORIGIN_PFKEY;
+	esp.reqid = 7;
+	esp.remote = peer_in(mode);
+	apply_compressed(mode);
+	put(esp, IPSP_OUTBOUND);
+	put(esp, IPSP_INBOUND);
+	there_and_back(500);
+	there_and_back(10);
+	/* Nor is it asked again. */
+	ck_assert(!ipsp_worker_wants(w.worker));
+}
+END_TEST
+
+START_TEST(test_transport_mode_does_not_stand_for_a_tunnel_that_is_not_compressed)
+{
+	struct ipsp_packet p;
+
+	apply_compressed(IPSP_MODE_TUNNEL);
+	negotiate(IPSP_PROTO_ESP, IPSP_MODE_TRANSPORT, 7);
+	make(&p, 500);
+	world_pass(&w, IPSP_OUTBOUND, &p);
+	ck_assert_int_ne(p.verdict, IPSP_VERDICT_ESP_OUT);
+	ck_assert_int_ne(p.verdict, IPSP_VERDICT_BYPASS);
+	ck_assert(ipsp_worker_wants(w.worker));
+	world_packet_free(&p);
+}
+END_TEST
+
 /* ---- nesting ---- */
 
 /* A tunnel to gateway n by SA n, for what goes there or is inside of it. */
@@ -680,6 +826,13 @@ int main(void)
 	tcase_add_loop_test(t, test_each_segment_goes_through_the_bundle, 0, 3);
 	tcase_add_test(t, test_segments_without_room_in_the_arena_wait_or_drop);
 	tcase_add_test(t, test_templates_make_a_bundle_of_sas_that_know_nothing_of_one_another);
+	tcase_add_loop_test(t, test_compression_that_was_negotiated_is_of_one_bundle_with_what_is_around_it,
+			    IPSP_MODE_TUNNEL, IPSP_MODE_TRANSPORT + 1);
+	tcase_add_test(t, test_what_is_compressed_stays_with_its_own_bundle);
+	tcase_add_test(t, test_without_what_is_around_it_nothing_is_compressed);
+	tcase_add_loop_test(t, test_a_peer_that_does_not_compress_is_in_the_mode_all_the_same,
+			    IPSP_MODE_TUNNEL, IPSP_MODE_TRANSPORT + 1);
+	tcase_add_test(t, test_transport_mode_does_not_stand_for_a_tunnel_that_is_not_compressed);
 	suite_add_tcase(s, t);
 	t = tcase_create("nested");
 	tcase_add_checked_fixture(t, setup, teardown);

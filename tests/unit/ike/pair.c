@@ -110,8 +110,15 @@ static void on_get_spi(void *arg, uint64_t ticket, uint8_t protocol, const struc
 {
 	struct pair_end *const end = arg;
 
-	(void)protocol;
 	(void)path;
+	if (protocol == IKE_SAD_IPCOMP) {
+		end->cpi_ticket = ticket;
+		end->n_cpis += !end->no_cpi;
+		if (!end->late_cpi)
+			ike_spi_done(end->world, ticket, end->no_cpi ? 0 : ++end->last_cpi,
+				     end->pair->now_ms);
+		return;
+	}
 	ike_spi_done(end->world, ticket, ++end->next_spi, end->pair->now_ms);
 }
 
@@ -130,7 +137,9 @@ static enum ipsp_err on_child_add(void *arg, const struct ike_child_sa *c)
 	while (slot->there)
 		slot++;
 	must(slot < end->children + PAIR_CHILDREN_MAX);
+	must((c->cpi_in == 0) == (c->cpi_out == 0));
 	*slot = (struct pair_child){ .there = true, .spi_in = c->spi_in, .spi_out = c->spi_out,
+				      .cpi_in = c->cpi_in, .cpi_out = c->cpi_out,
 				      .suite = *c->suite, .path = *c->path, .ours = *c->ours, .theirs = *c->theirs,
 				     .transport = c->transport, .udp = c->udp,
 				     .no_tfc = c->no_tfc, .fragments_also = c->fragments_also };
@@ -144,12 +153,18 @@ static void on_child_delete(void *arg, uint8_t protocol, const struct ike_path *
 {
 	struct pair_end *const end = arg;
 
-	(void)protocol;
 	(void)path;
 	(void)spi_out;
+	if (protocol == IKE_SAD_IPCOMP) {
+		must(end->n_cpis > 0);
+		end->n_cpis--;
+		return;
+	}
 	for (unsigned i = 0; i < PAIR_CHILDREN_MAX; i++) {
-		if (end->children[i].there && end->children[i].spi_in == spi_in)
-			end->children[i].there = false;
+		if (!end->children[i].there || end->children[i].spi_in != spi_in)
+			continue;
+		end->children[i].there = false;
+		end->n_cpis -= end->children[i].cpi_in != 0;
 	}
 }
 
@@ -300,6 +315,7 @@ void pair_init(struct pair *p)
 		end->pair = p;
 		end->addr = addrs[i];
 		end->next_spi = 0x1000 * (i + 1);
+		end->last_cpi = (uint16_t)(0x2000 * (i + 1));
 		end->conn = make_conn(i, names, addrs);
 		end->world = ike_world_new(&ops, end, ipsp_crypto_gcrypt());
 		must(end->world);
@@ -407,6 +423,7 @@ void pair_agree(const struct pair *p)
 		}
 		must(b);
 		must(b->spi_out == a->spi_in);
+		must(b->cpi_out == a->cpi_in && b->cpi_in == a->cpi_out);
 		must(a->keys_len == b->keys_len);
 		must(!memcmp(a->keys_in, b->keys_out, a->keys_len));
 		must(!memcmp(a->keys_out, b->keys_in, a->keys_len));

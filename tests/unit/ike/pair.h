@@ -14,6 +14,7 @@
 struct pair_child {
 	bool there;
 	uint32_t spi_in, spi_out;
+	uint16_t cpi_in, cpi_out;
 	struct ike_suite suite;
 	struct ike_path path;
 	uint8_t keys_in[128], keys_out[128];	/* cipher, then integrity */
@@ -39,6 +40,11 @@ struct pair_end {
 	struct ike_conn *conn;
 	struct ipsp_addr addr;
 	uint32_t next_spi;
+	uint16_t last_cpi;
+	unsigned n_cpis;		/* given, and not taken back */
+	bool no_cpi;			/* none is given */
+	bool late_cpi;			/* nor is it said whether there is one */
+	uint64_t cpi_ticket;		/* of that question */
 	int64_t wall_skew_s;		/* of its calendar */
 	struct pair_child children[PAIR_CHILDREN_MAX];
 	unsigned n_sent;

@@ -137,6 +137,72 @@ START_TEST(test_what_the_peer_does_not_take_is_not_sent)
 }
 END_TEST
 
+static struct pfkey_msg say_ipcomp(uint8_t type)
+{
+	struct pfkey_msg m;
+	const size_t len = ike_pfkey_ipcomp_write(&child, type, 9, 4711, message, sizeof(message));
+
+	ck_assert_uint_gt(len, 0);
+	ck_assert_int_eq(pfkey_msg_read(message, len, &m), 0);
+	ck_assert_int_eq(pfkey_msg_check_request(&m), 0);
+	ck_assert_uint_eq(m.satype, SADB_X_SATYPE_IPCOMP);
+	return m;
+}
+
+START_TEST(test_compression_makes_the_tunnel_inside_of_transport_mode)
+{
+	struct pfkey_msg m;
+
+	child.cpi_in = 0x3001;
+	child.cpi_out = 0x4002;
+	child.udp = true;
+	m = say_ipcomp(SADB_UPDATE);
+	ck_assert_uint_eq(m.sa.spi, 0x3001);
+	ck_assert_uint_eq(m.sa.encrypt, SADB_X_CALG_DEFLATE);
+	ck_assert_uint_eq(m.sa2.mode, IPSEC_MODE_TUNNEL);
+	ck_assert_uint_eq(m.sa2.reqid, 7);
+	ck_assert_uint_eq(m.handling.with_spi, 0x1001);
+	ck_assert_uint_eq(m.handling.with_proto, IPSP_PROTO_ESP);
+	ck_assert_uint_eq(pfkey_n_traffic(&m), 2);
+	/* It stands inside of what goes in UDP, and ends with it. */
+	ck_assert(!(m.has & PFKEY_HAS(SADB_X_EXT_NAT_T_TYPE)));
+	ck_assert_uint_eq(m.hard.add_s, 3600);
+	ck_assert_uint_eq(m.hard.bytes, 0);
+	m = say_ipcomp(SADB_ADD);
+	ck_assert_uint_eq(m.sa.spi, 0x4002);
+	ck_assert_uint_eq(m.handling.with_spi, 0x2002);
+	ck_assert_int_eq(ipsp_addr_cmp(&m.dst.addr, &path.remote), 0);
+	m = say(SADB_UPDATE);
+	ck_assert_uint_eq(m.sa2.mode, IPSEC_MODE_TRANSPORT);
+	ck_assert_uint_eq(pfkey_n_traffic(&m), 0);
+	ck_assert_uint_eq(m.handling.with_spi, 0x3001);
+	ck_assert_uint_eq(m.handling.with_proto, IPSP_PROTO_IPCOMP);
+	ck_assert_uint_eq(m.natt_type, UDP_ENCAP_ESPINUDP);
+	m = say(SADB_ADD);
+	ck_assert_uint_eq(m.sa2.mode, IPSEC_MODE_TRANSPORT);
+	ck_assert_uint_eq(m.handling.with_spi, 0);
+}
+END_TEST
+
+START_TEST(test_compression_in_transport_mode_is_of_the_same_packets)
+{
+	child.cpi_in = 0x3001;
+	child.cpi_out = 0x4002;
+	child.transport = true;
+	child.protocol = IKE_PROTOCOL_AH;
+	suite = (struct ike_suite){ .integ = IKE_INTEG_HMAC_SHA2_256_128 };
+	child.encr_in.len = child.encr_out.len = 0;
+	ck_assert_uint_eq(say_ipcomp(SADB_ADD).sa2.mode, IPSEC_MODE_TRANSPORT);
+	ck_assert_uint_eq(say_ipcomp(SADB_ADD).handling.with_proto, IPSP_PROTO_AH);
+	struct pfkey_msg m = say_ipcomp(SADB_ADD);
+
+	ck_assert_uint_eq(pfkey_n_traffic(&m), 2);
+	m = say(SADB_ADD);
+	ck_assert_uint_eq(pfkey_n_traffic(&m), 2);
+	ck_assert_uint_eq(m.satype, SADB_SATYPE_AH);
+}
+END_TEST
+
 START_TEST(test_more_selectors_than_an_SA_can_have_are_refused)
 {
 	ours.n = theirs.n = 9;
@@ -162,6 +228,8 @@ int main(void)
 	tcase_add_test(c, test_selectors_are_the_packets_in_either_direction);
 	tcase_add_test(c, test_behind_a_nat_ports_are_those_of_each_direction);
 	tcase_add_test(c, test_what_the_peer_does_not_take_is_not_sent);
+	tcase_add_test(c, test_compression_makes_the_tunnel_inside_of_transport_mode);
+	tcase_add_test(c, test_compression_in_transport_mode_is_of_the_same_packets);
 	tcase_add_test(c, test_more_selectors_than_an_SA_can_have_are_refused);
 	suite_add_tcase(s, c);
 

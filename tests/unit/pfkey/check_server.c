@@ -457,6 +457,68 @@ START_TEST(test_an_sa_treats_its_packets_as_it_is_told)
 }
 END_TEST
 
+/* ---- bundles ---- */
+
+static uint32_t ask_spi(uint8_t satype)
+{
+	uint32_t spi;
+
+	begin(SADB_GETSPI, satype);
+	put_addresses(&peer, &ours);
+	ask(0);
+	spi = answered(0, SADB_GETSPI, 0).sa.spi;
+	forget_all();
+	return spi;
+}
+
+/* One of a bundle with that other one. */
+static void ask_with(uint8_t type, uint8_t satype, uint32_t spi, const struct ipsp_sa_name *with, int err)
+{
+	const struct pfkey_sa ipcomp = { .spi = spi, .state = SADB_SASTATE_MATURE,
+					 .encrypt = SADB_X_CALG_DEFLATE };
+	const struct pfkey_handling h = { .df = IPSP_DF_COPY, .dscp = -1, .with_spi = with->spi,
+					  .with_proto = with->proto };
+
+	begin(type, satype);
+	if (satype == SADB_X_SATYPE_IPCOMP) {
+		pfkey_put_sa(&w, &ipcomp);
+	} else {
+		put_sa(spi);
+		put_keys();
+	}
+	if (type == SADB_ADD)
+		put_addresses(&ours, &peer);
+	else
+		put_addresses(&peer, &ours);
+	pfkey_put_handling(&w, &h);
+	ask(0);
+	answered(0, type, err);
+	forget_all();
+}
+
+START_TEST(test_ipcomp_and_what_is_around_it_name_each_other)
+{
+	const struct ipsp_sa_name nobody = { IPSP_PROTO_ESP, 0x7777, ours.addr };
+	const struct ipsp_sa_name cpi = { IPSP_PROTO_IPCOMP, ask_spi(SADB_X_SATYPE_IPCOMP), ours.addr };
+	const struct ipsp_sa_name esp = { IPSP_PROTO_ESP, ask_spi(SADB_SATYPE_ESP), ours.addr };
+	const struct ipsp_sa *inside, *around;
+
+	ck_assert_uint_ge(cpi.spi, 256);
+	ck_assert_uint_le(cpi.spi, 61439);
+	ask_with(SADB_UPDATE, SADB_X_SATYPE_IPCOMP, cpi.spi, &nobody, ESRCH);
+	ask_with(SADB_UPDATE, SADB_X_SATYPE_IPCOMP, cpi.spi, &cpi, EINVAL);
+	ask_with(SADB_UPDATE, SADB_SATYPE_ESP, esp.spi, &esp, EINVAL);
+	ask_with(SADB_ADD, SADB_X_SATYPE_IPCOMP, 0x3000, &esp, ESRCH);	/* of the other direction */
+	ask_with(SADB_UPDATE, SADB_X_SATYPE_IPCOMP, cpi.spi, &esp, 0);
+	ask_with(SADB_UPDATE, SADB_SATYPE_ESP, esp.spi, &cpi, 0);
+	inside = ipsp_engine_sa_get(engine, &cpi);
+	around = ipsp_engine_sa_get(engine, &esp);
+	ck_assert_uint_eq(inside->next_id, around->id);
+	ck_assert_uint_eq(around->bundle_id, inside->id);
+	ck_assert_uint_eq(inside->bundle_id + around->next_id, 0);
+}
+END_TEST
+
 /* ---- NAT ---- */
 
 static void put_natt(uint16_t sport)
@@ -725,6 +787,7 @@ int main(void)
 	tcase_add_test(tc, test_an_sa_of_one_set_is_found_by_it);
 	tcase_add_test(tc, test_sets_that_cannot_be_are_refused);
 	tcase_add_test(tc, test_an_sa_treats_its_packets_as_it_is_told);
+	tcase_add_test(tc, test_ipcomp_and_what_is_around_it_name_each_other);
 	tcase_add_test(tc, test_a_peer_that_moves_is_told_and_its_sa_goes_there_by_update);
 	tcase_add_test(tc, test_acquire_of_a_user_goes_to_who_is_registered);
 	tcase_add_test(tc, test_flush_takes_those_of_its_type_alone);

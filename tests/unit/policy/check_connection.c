@@ -162,7 +162,7 @@ static const struct {
 	  "no IKE proposal has the group 15 of aggressive mode" },
 	{ "= peer gw,0 AddressType=unknown Address=\n= ikeact ike-b Version=v1",
 	  "main mode with a pre-shared key needs the address of peer \"gw\".0" },
-	{ "+ proposal p2,0,2 TransformsName=ah-std", "AH with ESP can be negotiated in IKEv1 only" },
+	{ "+ proposal p2,0,2 TransformsName=ah-std", "IKEv2 cannot negotiate AH and ESP in one proposal" },
 	{ "= rule out FilterNegated=true", "rule \"out\", whose filter selectors cannot say" },
 	{ "+ time t\n= rule in Filter=spdTimeFiltPeriod.\"t\"",
 	  "rule \"in\", whose filter selectors cannot say" },
