@@ -1,6 +1,6 @@
 /*
  * ike/decode_v1.c - bodies of IKEv1's payloads, a field a line. RFC 2408 3.4 to 3.16; RFC 2407 4.5, 4.6;
- * RFC 2409 appendix A; RFC 3947.
+ * RFC 2409 appendix A; RFC 3947; draft-dukes-ike-mode-cfg and draft-beaulieu-ike-xauth.
  */
 #include <stdio.h>
 #include <string.h>
@@ -30,6 +30,7 @@ static enum ike_list value_list(uint8_t protocol, uint16_t type)
 		[IKE_V1_ATTRIBUTE_Hash] = IKE_LIST_V1_HASH,
 		[IKE_V1_ATTRIBUTE_Authentication] = IKE_LIST_V1_AUTH,
 		[IKE_V1_ATTRIBUTE_Group] = IKE_LIST_KE,
+		[IKE_V1_ATTRIBUTE_Group_Type] = IKE_LIST_V1_GROUP_TYPE,
 		[IKE_V1_ATTRIBUTE_Life_Type] = IKE_LIST_V1_LIFE_TYPE,
 	};
 	static const enum ike_list of_ipsec[] = {
@@ -37,6 +38,8 @@ static enum ike_list value_list(uint8_t protocol, uint16_t type)
 		[IKE_V1_IPSEC_Group] = IKE_LIST_KE,
 		[IKE_V1_IPSEC_Encapsulation_Mode] = IKE_LIST_V1_MODE,
 		[IKE_V1_IPSEC_Authentication] = IKE_LIST_V1_IPSEC_AUTH,
+		[IKE_V1_IPSEC_ECN_Tunnel] = IKE_LIST_V1_ECN_TUNNEL,
+		[IKE_V1_IPSEC_ESN] = IKE_LIST_V1_ESN,
 	};
 
 	if (protocol == PROTOCOL_ISAKMP)
@@ -181,6 +184,51 @@ static bool print_v1_id(struct ike_printer *p, struct ipsp_span rest)
 	return ike_print_id(p, rest, true);
 }
 
+/* A Transaction's: who asks gives no values. Which of them are addresses, their lengths say. */
+static bool print_configuration(struct ike_printer *p, struct ipsp_span rest)
+{
+	static const struct ike_field head[] = {
+		{ "CFG Type", 1, IKE_LIST_CFG_TYPE }, { "Reserved", 1, IKE_LIST_NONE },
+		{ "Identifier", 2, IKE_LIST_NONE },
+	};
+	struct ike_attribute a;
+	enum ike_step step;
+	char buf[IKE_NAME_TEXT];
+
+	if (!ike_print_fields(p, &rest, head, IKE_N_OF(head)))
+		return false;
+	while ((step = ike_attribute_next(&rest, &a, &p->fault)) == IKE_STEP_ITEM) {
+		const char *const name = ike_name_or_number(IKE_LIST_V1_CFG_ATTRIBUTE, a.type, buf);
+
+		if (a.is_short) {
+			ike_print(p, a.whole, "ATTR: %s - %u", name, ike_number(a.value));
+			continue;
+		}
+		ike_print(p, (struct ipsp_span){ a.whole.data, 4 }, "ATTR: %s (%zu octets)", name,
+			  a.value.len);
+		if (p->decoder->hides_proofs && a.type >= IKE_V1_CFG_XAUTH_USER_PASSWORD &&
+		    a.type <= IKE_V1_CFG_XAUTH_ANSWER)
+			ike_print_title(p, "Value: not shown");
+		else
+			ike_print_address(p, a.value, "Value");
+	}
+	return step == IKE_STEP_END;
+}
+
+/* A piece of a message, as Cisco and Microsoft began it. */
+static bool print_fragment(struct ike_printer *p, struct ipsp_span rest)
+{
+	static const struct ike_field head[] = {
+		{ "Fragment ID", 2, IKE_LIST_NONE }, { "Fragment Number", 1, IKE_LIST_NONE },
+		{ "Last Fragment", 1, IKE_LIST_NONE },
+	};
+
+	if (!ike_print_fields(p, &rest, head, IKE_N_OF(head)))
+		return false;
+	ike_print_rest(p, rest, "Fragment Data");
+	return true;
+}
+
 /* RFC 3947 5.2: an original address. */
 static bool print_nat_oa(struct ike_printer *p, struct ipsp_span rest)
 {
@@ -265,6 +313,8 @@ bool ike_print_v1_body(struct ike_printer *p, const struct ike_payload *payload)
 		[IKE_V1_PAYLOAD_N] = print_notify, [IKE_V1_PAYLOAD_D] = print_delete,
 		[IKE_V1_PAYLOAD_VID] = print_vendor, [IKE_V1_PAYLOAD_NAT_OA] = print_nat_oa,
 		[IKE_V1_PAYLOAD_NAT_OA_DRAFT] = print_nat_oa,
+		[IKE_V1_PAYLOAD_ATTRIBUTES] = print_configuration,
+		[IKE_V1_PAYLOAD_FRAGMENT] = print_fragment,
 	};
 	static const char *const names[] = {
 		[IKE_V1_PAYLOAD_KE] = "Key Exchange Data", [IKE_V1_PAYLOAD_HASH] = "Hash Data",

@@ -86,6 +86,8 @@ void pc_decode_frame(int dlt, const struct pc_frame *frame, struct pc_ike_keys *
 		return;
 	counts->messages++;
 	print_head(out, frame, &flow, message.len);
+	if (keys)
+		pc_ike_keys_see(keys, message);
 	if (!ike_decode(&decoder, message))
 		counts->faulty++;
 	fputc('\n', out);

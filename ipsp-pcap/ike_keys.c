@@ -1,5 +1,6 @@
 /*
- * ipsp-pcap/ike_keys.c - keys of IKE SAs and what they open. RFC 7296 3.14, RFC 7383 2.5, RFC 5282 3.
+ * ipsp-pcap/ike_keys.c - keys of IKE SAs and what they open. RFC 7296 3.14, RFC 7383 2.5, RFC 5282 3; those of
+ * IKEv1, see isakmp.h.
  */
 #include "ipsp-pcap/ike_keys.h"
 
@@ -11,11 +12,14 @@
 #include "engine/crypto/analysis.h"
 #include "ike/seal.h"
 #include "ipsp-pcap/hex.h"
+#include "ipsp-pcap/isakmp.h"
 
 #define FIELDS 8u
+#define FIELDS_V1 2u
 #define MESSAGE_MAX 65536u
 
 enum { FIELD_SPI_I, FIELD_SPI_R, FIELD_EI, FIELD_ER, FIELD_ENCR, FIELD_AI, FIELD_AR, FIELD_INTEG };
+enum { FIELD_V1_COOKIE, FIELD_V1_KEY };
 
 /* One IKE SA: who sent it says which of the two. */
 struct ike_sa {
@@ -26,6 +30,8 @@ struct ike_sa {
 struct pc_ike_keys {
 	uint32_t n;
 	struct ike_sa sas[PC_IKE_SAS_MAX];
+	uint32_t n_v1;
+	struct pc_isakmp *v1[PC_IKE_SAS_MAX];
 	uint8_t clear[MESSAGE_MAX];
 };
 
@@ -95,17 +101,21 @@ static char *bare_name(char *name)
 	return name;
 }
 
-static bool split(struct line *l, char *text)
+/* @return how many there are; 0: neither version's */
+static size_t split(struct line *l, char *text)
 {
-	for (size_t i = 0; i < FIELDS; i++) {
-		if (!text)
-			return wrong(l, "an IKE SA has eight fields with commas between them");
-		l->fields[i] = text;
+	size_t n = 0;
+
+	while (text && n < FIELDS) {
+		l->fields[n++] = text;
 		text = strchr(text, ',');
 		if (text)
 			*text++ = '\0';
 	}
-	return !text || wrong(l, "an IKE SA has eight fields with commas between them");
+	if (!text && (n == FIELDS || n == FIELDS_V1))
+		return n;
+	wrong(l, "an IKE SA has eight fields with commas between them, or two for IKEv1");
+	return 0;
 }
 
 static bool read_spi(const struct line *l, const char *text, uint8_t spi[IKE_SPI_LEN])
@@ -187,24 +197,42 @@ static bool make_sa(const struct line *l, struct ipsp_sa_config *sa, struct ike_
 	return false;
 }
 
+static bool make_v1(const struct line *l, struct ipsp_key *key, struct pc_isakmp **out)
+{
+	uint8_t cookie[IKE_SPI_LEN];
+
+	if (!read_spi(l, l->fields[FIELD_V1_COOKIE], cookie) ||
+	    !read_key(l, l->fields[FIELD_V1_KEY], key))
+		return false;
+	*out = pc_isakmp_new(cookie, (struct ipsp_span){ key->octets, key->len }, l->allow_weak);
+	return *out || wrong(l, "the key is longer than any cipher's, or no memory is left");
+}
+
 static bool parse_line(struct line *l, char *text, struct pc_ike_keys *keys)
 {
 	struct ipsp_sa_config *sa;
+	size_t n_fields;
 	bool good;
 
 	text[strcspn(text, "\r")] = '\0';
 	if (text[0] == '\0' || text[0] == '#')
 		return true;
-	if (!split(l, text))
+	n_fields = split(l, text);
+	if (n_fields == 0)
 		return false;
-	if (keys->n == PC_IKE_SAS_MAX)
+	if (keys->n == PC_IKE_SAS_MAX || keys->n_v1 == PC_IKE_SAS_MAX)
 		return wrong(l, "more IKE SAs than are kept");
 	sa = gcry_calloc_secure(1, sizeof(*sa));
 	if (!sa)
 		return wrong(l, "no locked memory is left");
-	good = make_sa(l, sa, &keys->sas[keys->n]);
+	if (n_fields == FIELDS_V1) {
+		good = make_v1(l, &sa->encr_key, &keys->v1[keys->n_v1]);
+		keys->n_v1 += good;
+	} else {
+		good = make_sa(l, sa, &keys->sas[keys->n]);
+		keys->n += good;
+	}
 	gcry_free(sa);
-	keys->n += good;
 	return good;
 }
 
@@ -260,6 +288,8 @@ void pc_ike_keys_free(struct pc_ike_keys *keys)
 		ike_seal_fini(&keys->sas[i].of_initiator);
 		ike_seal_fini(&keys->sas[i].of_responder);
 	}
+	for (uint32_t i = 0; i < keys->n_v1; i++)
+		pc_isakmp_free(keys->v1[i]);
 	free(keys);
 }
 
@@ -278,6 +308,28 @@ static const struct ike_sa *find(const struct pc_ike_keys *keys, const struct ik
 	return NULL;
 }
 
+static struct pc_isakmp *find_v1(const struct pc_ike_keys *keys, const struct ike_header *h)
+{
+	for (uint32_t i = keys->n_v1; i > 0; i--) {
+		if (pc_isakmp_is(keys->v1[i - 1], h))
+			return keys->v1[i - 1];
+	}
+	return NULL;
+}
+
+void pc_ike_keys_see(struct pc_ike_keys *keys, struct ipsp_span message)
+{
+	struct pc_isakmp *sa;
+	struct ike_header h;
+	struct ike_fault fault;
+
+	if (!ike_header_read(message, &h, &fault) || h.major != 1)
+		return;
+	sa = find_v1(keys, &h);
+	if (sa)
+		pc_isakmp_see(sa, &h, message);
+}
+
 static const char *why_closed(enum ipsp_err err)
 {
 	switch (err) {
@@ -292,27 +344,44 @@ static const char *why_closed(enum ipsp_err err)
 	}
 }
 
+static const char *open_v1(struct pc_ike_keys *keys, const struct ike_header *h,
+			   struct ipsp_span sealed, struct ipsp_span *clear)
+{
+	struct pc_isakmp *const sa = find_v1(keys, h);
+	const char *const why = sa ? pc_isakmp_open(sa, h, sealed, keys->clear) :
+				     "the table has no key of this ISAKMP SA";
+
+	if (!why)
+		*clear = (struct ipsp_span){ keys->clear, sealed.len };
+	return why;
+}
+
+static const char *open_v2(struct pc_ike_keys *keys, const struct ike_header *h,
+			   struct ipsp_span message, const struct ike_payload *sealed,
+			   struct ipsp_span *clear)
+{
+	const struct ike_sa *const sa = find(keys, h);
+	struct ike_fragment fragment;
+
+	if (!sa)
+		return "the table has no keys of this IKE SA";
+	return why_closed(ike_unseal(h->flags & IKE_FLAG_INITIATOR ? &sa->of_initiator :
+								     &sa->of_responder,
+				     message, sealed, keys->clear, clear, &fragment));
+}
+
 void pc_ike_keys_open(struct pc_ike_keys *keys, struct ipsp_span message,
 		      const struct ike_payload *sealed, struct ike_opened *out)
 {
-	struct ike_fragment fragment;
-	const struct ike_sa *sa;
 	struct ike_header h;
 	struct ike_fault fault;
 
 	*out = (struct ike_opened){ .first_payload = sealed->next };
-	if (!ike_header_read(message, &h, &fault) || h.major != 2) {
-		out->why = "keys of IKEv1 are not in this table";
-		return;
-	}
-	sa = find(keys, &h);
-	if (!sa)
-		out->why = "the table has no keys of this IKE SA";
+	if (!ike_header_read(message, &h, &fault))
+		out->why = fault.what;
 	else if (sealed->body.len > sizeof(keys->clear))
 		out->why = "it is longer than any message";
 	else
-		out->why = why_closed(ike_unseal(h.flags & IKE_FLAG_INITIATOR ? &sa->of_initiator :
-										&sa->of_responder,
-						 message, sealed, keys->clear, &out->clear,
-						 &fragment));
+		out->why = h.major == 1 ? open_v1(keys, &h, sealed->body, &out->clear) :
+					  open_v2(keys, &h, message, sealed, &out->clear);
 }

@@ -1,18 +1,16 @@
 #!/usr/bin/python3
-"""A table of IKE SAs' keys (Wireshark's ikev2_decryption_table) from charon's log at level 4 and a
-capture.   decode_keys.py LOG PCAP CIPHER INTEGRITY"""
+"""A table of IKE SAs' keys (Wireshark's ikev2_decryption_table, or ikev1's if no algorithms are given) from
+charon's log at level 4 and a capture.   decode_keys.py LOG PCAP [CIPHER INTEGRITY]"""
 import re
 import subprocess
 import sys
-
-KEYS = ["Sk_ai", "Sk_ar", "Sk_ei", "Sk_er"]
 
 
 def logged_keys(path):
     """Name: octets in hex, of the first IKE SA."""
     keys, name, left = {}, None, 0
     for line in open(path, errors="replace"):
-        head = re.search(r"\b(Sk_[ae][ir]) (?:secret|key|salt)? ?=> (\d+) bytes", line)
+        head = re.search(r"\b(Sk_[ae][ir]|Ka) (?:secret|key|salt)? ?=> (\d+) bytes", line)
         if head and head.group(1) not in keys:
             name, left = head.group(1), int(head.group(2))
             keys[name] = ""
@@ -24,12 +22,16 @@ def logged_keys(path):
 
 
 def spis(path):
-    out = subprocess.run(["tshark", "-r", path, "-Y", "isakmp.exchangetype == 35", "-T", "fields",
+    out = subprocess.run(["tshark", "-r", path, "-Y", "isakmp.exchangetype in {35, 2, 4}", "-T", "fields",
                           "-e", "isakmp.ispi", "-e", "isakmp.rspi"], capture_output=True, text=True)
     return out.stdout.splitlines()[0].split("\t")
 
 
-log, pcap, cipher, integrity = sys.argv[1:]
+log, pcap = sys.argv[1:3]
 have = logged_keys(log)
-print(",".join(spis(pcap) + [have["Sk_ei"], have["Sk_er"], f'"{cipher}"', have.get("Sk_ai", ""),
-                             have.get("Sk_ar", ""), f'"{integrity}"']))
+if len(sys.argv) == 3:
+    print(",".join([spis(pcap)[0], have["Ka"]]))
+else:
+    cipher, integrity = sys.argv[3:]
+    print(",".join(spis(pcap) + [have["Sk_ei"], have["Sk_er"], f'"{cipher}"', have.get("Sk_ai", ""),
+                                 have.get("Sk_ar", ""), f'"{integrity}"']))

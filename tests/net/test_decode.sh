@@ -1,6 +1,6 @@
 #!/bin/sh
-# ipsp-pcap decode on what two strongSwan daemons say to each other, with the keys from their log. The
-# judge is tshark, with the same table of keys.
+# ipsp-pcap decode on what two strongSwan daemons say to each other, IKEv2 and IKEv1, with the keys from their
+# log. The judge is tshark, with the same table of keys.
 . "$TB_SRC/tests/net/lib.sh"
 tb_init
 tb_topology
@@ -15,13 +15,14 @@ swan()
 		nsenter -t "$(tb_pid $t_r charon)" -m -n swanctl "$@"
 }
 
-# charon ROUTER HERE THERE LAN OTHER-LAN PROPOSAL
+# charon ROUTER HERE THERE LAN OTHER-LAN PROPOSAL VERSION AGGRESSIVE
 charon()
 {
 	d=$TB_DIR/$1
 	cat >"$d/strongswan.conf" <<-CONF
 		charon-systemd {
 			load_modular = no
+			i_dont_care_about_security_and_use_aggressive_mode_psk = yes
 			load = random nonce openssl aes sha1 sha2 hmac kdf gcm ccm ctr chapoly xcbc cmac pem curve25519 kernel-libipsec kernel-netlink socket-default vici
 			journal { default = -1 }
 			filelog { log { path = $d/charon.log
@@ -33,7 +34,8 @@ charon()
 		connections { b {
 			local_addrs = $2
 			remote_addrs = $3
-			version = 2
+			version = $7
+			aggressive = $8
 			proposals = $6
 			local { auth = psk
 				id = $1.example }
@@ -50,11 +52,11 @@ charon()
 	tb_until 20 swan $1 --load-all --file "$d/swanctl.conf"
 }
 
-# exchange PROPOSAL: begin, make another Child SA, rekey, end.
+# exchange PROPOSAL VERSION AGGRESSIVE: begin, make another Child SA, rekey, end.
 exchange()
 {
-	charon router-a 192.0.2.1 198.51.100.1 10.1.0.0/16 10.2.0.0/16 "$1"
-	charon router-b 198.51.100.1 192.0.2.1 10.2.0.0/16 10.1.0.0/16 "$1"
+	charon router-a 192.0.2.1 198.51.100.1 10.1.0.0/16 10.2.0.0/16 "$@"
+	charon router-b 198.51.100.1 192.0.2.1 10.2.0.0/16 10.1.0.0/16 "$@"
 	sniff wan a ike
 	swan router-a --initiate --child c &&
 		swan router-a --rekey --child c &&
@@ -72,11 +74,21 @@ exchange()
 # judged PROPOSAL CIPHER INTEGRITY
 judged()
 {
-	claim "strongSwan's exchanges with $1" exchange "$1"
+	claim "strongSwan's exchanges with $1" exchange "$1" 2 no
 	/usr/bin/python3 "$TB_SRC/tests/net/decode_keys.py" "$TB_DIR/router-a/charon.log" \
 		"$TB_DIR/wan/ike.pcap" "$2" "$3" >"$TB_DIR/keys"
 	claim "are decoded as tshark decodes them" /usr/bin/python3 "$TB_SRC/tests/net/decode_judge.py" \
-		"$TB_BUILD/ipsp-pcap/ipsp-pcap" "$TB_DIR/wan/ike.pcap" "$TB_DIR/keys"
+		"$TB_BUILD/ipsp-pcap/ipsp-pcap" "$TB_DIR/wan/ike.pcap" "$TB_DIR/keys" 2
+}
+
+# judged_v1 PROPOSAL AGGRESSIVE: IKEv1's.
+judged_v1()
+{
+	claim "strongSwan's exchanges of IKEv1 with $1, aggressive: $2" exchange "$1" 1 $2
+	/usr/bin/python3 "$TB_SRC/tests/net/decode_keys.py" "$TB_DIR/router-a/charon.log" \
+		"$TB_DIR/wan/ike.pcap" >"$TB_DIR/keys"
+	claim "are decoded as tshark decodes them" /usr/bin/python3 "$TB_SRC/tests/net/decode_judge.py" \
+		"$TB_BUILD/ipsp-pcap/ipsp-pcap" "$TB_DIR/wan/ike.pcap" "$TB_DIR/keys" 1
 }
 
 judged aes256-sha256-modp2048 'AES-CBC-256 [RFC3602]' 'HMAC_SHA2_256_128 [RFC4868]'
@@ -88,4 +100,11 @@ claim "without keys what is encrypted stays so" says 'Encrypted: no keys were gi
 sed 's/,[0-9a-f]\{8\}/,00000000/3' "$TB_DIR/keys" >"$TB_DIR/wrong"
 claim "wrong keys open nothing" says 'Encrypted: the ICV does not fit these keys' \
 	"$TB_BUILD/ipsp-pcap/ipsp-pcap" decode -K "$TB_DIR/wrong" "$TB_DIR/wan/ike.pcap"
+judged_v1 aes256-sha256-modp2048 no
+sed 's/,[0-9a-f]\{8\}/,00000000/' "$TB_DIR/keys" >"$TB_DIR/wrong"
+claim "a wrong key opens nothing" says 'Encrypted: the key does not fit' \
+	"$TB_BUILD/ipsp-pcap/ipsp-pcap" decode -K "$TB_DIR/wrong" "$TB_DIR/wan/ike.pcap"
+judged_v1 3des-sha1-modp2048 yes
+claim "weak algorithms must be asked for" says 'Encrypted: its algorithms are weak' \
+	"$TB_BUILD/ipsp-pcap/ipsp-pcap" decode -K "$TB_DIR/keys" "$TB_DIR/wan/ike.pcap"
 conclude
