@@ -299,7 +299,7 @@ static int put_sa(const struct ipsp_sa_config *sa, wire_emit emit, void *arg)
 	chan_put_u64(&w, sa->seq_floor);
 	put_life(&w, sa->life_s, sa->life_use_s, sa->life_bytes, sa->life_packets);
 	put_life(&w, sa->soft_s, sa->soft_use_s, sa->soft_bytes, sa->soft_packets);
-	chan_put_u64(&w, sa->idle_s);
+	chan_put_u32(&w, sa->idle_s);
 	chan_put_u32(&w, sa->packet_log);
 	chan_put_u64(&w, sa->next_id);
 	chan_put_u64(&w, sa->bundle_id);

@@ -106,7 +106,7 @@ static bool get_sa(struct chan_reader *r, struct ipsp_sa_config *sa)
 	sa->seq_floor = chan_get_u64(r);
 	get_life(r, &sa->life_s, &sa->life_use_s, &sa->life_bytes, &sa->life_packets);
 	get_life(r, &sa->soft_s, &sa->soft_use_s, &sa->soft_bytes, &sa->soft_packets);
-	sa->idle_s = chan_get_u64(r);
+	sa->idle_s = chan_get_u32(r);
 	sa->packet_log = chan_get_u32(r);
 	sa->next_id = chan_get_u64(r);
 	sa->bundle_id = chan_get_u64(r);

@@ -280,7 +280,7 @@ struct ipsp_sa_config {
 	 * since its first packet. */
 	uint64_t life_s, life_use_s, life_bytes, life_packets;
 	uint64_t soft_s, soft_use_s, soft_bytes, soft_packets;
-	uint64_t idle_s;		/* dead when it carried nothing for so long; 0: never */
+	uint32_t idle_s;		/* dead when it carried nothing for so long; 0: never */
 	uint32_t idle_with;		/* ... and neither did that of the other direction with this SPI; 0: alone */
 	uint32_t packet_log;		/* report packets that pass: 0: no; n: with n - 1 octets */
 	uint8_t origin;			/* enum ipsp_sa_origin */

@@ -78,7 +78,7 @@ struct ipsp_path {
 	_Atomic uint64_t learned_s;
 };
 
-/** An SA as it is in the SAD. For everyone but the SAD itself only to be read. */
+/** An SA as it is in the SAD. For everyone but the SAD itself only to be read. In this order it has no gaps: there may be very many. */
 struct ipsp_sa {
 	/* fixed at installation; meanings as in struct ipsp_sa_config */
 	uint64_t id;
@@ -90,25 +90,28 @@ struct ipsp_sa {
 	bool dscp_set, esn, replay, frag_before, pad_unchecked, seq_rollover;
 	uint8_t origin;
 	uint16_t tfc_pad, tfc_random, dummy_s, dummy_len;
-	uint32_t flow_label;
 	uint16_t encr, encr_key_bits, integ;
+	uint32_t flow_label;
 	uint32_t replay_window_pkts;
 	uint32_t reqid;
+	uint32_t idle_s, idle_with;
+	struct ipsp_addr local, remote;
+	bool counts_down;		/* internal: has lifetimes that packets use up */
+	bool own_counter;		/* internal: counter is its own memory */
+	struct ipsp_selector sel;
+	uint32_t n_boxes;
+	struct ipsp_selector *boxes;	/* its own */
 	uint64_t seq_floor;
 	uint64_t life_s, life_use_s, life_bytes, life_packets;
 	uint64_t soft_s, soft_use_s, soft_bytes, soft_packets;
-	uint64_t idle_s;
-	uint32_t idle_with;
-	struct ipsp_addr local, remote;
-	struct ipsp_selector sel;
-	struct ipsp_selector *boxes;	/* its own */
-	uint32_t n_boxes;
 	struct ipsp_encap encap;
 	struct ipsp_crypto_shape shape;
 
 	/* changes; atomics are read relaxed */
 	_Atomic uint8_t state;		/* enum ipsp_sa_state */
 	_Atomic bool is_noted;		/* internal: stands in the list of those packets told of */
+	bool lives_on;			/* internal: crypto and counter are another SA's now */
+	bool is_out;			/* internal: of the SAD */
 	_Atomic uint32_t packet_log;	/* as in struct ipsp_sa_config */
 	_Atomic uint32_t icv_run;	/* failed one after the other; see engine/resync.h */
 	_Atomic uint64_t packet_log_s;	/* when a packet was last reported */
@@ -136,10 +139,6 @@ struct ipsp_sa {
 	uint64_t due_s;				/* when its lifetimes are looked at again */
 	uint32_t due_at;			/* its place among those; UINT32_MAX: none */
 	uint32_t sender_at;			/* its place among those that send by themselves */
-	bool counts_down;			/* has lifetimes that packets use up */
-	bool own_counter;			/* counter is its own memory */
-	bool lives_on;				/* crypto and counter are another SA's now */
-	bool is_out;				/* of the SAD */
 	struct ipsp_sa *next_noted;
 	struct ipsp_sa *next_retired;
 	uint64_t retired_epoch;
