@@ -65,7 +65,7 @@ struct control_client {
 	bool lost;			/* a part of an answer could not be sent */
 	bool monitor;
 	bool ike_debug;			/* sees messages of IKE, and nothing else */
-	size_t monitor_lost;		/* announcements dropped since the last one sent */
+	size_t monitor_lost;		/* announcements, or messages of IKE, dropped since the last one sent */
 	/* The request, while it waits for something. */
 	struct json_object *request;
 	const struct control_command *command;

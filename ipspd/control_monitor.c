@@ -2,7 +2,7 @@
  * ipspd/control_monitor.c - `monitor`: commits, what comes into force, log lines, logged packets; `ike-debug`: messages
  * of IKE.
  *
- * A monitor that does not read loses lines, never anybody else's time; it is told how many.
+ * Who does not read loses lines, or whole messages of IKE, never anybody else's time; and is told how many.
  */
 #include "config.h"
 
@@ -16,18 +16,22 @@
 #define PACKET_CATEGORY "packet"	/* of log lines */
 #define MONITOR_QUEUE_MAX (1u << 20)	/* octets on their way before lines are lost */
 
-/* One line for one who listens, of a kind or (NULL) of the only one; what it is too slow for is counted. */
+static bool is_slow(const struct control_client *m)
+{
+	return chan_queued(m->chan) > MONITOR_QUEUE_MAX;
+}
+
+/* One line for one who listens; what it is too slow for is counted. */
 static void tell(struct control_client *m, const char *kind, const char *text)
 {
 	struct json_object *item;
 
-	if (chan_queued(m->chan) > MONITOR_QUEUE_MAX) {
+	if (is_slow(m)) {
 		m->monitor_lost++;
 		return;
 	}
 	item = json_object_new_object();
-	if (kind)
-		control_json_add(item, "kind", json_object_new_string(kind));
+	control_json_add(item, "kind", json_object_new_string(kind));
 	control_json_add(item, "text", control_json_text(text));
 	if (m->monitor_lost)
 		control_json_add(item, "lost", json_object_new_uint64(m->monitor_lost));
@@ -45,15 +49,33 @@ void control_announce(struct control *c, const char *kind, const char *text)
 
 /* ---- messages of IKE ---- */
 
-static void tell_lines(struct control_client *m, const char *lines)
+static void put_line(struct control_client *m, const char *text)
+{
+	struct json_object *const item = json_object_new_object();
+
+	control_json_add(item, "text", control_json_text(text));
+	client_item(m, item);
+}
+
+/* Lines of one message, which is told whole or not at all. */
+static void tell_message(struct control_client *m, const char *lines)
 {
 	char line[512];
 
+	if (is_slow(m)) {
+		m->monitor_lost++;
+		return;
+	}
+	if (m->monitor_lost) {
+		snprintf(line, sizeof(line), "(%zu messages lost)", m->monitor_lost);
+		put_line(m, line);
+	}
+	m->monitor_lost = 0;
 	while (*lines) {
 		const size_t n = strcspn(lines, "\n");
 
 		snprintf(line, sizeof(line), "%.*s", (int)n, lines);
-		tell(m, NULL, line);
+		put_line(m, line);
 		lines += n + (lines[n] == '\n');
 	}
 }
@@ -62,15 +84,12 @@ static void message_traced(struct agent_tracer *t, uint32_t lost, const char *li
 {
 	struct control *const c =
 		(struct control *)((char *)t - offsetof(struct control, monitor.tracer));
-	char text[64];
 
 	for (struct control_client *m = c->clients; m; m = m->next) {
 		if (!m->ike_debug)
 			continue;
-		snprintf(text, sizeof(text), "(%u messages lost)", lost);
-		if (lost)
-			tell(m, NULL, text);
-		tell_lines(m, lines);
+		m->monitor_lost += lost;
+		tell_message(m, lines);
 	}
 }
 

@@ -214,7 +214,9 @@ charon-systemd {
 	load = random nonce openssl aes sha1 sha2 hmac kdf pem curve25519 kernel-libipsec kernel-netlink socket-default vici
 	journal { default = -1 }
 	filelog { log { path = $d/charon.log
-		default = 1 } }
+		default = 1
+		ike = 4
+		chd = 4 } }
 }
 swanctl { load = random nonce openssl pem vici }
 CONF
@@ -250,6 +252,9 @@ esp_spis()
 		awk '/reqid/ { used = /INSTALLED/ } used && /^ *(in|out) / { sub(",", "", $2); print $1, $2 }'
 }
 claim "strongSwan is there" tb_until 20 swan --load-all --file "$d/swanctl.conf"
+# secrets: watch what goes between the two, to be searched for the secrets of strongSwan's log.
+tb_start router-a secrets "$TB_BUILD/ipspctl/ipspctl" -s "$TB_DIR/router-a/control" ike debug -t
+setup_shown() { grep -q 'Exchange Type: 35 (IKE_AUTH)' "$TB_DIR/router-a/secrets.log"; }
 sniff wan a swan
 claim "the first ping to strongSwan crosses" tb_until 20 one host-a 10.2.0.2
 claim "... and over IPv6" tb_until 20 one host-a fd00:2::2
@@ -282,6 +287,11 @@ claim "... and its pings cross" pings host-b 10.1.0.2
 claim "strongSwan ends that of IPv6" swan --terminate --ike lan6
 claim "... and begins" swan --initiate --child lan6
 claim "... and its pings cross" pings host-b fd00:1::2
+claim "whoever watches has seen what was negotiated" tb_until 10 setup_shown
+kill "$(tb_pid router-a secrets)"
+tb_reap "$(tb_pid router-a secrets)"
+claim "... but no key of strongSwan's log" /usr/bin/python3 "$TB_SRC/tests/net/ike_secrets.py" "$d/charon.log" \
+	"$TB_DIR/router-a/secrets.log" 'between two routers'
 traffic host-a 10.2.0.2
 old=$(ike_pid router-a)
 before=$(established router-a)
