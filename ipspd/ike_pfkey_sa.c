@@ -220,11 +220,13 @@ size_t ike_pfkey_ipcomp_write(const struct ike_child_sa *c, uint8_t type, uint32
 void ike_pfkey_sa_log(const struct ike_child_sa *c)
 {
 	char remote[IPSP_ADDR_TEXT], ours[IKE_SELECTOR_TEXT], theirs[IKE_SELECTOR_TEXT];
-	char encr[IKE_NAME_TEXT], integ[IKE_NAME_TEXT], weak[IKE_WEAK_TEXT], ipcomp[48] = "";
+	char encr[IKE_NAME_TEXT], integ[IKE_NAME_TEXT], weak[IKE_WEAK_TEXT], ipcomp[64] = "";
 
 	if (c->cpi_in)
 		snprintf(ipcomp, sizeof(ipcomp), ", IPComp CPI 0x%04x in, 0x%04x out", c->cpi_in,
 			 c->cpi_out);
+	else if (c->config->compress)
+		snprintf(ipcomp, sizeof(ipcomp), ", without IPComp, as not both have it");
 
 	ipspd_log(LOG_INFO, "ike", "Child SA with %s: %s%s SPI 0x%08x in, 0x%08x out, %s%s === %s%s, %s "
 		  "%u%s%s%s", ipsp_addr_print(&c->path->remote, remote),

@@ -77,6 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 1)
 		return 0;
 	pair_init(&pair);
+	pair.ends[0].conn->child.compress = pair.ends[1].conn->child.compress = true;
 	if (data[0] & 3) {
 		pair_initiate(&pair, 0);
 		pair_settle(&pair);

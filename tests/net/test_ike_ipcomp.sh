@@ -90,7 +90,7 @@ claim "rows of a tunnel with compression are SET on router-a" rows router-a C633
 # ---- OpenIKED, in both roles: what is said, not what is done with it ----
 iked passive
 claim "OpenIKED waits" tb_until 10 eval 'tb_in router-b ss -lun | grep -q ":500 "'
-tb_in host-a ping -q -c 1 -W 1 10.2.0.2 || :
+tb_in host-a ping -q -c 1 -W 0.1 10.2.0.2 || :
 claim "we ask OpenIKED, and both compress" tb_until 10 compressing 1
 claim "... which has read it so" tb_until 5 iked_says 'req cpi 0x[0-9a-f]*, transform DEFLATE, length 3'
 claim "it ends" forget_iked
@@ -105,7 +105,6 @@ claim "the connection to it ends" tb_ctl router-a terminate child
 claim "rows are SET on router-b" rows router-b C0000201 192.0.2.1 $tb_lan4b $tb_lan4a
 claim "the first ping crosses" tb_in host-b ping -q -c 1 -W 20 10.1.0.2
 claim "... and both compress" compressing 3
-claim "what a manager sees is an IPComp SA in each direction" tb_until 10 equal_ipcomps
 sniff wan a large
 claim "pings of octets that compress well cross" large host-a 10.2.0.2
 claim "... the other way, too" large host-b 10.1.0.2
@@ -114,16 +113,15 @@ claim "as ESP" test "$(seen wan large esp)" -ge 12
 claim "... much shorter than they were" equal 0 "$(seen wan large 'esp && ip.len > 400')"
 claim "... and nothing in the clear" nothing_clear large
 claim "short pings, which are not compressed, cross" pings host-a 10.2.0.2
-tb_in host-a ping -i 0.02 -c 100 -W 3 -s 500 10.2.0.2 >"$TB_DIR/traffic.out" 2>&1 &
+tb_in host-a ping -i 0.02 -c 60 -W 3 -s 500 10.2.0.2 >"$TB_DIR/traffic.out" 2>&1 &
 traffic=$!
 claim "keys are renewed under traffic" tb_ctl router-a rekey child
 claim "... with CPIs of their own" tb_until 10 compressing 4
 wait $traffic || :
 claim "... and nothing is lost" grep -q ' 0% packet loss' "$TB_DIR/traffic.out"
-claim "... and those before go" tb_until 10 equal_ipcomps
 kill -KILL "$(tb_process router-a ike)"
 claim "the successor of a killed ike process compresses" tb_until 15 compressing 5
-claim "... and takes what it found away" tb_until 10 equal_ipcomps
+claim "... what was before goes, and a manager sees an IPComp SA in each direction" tb_until 20 equal_ipcomps
 claim "... while pings cross" large host-a 10.2.0.2
 
 # ---- strongSwan, which is asked and does without ----
@@ -160,12 +158,13 @@ CONF
 tb_start router-b charon env STRONGSWAN_CONF="$d/strongswan.conf" unshare -m sh -c \
 	'mount -t tmpfs none /run && exec /usr/sbin/charon-systemd'
 charon=$TB_LAST
+before=$(grep -c "IPComp CPI" "$log")
 swan() { env STRONGSWAN_CONF="$d/strongswan.conf" nsenter -t "$charon" -m -n swanctl "$@"; }
 claim "strongSwan is there" tb_until 20 swan --load-all --file "$d/swanctl.conf"
 claim "the first ping to it crosses" tb_until 20 tb_in host-a ping -q -c 1 -W 20 10.2.0.2
 claim "... and large ones" large host-a 10.2.0.2
 claim "... its own, too" large host-b 10.1.0.2
-claim "nothing is compressed" eval 'equal 0 "$(ipcomps router-a)" && not compressing 6'
+claim "nothing is compressed" eval 'equal 0 "$(ipcomps router-a)" && equal "$before" "$(grep -c "IPComp CPI" "$log")"'
 claim "strongSwan begins" eval 'swan --terminate --ike lan && swan --initiate --child lan'
 claim "... and pings cross" pings host-b 10.1.0.2
 conclude

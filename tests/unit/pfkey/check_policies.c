@@ -382,6 +382,29 @@ START_TEST(test_migrate_with_an_sa_moves_that_one_alone)
 }
 END_TEST
 
+/* As what stands around a tunnel of IPComp is. */
+START_TEST(test_migrate_with_an_sa_moves_one_in_transport_mode_too)
+{
+	const struct ipsp_sa_name moved = { 50, 0x1000, { 4, { 198, 51, 100, 3 } } };
+	struct pfkey_request requests[2] = { tunnel, tunnel };
+
+	begin(SADB_ADD, SADB_SATYPE_ESP);
+	put_sa(0x1000);
+	put_addresses(&ours, &peer);
+	put_keys();
+	ask(0);
+	requests[0].reqid = 0;
+	requests[1].dst.octets[3] = 3;
+	move_one(0x1000, requests, 0);
+	answered(0, SADB_X_MIGRATE, EPERM);	/* it is no tunnel */
+	requests[0].mode = requests[1].mode = IPSEC_MODE_TRANSPORT;
+	move_one(0x1000, requests, 24500);
+	answered(0, SADB_X_MIGRATE, 0);
+	ck_assert_ptr_nonnull(ipsp_engine_sa_get(engine, &moved));
+	ck_assert_uint_eq(ipsp_engine_sa_get(engine, &moved)->mode, IPSP_MODE_TRANSPORT);
+}
+END_TEST
+
 /* ---- FreeS/WAN ---- */
 
 static void put_flow(bool with_sa, uint32_t spi, uint32_t flags)
@@ -477,6 +500,7 @@ int main(void)
 	tcase_add_test(tc, test_restored_policies_keep_their_index_and_place);
 	tcase_add_test(tc, test_migrate_moves_a_policy_and_its_sas);
 	tcase_add_test(tc, test_migrate_with_an_sa_moves_that_one_alone);
+	tcase_add_test(tc, test_migrate_with_an_sa_moves_one_in_transport_mode_too);
 	tcase_add_test(tc, test_flows_are_policies_through_their_sa);
 	tcase_add_test(tc, test_all_flows_can_be_cleared_and_policies_stay);
 	suite_add_tcase(s, tc);

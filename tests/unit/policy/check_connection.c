@@ -163,6 +163,12 @@ static const struct {
 	{ "= peer gw,0 AddressType=unknown Address=\n= ikeact ike-b Version=v1",
 	  "main mode with a pre-shared key needs the address of peer \"gw\".0" },
 	{ "+ proposal p2,0,2 TransformsName=ah-std", "IKEv2 cannot negotiate AH and ESP in one proposal" },
+	{ "+ ipcomp d Algorithm=2\n+ transform 4,c,0 TransformName=d\n+ proposal p2,0,4 TransformsName=c\n- proposal p2,0,3",
+	  "IPComp alone, without AH or ESP, protects nothing" },
+	{ "+ ipcomp d Algorithm=3\n+ transform 4,c,0 TransformName=d\n+ proposal p2,0,4 TransformsName=c",
+	  "no proposal of its IPsec action has transforms that this version can do" },
+	{ "+ ipcomp d Algorithm=2 PrivateAlgorithm=7\n+ transform 4,c,0 TransformName=d\n"
+	  "+ proposal p2,0,4 TransformsName=c", "no proposal of its IPsec action has transforms" },
 	{ "= rule out FilterNegated=true", "rule \"out\", whose filter selectors cannot say" },
 	{ "+ time t\n= rule in Filter=spdTimeFiltPeriod.\"t\"",
 	  "rule \"in\", whose filter selectors cannot say" },
@@ -180,6 +186,46 @@ START_TEST(test_AH_alone_can_be_negotiated)
 	c = make("ipsec-b");
 	ck_assert_str_eq(c->fault, "");
 	ck_assert_uint_eq(c->transforms[0].protocol, 2);
+}
+END_TEST
+
+#define DEFLATE "+ ipcomp d Algorithm=2\n+ ipcomp l Algorithm=3\n+ transform 4,c,0 TransformName=l\n" \
+		"+ transform 4,c,1 TransformName=d\n"
+
+/* One of several alternatives is enough; and of several proposals, if it can be negotiated. */
+START_TEST(test_compression_is_asked_for_where_a_proposal_has_it)
+{
+	static const struct {
+		const char *rows;
+		bool compresses;
+	} cases[] = {
+		{ DEFLATE, false },
+		{ DEFLATE "+ proposal p2,0,4 TransformsName=c", true },
+		{ DEFLATE "+ proposal p2,1,3 TransformsName=esp-std\n+ proposal p2,1,4 TransformsName=c", true },
+		{ DEFLATE "+ proposal p2,1,4 TransformsName=c", false },
+		{ DEFLATE "+ proposal p2,1,2 TransformsName=ah-std\n+ proposal p2,1,3 TransformsName=esp-std\n"
+		  "+ proposal p2,1,4 TransformsName=c", false },
+	};
+	const struct pol_connection *c;
+
+	rows_put(store, cases[_i].rows);
+	c = make("ipsec-b");
+	ck_assert_str_eq(c->fault, "");
+	ck_assert_int_eq(pol_conn_compresses(c, 1u << POL_CHILD_ESP), cases[_i].compresses);
+	ck_assert(!pol_conn_compresses(c, 1u << POL_CHILD_AH));
+}
+END_TEST
+
+START_TEST(test_AH_with_ESP_is_passed_over_where_there_is_something_else)
+{
+	const struct pol_connection *c;
+
+	rows_put(store, "+ proposal p2,0,2 TransformsName=ah-std\n+ proposal p2,1,2 TransformsName=ah-std");
+	c = make("ipsec-b");
+	ck_assert_str_eq(c->fault, "");
+	ck_assert_uint_eq(c->n_child_proposals, 2);
+	ck_assert(!pol_child_proposal_v2(&c->child_proposals[0]));
+	ck_assert(pol_child_proposal_v2(&c->child_proposals[1]));
 }
 END_TEST
 
@@ -331,6 +377,8 @@ int main(void)
 	tcase_add_test(c, test_proposals_stand_in_order_with_the_numbers_of_both_versions);
 	tcase_add_test(c, test_peers_stand_in_order_with_their_identities);
 	tcase_add_test(c, test_AH_alone_can_be_negotiated);
+	tcase_add_loop_test(c, test_compression_is_asked_for_where_a_proposal_has_it, 0, 5);
+	tcase_add_test(c, test_AH_with_ESP_is_passed_over_where_there_is_something_else);
 	tcase_add_test(c, test_what_is_weak_is_called_so);
 	tcase_add_loop_test(c, test_a_fault_is_said_in_words, 0, sizeof(faults) / sizeof(faults[0]));
 	tcase_add_loop_test(c, test_the_ike_action_that_serves_is_found, 0,

@@ -48,8 +48,10 @@ static void put_template(FILE *f, const struct ipsp_template *t)
 {
 	char remote[IPSP_ADDR_TEXT];
 
-	fprintf(f, " %s %s %x %s", t->proto == IPSP_PROTO_ESP ? "esp" : "?",
-		t->mode == IPSP_MODE_TUNNEL ? "tunnel" : "transport", t->pfp,
+	/* What may be done without has a question mark. */
+	fprintf(f, " %s%s %s %x %s", t->proto == IPSP_PROTO_ESP ? "esp" :
+		t->proto == IPSP_PROTO_AH ? "ah" : "ipcomp",
+		t->level == IPSP_LEVEL_USE ? "?" : "", t->mode == IPSP_MODE_TUNNEL ? "tunnel" : "transport", t->pfp,
 		ipsp_addr_print(&t->remote, remote));
 }
 
@@ -71,6 +73,8 @@ static void describe(const struct pol_generation *g, char *out, size_t size)
 	fclose(f);
 }
 
+#define DEFLATE "+ ipcomp d Algorithm=2\n+ transform 4,c,0 TransformName=d\n"
+#define AH "+ ah sha Algorithm=5\n+ transform 2,a,0 TransformName=sha\n"
 #define ONE " esp tunnel 0 198.51.100.1"
 
 static const struct {
@@ -90,6 +94,17 @@ static const struct {
 	{ "a tunnel to whoever the packet is for", "= ipsec v PeerGatewayIdName=",
 	  "P  esp tunnel 0 any", "no key manager" },
 	{ "no peer with an address", "= ipsec v PeerGatewayIdName=lost", "D ", "without an address" },
+	{ "compression, where the peer does it", DEFLATE "+ proposal p2,0,4 TransformsName=c",
+	  "P  ipcomp? tunnel 0 198.51.100.1 esp transport 0 198.51.100.1", "no key manager" },
+	{ "... by a later proposal", DEFLATE "+ proposal p2,1,4 TransformsName=c\n"
+	  "+ proposal p2,1,3 TransformsName=esp-std\n= ipsec v Granularity=port",
+	  "P  ipcomp? tunnel 1f 198.51.100.1 esp transport 0 198.51.100.1", "no key manager" },
+	{ "... in transport mode", DEFLATE "+ proposal p2,0,4 TransformsName=c\n= ipsec v Mode=transport",
+	  "P  ipcomp? transport 0 any esp transport 0 any", "no key manager" },
+	{ "AH with ESP, and another proposal", AH "+ proposal p2,0,2 TransformsName=a\n"
+	  "+ proposal p2,1,2 TransformsName=a", "P  ah tunnel 0 198.51.100.1", "no key manager" },
+	{ "AH with ESP, which a key manager of its own may do", AH "+ proposal p2,0,2 TransformsName=a",
+	  "P  esp tunnel 0 198.51.100.1 ah transport 0 198.51.100.1", "no key manager" },
 	{ "IKE before it is how, not what", COMPOUND("doUntilFailure", IKE, V), "P " ONE,
 	  "no key manager" },
 	{ "another action if it fails", COMPOUND("doUntilSuccess", V, ACCEPT), "P SNb" ONE,
