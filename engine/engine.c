@@ -11,6 +11,7 @@
 #include "engine/acquire.h"
 #include "engine/frag.h"
 #include "engine/stream.h"
+#include "engine/unasked.h"
 
 static void *engine_alloc(const struct ipsp_platform *p, size_t size)
 {
@@ -243,6 +244,7 @@ enum ipsp_err ipsp_engine_apply(struct ipsp_engine *engine, const struct ipsp_up
 	retired->epoch = UINT64_MAX;
 	retired->next = engine->retired_spds;
 	engine->retired_spds = retired;
+	ipsp_unasked_apply(engine, update, now_s);
 	ipsp_engine_turn_epoch(engine);
 	return IPSP_OK;
 }

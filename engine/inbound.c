@@ -15,6 +15,7 @@
 #include "engine/resync.h"
 #include "engine/stream.h"
 #include "engine/tunnel.h"
+#include "engine/unasked.h"
 #include "spd/octets.h"
 
 struct job {
@@ -72,6 +73,7 @@ static void job_drop(struct batch *b, const struct job *job, enum ipsp_reason re
 /*
  * RFC 4301 5.2 step 4: the entry that stands for the inner packet must ask for these very SAs.
  * @param head  by which entries name them
+ * @return IPSP_REASON_NONE; SA_UNASKED: it may come in all the same; or why it is dropped
  */
 static enum ipsp_reason judge_inner(const struct batch *b, const struct ipsp_spd_match *match,
 				    const struct ipsp_undone *path, const struct ipsp_sa *head,
@@ -85,10 +87,16 @@ static enum ipsp_reason judge_inner(const struct batch *b, const struct ipsp_spd
 	case IPSP_SPD_FRAGMENT:
 		return IPSP_REASON_POLICY_FRAGMENT;
 	case IPSP_SPD_DEFAULT:
-		return IPSP_REASON_POLICY_DEFAULT;
+		return ipsp_unasked_passes(path, head, inner, b->now_s) ? IPSP_REASON_SA_UNASKED :
+									  IPSP_REASON_POLICY_DEFAULT;
 	default:
 		return IPSP_REASON_POLICY_MISMATCH;
 	}
+}
+
+static bool comes_in(enum ipsp_reason reason)
+{
+	return reason == IPSP_REASON_NONE || reason == IPSP_REASON_SA_UNASKED;
 }
 
 /* A packet on its way out of its SAs. */
@@ -153,22 +161,22 @@ static bool check_inner(struct batch *b, struct unwrapped *u, bool is_last)
 		ipsp_stream_note_inner(b->worker, packet, u->text, inner, u->received, match.rule,
 				       head);
 	/* RFC 4301 6.2: an ICMP error also comes under the SA of what it is about. */
-	if (reason != IPSP_REASON_NONE && ipsp_flow_is_icmp(inner)) {
+	if (!comes_in(reason) && ipsp_flow_is_icmp(inner)) {
 		match = ipsp_match_by_quote(b->worker, b->spd, IPSP_INBOUND, packet, inner, &match);
 		reason = judge_inner(b, &match, &u->path, head, inner, &outcome);
 	}
 	if (refused != IPSP_REASON_NONE)
 		reason = refused;
 	packet->entry_id = match.rule ? match.rule->id : 0;
-	if (reason == IPSP_REASON_NONE && is_last && !has_hop_left(u)) {
+	if (comes_in(reason) && is_last && !has_hop_left(u)) {
 		reason = IPSP_REASON_TTL;
 		end_of_hops(b, u);
-	} else if (reason != IPSP_REASON_NONE) {
+	} else if (!comes_in(reason)) {
 		unwrapped_drop(b, u, reason);
 	} else if (is_last) {
-		done(b->worker, packet, IPSP_VERDICT_DELIVER, IPSP_REASON_NONE);
+		done(b->worker, packet, IPSP_VERDICT_DELIVER, reason);
 	}
-	if (reason == IPSP_REASON_NONE && ipsp_passed_wanted(b->worker, head, b->now_s))
+	if (comes_in(reason) && ipsp_passed_wanted(b->worker, head, b->now_s))
 		ipsp_passed(b->worker, packet, inner,
 			    ipsp_passed_octets(head, packet->data, inner));
 	if (match.result == IPSP_SPD_RULE)
@@ -176,7 +184,7 @@ static bool check_inner(struct batch *b, struct unwrapped *u, bool is_last)
 			      inner->total_len, b->now_s);
 	else if (match.result == IPSP_SPD_DEFAULT)
 		ipsp_hit(b->worker, match.end, 1, inner->total_len);
-	return reason == IPSP_REASON_NONE;
+	return comes_in(reason);
 }
 
 /* Undoes one SA more. @return false: it was dropped */

@@ -102,6 +102,7 @@ struct ipsp_engine {
 	_Atomic uint32_t ipv4_id;		/* of outer headers */
 	struct ipsp_settings settings;
 	uint64_t updates;			/* applied so far */
+	uint64_t unasked_until_s;		/* when the last SA that no entry asks for is so no more */
 
 	/* Control thread: workers, and what waits until none of them can see it. */
 	struct ipsp_worker *workers[IPSP_WORKERS_MAX];

@@ -123,6 +123,7 @@ struct apply {
 	uint64_t applied;			/* number of in_force once the guard is loose */
 	uint64_t in_engine;			/* what the engine that runs now has acknowledged */
 	bool engine_follows;			/* it has in_force: it can be sent what changes */
+	uint64_t unasked_until_s;		/* it may have SAs till then that no entry asks for; since boot */
 	uint32_t serial;			/* of the last guard change */
 	uint32_t in_force_serial;		/* layer of in_force; GUARD_KEEP_INHERITED at first */
 	uint32_t coming_serial;

@@ -9,9 +9,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "ipspd/agent_int.h"
 #include "ipspd/log.h"
+#include "ipspd/unasked.h"
 #include "ipspd/wire.h"
 
 static int emit(void *arg, uint16_t type, const uint8_t *data, size_t len)
@@ -249,6 +251,31 @@ static void put_lists(struct wire_change *c, const struct pol_generation *base,
 	}
 }
 
+static uint64_t boot_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (uint64_t)ts.tv_sec;
+}
+
+/* Without memory for it nothing comes in that no entry is for. */
+static void put_unasked(struct agent *a, struct wire_change *c, const struct pol_generation *base,
+			const struct pol_generation *g)
+{
+	const uint64_t now_s = boot_s();
+	struct unasked u;
+
+	if (!unasked_find(&u, base, g, now_s < a->apply.unasked_until_s))
+		return;
+	for (size_t i = 0; i < u.n; i++) {
+		wire_change_unasked(c, &u.items[i]);
+		if (!u.items[i].again)
+			a->apply.unasked_until_s = now_s + IPSP_UNASKED_S + 1;
+	}
+	unasked_fini(&u);
+}
+
 static int send_change(struct agent *a, const struct pol_generation *base,
 		       const struct pol_generation *g)
 {
@@ -272,6 +299,7 @@ static int send_change(struct agent *a, const struct pol_generation *base,
 		if (!d.is)
 			wire_change_sa_gone(&c, ((const struct pol_sa *)d.was)->config.id);
 	}
+	put_unasked(a, &c, base, g);
 	for (int pass = PASS_WHOLE; pass < PASSES; pass++)
 		put_lists(&c, base, g, (enum list_pass)pass);
 	return wire_change_commit(&c, g->number);

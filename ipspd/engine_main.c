@@ -39,6 +39,7 @@ static void on_agent_message(void *arg, struct chan_msg *m)
 	case MSG_GEN_BEGIN:
 	case MSG_GEN_FOLLOW:
 	case MSG_GEN_SA_GONE:
+	case MSG_GEN_UNASKED:
 	case MSG_GEN_LIST_GONE:
 	case MSG_GEN_EDIT:
 	case MSG_GEN_RUN:

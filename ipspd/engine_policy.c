@@ -236,6 +236,8 @@ static void apply(struct engine_role *role, struct wire_gen *g)
 		.sas = g->sas,
 		.n_removed_sas = (uint32_t)g->n_sas_gone,
 		.removed_sas = g->sas_gone,
+		.n_unasked = (uint32_t)g->n_unasked,
+		.unasked = g->unasked,
 	};
 
 	for (size_t i = 0; i < g->n_sas; i++)

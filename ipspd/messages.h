@@ -43,7 +43,7 @@ enum ipspd_message {
 	MSG_GEN_SELECTORS,	/* u16 count, then so many of that entry's, last its predicate's */
 	MSG_GEN_SA,		/* one struct ipsp_sa_config; all of them before the first list */
 	MSG_GEN_COMMIT,		/* u64 generation, u32 lists, u32 entries, u32 SAs; after GEN_FOLLOW also
-				 * u32 gone SAs, u32 gone lists, u32 edits, u32 runs */
+				 * u32 gone SAs, u32 gone lists, u32 edits, u32 runs, u32 GEN_UNASKEDs */
 	MSG_RESERVED,		/* u64 counter_id, u64 ceiling: durable; numbers up to it may be used */
 	MSG_STATS_GET,		/* u32 serial */
 	/* engine to agent */
@@ -78,7 +78,7 @@ enum ipspd_message {
 				 * templates: u64 action id, u16 how many, so many struct ipsp_step,
 				 * u32 clear_s, u8 how many, so many templates */
 	/* agent to engine: a generation as what it changes of the one in force. GEN_FOLLOW, new SAs,
-	 * gone ones, whole lists, gone ones, edits with their runs, GEN_COMMIT */
+	 * gone ones, GEN_UNASKED, whole lists, gone ones, edits with their runs, GEN_COMMIT */
 	MSG_GEN_FOLLOW,		/* u64 generation, u64 generation in force, by this same agent */
 	MSG_GEN_SA_GONE,	/* u64 id */
 	MSG_GEN_LIST_GONE,	/* u32 ifindex, u8 dir */
@@ -127,6 +127,11 @@ enum ipspd_message {
 				 * (ipspd/fetch_wire.h), the state directory; none: it cannot be started */
 	MSG_IKE_FAULT,		/* ike to agent: text IPsec action, text IKE action, text why that connection is
 				 * not in force */
+	MSG_GEN_UNASKED,	/* of GEN_FOLLOW, behind its gone SAs, in rising order: u64 sa id or 0, u32
+				 * reqid or 0, u8 1: asked for again, u8 SAs around a packet, u16 count, so
+				 * many selectors: struct ipsp_unasked */
+	MSG_IKE_UNFIT,		/* among the connections: text IPsec action, text IKE action: there are rules for
+				 * it, but it cannot be used as its rows are */
 };
 
 /*

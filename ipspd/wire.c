@@ -386,6 +386,24 @@ void wire_change_sa_gone(struct wire_change *c, uint64_t id)
 	put_change(c, MSG_GEN_SA_GONE, &w);
 }
 
+void wire_change_unasked(struct wire_change *c, const struct ipsp_unasked *u)
+{
+	uint8_t buf[WIRE_UNASKED_SELECTORS * WIRE_SELECTOR_MAX + 16];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	c->unasked++;
+	chan_put_u64(&w, u->sa_id);
+	chan_put_u32(&w, u->reqid);
+	chan_put_u8(&w, u->again);
+	chan_put_u8(&w, u->n);
+	chan_put_u16(&w, (uint16_t)u->n_selectors);
+	for (uint32_t i = 0; i < u->n_selectors && !w.overflow; i++)
+		wire_selector_put(&w, &u->selectors[i]);
+	if (w.overflow)
+		c->rc = -EMSGSIZE;
+	put_change(c, MSG_GEN_UNASKED, &w);
+}
+
 static void put_key_of_list(struct wire_change *c, uint16_t type, uint32_t ifindex, uint8_t dir)
 {
 	uint8_t buf[8];
@@ -434,7 +452,7 @@ void wire_change_entry(struct wire_change *c, const struct ipsp_spd_entry *e)
 
 int wire_change_commit(struct wire_change *c, uint64_t generation)
 {
-	uint8_t buf[40];
+	uint8_t buf[44];
 	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
 
 	chan_put_u64(&w, generation);
@@ -445,6 +463,7 @@ int wire_change_commit(struct wire_change *c, uint64_t generation)
 	chan_put_u32(&w, c->lists_gone);
 	chan_put_u32(&w, c->edits);
 	chan_put_u32(&w, c->runs);
+	chan_put_u32(&w, c->unasked);
 	put_change(c, MSG_GEN_COMMIT, &w);
 	return c->rc < 0 ? c->rc : 0;
 }

@@ -18,6 +18,7 @@
 #define WIRE_ENTRIES_MAX (1u << 18)
 #define WIRE_SELECTORS_MAX (1u << 19)	/* all of a generation; fits the queue of a channel */
 #define WIRE_SAS_MAX (1u << 16)
+#define WIRE_UNASKED_SELECTORS 512u	/* one message has them all */
 #define WIRE_STEPS_MAX (1u << 19)	/* of all programs of a generation */
 #define WIRE_TEMPLATES_MAX (1u << 20)	/* of all entries of a generation */
 /* Of all predicates of a generation. */
@@ -51,7 +52,7 @@ struct wire_change {
 	wire_emit emit;
 	void *arg;
 	int rc;			/* of the first part that failed; the others are not put then */
-	uint32_t lists, entries, sas, sas_gone, lists_gone, edits, runs;	/* so far */
+	uint32_t lists, entries, sas, sas_gone, lists_gone, edits, runs, unasked;	/* so far */
 };
 
 /** Begins with GEN_FOLLOW. All that follow emit in turn; order as in ipspd/messages.h. */
@@ -59,6 +60,8 @@ void wire_change_begin(struct wire_change *c, uint64_t generation, uint64_t base
 		       void *arg);
 void wire_change_sa(struct wire_change *c, const struct ipsp_sa_config *sa);
 void wire_change_sa_gone(struct wire_change *c, uint64_t id);
+/** Of at most WIRE_UNASKED_SELECTORS. */
+void wire_change_unasked(struct wire_change *c, const struct ipsp_unasked *u);
 void wire_change_list(struct wire_change *c, uint32_t ifindex, uint8_t dir);
 void wire_change_list_gone(struct wire_change *c, uint32_t ifindex, uint8_t dir);
 void wire_change_edit(struct wire_change *c, uint32_t ifindex, uint8_t dir);
@@ -99,6 +102,9 @@ struct wire_gen {
 	size_t n_lists_gone;
 	uint64_t *sas_gone;
 	size_t n_sas_gone;
+	struct ipsp_unasked *unasked;	/* in rising order */
+	size_t n_unasked;
+	struct ipsp_selector *unasked_selectors;	/* unasked points into it */
 };
 void wire_gen_free(struct wire_gen *g);
 

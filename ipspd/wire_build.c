@@ -72,6 +72,8 @@ void wire_builder_free(struct wire_builder *b)
 	array_free(&b->runs, sizeof(struct ipsp_spd_run));
 	array_free(&b->lists_gone, sizeof(struct ipsp_spd_key));
 	array_free(&b->sas_gone, sizeof(uint64_t));
+	array_free(&b->unasked, sizeof(struct ipsp_unasked));
+	array_free(&b->unasked_selectors, sizeof(struct ipsp_selector));
 	free(b);
 }
 
@@ -95,6 +97,8 @@ void wire_gen_free(struct wire_gen *g)
 	free(g->runs);
 	free(g->lists_gone);
 	free(g->sas_gone);
+	free(g->unasked);
+	free(g->unasked_selectors);
 	free(g);
 }
 
@@ -219,6 +223,17 @@ static void set_entries(struct wire_gen *g)
 	}
 }
 
+static void set_unasked(struct wire_gen *g)
+{
+	size_t selector = 0;
+
+	for (size_t i = 0; i < g->n_unasked; i++) {
+		if (g->unasked[i].n_selectors > 0)
+			g->unasked[i].selectors = g->unasked_selectors + selector;
+		selector += g->unasked[i].n_selectors;
+	}
+}
+
 static struct wire_gen *take(struct wire_builder *b)
 {
 	struct wire_gen *g = (struct wire_gen *)calloc(1, sizeof(*g));
@@ -249,9 +264,14 @@ static struct wire_gen *take(struct wire_builder *b)
 	g->n_lists_gone = b->lists_gone.n;
 	g->sas_gone = (uint64_t *)b->sas_gone.items;
 	g->n_sas_gone = b->sas_gone.n;
+	g->unasked = (struct ipsp_unasked *)b->unasked.items;
+	g->n_unasked = b->unasked.n;
+	g->unasked_selectors = (struct ipsp_selector *)b->unasked_selectors.items;
+	set_unasked(g);
 	set_entry_parts(g);
 	set_entries(g);
 	b->edits = b->runs = b->lists_gone = b->sas_gone = (struct wire_array){ NULL, 0, 0 };
+	b->unasked = b->unasked_selectors = (struct wire_array){ NULL, 0, 0 };
 	b->lists = b->entries = b->selectors = b->steps = b->sas = (struct wire_array){ NULL, 0, 0 };
 	b->predicates = b->nodes = b->octets = b->ids = b->templates = (struct wire_array){ NULL, 0, 0 };
 	return g;
@@ -288,11 +308,12 @@ int wire_builder_finish(struct wire_builder *b, const uint8_t *commit, size_t le
 	uint32_t lists = chan_get_u32(&r);
 	uint32_t entries = chan_get_u32(&r);
 	uint32_t sas = chan_get_u32(&r);
-	const size_t of_change[] = { b->sas_gone.n, b->lists_gone.n, b->edits.n, b->runs.n };
+	const size_t of_change[] = { b->sas_gone.n, b->lists_gone.n, b->edits.n, b->runs.n,
+				     b->unasked.n };
 	bool same = true;
 	int rc = -EINVAL;
 
-	for (size_t i = 0; b->follows && i < 4; i++)
+	for (size_t i = 0; b->follows && i < sizeof(of_change) / sizeof(of_change[0]); i++)
 		same = chan_get_u32(&r) == of_change[i] && same;
 	if (same && chan_reader_done(&r) && number == b->number && lists == b->lists.n &&
 	    entries == b->entries.n && sas == b->sas.n && !is_incomplete(b))

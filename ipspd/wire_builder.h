@@ -38,6 +38,8 @@ struct wire_builder {
 	struct wire_array runs;		/* struct ipsp_spd_run, entries NULL */
 	struct wire_array lists_gone;	/* struct ipsp_spd_key */
 	struct wire_array sas_gone;		/* uint64_t */
+	struct wire_array unasked;		/* struct ipsp_unasked, selectors NULL */
+	struct wire_array unasked_selectors;	/* struct ipsp_selector */
 	/* What the last entry still lacks. */
 	uint32_t missing;		/* selectors, its predicate's with them */
 	uint32_t missing_nodes, missing_octets, missing_ids;
@@ -48,8 +50,9 @@ struct wire_builder {
 /** Room for one more zeroed item. @return it, or NULL with *rc: -E2BIG, -ENOMEM */
 void *wire_array_add(struct wire_array *a, size_t size, size_t max, int *rc);
 
-/** MSG_GEN_SA. @return 0, or what ends the generation */
+/** MSG_GEN_SA, MSG_GEN_UNASKED. @return 0, or what ends the generation */
 int wire_add_sa(struct wire_builder *b, struct chan_reader *r);
+int wire_add_unasked(struct wire_builder *b, struct chan_reader *r);
 
 /* ---- what ends it ---- */
 

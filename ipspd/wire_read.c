@@ -460,6 +460,7 @@ static const struct {
 	{ MSG_GEN_SELECTORS, false, add_selectors },
 	{ MSG_GEN_SA, false, wire_add_sa },
 	{ MSG_GEN_SA_GONE, true, add_sa_gone },
+	{ MSG_GEN_UNASKED, true, wire_add_unasked },
 	{ MSG_GEN_LIST_GONE, true, add_list_gone },
 	{ MSG_GEN_EDIT, true, add_edit },
 	{ MSG_GEN_RUN, true, add_run },

@@ -141,3 +141,52 @@ int wire_add_sa(struct wire_builder *b, struct chan_reader *r)
 		return refuse(b, "SA that is not valid");
 	return 0;
 }
+
+/* Does it come behind the one before? */
+static bool is_behind(const struct ipsp_unasked *before, const struct ipsp_unasked *u)
+{
+	return before->sa_id < u->sa_id ||
+	       (before->sa_id == u->sa_id && before->reqid < u->reqid);
+}
+
+static int add_box(struct wire_builder *b, struct chan_reader *r)
+{
+	struct ipsp_selector s = { .family = 0 }, *to;
+	int rc;
+
+	wire_selector_get(r, &s);
+	if (r->short_read || !ipsp_selector_valid(&s))
+		return refuse(b, "selector of an unasked SA that is not valid");
+	to = (struct ipsp_selector *)wire_array_add(&b->unasked_selectors, sizeof(s),
+						    WIRE_SELECTORS_MAX, &rc);
+	if (!to)
+		return no_room(b, rc);
+	*to = s;
+	return 0;
+}
+
+int wire_add_unasked(struct wire_builder *b, struct chan_reader *r)
+{
+	struct ipsp_unasked u = { .sa_id = chan_get_u64(r), .reqid = chan_get_u32(r) }, *to;
+	const uint8_t again = chan_get_u8(r);
+	int rc;
+
+	u.again = again;
+	u.n = chan_get_u8(r);
+	u.n_selectors = chan_get_u16(r);
+	to = (struct ipsp_unasked *)b->unasked.items;
+	if (r->short_read || !is_bool(again) || (u.sa_id == 0) == (u.reqid == 0) ||
+	    u.n_selectors > WIRE_UNASKED_SELECTORS ||
+	    (b->unasked.n > 0 && !is_behind(&to[b->unasked.n - 1], &u)))
+		return refuse(b, "unasked SAs of the wrong form, or in no order");
+	to = (struct ipsp_unasked *)wire_array_add(&b->unasked, sizeof(u), WIRE_SAS_MAX, &rc);
+	if (!to)
+		return no_room(b, rc);
+	*to = u;
+	for (uint32_t i = 0; i < u.n_selectors; i++) {
+		rc = add_box(b, r);
+		if (rc < 0)
+			return rc;
+	}
+	return chan_reader_done(r) ? 0 : refuse(b, "octets after unasked SAs");
+}

@@ -5,6 +5,7 @@
  * limit the SA is put on a list, by one atomic exchange and once, for the control thread to look at.
  * Hard limits hold at once all the same (ipsp_sa_usable): the list is for states and for reports.
  */
+#include "ipsp/platform.h"
 #include "sad/sad.h"
 
 const char *ipsp_life_text(enum ipsp_life life)
@@ -92,6 +93,17 @@ static bool is_hard_over(const struct ipsp_sa *sa, uint64_t now_s, enum ipsp_lif
 		       unit);
 }
 
+/* A key manager's that no entry asks for any more. */
+static uint64_t unasked_end(const struct ipsp_sa *sa)
+{
+	const struct ipsp_sa_unasked *u;
+
+	if (sa->dir != IPSP_INBOUND || sa->origin != IPSP_ORIGIN_PFKEY)
+		return UINT64_MAX;
+	u = atomic_load_explicit(&sa->unasked, memory_order_relaxed);
+	return u ? u->until_s : UINT64_MAX;
+}
+
 static bool is_soft_over(const struct ipsp_sa *sa, uint64_t now_s, enum ipsp_life_unit *unit)
 {
 	return is_over(sa, end_of(sa->counter->born_s, sa->soft_s), sa->soft_use_s,
@@ -160,7 +172,8 @@ void ipsp_sa_schedule(struct ipsp_sa *sa)
 	if (state == IPSP_SA_LARVAL) {
 		at_s = sa->larval_until_s;
 	} else if (state != IPSP_SA_DEAD) {
-		at_s = sooner(sooner(sa->dead_at_s, use_end(sa, sa->life_use_s)), idle_end(sa));
+		at_s = sooner(sooner(sa->dead_at_s, use_end(sa, sa->life_use_s)),
+			      sooner(idle_end(sa), unasked_end(sa)));
 		if (state == IPSP_SA_MATURE)
 			at_s = sooner(at_s, sooner(end_of(sa->counter->born_s, sa->soft_s),
 						   use_end(sa, sa->soft_use_s)));
@@ -183,6 +196,9 @@ static bool age(struct ipsp_sa *sa, uint64_t now_s, struct ipsp_life_event *e)
 		life = IPSP_LIFE_LARVAL;
 	} else if (is_hard_over(sa, now_s, &unit)) {
 		life = IPSP_LIFE_HARD;
+	} else if (now_s >= unasked_end(sa)) {
+		unit = IPSP_LIFE_SECONDS;
+		life = IPSP_LIFE_HARD;
 	} else if (now_s >= idle_end(sa)) {
 		unit = IPSP_LIFE_SECONDS;
 		life = IPSP_LIFE_IDLE;
@@ -196,6 +212,31 @@ static bool age(struct ipsp_sa *sa, uint64_t now_s, struct ipsp_life_event *e)
 			      memory_order_relaxed);
 	*e = (struct ipsp_life_event){ sa, (uint8_t)life, (uint8_t)unit };
 	return true;
+}
+
+void ipsp_sa_set_unasked(struct ipsp_sa *sa, const struct ipsp_unasked *u, uint64_t now_s)
+{
+	struct ipsp_sad *const sad = sa->sad;
+	const size_t size = u ? sizeof(struct ipsp_sa_unasked) +
+					u->n_selectors * sizeof(struct ipsp_selector) : 0;
+	struct ipsp_sa_unasked *is = NULL, *was;
+
+	if (u)
+		is = sad->platform->alloc(sad->platform->ctx, size);
+	if (is) {
+		is->garbage.size = size;
+		is->until_s = now_s + IPSP_UNASKED_S;
+		is->n = u->n;
+		is->n_boxes = u->n_selectors;
+		for (uint32_t i = 0; i < u->n_selectors; i++)
+			is->boxes[i] = u->selectors[i];
+	}
+	was = atomic_exchange_explicit(&sa->unasked, is, memory_order_acq_rel);
+	if (was) {
+		was->garbage.next = sad->garbage;
+		sad->garbage = &was->garbage;
+	}
+	ipsp_sa_schedule(sa);
 }
 
 void ipsp_sad_forget_notes(struct ipsp_sad *sad)

@@ -174,6 +174,8 @@ enum ipsp_err ipsp_sad_new(const struct ipsp_platform *platform, void *region, s
 void ipsp_sa_free(struct ipsp_sad *sad, struct ipsp_sa *sa)
 {
 	const struct ipsp_platform *p = sad->platform;
+	struct ipsp_sa_unasked *const unasked =
+		sa->dir == IPSP_INBOUND ? atomic_load_explicit(&sa->unasked, memory_order_relaxed) : NULL;
 
 	if (!sa->lives_on) {
 		p->crypto->ctx_free(sa->crypto);
@@ -183,6 +185,8 @@ void ipsp_sa_free(struct ipsp_sad *sad, struct ipsp_sa *sa)
 					sa->counter->replay.n_blocks * sizeof(uint64_t));
 	}
 	ipsp_sa_free_boxes(sad, sa);
+	if (unasked)
+		p->free(p->ctx, unasked, unasked->garbage.size);
 	p->wipe(p->ctx, sa, sizeof(*sa));
 	p->free(p->ctx, sa, sizeof(*sa));
 }

@@ -117,6 +117,22 @@ struct ipsp_spd_list {
 	const struct ipsp_spd_entry *entries;
 };
 
+/** How long what an SA's peer had sent may still come in when no entry asks for the SA any more. */
+#define IPSP_UNASKED_S 60u
+
+/**
+ * SAs that no inbound entry asks for any more: what was on its way under them may still come in for
+ * IPSP_UNASKED_S, where nothing else is said of it. Or that are asked for again.
+ */
+struct ipsp_unasked {
+	uint64_t sa_id;			/* policy's, as entries name it; 0: those of key managers with */
+	uint32_t reqid;
+	bool again;			/* n and selectors are not looked at */
+	uint8_t n;			/* how many a packet had to come out of, IPComp not counted */
+	uint32_t n_selectors;
+	const struct ipsp_selector *selectors;	/* of the entries that were there */
+};
+
 /** Also the next header values of each. */
 enum ipsp_proto { IPSP_PROTO_ESP = 50, IPSP_PROTO_AH = 51, IPSP_PROTO_IPCOMP = 108 };
 enum ipsp_mode {

@@ -307,6 +307,8 @@ struct ipsp_update {
 	const struct ipsp_sa_config *sas;	/* new, changed, or as before */
 	uint32_t n_removed_sas;			/* ignored if full */
 	const uint64_t *removed_sas;		/* ids; an unknown one is fine */
+	uint32_t n_unasked;
+	const struct ipsp_unasked *unasked;	/* in rising order of sa_id, then reqid; none twice */
 };
 
 /**
@@ -497,7 +499,8 @@ size_t ipsp_engine_outbound(struct ipsp_worker *worker, struct ipsp_packet *pack
  * is undone and checked against the policy for what was inside: DELIVER only if the first entry
  * that matches the inner packet says PROTECT with that very SA. Anything else is looked up as it
  * is: BYPASS or DROP. An interface without policy: clear packets BYPASS, ESP of known SAs is still
- * undone but then has no entry to match, so it drops.
+ * undone but then has no entry to match, so it drops. One that no entry matches is also DELIVERed, with
+ * reason SA_UNASKED, as struct ipsp_unasked says.
  */
 void ipsp_engine_inbound(struct ipsp_worker *worker, struct ipsp_packet *packets, size_t n,
 			 uint64_t now_s);

@@ -1,5 +1,5 @@
 /*
- * ipsp/reason.h - why the engine did not let a packet go on.
+ * ipsp/reason.h - why the engine did not let a packet go on, or let one come in that no entry is for.
  *
  * The one list of drop reasons: the enumeration, the texts, the classes, the errors and the counters
  * all come from it. A reason's number is its place and may change between versions; its key (the
@@ -12,7 +12,7 @@
 
 /** What a reason is about: the category of its log lines, and of its row in the MIB. */
 enum ipsp_reason_class {
-	IPSP_CLASS_NONE,	/* not an error: nothing to look after */
+	IPSP_CLASS_NONE,	/* not an error: nothing to look after; or no drop at all */
 	IPSP_CLASS_POLICY,	/* the SPD says so */
 	IPSP_CLASS_PACKET,	/* its headers are damaged, or of a form that is not offered */
 	IPSP_CLASS_SA,		/* no SA, or not one that could carry it now */
@@ -68,6 +68,8 @@ enum ipsp_reason_class {
 	X(SA_NOT_FOUND, "sa-not-found", SA, ENOENT, "no SA with this SPI and destination") \
 	X(SA_NOT_USABLE, "sa-not-usable", SA, ENOENT, "SA is larval or dead") \
 	X(SA_EXPIRED, "sa-expired", SA, EEXPIRED, "hard lifetime of the SA is over") \
+	X(SA_UNASKED, "sa-unasked", NONE, OK, \
+	  "not dropped: on its way when the SPD entry of its SA went") \
 	X(SA_SELECTOR, "sa-selector", POLICY, EPOLICY, \
 	  "not a packet that its SA was negotiated for") \
 	X(SEQ_EXHAUSTED, "seq-exhausted", SA, EOVERFLOW, "no sequence number left") \

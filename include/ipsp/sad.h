@@ -78,6 +78,22 @@ struct ipsp_path {
 	_Atomic uint64_t learned_s;
 };
 
+/** Memory of the SAD's own that nobody finds any more, but may still be reading. */
+struct ipsp_sad_garbage {
+	struct ipsp_sad_garbage *next;
+	uint64_t epoch;		/* for whoever waits */
+	size_t size;
+};
+
+/** What may still come in under an SA that no entry asks for: struct ipsp_unasked. Does not change. */
+struct ipsp_sa_unasked {
+	struct ipsp_sad_garbage garbage;	/* first */
+	uint64_t until_s;
+	uint8_t n;
+	uint32_t n_boxes;
+	struct ipsp_selector boxes[];
+};
+
 /** An SA as it is in the SAD. For everyone but the SAD itself only to be read. In this order it has no gaps: there may be very many. */
 struct ipsp_sa {
 	/* fixed at installation; meanings as in struct ipsp_sa_config */
@@ -119,7 +135,10 @@ struct ipsp_sa {
 	_Atomic uint64_t first_used_s;	/* 0: not since it was installed here */
 	_Atomic uint64_t last_used_s;	/* likewise */
 	struct ipsp_peer peer;		/* where the peer was seen last, if it moved */
-	uint64_t keepalive_s;		/* when the last one was due; the control thread's */
+	union {
+		uint64_t keepalive_s;	/* outbound: when the last one was due; the control thread's */
+		_Atomic(struct ipsp_sa_unasked *) unasked;	/* inbound; NULL: entries ask for it */
+	};
 	uint64_t dummy_at_s;		/* when the next one is due; 0: not chosen; likewise */
 	_Atomic uint64_t dummies;	/* sent or received */
 	_Atomic uint64_t drops_icv, drops_replay, drops_other;
@@ -321,15 +340,15 @@ IPSP_MUST_CHECK enum ipsp_err ipsp_sad_set_state(struct ipsp_sad *sad, uint64_t 
 void ipsp_sad_expire(struct ipsp_sad *sad, uint64_t now_s,
 		     void (*over)(void *arg, const struct ipsp_life_event *event), void *arg);
 
+/**
+ * No entry asks for an inbound SA any more: policy's goes on being there; a key manager's ends when that
+ * time is over, as by a hard lifetime. Without memory, it is as if nothing could still come in.
+ * @param u      NULL: it is asked for (again)
+ */
+void ipsp_sa_set_unasked(struct ipsp_sa *sa, const struct ipsp_unasked *u, uint64_t now_s);
+
 /** A packet was counted for the SA: looks after what packets use up. Any thread. */
 void ipsp_sa_note_use(struct ipsp_sa *sa, uint64_t now_s);
-
-/** Memory of the SAD's own that nobody finds any more, but may still be reading. */
-struct ipsp_sad_garbage {
-	struct ipsp_sad_garbage *next;
-	uint64_t epoch;		/* for whoever waits */
-	size_t size;
-};
 
 /** What has become garbage since it was last asked; to be freed once unseen. */
 struct ipsp_sad_garbage *ipsp_sad_take_garbage(struct ipsp_sad *sad);

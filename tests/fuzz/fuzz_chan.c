@@ -68,6 +68,12 @@ static void read_others(const uint8_t *data, size_t len)
 /* Whatever the builder lets through must be whole. */
 static void check(const struct wire_gen *g)
 {
+	for (size_t i = 0; i < g->n_unasked; i++) {
+		for (uint32_t j = 0; j < g->unasked[i].n_selectors; j++) {
+			if (!ipsp_selector_valid(&g->unasked[i].selectors[j]))
+				abort();
+		}
+	}
 	for (size_t i = 0; i < g->n_lists; i++) {
 		for (uint32_t j = 0; j < g->lists[i].n_entries; j++) {
 			const struct ipsp_spd_entry *e = &g->lists[i].entries[j];

@@ -387,15 +387,25 @@ END_TEST
 
 /* ---- what changes ---- */
 
+static struct ipsp_selector unasked_boxes[2];
+static const struct ipsp_unasked unasked[] = {
+	{ .reqid = 0x80000001, .n = 2, .n_selectors = 2, .selectors = unasked_boxes },
+	{ .sa_id = 100, .again = true },
+};
+
 /* One of each kind of everything, after GEN_FOLLOW. */
 static void put_change(void)
 {
 	struct wire_change c;
 
+	for (int i = 0; i < 2; i++)
+		ipsp_selector_any(i ? 6 : 4, &unasked_boxes[i]);
 	n_records = 0;
 	wire_change_begin(&c, 41, 40, keep, NULL);
 	wire_change_sa(&c, &sas[0]);
 	wire_change_sa_gone(&c, 100);
+	wire_change_unasked(&c, &unasked[0]);
+	wire_change_unasked(&c, &unasked[1]);
 	wire_change_list(&c, 7, IPSP_OUTBOUND);
 	wire_change_entry(&c, &entries[0]);
 	wire_change_entry(&c, &entries[1]);
@@ -439,6 +449,14 @@ START_TEST(test_a_change_is_read_as_it_was_written)
 	ck_assert_uint_eq(g->n_sas, 1);
 	ck_assert_uint_eq(g->n_sas_gone, 1);
 	ck_assert_uint_eq(g->sas_gone[0], 100);
+	ck_assert_uint_eq(g->n_unasked, 2);
+	ck_assert_uint_eq(g->unasked[0].reqid, 0x80000001);
+	ck_assert_uint_eq(g->unasked[0].n, 2);
+	ck_assert(!g->unasked[0].again);
+	ck_assert_uint_eq(g->unasked[0].n_selectors, 2);
+	ck_assert_mem_eq(g->unasked[0].selectors, unasked_boxes, sizeof(unasked_boxes));
+	ck_assert_uint_eq(g->unasked[1].sa_id, 100);
+	ck_assert(g->unasked[1].again);
 	ck_assert_uint_eq(g->n_lists, 1);
 	ck_assert_uint_eq(g->lists[0].n_entries, 2);
 	ck_assert_uint_eq(g->lists[0].entries[1].id, 2);
@@ -472,8 +490,40 @@ START_TEST(test_a_change_that_lacks_any_part_is_refused)
 }
 END_TEST
 
+/* Spoils one octet of GEN_UNASKED. */
+static const struct {
+	const char *name;
+	size_t nth, at;
+	uint8_t value;
+} spoilt_unasked[] = {
+	{ "both an id and a reqid", 0, 7, 1 },
+	{ "behind a higher one", 0, 0, 1 },
+	{ "a boolean of 2", 1, 12, 2 },
+	{ "one selector more than there are", 0, 15, 3 },
+	{ "one selector less", 0, 15, 1 },
+	{ "more selectors than a message has", 0, 14, 3 },
+	{ "selector of family 5", 0, 16, 5 },
+};
+
+START_TEST(test_unasked_sas_of_the_wrong_form_are_refused)
+{
+	struct wire_gen *g = NULL;
+	struct record *r;
+
+	put_change();
+	r = find(MSG_GEN_UNASKED, spoilt_unasked[_i].nth);
+	ck_assert_uint_lt(spoilt_unasked[_i].at, r->len);
+	r->data[spoilt_unasked[_i].at] = spoilt_unasked[_i].value;
+	/* An id takes the place of the reqid. */
+	if (spoilt_unasked[_i].at == 0)
+		memset(r->data + 8, 0, 4);
+	ck_assert_msg(feed_change(&g) < 0, "%s", spoilt_unasked[_i].name);
+	ck_assert_ptr_null(g);
+}
+END_TEST
+
 static const uint16_t of_change[] = { MSG_GEN_SA_GONE, MSG_GEN_LIST_GONE, MSG_GEN_EDIT,
-				      MSG_GEN_RUN };
+				      MSG_GEN_RUN, MSG_GEN_UNASKED };
 
 START_TEST(test_a_whole_generation_takes_no_part_of_a_change)
 {
@@ -585,6 +635,8 @@ int main(void)
 	tcase_add_test(tc, test_layers_take_no_keys);
 	tcase_add_test(tc, test_a_change_is_read_as_it_was_written);
 	tcase_add_test(tc, test_a_change_that_lacks_any_part_is_refused);
+	tcase_add_loop_test(tc, test_unasked_sas_of_the_wrong_form_are_refused, 0,
+			    sizeof(spoilt_unasked) / sizeof(spoilt_unasked[0]));
 	tcase_add_loop_test(tc, test_a_whole_generation_takes_no_part_of_a_change, 0,
 			    sizeof(of_change) / sizeof(of_change[0]));
 	tcase_add_loop_test(tc, test_a_run_outside_of_an_edit_and_a_list_after_one_are_refused, 0, 6);
