@@ -35,6 +35,28 @@ static bool send_conn(struct agent_ike *i, const struct ike_wire_conn *c)
 	return good;
 }
 
+/* Is there a rule for it in a list? */
+static bool is_in_list(const struct pol_conn_key *key)
+{
+	for (size_t k = 0; k < key->n_uses; k++) {
+		if (key->uses[k].rule[0] && key->uses[k].dir != 0)
+			return true;
+	}
+	return false;
+}
+
+/* False: it cannot be sent. */
+static bool send_unfit(struct agent_ike *i, const struct pol_conn_key *key)
+{
+	uint8_t buf[2 * IKE_NAME + 16];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	chan_put_text(&w, key->ipsec);
+	chan_put_text(&w, key->ike);
+	return !i->chan || !is_in_list(key) ||
+	       (!w.overflow && chan_send(i->chan, MSG_IKE_UNFIT, buf, w.len, NULL, 0) == 0);
+}
+
 /* Those that can be negotiated; why the others cannot is in ipspdConnReason. False: no memory, or no way. */
 static bool send_one(struct agent *a, struct agent_ike_creds *creds, const struct pol_conn_key *key,
 		     const struct pol_connection *c, uint32_t *n)
@@ -44,11 +66,12 @@ static bool send_one(struct agent *a, struct agent_ike_creds *creds, const struc
 	bool good;
 
 	if (agent_ike_compile(mib_store_view(a->store), key, c, &wire))
-		return true;
+		return send_unfit(&a->ike, key);
 	good = agent_ike_creds_prove(creds, c, &wire, &why);
 	if (good && why) {
 		ipspd_log(LOG_WARNING, "ike", "connection \"%s\", \"%s\" %s", key->ipsec, key->ike, why);
 		agent_ike_note_fault(a, key->ipsec, key->ike, why);
+		good = send_unfit(&a->ike, key);
 	} else if (good) {
 		good = send_conn(&a->ike, &wire);
 		++*n;

@@ -39,6 +39,7 @@ struct ike_entry {
 	struct ike_conn *conn;
 	bool start;			/* to be up always */
 	bool resume;			/* to be up once: it was before */
+	bool refused;			/* one of its name is coming that cannot be used */
 	struct ipsp_addr to;		/* with whom; family 0: the first peer that has an address */
 	uint8_t digest[32];		/* of the octets it came as */
 	uint64_t next_ms;		/* not before is it begun again */
@@ -133,6 +134,17 @@ void ike_pfkey_tick(struct ike_role *role, uint64_t now_ms);
 bool ike_pfkey_is_registered(const struct ike_role *role);
 /** Are there SAs of an earlier process for it? */
 bool ike_pfkey_has_orphans(const struct ike_role *role, uint32_t reqid);
+/**
+ * Those of an earlier process end.
+ * @param remote  only those with that peer; NULL: all with the reqid
+ * @return how many there were
+ */
+unsigned ike_pfkey_end_orphans(struct ike_role *role, uint32_t reqid, const struct ipsp_addr *remote);
+/**
+ * The rows that asked for a reqid's SAs are gone, and they are about to be ended. Then the outbound ones go at
+ * once; what the peers have sent by then can still come in.
+ */
+void ike_pfkey_row_gone(struct ike_role *role, uint32_t reqid);
 /** Renews the Child SAs with a reqid. */
 void ike_pfkey_rekey(struct ike_role *role, uint32_t reqid);
 /* struct ike_ops */
@@ -178,7 +190,7 @@ bool ike_creds_same(const struct ike_peer *a, const struct ike_peer *b);
 
 /* ---- ike_conns.c ---- */
 
-/** IKE_BEGIN, IKE_OCTETS, IKE_OWN, IKE_TRUST, IKE_CONN, IKE_COMMIT, IKE_REQUEST. False: malformed; the agent must go. */
+/** IKE_BEGIN, IKE_OCTETS, IKE_OWN, IKE_TRUST, IKE_CONN, IKE_UNFIT, IKE_COMMIT, IKE_REQUEST. False: malformed; the agent must go. */
 bool ike_conns_message(struct ike_role *role, const struct chan_msg *m);
 /** The agent went: what it had not said to the end is forgotten. */
 void ike_conns_forget(struct ike_role *role);
@@ -194,6 +206,11 @@ bool ike_conns_wanted(struct ike_role *role, uint32_t reqid, const struct ipsp_a
 bool ike_conns_living(const struct ike_role *role, uint32_t reqid);
 /** There are SAs of an earlier process with that reqid: its connection is to be up again. */
 void ike_conns_resume(struct ike_role *role, uint32_t reqid);
+/**
+ * An IKE SA that we began fails to be authenticated, here or there: SAs of an earlier process with that peer end. One
+ * that does not answer leaves them be, and so does whoever comes to us and only says who it is.
+ */
+void ike_conns_disbelieved(struct ike_role *role, const struct ike_conn *c, const struct ipsp_addr *remote);
 /** The engine has lost all SAs: those that were up are to be up again. */
 void ike_conns_resume_living(struct ike_role *role);
 

@@ -112,6 +112,20 @@ void ike_conns_resume(struct ike_role *role, uint32_t reqid)
 	}
 }
 
+void ike_conns_disbelieved(struct ike_role *role, const struct ike_conn *c, const struct ipsp_addr *remote)
+{
+	char text[IPSP_ADDR_TEXT];
+	unsigned n;
+
+	if (!c->has_child)
+		return;
+	n = ike_pfkey_end_orphans(role, c->child.reqid, remote);
+	if (n > 0)
+		ipspd_log(LOG_NOTICE, "ike", "connection \"%s\", \"%s\": %u SAs with %s that an earlier process "
+			  "made end, as authentication fails now", c->ipsec, c->ike, n,
+			  ipsp_addr_print(remote, text));
+}
+
 void ike_conns_resume_living(struct ike_role *role)
 {
 	for (size_t i = 0; i < role->n_entries; i++) {
@@ -155,6 +169,8 @@ void ike_conns_forget(struct ike_role *role)
 	free_entries(role->coming, role->n_coming);
 	role->coming = NULL;
 	role->n_coming = role->room_coming = role->n_refused = 0;
+	for (size_t i = 0; i < role->n_entries; i++)
+		role->entries[i].refused = false;
 	role->intake = false;
 	ike_creds_forget(role);
 }
@@ -182,12 +198,32 @@ static struct ike_entry *add_entry(struct ike_role *role)
 	return &role->coming[role->n_coming++];
 }
 
+static struct ike_entry *find(struct ike_entry *entries, size_t n, const struct ike_conn *c)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (entries[i].conn && !strcmp(entries[i].conn->ipsec, c->ipsec) &&
+		    !strcmp(entries[i].conn->ike, c->ike))
+			return &entries[i];
+	}
+	return NULL;
+}
+
+/* What is in force under its name ends at once. */
+static void mark_refused(struct ike_role *role, const struct ike_conn *c)
+{
+	struct ike_entry *const old = find(role->entries, role->n_entries, c);
+
+	if (old)
+		old->refused = true;
+}
+
 /* It is left out, as those are whose rows are at fault: what it would take packets for is dropped. */
 static void refuse(struct ike_role *role, const struct ike_conn *c, const char *why)
 {
 	uint8_t buf[2 * IKE_NAME + IKE_WHY_TEXT + 16];
 	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
 
+	mark_refused(role, c);
 	role->n_refused++;
 	ipspd_log(LOG_ERR, "ike", "connection \"%s\", \"%s\": %s", c->ipsec, c->ike, why);
 	chan_put_text(&w, c->ipsec);
@@ -229,16 +265,6 @@ static bool take_conn(struct ike_role *role, const struct chan_msg *m)
 	e.to = c.to;
 	*to = e;
 	return true;
-}
-
-static struct ike_entry *find(struct ike_entry *entries, size_t n, const struct ike_conn *c)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (entries[i].conn && !strcmp(entries[i].conn->ipsec, c->ipsec) &&
-		    !strcmp(entries[i].conn->ike, c->ike))
-			return &entries[i];
-	}
-	return NULL;
 }
 
 static bool same_secret(const struct ike_secret *a, const struct ike_secret *b)
@@ -320,6 +346,21 @@ void ike_conns_tell(struct ike_role *role)
 	role->untold = chan_send(role->agent, MSG_IKE_APPLIED, buf, w.len, NULL, 0) < 0;
 }
 
+/* Its rows went, or what they name cannot be used any more, which ends all of it at once. */
+static void end_gone(struct ike_role *role, const struct ike_entry *e, uint64_t now_ms)
+{
+	const uint32_t reqid = e->conn->has_child ? e->conn->child.reqid : 0;
+	bool asked = e->refused || reqid == 0;
+
+	/* Rows of another connection may ask for the same SAs. */
+	for (size_t i = 0; i < role->n_coming && !asked; i++)
+		asked = role->coming[i].conn->has_child &&
+			role->coming[i].conn->child.reqid == reqid;
+	if (!asked)
+		ike_pfkey_row_gone(role, reqid);
+	ike_end_all(role->world, e->conn, now_ms);
+}
+
 static bool commit(struct ike_role *role, const struct chan_msg *m)
 {
 	struct chan_reader r = { .data = m->data, .len = m->len };
@@ -340,7 +381,7 @@ static bool commit(struct ike_role *role, const struct chan_msg *m)
 	}
 	for (size_t i = 0; i < role->n_entries; i++) {
 		if (role->entries[i].conn)
-			ike_end_all(role->world, role->entries[i].conn, now_ms);
+			end_gone(role, &role->entries[i], now_ms);
 	}
 	if (!configure(role))
 		return false;
@@ -367,6 +408,24 @@ static bool commit(struct ike_role *role, const struct chan_msg *m)
 	return true;
 }
 
+/* IPsec action and IKE action. */
+static bool get_names(struct chan_reader *r, struct ike_conn *names)
+{
+	return chan_get_text(r, names->ipsec, sizeof(names->ipsec)) &&
+	       chan_get_text(r, names->ike, sizeof(names->ike)) && chan_reader_done(r);
+}
+
+static bool take_unfit(struct ike_role *role, const struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	struct ike_conn names = { .refs = 1 };
+
+	if (!get_names(&r, &names))
+		return false;
+	mark_refused(role, &names);
+	return true;
+}
+
 /* ---- what a manager asks for ---- */
 
 static bool ask(struct ike_role *role, const struct chan_msg *m)
@@ -376,9 +435,7 @@ static bool ask(struct ike_role *role, const struct chan_msg *m)
 	struct ike_conn names = { .refs = 1 };
 	struct ike_entry *e;
 
-	if (!chan_get_text(&r, names.ipsec, sizeof(names.ipsec)) ||
-	    !chan_get_text(&r, names.ike, sizeof(names.ike)) || !chan_reader_done(&r) ||
-	    request == 0 || request >= IKE_WIRE_REQUESTS)
+	if (!get_names(&r, &names) || request == 0 || request >= IKE_WIRE_REQUESTS)
 		return false;
 	e = find(role->entries, role->n_entries, &names);
 	if (!e)
@@ -414,6 +471,8 @@ bool ike_conns_message(struct ike_role *role, const struct chan_msg *m)
 		return role->intake && ike_creds_message(role, m);
 	case MSG_IKE_CONN:
 		return role->intake && take_conn(role, m);
+	case MSG_IKE_UNFIT:
+		return role->intake && take_unfit(role, m);
 	case MSG_IKE_COMMIT:
 		return commit(role, m);
 	case MSG_IKE_REQUEST:

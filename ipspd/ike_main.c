@@ -82,6 +82,8 @@ static void on_event(void *arg, const struct ike_event *e)
 		.path = *e->path,
 	};
 
+	if (e->kind == IKE_EVENT_AUTH_FAILED && e->initiator && e->conn)
+		ike_conns_disbelieved(role, e->conn, &e->path->remote);
 	if (!role->agent || chan_queued(role->agent) > EVENTS_QUEUED_MAX)
 		return;
 	memcpy(wire.spi_i, e->spi_i, IKE_SPI_LEN);

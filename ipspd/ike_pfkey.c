@@ -6,7 +6,9 @@
  * and goes on until there is something in its place.
  *
  * When SAs come and go, RFC 7296 2.8: inbound before outbound; one that a peer's rekey makes is sent on when the peer
- * has deleted the old one; what another one has taken the place of can still receive for a moment.
+ * has deleted the old one; what another one has taken the place of can still receive for a moment, and what
+ * rows asked for that are gone, for as long as the engine lets anything in by it (struct ipsp_unasked): should this
+ * process end before, the engine ends such an SA by itself.
  */
 #include "config.h"
 
@@ -50,6 +52,7 @@ struct made {
 	uint16_t cpi_in, cpi_out;	/* of the IPComp SAs inside; 0: there are none */
 	uint32_t spi_in, spi_out, reqid;
 	struct ipsp_addr local, remote;
+	bool row_gone;			/* the inbound one is left to receive what is on its way */
 	/* The outbound one and the IPComp SA inside, while the one that they replace is to be sent on. */
 	uint32_t replaces;
 	uint64_t held_until_ms;
@@ -291,18 +294,19 @@ static void release_successor(struct ike_pfkey *p, const struct made *m)
 	}
 }
 
-/* One SA of a Child SA; the inbound one, which may have something under way, later if it was replaced. */
-static void delete_one(struct ike_pfkey *p, const struct made *m, uint8_t protocol, bool in, bool later)
+/* One SA of a Child SA; the inbound one, which may have something under way, after a while. */
+static void delete_one(struct ike_pfkey *p, const struct made *m, uint8_t protocol, bool in,
+		       uint64_t wait_ms)
 {
 	const bool ipcomp = protocol == IKE_SAD_IPCOMP;
 	const struct leaving l = {
 		.satype = ike_pfkey_satype_of(protocol),
 		.spi = ipcomp ? (in ? m->cpi_in : m->cpi_out) : in ? m->spi_in : m->spi_out,
 		.src = in ? m->remote : m->local, .dst = in ? m->local : m->remote,
-		.due_ms = ike_now_ms() + LINGER_MS,
+		.due_ms = ike_now_ms() + wait_ms,
 	};
 
-	if (later)
+	if (wait_ms > 0)
 		delete_later(p, &l);
 	else
 		send_delete(p, l.satype, l.spi, &l.src, &l.dst);
@@ -323,18 +327,49 @@ void ike_pfkey_delete(void *arg, uint8_t protocol, const struct ike_path *path, 
 	release_successor(p, m);
 	*at = m->next;
 	LIST_REMOVE(m, same);
-	const bool replaced = is_replaced(p, m);
+	const uint64_t wait_ms = m->row_gone ? IPSP_UNASKED_S * UINT64_C(1000) :
+				 is_replaced(p, m) ? LINGER_MS : 0;
 
 	/* What is inside first: it names the other one. */
 	if (m->cpi_in && !is_held(m))
-		delete_one(p, m, IKE_SAD_IPCOMP, false, false);
+		delete_one(p, m, IKE_SAD_IPCOMP, false, 0);
 	if (!is_held(m))
-		delete_one(p, m, protocol, false, false);
-	delete_one(p, m, protocol, true, replaced);
+		delete_one(p, m, protocol, false, 0);
+	delete_one(p, m, protocol, true, wait_ms);
 	if (m->cpi_in)
-		delete_one(p, m, IKE_SAD_IPCOMP, true, replaced);
+		delete_one(p, m, IKE_SAD_IPCOMP, true, wait_ms);
 	drop_held(m);
 	free(m);
+}
+
+unsigned ike_pfkey_end_orphans(struct ike_role *role, uint32_t reqid, const struct ipsp_addr *remote)
+{
+	struct ike_pfkey *const p = role->pfkey;
+	struct orphan *next;
+	unsigned n = 0;
+
+	for (struct orphan *o = LIST_FIRST(&p->orphans); o; o = next) {
+		next = LIST_NEXT(o, entry);
+		if (o->reqid != reqid || (remote && ipsp_addr_cmp(&o->src, remote) != 0 &&
+					  ipsp_addr_cmp(&o->dst, remote) != 0))
+			continue;
+		send_delete(p, o->satype, o->spi, &o->src, &o->dst);
+		LIST_REMOVE(o, entry);
+		free(o);
+		n++;
+	}
+	return n;
+}
+
+void ike_pfkey_row_gone(struct ike_role *role, uint32_t reqid)
+{
+	struct made *m;
+
+	LIST_FOREACH(m, bucket_of(role->pfkey, reqid), same) {
+		if (m->reqid == reqid)
+			m->row_gone = true;
+	}
+	(void)ike_pfkey_end_orphans(role, reqid, NULL);
 }
 
 /* What the end of a soft lifetime would ask for. */

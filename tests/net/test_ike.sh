@@ -161,6 +161,17 @@ claim "... which negotiates anew" tb_until 15 eval '[ "$(established router-a)" 
 claim "... and nothing is lost" traffic_whole
 claim "... then or later" tb_until 10 pings host-b 10.1.0.2
 
+# A peer that does not answer is no reason to end them.
+tb_in wan nft 'add table inet silence; add chain inet silence way { type filter hook forward priority 0; }; add rule inet silence way meta l4proto udp drop'
+old=$(ike_pid router-a)
+kill -KILL "$old"
+claim "one is killed while the peer's cannot be reached" tb_until 10 another_ike router-a "$old"
+claim "... which asks in vain" tb_until 10 says initiating tb_snmp snmpwalk router-a ipspdIkeSaState
+claim "... while all goes on" pings host-a 10.2.0.2
+before=$(established router-a)
+tb_in wan nft delete table inet silence
+claim "... until it is answered" tb_until 20 eval '[ "$(established router-a)" -gt "$before" ]'
+
 kill -KILL "$(tb_process router-a engine)"
 claim "a killed engine has its SAs negotiated again" tb_until 20 one host-a 10.2.0.2
 
@@ -304,6 +315,50 @@ unsniff wan swan
 claim "all of it was ESP in UDP" test "$(seen wan swan 'udp.port == 4500 && esp')" -ge 100
 # What strongSwan lets pass between two of its SAs is its own.
 claim "... and nothing of ours in the clear" nothing_clear swan '(ip.src == 10.1.0.0/16 || ipv6.src == fd00:1::/32)'
+
+# ---- a peer that does not believe us any more ----
+secret() { sed -i "s/secret = .*/secret = \"$1\" } }/" "$d/swanctl.conf" && swan --load-creds --clear --file "$d/swanctl.conf"; }
+claim "the peer has another secret, which its SAs do not mind" eval 'secret other && pings host-b 10.1.0.2'
+old=$(ike_pid router-a)
+kill -KILL "$old"
+claim "a killed ike process is followed by another" tb_until 10 another_ike router-a "$old"
+claim "... which is refused, so that the SAs that it found end" tb_until 15 not says 198.51.100.1 tb_ctl router-a show sad
+claim "... as is to be read" grep -q 'as authentication fails now' "$TB_DIR/router-a/ipspd.log"
+claim "... and nothing crosses" silent host-a 10.2.0.2
+claim "when it is believed again, they are made anew" eval 'secret "between two routers" && tb_ctl router-a initiate child4 &&
+	tb_until 20 pings host-a 10.2.0.2'
+
+# ---- a rule that goes ----
+# Its peer's packets are caught on the WAN and kept; ours still reach the peer.
+cat >"$TB_DIR/late.py" <<'PY'
+import sys
+from scapy.all import IP, UDP, conf, rdpcap, send
+conf.verb = 0
+esp = [p[IP] for p in rdpcap(sys.argv[1]) if UDP in p and p[UDP].dport == 4500 and bytes(p[UDP].payload)[:4].strip(b"\0\xff")]
+# A sender leaves that to its device, which the capture is before.
+del esp[-1][UDP].chksum
+send(esp[-1])
+PY
+late() { tb_in wan /usr/bin/python3 "$TB_DIR/late.py" "$TB_DIR/wan/late.pcap"; }
+some() { [ "$(seen "$@")" -ge 1 ]; }
+rules() { tb_set router-a 'spdGroupContRowStatus."wan-out".40' i "$1" 'spdGroupContRowStatus."wan-in".41' i "$1" && tb_ctl router-a wait; }
+claim "before a rule goes, pings cross" tb_until 10 pings host-b 10.1.0.2
+sniff wan b late 'src host 198.51.100.1'
+tb_in wan sysctl -qw net.ipv4.conf.b.forwarding=0
+claim "a packet of the peer's is on its way" silent host-b 10.1.0.2
+claim "... as ESP" tb_until 10 some wan late 'udp.port == 4500 && esp'
+unsniff wan late
+claim "the rule goes" rules notInService
+sniff host-a lan came 'icmp and src host 10.2.0.2'
+claim "... and so does the outbound SA, at once" tb_until 10 not says '-> 198.51.100.1' tb_ctl router-a show sad
+claim "... so that our packets stop" silent host-a 10.2.0.2
+claim "the packet comes in when it comes" late
+claim "... to its host" tb_until 10 some host-a came icmp
+claim "... as is to be seen" tb_until 10 says sa-unasked tb_ctl router-a show stats
+unsniff host-a came
+tb_in wan sysctl -qw net.ipv4.conf.b.forwarding=1
+claim "the rule is there again" rules active
+claim "... and pings cross" tb_until 20 pings host-a 10.2.0.2
 
 # ---- rows that go ----
 claim "a connection is ended by a manager" tb_ctl router-a terminate child4
