@@ -194,7 +194,7 @@ static enum ipsp_err add_to_sad(struct ike_exchange *x, const struct ike_child_k
 		.suite = &x->child_suite, .ours = &x->ours_ts, .theirs = &x->theirs_ts,
 		.path = &x->path, .config = config_of(x), .transport = x->transport, .udp = sa->nat,
 		.no_tfc = x->no_tfc, .fragments_also = x->fragments_also,
-		.replaces = x->rekeyed && !x->ours ? x->rekeyed->spi_in : 0,
+		.replaces = !x->rekeyed ? ike_reauth_replaces(x) : x->ours ? 0 : x->rekeyed->spi_in,
 	};
 	const uint8_t *at = keymat;
 	const struct ipsp_span first_encr = take(&at, lens->encr);

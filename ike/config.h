@@ -78,6 +78,14 @@ struct ike_child_config {
 	uint8_t window_log2;		/* of the anti-replay window in packets */
 };
 
+/** Is a NAT looked for, and does ESP go in UDP? RFC 7296 2.23 */
+enum ike_nat {
+	IKE_NAT_AUTO,		/* it does when there is one */
+	IKE_NAT_ALWAYS,		/* ... or none: the peer is made to believe that we are behind one */
+	IKE_NAT_NEVER,		/* none is looked for */
+	IKE_NATS
+};
+
 struct ike_conn {
 	unsigned refs;
 	char ipsec[IKE_NAME], ike[IKE_NAME];	/* names of its rows */
@@ -87,6 +95,10 @@ struct ike_conn {
 	struct ike_life life;
 	uint32_t children_max;			/* made, before it is renewed: Child SAs; 0: no limit */
 	uint32_t liveness_s;			/* without a word from the peer; 0: never asked */
+	enum ike_nat nat;
+	uint32_t reauth_s;			/* till both authenticate anew; 0: never */
+	uint32_t retransmit_s;			/* before a request is sent again; 0: as usual */
+	uint8_t tries;				/* how often it is sent; 0: as usual */
 	size_t n_peers;
 	struct ike_peer peers[IKE_PEERS_MAX];
 	bool has_child;

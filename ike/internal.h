@@ -188,6 +188,7 @@ struct ike_child {
 	struct ike_exchange *rekey;	/* by us, on its way */
 	struct ike_child *rival;	/* the one that the peer's rekey of it made meanwhile */
 	bool deleting;			/* our DELETE is on its way */
+	bool replaced;			/* the peer has made one in its place, in another IKE SA */
 	bool renew;			/* a rekey of it has failed, and is to be tried again */
 	uint8_t nonce_min[IKE_NONCE_LEN];	/* the lowest of the exchange that made it, RFC 7296 2.8 */
 };
@@ -200,7 +201,8 @@ struct ike_sa {
 	uint32_t number;		/* for people; not 0 */
 	uint8_t spi_i[IKE_SPI_LEN], spi_r[IKE_SPI_LEN];
 	bool initiator;
-	bool nat;			/* somewhere between the two */
+	bool nat;			/* what goes on is as if one were between the two */
+	bool nat_found;			/* and there is one */
 	bool nat_here;			/* it is we who are behind it */
 	bool natt;			/* both look for one */
 	bool mobike;			/* both can move: RFC 4555 */
@@ -227,10 +229,15 @@ struct ike_sa {
 	struct ike_assembly assembly;
 	struct ike_exchange *exchanges;
 	struct ike_child *children;
-	struct ike_timer retry, life, alive, again, keep;
+	struct ike_timer retry, life, alive, again, keep, reauth;
 	bool renew;			/* a rekey of it has failed, and is to be tried again */
 	bool told;			/* who watches knows that it is up */
 	uint64_t since_ms, heard_ms;
+	/* ike/reauth.c */
+	struct ike_sa *succeeds, *successor;	/* by authentication anew, while both are there */
+	bool is_refused;		/* a Child SA more */
+	uint64_t proved_ms;		/* when the peers authenticated each other */
+	uint64_t reauth_ms;		/* when they are to begin anew; IKE_NEVER */
 	struct ike_exchange *fresh_of;	/* the rekey that is making it */
 	struct ike_sa *rival, *rival_of;	/* the one that the peer's rekey of it made meanwhile */
 	uint8_t nonce_min[IKE_NONCE_LEN];	/* of the exchange that made it, RFC 7296 2.8 */
@@ -285,6 +292,9 @@ struct ike_sa *ike_sa_new(struct ike_world *w, struct ike_conn *conn, const stru
 void ike_sa_opened(struct ike_sa *sa);
 /** Another one that is established with the same peer, by the same identities; NULL: none. */
 struct ike_sa *ike_sa_same_peer(const struct ike_sa *sa);
+/** The next one behind before (NULL: the first) that is established between the two; NULL: none. */
+struct ike_sa *ike_sa_of_two(const struct ike_world *w, const struct ike_identity *remote,
+			     const struct ike_identity *local, struct ike_sa *before);
 /** Is there one that is established with that peer? */
 bool ike_world_knows(const struct ike_world *w, const struct ike_identity *remote);
 /** The peer has told that it knows of no other than this one: others with it end, unsaid. RFC 7296 2.4 */
@@ -409,6 +419,28 @@ uint64_t ike_life_end_ms(const struct ike_sa *sa);
 void ike_life_again(struct ike_sa *sa, struct ike_child *c, uint64_t now_ms);
 /** RFC 7296 2.21.3: after INVALID_SYNTAX it goes without a word, once what it is at is done. */
 void ike_life_spoil(struct ike_sa *sa, uint64_t now_ms);
+
+/* ---- ike/reauth.c ---- */
+
+/** The peers have authenticated each other: how long that counts begins. */
+void ike_reauth_begin(struct ike_sa *sa, uint64_t now_ms);
+/** One is established that succeeds another: who watches sees it as that one. */
+void ike_reauth_up(struct ike_sa *fresh);
+/** It is done with one Child SA: asks for the next, or ends the IKE SA before it. Any IKE SA may come. */
+void ike_reauth_go_on(struct ike_sa *fresh, uint64_t now_ms);
+/** What one of CREATE_CHILD_SA came to; goes on as soon as times are looked at. Likewise. */
+void ike_reauth_child(struct ike_sa *fresh, bool good);
+/** Writes AUTH_LIFETIME into the answer of IKE_AUTH, if there is one. */
+void ike_reauth_build(const struct ike_exchange *x, struct ike_builder *b);
+/** Heeds AUTH_LIFETIME, if a message of the peer's has it. */
+void ike_reauth_take(struct ike_sa *sa, const struct ike_parsed *m, uint64_t now_ms);
+/** A rekeyed IKE SA was authenticated when the one before it was. */
+void ike_reauth_inherit(struct ike_sa *to, const struct ike_sa *from);
+/** ... and is succeeded by the same one. */
+void ike_reauth_pass(struct ike_sa *from, struct ike_sa *to);
+void ike_reauth_end(struct ike_sa *sa);
+/** Of theirs: the SPI (inbound) of the Child SA of another IKE SA with that peer that it stands for. 0: none */
+uint32_t ike_reauth_replaces(struct ike_exchange *x);
 
 /* ---- ike/fragment.c ---- */
 

@@ -12,6 +12,11 @@
 
 #define KEEP_MS 20000u	/* RFC 3948 4 */
 
+static enum ike_nat wanted(const struct ike_sa *sa)
+{
+	return sa->conn ? sa->conn->nat : IKE_NAT_AUTO;
+}
+
 /* SHA-1 of both SPIs, the address and the port; nothing secret hangs on it. */
 void ike_nat_hash(const uint8_t *spi_i, const uint8_t *spi_r, const struct ipsp_addr *addr,
 		  uint16_t port, uint8_t out[IKE_NAT_HASH_LEN])
@@ -28,9 +33,15 @@ void ike_nat_hash(const uint8_t *spi_i, const uint8_t *spi_r, const struct ipsp_
 
 void ike_nat_build(struct ike_builder *b, const struct ike_sa *sa, const struct ike_path *p)
 {
+	/* An end that nobody has: what comes from us seems to come from elsewhere. */
+	const bool pretend = wanted(sa) == IKE_NAT_ALWAYS;
+	const struct ipsp_addr nowhere = { .family = p->local.family };
 	uint8_t hash[IKE_NAT_HASH_LEN];
 
-	ike_nat_hash(sa->spi_i, sa->spi_r, &p->local, p->local_port, hash);
+	if (wanted(sa) == IKE_NAT_NEVER)
+		return;
+	ike_nat_hash(sa->spi_i, sa->spi_r, pretend ? &nowhere : &p->local, pretend ? 0 : p->local_port,
+		     hash);
 	ike_build_notify(b, 0, (struct ipsp_span){ 0 }, IKE_N_NAT_DETECTION_SOURCE_IP,
 			 (struct ipsp_span){ hash, sizeof(hash) });
 	ike_nat_hash(sa->spi_i, sa->spi_r, &p->remote, p->remote_port, hash);
@@ -61,6 +72,8 @@ bool ike_nat_take(struct ike_sa *sa, const struct ike_parsed *m)
 	uint8_t hash[IKE_NAT_HASH_LEN];
 	bool any = false, there, here;
 
+	if (wanted(sa) == IKE_NAT_NEVER)
+		return false;
 	ike_nat_hash(m->header.spi_i, m->header.spi_r, &p->remote, p->remote_port, hash);
 	there = !has_hash(m, IKE_N_NAT_DETECTION_SOURCE_IP, hash, &any);
 	ike_nat_hash(m->header.spi_i, m->header.spi_r, &p->local, p->local_port, hash);
@@ -68,7 +81,8 @@ bool ike_nat_take(struct ike_sa *sa, const struct ike_parsed *m)
 	if (!any)
 		return false;
 	sa->natt = true;
-	sa->nat = there || here;
+	sa->nat_found = there || here;
+	sa->nat = sa->nat_found || wanted(sa) == IKE_NAT_ALWAYS;
 	sa->nat_here = here;
 	return true;
 }

@@ -164,18 +164,21 @@ static void leave_peers(struct ike_sa *sa)
 	sa->by_peer_link = NULL;
 }
 
-static bool same_two(const struct ike_sa *a, const struct ike_sa *b)
+struct ike_sa *ike_sa_of_two(const struct ike_world *w, const struct ike_identity *remote,
+			     const struct ike_identity *local, struct ike_sa *before)
 {
-	return ike_identity_fits(a->remote, b->remote) && ike_identity_fits(a->local, b->local);
+	struct ike_sa *sa = before ? before->next_by_peer : *peer_bucket(w, remote);
+
+	while (sa && (!ike_identity_fits(sa->remote, remote) || !ike_identity_fits(sa->local, local)))
+		sa = sa->next_by_peer;
+	return sa;
 }
 
 struct ike_sa *ike_sa_same_peer(const struct ike_sa *sa)
 {
-	struct ike_sa *other = *peer_bucket(sa->world, sa->remote);
+	struct ike_sa *const other = ike_sa_of_two(sa->world, sa->remote, sa->local, NULL);
 
-	while (other && (other == sa || !same_two(other, sa)))
-		other = other->next_by_peer;
-	return other;
+	return other == sa ? ike_sa_of_two(sa->world, sa->remote, sa->local, other) : other;
 }
 
 bool ike_world_knows(const struct ike_world *w, const struct ike_identity *remote)
@@ -233,6 +236,7 @@ void ike_sa_free(struct ike_sa *sa)
 		ike_sa_set_rival(sa->rival_of, NULL);
 	ike_timer_stop(&w->timers, &sa->retry);
 	ike_life_end(sa);
+	ike_reauth_end(sa);
 	while (sa->exchanges)
 		ike_exchange_free(sa->exchanges);
 	ike_requests_free(sa);

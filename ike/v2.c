@@ -227,7 +227,7 @@ static void follow(struct ike_sa *sa, const struct ike_path *path)
 
 	if (sa->state == IKE_SA_INIT_ANSWERED)
 		sa->path = *path;
-	if (!sa->nat || sa->nat_here || sa->mobike ||
+	if (!sa->nat_found || sa->nat_here || sa->mobike ||
 	    (ipsp_addr_cmp(&sa->path.remote, &path->remote) == 0 &&
 	     sa->path.remote_port == path->remote_port))
 		return;

@@ -97,7 +97,11 @@ static bool established(struct ike_exchange *x, uint64_t now_ms)
 	if (x->only_one)
 		ike_sa_only_one(sa);
 	ike_life_begin(sa, now_ms);
-	ike_event_up(sa);
+	ike_reauth_begin(sa, now_ms);
+	if (sa->succeeds)
+		ike_reauth_up(sa);
+	else
+		ike_event_up(sa);
 	ike_say(sa, IKE_LOG_INFO, "established with %s", ike_identity_text(sa->remote, text));
 	if (ike_suite_weak(&sa->suite, weak))
 		ike_say(sa, IKE_LOG_WARNING, "its algorithms are weak: %s", weak);
@@ -191,8 +195,12 @@ static void response_checked(struct ike_exchange *x, const struct ike_parsed *m,
 		give_up(x, "no memory");
 		return;
 	}
+	ike_reauth_take(x->sa, m, now_ms);
 	finish_child(x, m);
+	struct ike_sa *const sa = x->sa;
+
 	ike_exchange_free(x);
+	ike_reauth_go_on(sa, now_ms);
 }
 
 void ike_auth_response(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms)
@@ -309,6 +317,7 @@ static void auth_answer(struct ike_exchange *x, uint64_t now_ms)
 	ike_proof_write_certs(x, &b);
 	ike_proof_write_auth(x, &b);
 	build_news(x, &b);
+	ike_reauth_build(x, &b);
 	if (x->wants_child && !x->notify && !x->spi_in)
 		x->notify = IKE_N_NO_ADDITIONAL_SAS;
 	if (x->wants_child && !x->notify) {

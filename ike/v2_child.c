@@ -29,6 +29,7 @@ static struct ipsp_span shared_of(const struct ike_exchange *x)
 static void give_up(struct ike_exchange *x, const char *why)
 {
 	ike_say(x->sa, IKE_LOG_NOTICE, "no Child SA: %s", why);
+	ike_reauth_child(x->sa, false);
 	ike_exchange_free(x);
 }
 
@@ -123,6 +124,7 @@ static void install(struct ike_exchange *x, uint64_t now_ms)
 		return;
 	}
 	ike_exchange_free(x);
+	ike_reauth_child(sa, true);
 	if (old)
 		finish_rekey(sa, old, now_ms);
 }

@@ -148,6 +148,8 @@ void ike_info_request(struct ike_exchange *x, const struct ike_parsed *m, uint64
 	if (d.n > 0 && !ends)
 		build_delete(&b, d.protocol, d.spis, d.n);
 	check = !ends && ike_mobike_request(x, m, &b, now_ms);
+	if (!ends)
+		ike_reauth_take(sa, m, now_ms);
 	if (ike_answer_send(x, &b, now_ms) != IPSP_OK)
 		ike_say(sa, IKE_LOG_ERROR, "no answer could be made");
 	ike_exchange_free(x);

@@ -402,7 +402,7 @@ void ike_child_came_from(struct ike_world *w, uint8_t protocol, uint32_t spi_in,
 	struct ike_sa *const sa = c ? c->sa : NULL;
 
 	/* What shows the way of ESP shows that of messages, but for an IKE SA that is moved by its own: 3.8. */
-	if (!sa || !sa->nat || sa->nat_here || remote->family != sa->path.remote.family)
+	if (!sa || !sa->nat_found || sa->nat_here || remote->family != sa->path.remote.family)
 		return;
 	if (sa->mobike) {
 		struct ike_path to = sa->path;

@@ -77,6 +77,7 @@ static bool open_fresh(struct ike_sa *fresh, const struct ike_sa *old, uint64_t 
 		return false;
 	fresh->path = old->path;	/* it may have moved meanwhile */
 	fresh->nat = old->nat;
+	fresh->nat_found = old->nat_found;
 	fresh->nat_here = old->nat_here;
 	fresh->natt = old->natt;
 	fresh->mobike = old->mobike;
@@ -84,6 +85,7 @@ static bool open_fresh(struct ike_sa *fresh, const struct ike_sa *old, uint64_t 
 	fresh->fragments = old->fragments;
 	fresh->window = old->window;
 	ike_life_begin(fresh, now_ms);
+	ike_reauth_inherit(fresh, old);
 	fresh->state = IKE_SA_ESTABLISHED;
 	ike_sa_opened(fresh);
 	return true;
@@ -112,6 +114,7 @@ static void move_children(struct ike_sa *from, struct ike_sa *to, uint64_t now_m
 	if (ike_exchange_runs(from, IKE_FOR_MOVE, true))
 		ike_mobike_tell(to, now_ms);
 	from->renew = false;
+	ike_reauth_pass(from, to);
 	ike_say(from, IKE_LOG_INFO, "another one has taken its Child SAs");
 }
 

@@ -2,8 +2,8 @@
  * ike/window.c - requests and answers on their way: numbers, windows, repetition, fragments. RFC 7296 2.1, 2.2, 2.3;
  * RFC 7383 2.5.
  *
- * A request is sent again after 2 seconds, then ever 1.8 times later, until about three minutes have
- * passed; then the peer is dead (2.4). An answer is kept as long as its request may come again.
+ * A request is sent again after 2 seconds, then ever 1.8 times later, eight times if its connection says no other;
+ * then the peer is dead (2.4). An answer is kept as long as its request may come again.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 #include "ike/internal.h"
 
-#define FIRST_MS 2000u
+#define FIRST_S 2u
 #define TRIES_MAX 8u
 #define IP_MIN_MTU 1280u	/* RFC 8200 5; what IPv4 paths carry as well */
 #define UDP_HEADER 8u
@@ -186,9 +186,14 @@ static void start_retry(struct ike_sa *sa)
 		ike_timer_start(&sa->world->timers, &sa->retry, due_ms, repeat);
 }
 
-static uint64_t wait_ms(unsigned tries)
+static unsigned tries_max(const struct ike_sa *sa)
 {
-	uint64_t ms = FIRST_MS;
+	return sa->conn && sa->conn->tries ? sa->conn->tries : TRIES_MAX;
+}
+
+static uint64_t wait_ms(const struct ike_sa *sa, unsigned tries)
+{
+	uint64_t ms = (sa->conn && sa->conn->retransmit_s ? sa->conn->retransmit_s : FIRST_S) * UINT64_C(1000);
 
 	for (unsigned i = 1; i < tries; i++)
 		ms = ms * 9 / 5;
@@ -203,7 +208,7 @@ static void repeat(struct ike_timer *t, uint64_t now_ms)
 	for (struct ike_request *r = sa->requests; r; r = r->next) {
 		if (!r->wire || r->due_ms > now_ms)
 			continue;
-		if (r->tries == TRIES_MAX) {
+		if (r->tries >= tries_max(sa)) {
 			ike_say(sa, IKE_LOG_NOTICE, "%u requests had no answer: the peer is gone",
 				r->tries);
 			if (sa->state <= IKE_SA_ESTABLISHED)
@@ -213,9 +218,9 @@ static void repeat(struct ike_timer *t, uint64_t now_ms)
 			return;
 		}
 		r->tries++;
-		r->due_ms = now_ms + wait_ms(r->tries);
+		r->due_ms = now_ms + wait_ms(sa, r->tries);
 		ike_say(sa, IKE_LOG_DEBUG, "request %u is sent again, %u of %u", r->id, r->tries,
-			TRIES_MAX);
+			tries_max(sa));
 		transmit(sa, r->wire, &sa->path);
 	}
 	start_retry(sa);
@@ -252,7 +257,7 @@ static enum ipsp_err send_now(struct ike_sa *sa, struct ike_request *r, uint64_t
 	r->chain = NULL;
 	r->id = id;
 	r->tries = 1;
-	r->due_ms = now_ms + wait_ms(1);
+	r->due_ms = now_ms + wait_ms(sa, 1);
 	sa->next_id = id + 1;
 	if (r->x)
 		r->x->id = id;

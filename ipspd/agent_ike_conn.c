@@ -328,6 +328,11 @@ static const char *fill(const struct mib_view *v, const struct pol_conn_key *key
 	memcpy(k->ipsec, key->ipsec, sizeof(k->ipsec));
 	memcpy(k->ike, key->ike, sizeof(k->ike));
 	k->liveness_s = LIVENESS_S;
+	k->nat = c->nat == POL_CONN_NAT_ALWAYS ? IKE_NAT_ALWAYS :
+		 c->nat == POL_CONN_NAT_NEVER ? IKE_NAT_NEVER : IKE_NAT_AUTO;
+	k->reauth_s = c->reauth_s;
+	k->retransmit_s = c->retransmit_s;
+	k->tries = c->tries;
 	if (!identity_of(&c->local, &k->local_id) || k->local_id.type == 0)
 		return "has an identity of ours that cannot be written for IKE";
 	put_proposals(c, k);

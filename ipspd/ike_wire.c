@@ -7,6 +7,8 @@
 
 #define WINDOW_LOG2_MIN 5u
 #define WINDOW_LOG2_MAX 16u
+#define RETRANSMIT_MAX_S 300u
+#define TRIES_MAX 16u
 
 /* ---- what both have ---- */
 
@@ -295,6 +297,10 @@ void ike_wire_conn_put(struct chan_writer *w, const struct ike_wire_conn *c)
 	put_life(w, &k->life);
 	chan_put_u32(w, k->children_max);
 	chan_put_u32(w, k->liveness_s);
+	chan_put_u8(w, (uint8_t)k->nat);
+	chan_put_u32(w, k->reauth_s);
+	chan_put_u32(w, k->retransmit_s);
+	chan_put_u8(w, k->tries);
 	chan_put_u8(w, (uint8_t)k->n_peers);
 	for (size_t i = 0; i < k->n_peers; i++)
 		put_peer(w, &k->peers[i], &c->proofs[i]);
@@ -328,6 +334,13 @@ static bool get_conn(struct chan_reader *r, struct ike_wire_conn *c, struct ike_
 		return false;
 	k->children_max = chan_get_u32(r);
 	k->liveness_s = chan_get_u32(r);
+	k->nat = (enum ike_nat)chan_get_u8(r);
+	k->reauth_s = chan_get_u32(r);
+	k->retransmit_s = chan_get_u32(r);
+	k->tries = chan_get_u8(r);
+	/* So that no wait comes to more milliseconds than a number holds. */
+	if (k->nat >= IKE_NATS || k->retransmit_s > RETRANSMIT_MAX_S || k->tries > TRIES_MAX)
+		return false;
 	return get_peers(r, c, k) && get_bool(r, &k->has_child) &&
 	       (!k->has_child || get_child(r, &k->child)) && chan_reader_done(r);
 }

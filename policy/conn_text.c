@@ -340,6 +340,8 @@ static void put_lifetimes(struct text *t, const struct pol_connection *c)
 	put_life(t, "IKE SA", &c->ike_life);
 	if (c->ike_life.name[0] && c->threshold_percent != 100)
 		put(t, ", %u %% of its SAs", c->threshold_percent);
+	if (c->reauth_s)
+		put(t, "%sauthenticated anew within %u s", sep(t, "; "), c->reauth_s);
 	put_life(t, "SA", &c->child_life);
 }
 
@@ -395,6 +397,8 @@ static void put_options(struct text *t, const struct pol_connection *c)
 		put_choices(t, &c->choices);
 	if (c->nat == POL_CONN_NAT_ALWAYS || c->nat == POL_CONN_NAT_NEVER)
 		put(t, "%sUDP %s", sep(t, "; "), c->nat == POL_CONN_NAT_NEVER ? "never" : "always");
+	if (c->retransmit_s != POL_CONN_RETRANSMIT_S || c->tries != POL_CONN_TRIES)
+		put(t, "%srequests %u times, the second after %u s", sep(t, "; "), c->tries, c->retransmit_s);
 	put_logging(t, "IKE SA", c->log_ike, c->log_ike_octets);
 	put_logging(t, "SA", c->log_child, c->log_child_octets);
 	if (c->ike_vendor_len)

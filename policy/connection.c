@@ -109,6 +109,12 @@ static void read_ike(const struct mib_view *v, const struct mib_row *r, struct p
 						       IKE_PERCENT_DEFAULT);
 	c->nat = (enum pol_conn_nat)mib_row_number(
 		r, MIB_COL(ipspdIkeActTable, ipspdIkeActNatTraversal), POL_CONN_NAT_AUTO);
+	c->reauth_s = (uint32_t)mib_row_number(
+		r, MIB_COL(ipspdIkeActTable, ipspdIkeActReauthentication), 0);
+	c->retransmit_s = (uint32_t)mib_row_number(
+		r, MIB_COL(ipspdIkeActTable, ipspdIkeActRetransmit), POL_CONN_RETRANSMIT_S);
+	c->tries = (uint8_t)mib_row_number(r, MIB_COL(ipspdIkeActTable, ipspdIkeActTries),
+					   POL_CONN_TRIES);
 	c->log_ike = pol_row_truth(r, IKE(ipiaIkeActDoActionLogging), false);
 	c->log_ike_octets = (int32_t)mib_row_number(r, IKE(ipiaIkeActDoPacketLogging), -1);
 	c->ike_vendor_len = vendor(r, IKE(ipiaIkeActVendorId), c->ike_vendor, c);
@@ -181,6 +187,8 @@ bool pol_connection_make(const struct mib_view *v, const struct pol_conn_key *ke
 	if (!c)
 		return false;
 	c->log_ike_octets = c->log_child_octets = -1;
+	c->retransmit_s = POL_CONN_RETRANSMIT_S;
+	c->tries = POL_CONN_TRIES;
 	if (key->why[0])
 		pol_conn_fault(c, "%s", key->why);
 	if (ike)

@@ -20,6 +20,8 @@
 #define POL_CONN_VENDOR_MAX 255
 #define POL_CONN_ADD_KE_MAX 7
 #define POL_CONN_CAS_MAX 8
+#define POL_CONN_RETRANSMIT_S 2		/* defaults of ipspdIkeActTable */
+#define POL_CONN_TRIES 8
 #define POL_CONN_CRLS_MAX 4
 
 /* ---- which connections there are ---- */
@@ -182,6 +184,9 @@ struct pol_connection {
 	enum pol_ike_version version;
 	bool aggressive, aggressive_psk;
 	enum pol_conn_nat nat;
+	uint32_t reauth_s;		/* 0: never */
+	uint32_t retransmit_s;
+	uint8_t tries;
 	uint16_t aggressive_group;
 	uint8_t threshold_percent;	/* of derived_keys */
 	struct pol_conn_life ike_life;

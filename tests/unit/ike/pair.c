@@ -142,7 +142,8 @@ static enum ipsp_err on_child_add(void *arg, const struct ike_child_sa *c)
 				      .cpi_in = c->cpi_in, .cpi_out = c->cpi_out,
 				      .suite = *c->suite, .path = *c->path, .ours = *c->ours, .theirs = *c->theirs,
 				     .transport = c->transport, .udp = c->udp,
-				     .no_tfc = c->no_tfc, .fragments_also = c->fragments_also };
+				     .no_tfc = c->no_tfc, .fragments_also = c->fragments_also,
+				     .replaces = c->replaces };
 	slot->keys_len = put_keys(slot->keys_in, c->encr_in, c->integ_in);
 	put_keys(slot->keys_out, c->encr_out, c->integ_out);
 	return IPSP_OK;

@@ -21,6 +21,7 @@ struct pair_child {
 	size_t keys_len;
 	struct ike_selectors ours, theirs;
 	bool transport, udp, no_tfc, fragments_also;
+	uint32_t replaces;
 };
 
 #define PAIR_EVENTS_MAX 256u

@@ -122,6 +122,12 @@ static const struct {
 	  "false</ipspdIkeActAggressivePsk>\n"
 	  "        <ipspdIkeActNatTraversal xmlns=\"urn:ietf:params:xml:ns:yang:smiv2:IPSPD-MIB\">"
 	  "auto</ipspdIkeActNatTraversal>\n"
+	  "        <ipspdIkeActReauthentication xmlns=\"urn:ietf:params:xml:ns:yang:smiv2:IPSPD-MIB\">"
+	  "0</ipspdIkeActReauthentication>\n"
+	  "        <ipspdIkeActRetransmit xmlns=\"urn:ietf:params:xml:ns:yang:smiv2:IPSPD-MIB\">"
+	  "2</ipspdIkeActRetransmit>\n"
+	  "        <ipspdIkeActTries xmlns=\"urn:ietf:params:xml:ns:yang:smiv2:IPSPD-MIB\">"
+	  "8</ipspdIkeActTries>\n"
 	  "      </ipiaIkeActionEntry>\n" },
 	{ "a key of another table stands in the entry, in the table's namespace, in index order",
 	  { { "spdCompFiltRowStatus", "both", "createAndGo" },
