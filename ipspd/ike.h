@@ -42,6 +42,7 @@ struct ike_entry {
 	bool refused;			/* one of its name is coming that cannot be used */
 	struct ipsp_addr to;		/* with whom; family 0: the first peer that has an address */
 	uint8_t digest[32];		/* of the octets it came as */
+	struct ike_entry *before;	/* while its generation is put in force: the one of its name until then */
 	uint64_t next_ms;		/* not before is it begun again */
 	uint32_t wait_s;
 };

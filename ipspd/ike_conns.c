@@ -298,17 +298,24 @@ static bool same_proof(const struct ike_conn *a, const struct ike_conn *b)
 	return true;
 }
 
+/* Finds the one that was there before; what is as before is the object that it was. */
+static void match(struct ike_role *role, struct ike_entry *e)
+{
+	e->before = find(role->entries, role->n_entries, e->conn);
+	if (!e->before || memcmp(e->digest, e->before->digest, sizeof(e->digest)))
+		return;
+	ike_conn_unref(e->conn);
+	e->conn = ike_conn_ref(e->before->conn);
+}
+
 /* One that was there before, under that name. */
 static void succeed(struct ike_role *role, struct ike_entry *old, struct ike_entry *e, uint64_t now_ms)
 {
 	e->resume = old->resume;
 	e->next_ms = old->next_ms;
 	e->wait_s = old->wait_s;
-	if (!memcmp(e->digest, old->digest, sizeof(e->digest))) {
-		ike_conn_unref(e->conn);
-		e->conn = ike_conn_ref(old->conn);
+	if (e->conn == old->conn)
 		return;
-	}
 	e->next_ms = 0;
 	e->wait_s = 0;
 	if (same_proof(old->conn, e->conn)) {
@@ -369,11 +376,16 @@ static bool commit(struct ike_role *role, const struct chan_msg *m)
 
 	if (!role->intake || !chan_reader_done(&r) || n != role->n_coming + role->n_refused)
 		return false;
+	for (size_t i = 0; i < role->n_coming; i++)
+		match(role, &role->coming[i]);
+	if (!configure(role))
+		return false;	/* nothing has changed */
 	for (size_t i = 0; i < role->n_coming; i++) {
 		struct ike_entry *const e = &role->coming[i];
-		struct ike_entry *const old = find(role->entries, role->n_entries, e->conn);
+		struct ike_entry *const old = e->before;
 
-		if (!old)
+		e->before = NULL;
+		if (!old || !old->conn)
 			continue;
 		succeed(role, old, e, now_ms);
 		ike_conn_unref(old->conn);
@@ -383,8 +395,6 @@ static bool commit(struct ike_role *role, const struct chan_msg *m)
 		if (role->entries[i].conn)
 			end_gone(role, &role->entries[i], now_ms);
 	}
-	if (!configure(role))
-		return false;
 	free_entries(role->entries, role->n_entries);
 	role->entries = role->coming;
 	role->n_entries = role->n_coming;
