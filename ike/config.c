@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "engine/crypto/locked.h"
 #include "ike/dn.h"
 
 /* ---- secrets ---- */
@@ -18,13 +19,24 @@ struct ike_secret {
 	uint8_t octets[];
 };
 
+/* There may be one for each of very many connections, and few are long. Of the loop's thread. */
+#define SECRET_ROOM 128u
+
+static struct crypto_pool pool = { .object_size = SECRET_ROOM };
+
+static bool is_of_pool(size_t len)
+{
+	return sizeof(struct ike_secret) + len <= SECRET_ROOM;
+}
+
 struct ike_secret *ike_secret_new(struct ipsp_span octets)
 {
 	struct ike_secret *s;
 
 	if (octets.len > IKE_SECRET_MAX)
 		return NULL;
-	s = gcry_malloc_secure(sizeof(*s) + octets.len);
+	s = is_of_pool(octets.len) ? crypto_pool_get(&pool) :
+				     gcry_malloc_secure(sizeof(*s) + octets.len);
 	if (!s)
 		return NULL;
 	*s = (struct ike_secret){ .refs = 1, .len = octets.len };
@@ -40,7 +52,11 @@ struct ike_secret *ike_secret_ref(struct ike_secret *s)
 
 void ike_secret_unref(struct ike_secret *s)
 {
-	if (s && --s->refs == 0)
+	if (!s || --s->refs > 0)
+		return;
+	if (is_of_pool(s->len))
+		crypto_pool_put(&pool, s);
+	else
 		gcry_free(s);
 }
 

@@ -1,10 +1,10 @@
 /* ike/keys.c - keys derived: see keys.h. */
 #include "ike/keys.h"
 
-#include <gcrypt.h>
 #include <string.h>
 
 #include "engine/crypto/algorithm.h"
+#include "engine/crypto/locked.h"
 #include "ike/algs.h"
 
 /* SK_d, SK_ai, SK_ar, SK_ei, SK_er, SK_pi, SK_pr at their longest. */
@@ -99,6 +99,9 @@ static enum ipsp_err spread(const struct ipsp_crypto *crypto, const struct ike_a
 	return err;
 }
 
+/* Of the loop's thread, as those of seals are: no others make or free keys. */
+static struct crypto_pool pool = { .object_size = (sizeof(struct ike_keys) + 15) / 16 * 16 };
+
 enum ipsp_err ike_keys_make(struct ike_prfs *prfs, const struct ipsp_crypto *crypto,
 			    const struct ike_key_source *s, const struct ike_keys *old,
 			    struct ike_keys **out)
@@ -113,7 +116,7 @@ enum ipsp_err ike_keys_make(struct ike_prfs *prfs, const struct ipsp_crypto *cry
 
 	if (err != IPSP_OK)
 		return err;
-	k = gcry_calloc_secure(1, sizeof(*k));
+	k = crypto_pool_get(&pool);
 	if (!k)
 		return IPSP_ENOMEM;
 	k->prf = s->suite->prf;
@@ -155,7 +158,7 @@ void ike_keys_free(struct ike_keys *k)
 		return;
 	ike_seal_fini(&k->of_initiator);
 	ike_seal_fini(&k->of_responder);
-	gcry_free(k);
+	crypto_pool_put(&pool, k);
 }
 
 bool ike_child_key_lens(const struct ike_suite *suite, struct ike_child_key_lens *out)

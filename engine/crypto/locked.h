@@ -1,6 +1,8 @@
 /*
- * engine/crypto/locked.h - memory for keys: kept out of swap and of core files. Private to
- * engine/crypto/; one thread at a time.
+ * engine/crypto/locked.h - memory for keys: kept out of swap and of core files. One thread at a time.
+ *
+ * libgcrypt's own secure memory is a list in which each allocation looks for the first that is free. It is for
+ * what comes and goes: of what stays, as long as there are SAs, it must not have thousands.
  */
 #ifndef ENGINE_CRYPTO_LOCKED_H
 #define ENGINE_CRYPTO_LOCKED_H

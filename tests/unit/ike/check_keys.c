@@ -6,11 +6,16 @@
 #include "config.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <gcrypt.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/crypto/gcrypt.h"
+#include "ike/config.h"
 #include "ike/keys.h"
 #include "ike/registry.h"
 
@@ -223,6 +228,97 @@ START_TEST(test_prf_plus_has_no_more_than_255_outputs)
 }
 END_TEST
 
+/* ---- what is left of them ---- */
+
+#define MAPPING_MAX (UINT64_C(1) << 28)	/* longer ones are a sanitizer's own */
+
+static uint8_t window[65536];
+
+/* How often it is in what was read last. So that it is not found here, it is said turned round, bit by bit. */
+static unsigned find_in_window(size_t n, const uint8_t *turned, size_t len)
+{
+	const uint8_t first = (uint8_t)~turned[0];
+	const uint8_t *at = window;
+	unsigned found = 0;
+
+	while ((at = memchr(at, first, n - (size_t)(at - window)))) {
+		size_t i = 0;
+
+		while (i < len && at + i < window + n && at[i] == (uint8_t)~turned[i])
+			i++;
+		found += i == len;
+		at++;
+	}
+	return found;
+}
+
+/* How often it is in all that this process can write to. */
+static unsigned find_in_memory(const uint8_t *turned, size_t len)
+{
+	FILE *const maps = fopen("/proc/self/maps", "r");
+	const int mem = open("/proc/self/mem", O_RDONLY);
+	char line[512], access[8];
+	uint64_t from, to;
+	unsigned found = 0;
+
+	ck_assert(maps && mem >= 0);
+	while (fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s", &from, &to, access) != 3 ||
+		    access[1] != 'w' || to - from > MAPPING_MAX)
+			continue;
+		for (; from < to; from += sizeof(window) - len) {
+			const uint64_t own = (uintptr_t)window;
+			const ssize_t n = pread(mem, window, to - from < sizeof(window) ? to - from :
+							     sizeof(window), (off_t)from);
+
+			if (n > 0 && (from + (uint64_t)n <= own || from >= own + sizeof(window)))
+				found += find_in_window((size_t)n, turned, len);
+		}
+	}
+	fclose(maps);
+	close(mem);
+	return found;
+}
+
+/* The one that all keys of Child SAs come from. */
+START_TEST(test_nothing_is_left_in_memory_of_keys_that_are_freed)
+{
+	uint8_t turned[20];
+	struct ike_keys *k = keys_of(g_ir, NULL);
+
+	ck_assert_uint_eq(k->prf_len, sizeof(turned));
+	for (size_t i = 0; i < sizeof(turned); i++)
+		turned[i] = (uint8_t)~k->sk_d[i];
+	ck_assert_uint_ge(find_in_memory(turned, sizeof(turned)), 1);
+	ike_keys_free(k);
+	ck_assert_uint_eq(find_in_memory(turned, sizeof(turned)), 0);
+}
+END_TEST
+
+START_TEST(test_nothing_is_left_in_memory_of_a_secret_that_is_freed)
+{
+	/* Short ones and long ones have places of different kinds. */
+	const size_t len = _i ? IKE_SECRET_MAX : 24;
+	uint8_t turned[24];
+	uint8_t *const octets = malloc(len);
+	struct ike_secret *s;
+
+	for (size_t i = 0; i < len; i++)
+		octets[i] = (uint8_t)(i * i * 37 + 0xa7);
+	for (size_t i = 0; i < sizeof(turned); i++)
+		turned[i] = (uint8_t)~octets[i];
+	s = ike_secret_new((struct ipsp_span){ octets, len });
+	ck_assert_ptr_nonnull(s);
+	explicit_bzero(octets, len);
+	free(octets);
+	ck_assert_uint_ge(find_in_memory(turned, sizeof(turned)), 1);
+	ike_secret_unref(ike_secret_ref(s));
+	ck_assert_uint_ge(find_in_memory(turned, sizeof(turned)), 1);
+	ike_secret_unref(s);
+	ck_assert_uint_eq(find_in_memory(turned, sizeof(turned)), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("ike/keys");
@@ -236,6 +332,8 @@ int main(void)
 	tcase_add_test(c, test_a_Child_SA_has_its_keys_with_and_without_a_key_exchange);
 	tcase_add_test(c, test_a_rekeyed_IKE_SA_descends_from_the_old_one);
 	tcase_add_test(c, test_prf_plus_has_no_more_than_255_outputs);
+	tcase_add_test(c, test_nothing_is_left_in_memory_of_keys_that_are_freed);
+	tcase_add_loop_test(c, test_nothing_is_left_in_memory_of_a_secret_that_is_freed, 0, 2);
 	suite_add_tcase(s, c);
 
 	SRunner *r = srunner_create(s);
