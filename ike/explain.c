@@ -8,11 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ike/internal.h"
+#include "ike/proof.h"
 
 #define TEXT_MAX 560u
 #define PART_MAX 240u		/* of one end's: what is longer ends in ".." */
 #define STRANGERS_MAX 5u	/* lines a second */
+#define TRIES_TOLD 3u		/* of IKE_SA_INIT, before it is said that nothing comes */
 
 struct text {
 	size_t len;
@@ -100,10 +101,13 @@ void ike_say_stranger(struct ike_world *w, const struct ike_path *path, const ch
 void ike_explain_init(struct ike_world *w, const struct ike_path *path, const struct ike_conn *near,
 		      const struct ike_offers *theirs, uint64_t now_ms)
 {
+	char local[IPSP_ADDR_TEXT];
 	struct text t = { 0 };
 
 	if (!near) {
-		ike_say_stranger(w, path, "no connection is configured for these addresses", now_ms);
+		add(&t, "no connection is configured for us at %s with this peer",
+		    ipsp_addr_print(&path->local, local));
+		ike_say_stranger(w, path, t.octets, now_ms);
 		return;
 	}
 	add(&t, "no proposal of the peer's is one of ours (NO_PROPOSAL_CHOSEN): it proposes ");
@@ -115,11 +119,37 @@ void ike_explain_init(struct ike_world *w, const struct ike_path *path, const st
 
 void ike_explain_offers(const struct ike_sa *sa)
 {
+	char local[IPSP_ADDR_TEXT];
 	struct text t = { 0 };
 
 	add(&t, "the peer takes none of what we propose: ");
 	add_offers(&t, &sa->conn->offers);
+	/* RFC 7296 has no other answer for that. */
+	add(&t, "; or it has no connection for %s", ipsp_addr_print(&sa->path.local, local));
 	ike_say(sa, IKE_LOG_NOTICE, "%s", t.octets);
+}
+
+/* ---- no answer ---- */
+
+void ike_explain_wait(const struct ike_sa *sa, unsigned tries)
+{
+	if (sa->state == IKE_SA_INIT_SENT && tries == TRIES_TOLD)
+		ike_say(sa, IKE_LOG_NOTICE, "nothing has come from port %u yet, where IKE_SA_INIT was sent %u times: "
+			"is that the peer's address?", sa->path.remote_port, tries);
+}
+
+void ike_explain_silence(const struct ike_sa *sa, unsigned tries)
+{
+	const unsigned port = sa->path.remote_port;
+
+	if (sa->state == IKE_SA_INIT_SENT)
+		ike_say(sa, IKE_LOG_NOTICE, "no answer to IKE_SA_INIT, sent %u times to port %u: nobody speaks IKE at "
+			"that address, or nothing comes through", tries, port);
+	else if (sa->state == IKE_SA_AUTH_SENT)
+		ike_say(sa, IKE_LOG_NOTICE, "no answer to IKE_AUTH, sent %u times to port %u, while IKE_SA_INIT had one: "
+			"that port, or long datagrams, may not come through", tries, port);
+	else
+		ike_say(sa, IKE_LOG_NOTICE, "%u requests had no answer: the peer is gone", tries);
 }
 
 /* ---- Child SAs ---- */
@@ -186,6 +216,16 @@ void ike_explain_refused(const struct ike_exchange *x, uint16_t notify)
 }
 
 /* ---- identities ---- */
+
+void ike_explain_disbelief(const struct ike_exchange *x)
+{
+	const bool signs = x->proof && x->proof->own;
+	char buf[IKE_IDENTITY_TEXT];
+
+	ike_say(x->sa, IKE_LOG_NOTICE, "the peer does not take us for %.200s: it has no connection for that identity, or %s",
+		ike_identity_text(&x->id_i, buf),
+		signs ? "does not believe our certificate or key" : "another shared key");
+}
 
 /* Whom connections expect at the peer's address; each once is not needed, few are. */
 static void add_expected(struct text *t, const struct ike_sa *sa)

@@ -351,6 +351,12 @@ void ike_explain_init(struct ike_world *w, const struct ike_path *path, const st
 		      const struct ike_offers *theirs, uint64_t now_ms);
 /** IKE_SA_INIT of ours is refused with NO_PROPOSAL_CHOSEN. */
 void ike_explain_offers(const struct ike_sa *sa);
+/** A request was sent so often by now, and has no answer yet. */
+void ike_explain_wait(const struct ike_sa *sa, unsigned tries);
+/** It was sent so often, and the IKE SA ends. */
+void ike_explain_silence(const struct ike_sa *sa, unsigned tries);
+/** Our IKE_AUTH is refused with AUTHENTICATION_FAILED. */
+void ike_explain_disbelief(const struct ike_exchange *x);
 /** A Child SA that they ask for is refused with notify. */
 void ike_explain_refusal(const struct ike_exchange *x, const struct ike_parsed *m, uint16_t notify);
 /** One that we ask for is. */

@@ -209,9 +209,11 @@ void ike_auth_response(struct ike_exchange *x, const struct ike_parsed *m, uint6
 	struct ike_notify n;
 
 	if (!ike_parsed_find(m, IKE_PAYLOAD_AUTH) && ike_parsed_error(m, &n)) {
-		if (n.type == IKE_N_AUTHENTICATION_FAILED)
+		if (n.type == IKE_N_AUTHENTICATION_FAILED) {
+			ike_explain_disbelief(x);
 			ike_event_auth_failed(x->sa, &x->peer->id,
 					      "the peer does not accept our authentication");
+		}
 		give_up(x, ike_name_or_number(IKE_LIST_NOTIFY, n.type, name));
 		return;
 	}

@@ -209,8 +209,7 @@ static void repeat(struct ike_timer *t, uint64_t now_ms)
 		if (!r->wire || r->due_ms > now_ms)
 			continue;
 		if (r->tries >= tries_max(sa)) {
-			ike_say(sa, IKE_LOG_NOTICE, "%u requests had no answer: the peer is gone",
-				r->tries);
+			ike_explain_silence(sa, r->tries);
 			if (sa->state <= IKE_SA_ESTABLISHED)
 				ike_event_unreachable(sa, gone);
 			ike_event_down(sa, IKE_END_UNREACHABLE, gone);
@@ -221,6 +220,7 @@ static void repeat(struct ike_timer *t, uint64_t now_ms)
 		r->due_ms = now_ms + wait_ms(sa, r->tries);
 		ike_say(sa, IKE_LOG_DEBUG, "request %u is sent again, %u of %u", r->id, r->tries,
 			tries_max(sa));
+		ike_explain_wait(sa, r->tries);
 		transmit(sa, r->wire, &sa->path);
 	}
 	start_retry(sa);

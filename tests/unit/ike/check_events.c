@@ -236,6 +236,68 @@ START_TEST(test_it_is_told_which_identity_is_not_expected)
 }
 END_TEST
 
+static void has_not(unsigned end, const char *text)
+{
+	ck_assert_msg(!strstr(pair.ends[end].logs, text), "\"%s\" is in:\n%s", text,
+		      pair.ends[end].logs);
+}
+
+START_TEST(test_an_address_where_nobody_answers_is_told_early_and_at_the_end)
+{
+	pair.fate = pair_drop_all;
+	pair_initiate(&pair, 0);
+	pair_pass(&pair, 3000);
+	has_not(0, "nothing has come");
+	pair_pass(&pair, 5000);
+	has(0, "with 198.51.100.1: nothing has come from port 500 yet, where IKE_SA_INIT was sent 3 times: is that the "
+	       "peer's address?");
+	has_not(0, "no answer to");
+	pair_pass(&pair, 600000);
+	has(0, "no answer to IKE_SA_INIT, sent 8 times to port 500: nobody speaks IKE at that address");
+}
+END_TEST
+
+static unsigned drop_auth(struct pair *p, const struct pair_datagram *d)
+{
+	(void)p;
+	return d->octets[18] != IKE_EXCHANGE_IKE_AUTH;
+}
+
+START_TEST(test_an_IKE_AUTH_that_does_not_come_through_is_told_apart)
+{
+	pair.fate = drop_auth;
+	pair_initiate(&pair, 0);
+	pair_settle(&pair);
+	pair_pass(&pair, 600000);
+	has(0, "no answer to IKE_AUTH, sent 8 times to port 500, while IKE_SA_INIT had one");
+	has_not(0, "nothing has come");
+	has_not(0, "no answer to IKE_SA_INIT");
+}
+END_TEST
+
+START_TEST(test_a_peer_that_nobody_has_configured_is_told_with_both_addresses)
+{
+	pair.ends[1].conn->peers[0].address.octets[3] = 99;
+	pair_initiate(&pair, 0);
+	pair_settle(&pair);
+	has(1, "192.0.2.1: no connection is configured for us at 198.51.100.1 with this peer");
+	has(0, "; or it has no connection for 192.0.2.1");
+}
+END_TEST
+
+START_TEST(test_whom_the_peer_does_not_take_us_for_is_told)
+{
+	static const uint8_t other[] = "another secret";
+
+	ike_secret_unref(pair.ends[0].conn->peers[0].secret);
+	pair.ends[0].conn->peers[0].secret = ike_secret_new((struct ipsp_span){ other, sizeof(other) });
+	pair_initiate(&pair, 0);
+	pair_settle(&pair);
+	has(0, "the peer does not take us for FQDN a.example: it has no connection for that identity, or another shared key");
+	has_not(0, "another secret");
+}
+END_TEST
+
 START_TEST(test_strangers_cause_few_lines)
 {
 	const char *at;
@@ -278,6 +340,10 @@ int main(void)
 	tcase_add_test(tc, test_both_selectors_are_told_when_they_do_not_meet);
 	tcase_add_test(tc, test_both_proposals_of_a_child_sa_are_told);
 	tcase_add_test(tc, test_it_is_told_which_identity_is_not_expected);
+	tcase_add_test(tc, test_an_address_where_nobody_answers_is_told_early_and_at_the_end);
+	tcase_add_test(tc, test_an_IKE_AUTH_that_does_not_come_through_is_told_apart);
+	tcase_add_test(tc, test_a_peer_that_nobody_has_configured_is_told_with_both_addresses);
+	tcase_add_test(tc, test_whom_the_peer_does_not_take_us_for_is_told);
 	tcase_add_test(tc, test_strangers_cause_few_lines);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
