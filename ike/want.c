@@ -86,3 +86,28 @@ void ike_end_all(struct ike_world *w, const struct ike_conn *conn, uint64_t now_
 			end(sa, now_ms);
 	}
 }
+
+static void end_children_of(struct ike_sa *sa, uint8_t protocol, uint64_t now_ms)
+{
+	struct ike_child *next;
+
+	for (struct ike_child *c = sa->children; c; c = next) {
+		next = c->next;
+		if (protocol && c->protocol != protocol)
+			continue;
+		/* One that the peer does not hear of it finds out by itself. */
+		if (!c->deleting && ike_delete_begin(sa, c, now_ms) != IPSP_OK)
+			ike_say(sa, IKE_LOG_ERROR, "the peer cannot be told of a Child SA's end: no memory");
+		ike_child_remove(sa, c);
+	}
+}
+
+void ike_end_children(struct ike_world *w, uint8_t protocol, uint64_t now_ms)
+{
+	for (size_t i = 0; i < IKE_BUCKETS; i++) {
+		for (struct ike_sa *sa = w->by_spi[i]; sa; sa = sa->next_by_spi) {
+			if (sa->state == IKE_SA_ESTABLISHED)
+				end_children_of(sa, protocol, now_ms);
+		}
+	}
+}

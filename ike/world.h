@@ -176,6 +176,9 @@ void ike_conn_replace(struct ike_world *w, const struct ike_conn *old, struct ik
 /** Ends the IKE SAs of a connection (NULL: all of them): their Child SAs now, and the peers are told. */
 void ike_end_all(struct ike_world *w, const struct ike_conn *conn, uint64_t now_ms);
 
+/** Ends the Child SAs of a protocol (0: all of them) now, and the peers are told; IKE SAs stay. */
+void ike_end_children(struct ike_world *w, uint8_t protocol, uint64_t now_ms);
+
 /** Does what is due. @return when to call again, in ms; IKE_NEVER */
 uint64_t ike_tick(struct ike_world *w, uint64_t now_ms);
 

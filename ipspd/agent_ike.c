@@ -393,6 +393,13 @@ bool agent_ike_is_there(const struct agent *a)
 	return a->ike.chan && a->ike.applied != 0;
 }
 
+bool agent_ike_flush(struct agent *a, enum ike_wire_flush what)
+{
+	const uint8_t octet = (uint8_t)what;
+
+	return a->ike.chan && chan_send(a->ike.chan, MSG_IKE_FLUSH, &octet, 1, NULL, 0) == 0;
+}
+
 void agent_ike_ask(struct agent *a, enum ike_wire_request request, const char *ipsec, const char *ike)
 {
 	uint8_t buf[2 * IKE_NAME + 16];

@@ -611,6 +611,8 @@ void agent_ike_came(struct agent *a, struct chan_msg *m);
 const struct ike_wire_sa *agent_ike_sas(struct agent *a, size_t *n);
 /** Has ike what that connection can be asked for by: is it there, and does it know of it? */
 bool agent_ike_is_there(const struct agent *a);
+/** Asks ike to end what it has negotiated. False: it is not there. */
+bool agent_ike_flush(struct agent *a, enum ike_wire_flush what);
 /** Asks ike to do that with a connection, if it is there. */
 void agent_ike_ask(struct agent *a, enum ike_wire_request request, const char *ipsec, const char *ike);
 

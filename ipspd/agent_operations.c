@@ -49,15 +49,19 @@ static const struct kind {
 	int32_t admin;
 	uint32_t dir;		/* 0: both */
 	size_t transform;	/* the column that names it; 0: all */
+	/* Of those that IKE has negotiated, which are pairs, those that end; 0: none do. */
+	enum ike_wire_flush flush;
 } kinds[AGENT_OPERATIONS] = {
 	[1] = { .name = "save", .run = run_save },
 	[2] = { .name = "reloadOptions", .run = run_reload },
-	[3] = { "flushSas", run_sas, ADMIN_DISABLED, 0, 0 },
-	[4] = { "flushInboundSas", run_sas, ADMIN_DISABLED, IPSP_INBOUND, 0 },
-	[5] = { "flushOutboundSas", run_sas, ADMIN_DISABLED, IPSP_OUTBOUND, 0 },
-	[6] = { "flushEspSas", run_sas, ADMIN_DISABLED, 0, MIB_C_ipsaSaPreActESPTransformName },
-	[7] = { "flushAhSas", run_sas, ADMIN_DISABLED, 0, MIB_C_ipsaSaPreActAHTransformName },
-	[8] = { "initiateSas", run_sas, ADMIN_ENABLED, 0, 0 },
+	[3] = { "flushSas", run_sas, ADMIN_DISABLED, 0, 0, IKE_WIRE_FLUSH_ALL },
+	[4] = { "flushInboundSas", run_sas, ADMIN_DISABLED, IPSP_INBOUND, 0, IKE_WIRE_FLUSH_CHILDREN },
+	[5] = { "flushOutboundSas", run_sas, ADMIN_DISABLED, IPSP_OUTBOUND, 0, IKE_WIRE_FLUSH_CHILDREN },
+	[6] = { "flushEspSas", run_sas, ADMIN_DISABLED, 0, MIB_C_ipsaSaPreActESPTransformName,
+		IKE_WIRE_FLUSH_ESP },
+	[7] = { "flushAhSas", run_sas, ADMIN_DISABLED, 0, MIB_C_ipsaSaPreActAHTransformName,
+		IKE_WIRE_FLUSH_AH },
+	[8] = { "initiateSas", run_sas, ADMIN_ENABLED, 0, 0, 0 },
 };
 
 static const struct kind *kind_of(const struct agent *a, const struct operation *op)
@@ -168,9 +172,12 @@ static void run_sas(struct agent *a, struct operation *op)
 	if (err != MIB_OK)
 		end(a, op, false, "%s%s%s", d.object, d.object[0] ? ": " : "",
 		    d.text[0] ? d.text : mib_err_name(err));
+	else if (k->admin == ADMIN_ENABLED)
+		end(a, op, true, "%zu associations with manual keys are brought back", n);
 	else
-		end(a, op, true, "%zu associations with manual keys are %s; none were negotiated",
-		    n, k->admin == ADMIN_DISABLED ? "taken away" : "brought back");
+		end(a, op, true, "%zu associations with manual keys are taken away; %s", n,
+		    agent_ike_flush(a, k->flush) ? "those that IKE has negotiated end" :
+						   "IKE has negotiated none");
 }
 
 /* ---- from the request to the run ---- */

@@ -33,14 +33,18 @@ static const char *engine_state(const struct agent *a)
 	}
 }
 
-static struct json_object *problems(const struct pol_generation *g)
+static struct json_object *problems(const struct pol_generation *g, bool has_manager)
 {
 	struct json_object *list = json_object_new_array();
 
-	for (const struct pol_problem *p = g ? pol_problem_next(g, NULL) : NULL; p;
-	     p = pol_problem_next(g, p)) {
+	for (const struct pol_problem *any = g ? pol_problem_next(g, NULL) : NULL; any;
+	     any = pol_problem_next(g, any)) {
+		const struct pol_problem *const p = pol_problem_find(g, any->table, any->index.ids,
+								     any->index.len, has_manager);
 		char index[512], text[1024];
 
+		if (!p)
+			continue;
 		mib_index_print(p->table, p->index.ids, p->index.len, index, sizeof(index));
 		snprintf(text, sizeof(text), "%s.%s: %s", p->table->name, index, p->reason);
 		control_json_append(list, control_json_text(text));
@@ -87,7 +91,8 @@ static void status(struct control_client *c, struct json_object *request, int fd
 	if (agent_apply_problem(c->agent)[0])
 		control_json_add(item, "problem",
 				       control_json_text(agent_apply_problem(c->agent)));
-	control_json_add(item, "not-in-force", problems(agent_policy(c->agent)));
+	control_json_add(item, "not-in-force", problems(agent_policy(c->agent),
+						       pol_status_has_manager(agent_status(c->agent))));
 	client_item(c, item);
 	client_end(c);
 }

@@ -191,7 +191,8 @@ bool ike_creds_same(const struct ike_peer *a, const struct ike_peer *b);
 
 /* ---- ike_conns.c ---- */
 
-/** IKE_BEGIN, IKE_OCTETS, IKE_OWN, IKE_TRUST, IKE_CONN, IKE_UNFIT, IKE_COMMIT, IKE_REQUEST. False: malformed; the agent must go. */
+/** IKE_BEGIN, IKE_OCTETS, IKE_OWN, IKE_TRUST, IKE_CONN, IKE_UNFIT, IKE_COMMIT, IKE_REQUEST, IKE_FLUSH.
+ *  False: malformed; the agent must go. */
 bool ike_conns_message(struct ike_role *role, const struct chan_msg *m);
 /** The agent went: what it had not said to the end is forgotten. */
 void ike_conns_forget(struct ike_role *role);

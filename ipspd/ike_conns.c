@@ -468,6 +468,37 @@ static bool ask(struct ike_role *role, const struct chan_msg *m)
 	return true;
 }
 
+/* SAs of an earlier process are no Child SAs of ours, but end with all of them. */
+static void forget_earlier(struct ike_role *role)
+{
+	for (size_t i = 0; i < role->n_entries; i++) {
+		struct ike_entry *const e = &role->entries[i];
+
+		e->resume = false;
+		if (e->conn->has_child)
+			(void)ike_pfkey_end_orphans(role, e->conn->child.reqid, NULL);
+	}
+}
+
+/* What starts by itself is begun anew. */
+static bool flush(struct ike_role *role, const struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	const uint8_t what = chan_get_u8(&r);
+	const uint64_t now_ms = ike_now_ms();
+
+	if (!chan_reader_done(&r) || what == 0 || what >= IKE_WIRE_FLUSHES)
+		return false;
+	if (what == IKE_WIRE_FLUSH_ALL || what == IKE_WIRE_FLUSH_CHILDREN)
+		forget_earlier(role);
+	if (what == IKE_WIRE_FLUSH_ALL)
+		ike_end_all(role->world, NULL, now_ms);
+	else
+		ike_end_children(role->world, what == IKE_WIRE_FLUSH_ESP ? IKE_PROTOCOL_ESP :
+					      what == IKE_WIRE_FLUSH_AH ? IKE_PROTOCOL_AH : 0, now_ms);
+	return true;
+}
+
 bool ike_conns_message(struct ike_role *role, const struct chan_msg *m)
 {
 	switch (m->type) {
@@ -487,6 +518,8 @@ bool ike_conns_message(struct ike_role *role, const struct chan_msg *m)
 		return commit(role, m);
 	case MSG_IKE_REQUEST:
 		return ask(role, m);
+	case MSG_IKE_FLUSH:
+		return flush(role, m);
 	default:
 		return false;
 	}

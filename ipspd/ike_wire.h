@@ -41,6 +41,15 @@ enum ike_wire_request {
 	IKE_WIRE_REQUESTS
 };
 
+/** What is to end, IKE_FLUSH. */
+enum ike_wire_flush {
+	IKE_WIRE_FLUSH_ALL = 1,		/* IKE SAs and their Child SAs */
+	IKE_WIRE_FLUSH_CHILDREN,
+	IKE_WIRE_FLUSH_ESP,		/* Child SAs of it */
+	IKE_WIRE_FLUSH_AH,
+	IKE_WIRE_FLUSHES
+};
+
 /** ipspdIkeSaState. */
 enum ike_wire_state {
 	IKE_WIRE_INITIATING = 1,

@@ -132,6 +132,7 @@ enum ipspd_message {
 				 * many selectors: struct ipsp_unasked */
 	MSG_IKE_UNFIT,		/* among the connections: text IPsec action, text IKE action: there are rules for
 				 * it, but it cannot be used as its rows are */
+	MSG_IKE_FLUSH,		/* agent to ike: u8 enum ike_wire_flush */
 };
 
 /*

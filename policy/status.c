@@ -392,6 +392,11 @@ void pol_status_set_manager(struct pol_status *st, bool present)
 	st->has_manager = present;
 }
 
+bool pol_status_has_manager(const struct pol_status *st)
+{
+	return st->has_manager;
+}
+
 enum mib_err pol_status_refused(struct pol_status *st, uint64_t sa_id, const char *reason)
 {
 	const struct pol_generation *g = st->generation;

@@ -38,6 +38,7 @@ MIB_MUST_CHECK enum mib_err pol_status_refused(struct pol_status *st, uint64_t s
 
 /** Is a key manager there, who makes the SAs of rules that have them negotiated? At first none is. */
 void pol_status_set_manager(struct pol_status *st, bool present);
+bool pol_status_has_manager(const struct pol_status *st);
 
 /** Who knows what rules have done. */
 struct pol_observer {

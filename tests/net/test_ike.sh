@@ -106,6 +106,8 @@ traffic_but()
 	tail -n 3 "$TB_DIR/traffic.out"
 	[ "$(sed -n 's/.* \([0-9]*\) received.*/\1/p' "$TB_DIR/traffic.out")" -ge $((250 - $1)) ]
 }
+has_no_sas() { not says 'spi 0x' tb_ctl "$1" show sad; }
+has_no_ike_sas() { not says ipspdIkeSaState tb_ctl "$1" show ike; }
 is_up() { says up tb_snmp snmpget router-a 'ipspdConnState.ike."child4"."ike4"'; }
 established() { count "$1" 'ike: .*established with'; }
 children() { count "$1" 'Child SA with 198.51.100.1: '; }
@@ -151,6 +153,15 @@ claim "new keys are negotiated under traffic" tb_ctl router-a rekey child4
 claim "... and by the other" tb_ctl router-b rekey child4
 claim "... so that there are three Child SAs by now" tb_until 10 eval '[ "$(children router-a)" -ge 3 ]'
 claim "... and nothing is lost" traffic_whole
+claim "rules whose SAs are negotiated are in force" not says 'no key manager' tb_ctl router-a show status
+claim "Child SAs are taken away" says 'those that IKE has negotiated end' tb_ctl router-a flush esp
+claim "... at both ends" tb_until 10 eval 'has_no_sas router-a && has_no_sas router-b'
+claim "... and negotiated anew when a packet needs them" one host-b 10.1.0.2
+claim "IKE SAs are taken away" tb_ctl router-b flush
+claim "... at both ends, with all below them" tb_until 10 eval 'has_no_sas router-a && has_no_sas router-b &&
+	has_no_ike_sas router-a && has_no_ike_sas router-b'
+claim "... and negotiated anew" one host-a 10.2.0.2
+claim "... over IPv6, too" one host-b fd00:1::2
 
 traffic host-a 10.2.0.2
 old=$(ike_pid router-a)

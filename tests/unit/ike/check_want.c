@@ -235,6 +235,54 @@ START_TEST(test_an_end_of_one_connection_leaves_the_others)
 }
 END_TEST
 
+START_TEST(test_child_sas_end_alone_and_the_peer_hears_of_it)
+{
+	pair_establish(&pair);
+	ck_assert_int_eq(want(), IPSP_OK);
+	pair_settle(&pair);
+	ck_assert_uint_eq(pair_count(&pair, 0), 2);
+	ike_end_children(world, IKE_PROTOCOL_AH, pair.now_ms);
+	ck_assert_uint_eq(pair_count(&pair, 0), 2);
+	ike_end_children(world, IKE_PROTOCOL_ESP, pair.now_ms);
+	ck_assert_uint_eq(pair_count(&pair, 0), 0);
+	pair_settle(&pair);
+	ck_assert_uint_eq(pair_count(&pair, 1), 0);
+	ck_assert_str_eq(state(), "established");
+	ck_assert_int_eq(want(), IPSP_OK);
+	pair_settle(&pair);
+	ck_assert_uint_eq(pair_count(&pair, 0), 1);
+	pair_agree(&pair);
+}
+END_TEST
+
+START_TEST(test_one_that_is_being_renewed_ends_too)
+{
+	pair_establish(&pair);
+	ike_child_expired(world, IKE_PROTOCOL_ESP, pair.ends[0].children[0].spi_in, false, pair.now_ms);
+	ike_end_children(world, 0, pair.now_ms);
+	ck_assert_uint_eq(pair_count(&pair, 0), 0);
+	pair_settle(&pair);
+	pair_pass(&pair, 10000);
+	ck_assert_str_eq(state(), "established");
+	pair_agree(&pair);
+	/* One whose DELETE waits for its answer goes at once. */
+	ck_assert_int_eq(want(), IPSP_OK);
+	pair_settle(&pair);
+	pair.fate = pair_drop_all;
+	for (unsigned i = 0; i < PAIR_CHILDREN_MAX; i++) {
+		if (pair.ends[0].children[i].there)
+			ike_child_expired(world, IKE_PROTOCOL_ESP, pair.ends[0].children[i].spi_in, true,
+					  pair.now_ms);
+	}
+	ck_assert_uint_ge(pair_count(&pair, 0), 1);
+	ike_end_children(world, 0, pair.now_ms);
+	ck_assert_uint_eq(pair_count(&pair, 0), 0);
+	pair.fate = NULL;
+	pair_pass(&pair, 10000);
+	ck_assert_uint_eq(pair_count(&pair, 1), 0);
+}
+END_TEST
+
 START_TEST(test_an_end_while_a_computation_is_out_waits_for_nothing)
 {
 	pair.keep_jobs = true;
@@ -271,6 +319,8 @@ int main(void)
 	tcase_add_test(tc, test_an_end_is_told_once);
 	tcase_add_test(tc, test_a_setup_ends_without_a_word);
 	tcase_add_test(tc, test_an_end_of_one_connection_leaves_the_others);
+	tcase_add_test(tc, test_child_sas_end_alone_and_the_peer_hears_of_it);
+	tcase_add_test(tc, test_one_that_is_being_renewed_ends_too);
 	tcase_add_test(tc, test_an_end_while_a_computation_is_out_waits_for_nothing);
 	suite_add_tcase(s, tc);
 	r = srunner_create(s);

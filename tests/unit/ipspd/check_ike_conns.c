@@ -68,7 +68,8 @@ unsigned ike_pfkey_end_orphans(struct ike_role *r, uint32_t reqid, const struct 
 {
 	(void)r;
 	ended = reqid;
-	ended_with = *remote;
+	if (remote)
+		ended_with = *remote;
 	return 1;
 }
 
@@ -674,6 +675,50 @@ START_TEST(test_what_went_meanwhile_cannot_be_asked_of_and_is_no_fault)
 }
 END_TEST
 
+static bool say_flush(uint8_t what)
+{
+	bool good;
+
+	begin_message();
+	chan_put_u8(&writer, what);
+	good = say(MSG_IKE_FLUSH);
+	pair_settle(&pair);
+	return good;
+}
+
+START_TEST(test_a_flush_ends_all_that_was_negotiated_at_both_ends)
+{
+	generation(1, true);
+	ck_assert(say_flush(IKE_WIRE_FLUSH_ALL));
+	ck_assert_uint_eq(pair_ike_sas(&pair, 0), 0);
+	ck_assert_uint_eq(pair_count(&pair, 0), 0);
+	ck_assert_uint_eq(pair_count(&pair, 1), 0);
+	ck_assert_uint_eq(ended, REQID);
+	second_by_second(2);
+	ck_assert(is_up());		/* it starts by itself */
+}
+END_TEST
+
+START_TEST(test_a_flush_of_pairs_leaves_the_ike_sa)
+{
+	generation(1, false);
+	ck_assert(say_request(IKE_WIRE_INITIATE, "child", "ike"));
+	ck_assert(say_flush(IKE_WIRE_FLUSH_AH));
+	ck_assert_uint_eq(pair_count(&pair, 0), 1);
+	ck_assert(say_flush(IKE_WIRE_FLUSH_ESP));
+	ck_assert_uint_eq(pair_count(&pair, 0), 0);
+	ck_assert_uint_eq(pair_count(&pair, 1), 0);
+	ck_assert(is_up());
+	ck_assert(ike_conns_wanted(&role, REQID, peer(), pair.now_ms));
+	pair_settle(&pair);
+	ck_assert_uint_eq(pair_count(&pair, 0), 1);
+	ck_assert(say_flush(IKE_WIRE_FLUSH_CHILDREN));
+	ck_assert_uint_eq(pair_count(&pair, 0), 0);
+	ck_assert_uint_eq(pair_count(&pair, 1), 0);
+	ck_assert(is_up());
+}
+END_TEST
+
 /* ---- an agent that has been taken over ---- */
 
 static void refused(const char *what, bool good)
@@ -701,6 +746,11 @@ START_TEST(test_messages_out_of_their_order_are_refused_and_change_nothing)
 		say_unfit("a name that is longer than any row's, by far", "ike"));
 	refused("an end without a beginning", say_commit(9, 0));
 	refused("a message of another kind", say_some(MSG_START, 0));
+	refused("flush 0", say_flush(0));
+	refused("a flush behind the last one", say_flush(IKE_WIRE_FLUSHES));
+	refused("a flush of nothing", say_some(MSG_IKE_FLUSH, 0));
+	octets[0] = IKE_WIRE_FLUSH_ALL;
+	refused("a flush with more behind it", say_some(MSG_IKE_FLUSH, 2));
 	refused("a beginning with octets", say_some(MSG_IKE_BEGIN, 1));
 }
 END_TEST
@@ -816,6 +866,8 @@ int main(void)
 	tcase_add_test(tc, test_a_manager_begins_ends_and_renews_by_name);
 	tcase_add_test(tc, test_one_that_was_ended_stays_so_until_its_rows_change);
 	tcase_add_test(tc, test_what_went_meanwhile_cannot_be_asked_of_and_is_no_fault);
+	tcase_add_test(tc, test_a_flush_ends_all_that_was_negotiated_at_both_ends);
+	tcase_add_test(tc, test_a_flush_of_pairs_leaves_the_ike_sa);
 	tcase_add_test(tc, test_messages_out_of_their_order_are_refused_and_change_nothing);
 	tcase_add_test(tc, test_an_end_that_counts_otherwise_is_refused_and_changes_nothing);
 	tcase_add_test(tc, test_a_connection_that_is_cut_or_longer_is_refused_and_changes_nothing);
