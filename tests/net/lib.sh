@@ -108,6 +108,20 @@ manage()
 	T_FAILED=$((T_FAILED + $(grep -c '^FAILED: ' "$TB_DIR/manage.out" || :)))
 }
 
+# replaced ROUTER ROLE PROCESS: another one has its place. fell ROUTER ROLE: a process of the daemon's is killed, and
+# replaced. Who waits for policy before that may be told of the one that is dead.
+replaced()
+{
+	t_fresh=$(tb_process "$1" "$2")
+	[ -n "$t_fresh" ] && [ "$t_fresh" != "$3" ]
+}
+fell()
+{
+	t_victim=$(tb_process "$1" "$2")
+	kill -9 "$t_victim"
+	tb_until 20 replaced "$1" "$2" "$t_victim"
+}
+
 # What tshark calls a packet of the LANs in the clear.
 t_clear='ip.addr == 10.1.0.0/16 || ip.addr == 10.2.0.0/16 || ipv6.addr == fd00:1::/32 || ipv6.addr == fd00:2::/32'
 
@@ -123,10 +137,27 @@ sniff()
 	tb_until 20 grep -q 'listening on' "$TB_DIR/$1/$3.log"
 }
 
+# t_written LOG: has the sniffer written all that the kernel has for it, as it says itself? On lo every packet
+# passes twice, and is taken once.
+t_written()
+{
+	kill -USR1 "$t_sniffer" 2>/dev/null || return 0
+	sed -n 's/^.*: \([0-9]*\) packets\{0,1\} captured, \([0-9]*\) .* filter, \([0-9]*\) .*/\1 \2 \3/p' "$1" | tail -n 1 |
+		awk -v times="$(grep -c 'listening on lo,' "$1")" '{ done = ($1 + $3) * (1 + times) >= $2 } END { exit !done }'
+}
+
+# What passed before the call is in the capture then, however busy the machine is; pings are stopped by it, too.
 unsniff()
 {
-	kill -INT "$(tb_pid "$1" "$2")"
-	tb_reap "$(tb_pid "$1" "$2")"
+	t_sniffer=$(tb_pid "$1" "$2") t_turns=250
+	if grep -q 'listening on' "$TB_DIR/$1/$2.log"; then
+		while ! t_written "$TB_DIR/$1/$2.log" && [ $t_turns -gt 0 ]; do
+			t_turns=$((t_turns - 1))
+			sleep 0.02
+		done
+	fi
+	kill -INT "$t_sniffer"
+	tb_reap "$t_sniffer"
 }
 
 caught() { sed -n 's/ packets\{0,1\} captured$//p' "$TB_DIR/$1/$2.log"; }

@@ -46,7 +46,7 @@ before=$(rows) gen=$(generation)
 claim "... with commitFailed" refused again
 claim "... which changes no row" equal "$before" "$(rows)"
 claim "... and no generation" equal "$gen" "$(generation)"
-claim "... and says why" grep -q 'state.db: cannot write: database or disk is full' "$log"
+claim "... and says why" tb_until 10 grep -q 'state.db: cannot write: database or disk is full' "$log"
 claim "the agent lives on" equal "$agent" "$(tb_process router-a agent)"
 rm "$state/filler"
 claim "with room again the same SET works" set_rule again
@@ -88,7 +88,7 @@ if mkfs.ext4 -q "$TB_DIR/ext4" && cp -a "$state" "$TB_DIR/state.copy" &&
 	mount -o remount,abort "$state"
 	claim "a disk gone read-only refuses a SET" refused ro
 	claim "... which changes no row" equal "$before" "$(rows)"
-	claim "... and says why" grep -qE 'state.db: cannot .*(I/O error|[Rr]ead-only|readonly)' "$log"
+	claim "... and says why" tb_until 10 grep -qE 'state.db: cannot .*(I/O error|[Rr]ead-only|readonly)' "$log"
 	claim "the agent lives on, too" equal "$agent" "$(tb_process router-a agent)"
 	stop
 	claim "on a read-only disk it does not start" daemon_ends

@@ -84,7 +84,7 @@ claim "a worker for each processor looks at packets" equal "$(nproc)" \
 	"$(tb_snmp snmpget router-a -Oqv ipspdWorkers.0)"
 claim "... as the status says, too" sh -c "ip netns exec $(tb_ns router-a) '$TB_BUILD/ipspctl/ipspctl' \
 	-s '$TB_DIR/router-a/control' show status | grep -qE '^workers:? +$(nproc)$'"
-claim "... the log names it" in_log 'spdRuleDefinitionTable."idle"'
+claim "... the log names it" tb_until 10 in_log 'spdRuleDefinitionTable."idle"'
 claim "... the MIB says that it is not in force" says 'false' tb_snmp snmpget router-a 'ipspdRuleInForce."idle"'
 claim "... and why" says 'compound' tb_snmp snmpget router-a 'ipspdRuleReason."idle"'
 claim "without its place in the group" eval 'tb_ctl router-a delete spdGroupContentsTable wan-out,50 && tb_ctl router-a wait'

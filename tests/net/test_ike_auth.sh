@@ -173,12 +173,12 @@ meets()
 	shift 2
 	end initiate local=$here remote=$there "$@"
 	claim "$t_c: we begin" tb_until 10 grep -q CHILD "$TB_DIR/router-a/end.log"
-	claim "$t_c: it proved itself by $t_how" grep -q "$t_how" "$TB_DIR/router-a/end.log"
-	claim "$t_c: strongSwan has it" says "$t_c: #" swan --list-sas
+	claim "$t_c: it proved itself by $t_how" tb_until 10 grep -q "$t_how" "$TB_DIR/router-a/end.log"
+	claim "$t_c: strongSwan has it" tb_until 10 says "$t_c: #" swan --list-sas
 	unend
 	end local=$here remote=$there "$@"
 	claim "$t_c: it begins" swan --initiate --child $t_c --timeout 10
-	claim "$t_c: we answered" grep -q "$t_how" "$TB_DIR/router-a/end.log"
+	claim "$t_c: we answered" tb_until 10 grep -q "$t_how" "$TB_DIR/router-a/end.log"
 	unend
 }
 
@@ -199,12 +199,12 @@ meets ppk 'established with FQDN b-ppk.example' me=2:a-ppk.example peer=2:b-ppk.
 # RFC 6023: an IKE SA alone; its Child SA comes later.
 end initiate local=$here remote=$there me=2:a-bare.example peer=2:b-bare.example psk='between two routers' childless
 claim "an IKE SA without a Child SA" tb_until 10 grep -q 'established with FQDN b-bare' "$TB_DIR/router-a/end.log"
-claim "strongSwan has it" says 'bare: #' swan --list-sas
+claim "strongSwan has it" tb_until 10 says 'bare: #' swan --list-sas
 claim "no Child SA is there" test "$(grep -c CHILD "$TB_DIR/router-a/end.log")" = 0
 unend
 end local=$here remote=$there me=2:a-bare.example peer=2:b-bare.example psk='between two routers'
 claim "it begins with an IKE SA alone" swan --initiate --child bare --timeout 10
-claim "and asks for the Child SA by itself" grep -q CHILD "$TB_DIR/router-a/end.log"
+claim "and asks for the Child SA by itself" tb_until 10 grep -q CHILD "$TB_DIR/router-a/end.log"
 unend
 
 # RFC 4555: whichever of the two has begun moves.

@@ -220,7 +220,9 @@ use()
 
 reason() { tb_snmp snmpget $r 'ipspdConnReason.ike."child"."ike"'; }
 is_up() { says up tb_snmp snmpget $r 'ipspdConnState.ike."child"."ike"'; }
-logged() { tail -n +"$from" "$TB_DIR/$r/ipspd.log" | grep -q -- "$1"; }
+said() { tail -n +"$from" "$TB_DIR/$r/ipspd.log" | grep -q -- "$1"; }
+# By another process than who was seen to act: so a moment later, perhaps.
+logged() { tb_until 10 said "$1"; }
 mark() { from=$(($(wc -l <"$TB_DIR/$r/ipspd.log") + 1)); }
 one() { tb_in host-a ping -q -c 1 -W 2 10.2.0.2; }
 
@@ -258,7 +260,7 @@ tb_set $r 'ipsaCredType."quanta"' i sharedSecret 'ipsaCredCredential."quanta"' s
 	'ipsaCredMngName."quanta"' s '' 'ipsaCredRemoteID."quanta"' s one \
 	'ipsaCredAdminStatus."quanta"' i enabled 'ipsaCredRowStatus."quanta"' i createAndGo
 s=ppk meets ppk 'ECDSA with SHA256' a-p256 b-ppk.example
-claim "strongSwan used it" grep -q "using PPK for PPK_ID 'one'" "$d/charon.log"
+claim "strongSwan used it" tb_until 10 grep -q "using PPK for PPK_ID 'one'" "$d/charon.log"
 claim "without one from now on" tb_set $r 'ipspdPeerOptPpkName."gw".0' s ''
 
 # ---- revocation ----
@@ -294,8 +296,8 @@ claim "... which is told" logged 'nobody says whether the certificate of CN=b-ed
 crl
 mark
 s=p256 meets crl 'ECDSA with SHA256' a-p256 b-p256.example
-claim "they were fetched" grep -q 'GET /middle.crl HTTP/1.1" 200' "$TB_DIR/wan/web.log"
-claim "... and are kept" test "$(ls "$TB_DIR/$r/state/crls" | wc -l)" = 2
+claim "they were fetched" tb_until 10 grep -q 'GET /middle.crl HTTP/1.1" 200' "$TB_DIR/wan/web.log"
+claim "... and are kept" tb_until 10 eval '[ "$(ls "$TB_DIR/$r/state/crls" | wc -l)" = 2 ]'
 claim "... a manager ends it" tb_ctl $r terminate child
 rm "$TB_DIR/$r/state/crls"/*
 crl b-rsa

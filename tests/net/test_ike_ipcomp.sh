@@ -104,7 +104,7 @@ claim "it ends" forget_iked
 claim "the connection to it ends" tb_ctl router-a terminate child
 claim "rows are SET on router-b" rows router-b C0000201 192.0.2.1 $tb_lan4b $tb_lan4a
 claim "the first ping crosses" tb_in host-b ping -q -c 1 -W 20 10.1.0.2
-claim "... and both compress" compressing 3
+claim "... and both compress" tb_until 10 compressing 3
 sniff wan a large
 claim "pings of octets that compress well cross" large host-a 10.2.0.2
 claim "... the other way, too" large host-b 10.1.0.2

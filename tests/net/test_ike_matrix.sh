@@ -167,7 +167,7 @@ tb_start router-a end "$TB_BUILD/tests/net/ike_end" local=192.0.2.1 remote=198.5
 	peer=2:b-psk.example psk='between two routers' esp=20:128:0:1
 tb_until 10 grep -q READY "$TB_DIR/router-a/end.log"
 swan --initiate --child esn --timeout 10 >/dev/null 2>&1 || :
-claim "both agree on ESN" grep -q 'selected proposal: ESP:AES_GCM_16_128/EXT_SEQ' "$d/charon.log"
-claim "... so that we have the Child SA" has_children 1
+claim "both agree on ESN" tb_until 10 grep -q 'selected proposal: ESP:AES_GCM_16_128/EXT_SEQ' "$d/charon.log"
+claim "... so that we have the Child SA" tb_until 10 has_children 1
 [ ! -e "$TB_DIR/failures" ] || cat "$TB_DIR/failures"
 conclude

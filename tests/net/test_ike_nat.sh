@@ -105,10 +105,10 @@ charon 1
 charon 2
 for n in 1 2; do
 	claim "client $n has its IKE SA and Child SA" swan $n --initiate --child c --timeout 10
-	claim "... and sees that it is behind a NAT" grep -q 'local host is behind NAT' "$TB_DIR/c$n/charon.log"
-	claim "... we know it by its name" grep -q "established with FQDN c$n.example" "$log"
+	claim "... and sees that it is behind a NAT" tb_until 10 grep -q 'local host is behind NAT' "$TB_DIR/c$n/charon.log"
+	claim "... we know it by its name" tb_until 10 grep -q "established with FQDN c$n.example" "$log"
 done
-claim "there are two Child SAs" equal 2 "$(said '^CHILD')"
+claim "there are two Child SAs" tb_until 10 eval 'equal 2 "$(said "^CHILD")"'
 claim "... none of which took the other's place" equal 0 "$(said '^GONE')"
 
 before=$(keepalives)
@@ -129,7 +129,7 @@ for n in 1 2; do
 done
 claim "each is found at its new port" tb_until 10 eval '[ "$(said "the peer is at 192.0.2.2 port 2[0-9]* now")" = 2 ]'
 claim "... at ports that differ" equal 2 "$(sed -n 's/.*the peer is at 192.0.2.2 port \([0-9]*\) now/\1/p' "$log" | sort -u | wc -l)"
-claim "... with its Child SAs" test "$(said '^MOVED')" -ge 2
+claim "... with its Child SAs" tb_until 10 eval '[ "$(said "^MOVED")" -ge 2 ]'
 claim "both renew the IKE SA there" eval 'swan 1 --rekey --ike b && swan 2 --rekey --ike b'
 claim "... and have it" tb_until 10 eval 'says "ESTABLISHED" swan 1 --list-sas && says "ESTABLISHED" swan 2 --list-sas'
 kill -KILL "$(tb_pid gw end)"

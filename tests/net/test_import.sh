@@ -90,7 +90,7 @@ ip netns exec "$(tb_ns spare)" "$TB_BUILD/ipspctl/ipspctl" -S "$TB_DIR/spare/sta
 rm -rf "$TB_DIR/spare/state"
 tb_ipspd spare -i "$plain"
 claim "-i brings rows in before the doors open" says 'notReady' spare get ipsaCredentialTable ab-enc
-claim "... and the log names those that are not ready" grep -q 'ipsaCredentialTable."ab-enc"' "$TB_DIR/spare/ipspd.log"
+claim "... and the log names those that are not ready" tb_until 10 grep -q 'ipsaCredentialTable."ab-enc"' "$TB_DIR/spare/ipspd.log"
 kill "$(tb_pid spare ipspd)"
 tb_reap "$(tb_pid spare ipspd)"
 claim "a bad file of -i ends the daemon, with file and line" says "$pass line 1:" ip netns exec "$(tb_ns spare)" \
@@ -186,7 +186,8 @@ kill -9 "$importer"
 wait "$slow" && t_rc=0 || t_rc=$?
 claim "killed in the middle, it is an error" equal 1 "$t_rc"
 claim "... that says so" grep -q 'import process ended' "$TB_DIR/router-a/slow.log"
-begin_slow 1
+# Long enough for it to begin on a busy machine, too.
+begin_slow 4
 kill -STOP "$importer"
 wait "$slow" && t_rc=0 || t_rc=$?
 claim "one that hangs is killed at its deadline" equal 1 "$t_rc"

@@ -95,7 +95,7 @@ claim "... and not all" test "$(count '"drop-in"')" -lt 400
 claim "a flood passes where it may" eval 'flood router-b 192.0.2.1 | grep " 0% packet loss"'
 
 # The engine's end and the daemon's.
-claim "the engine is killed" kill -9 "$(tb_process router-a engine)"
+claim "the engine is killed, and another one comes" fell router-a engine
 claim "... and the daemon answers still" tb_ctl router-a wait --timeout 30
 claim "the next one logs on" eval 'forge 192.0.2.1 udp 10.2.0.6 10.1.0.2 4807 &&
 	logged discard inbound drop-in policy-discard "10.2.0.6 -> 10.1.0.2" 17'

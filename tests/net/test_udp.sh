@@ -93,7 +93,7 @@ tunnel router-a 1 10.1.0.0/16 10.2.0.0/16 192.0.2.1 198.51.100.1 0x1001 0x2001
 tunnel router-b 1 10.2.0.0/16 10.1.0.0/16 198.51.100.1 $NAT 0x2001 0x1001
 for r in router-a router-b; do tb_until 20 heard $r 'applied 1'; done
 
-tb_start wan capture tcpdump -i b -s 200 --immediate-mode -U -w "$TB_DIR/wan.pcap"
+tb_start wan capture tcpdump -i b -s 200 --immediate-mode -U -w "$TB_DIR/wan.pcap" -Z root
 tb_until 10 grep -q 'listening on' "$TB_DIR/wan/capture.log"
 tb_until 10 tb_in host-a ping -q -c 1 -W 1 10.2.0.2
 claim "the end outside learns where the NAT has put the other one" \
@@ -147,7 +147,7 @@ keepalive_came()
 }
 claim "a keepalive comes when nothing else is sent, and is counted" tb_until 10 keepalive_came
 
-kill "$(cat "$TB_DIR/wan/capture.pid")"
+unsniff wan capture
 claim "tshark sees ESP in UDP and nothing else on the WAN" equal \
 	"$(tshark -n -r "$TB_DIR/wan.pcap" -Y 'ip && !(udp.port == 4500)' 2>/dev/null | head -3)" ""
 for spi in $spis; do

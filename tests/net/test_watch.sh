@@ -96,7 +96,7 @@ done
 claim "no IKE runs, and no IKE SA is shown" says 'No Such' tb_snmp snmpwalk router-a ipspdIkeSaTable
 
 # What was counted outlives the engine, and policy.
-claim "the engine is killed" kill -9 "$(tb_process router-a engine)"
+claim "the engine is killed, and another one comes" fell router-a engine
 claim "... and is back with the policy in force" eval 'tb_until 30 is router-a ipspdEngineState.0 inForce'
 claim "two more pings cross" pings host-a 10.2.0.2 2
 claim "the rule goes on counting" counted router-a tunnel-out 7 588 0
