@@ -42,8 +42,8 @@ tb_cleanup()
 	tb_status=$?
 	trap - EXIT HUP INT TERM
 	# Daemons first, by the numbers they were started with; then whatever lives in our namespaces.
-	for tb_pid in $TB_PIDS; do kill "$tb_pid" 2>/dev/null || :; done
-	for tb_pid in $TB_PIDS; do tb_reap "$tb_pid"; done
+	for tb_pid in $TB_PIDS; do tb_is_ours "$tb_pid" && kill "$tb_pid" 2>/dev/null || :; done
+	for tb_pid in $TB_PIDS; do tb_is_ours "$tb_pid" && tb_reap "$tb_pid" || :; done
 	for tb_ns in $TB_SPACES; do
 		for tb_pid in $(ip netns pids "$tb_ns" 2>/dev/null); do
 			kill -9 "$tb_pid" 2>/dev/null || :
@@ -58,15 +58,26 @@ tb_cleanup()
 	exit "$tb_status"
 }
 
-# A stopped process gets the time it needs, up to a bound, then no more.
+# tb_is_ours PROCESS: still one that this shell has started? The numbers of those that have ended are given to others,
+# soon where there are few of them.
+tb_is_ours()
+{
+	[ "$(sed -n 's/^PPid:[^0-9]*//p' "/proc/$1/status" 2>/dev/null)" = $$ ]
+}
+
+# A stopped process gets the time it needs (the checks of a sanitizer included), up to a bound, then no more.
 tb_reap()
 {
-	tb_left=100
-	while kill -0 "$1" 2>/dev/null && [ $tb_left -gt 0 ]; do
+	tb_left=400
+	while kill -0 "$1" 2>/dev/null; do
 		tb_left=$((tb_left - 1))
+		if [ $tb_left = 0 ]; then
+			echo "process $1 had to be killed: $(tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null)" >&2
+			kill -9 "$1" 2>/dev/null || :
+			return 0
+		fi
 		sleep 0.05
 	done
-	kill -9 "$1" 2>/dev/null || :
 }
 
 # tb_until SECONDS COMMAND..: runs it until it succeeds; fails when the time is over.

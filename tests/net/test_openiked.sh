@@ -127,7 +127,8 @@ unsniff wan swan
 claim "as ESP in UDP" test "$(seen wan swan 'udp.port == 4500 && esp')" -ge 12
 claim "... and nothing in the clear" nothing_clear swan
 
-# A NAT in between gives the other one another address: iked is told, as by a kernel.
+# A NAT in between gives the other one another address: iked is told, as by a kernel. It would not, were a packet of
+# iked's the first that it sees.
 tb_start router-a listener env PYTHONPATH="$TB_SRC/tests/net" /usr/bin/python3 -uc "
 from pfkey_client import *
 c = Client('$TB_DIR/router-a/pfkey', 30)
@@ -145,6 +146,10 @@ table ip nat {
 	chain post {
 		type nat hook postrouting priority 100
 		oifname "a" ip protocol udp masquerade to :6000-6009
+	}
+	chain first {
+		type filter hook prerouting priority raw
+		iifname "a" ip protocol udp drop
 	}
 }
 NFT
