@@ -11,12 +11,14 @@
 #define METHOD_DIGITAL 14u
 #define IDENTIFIER_MAX 80u
 #define COORDINATE_MAX 66u
+#define SALT_DEFAULT 20u	/* of an identifier that does not say it: RFC 8017 A.2.3 */
+#define SALT_MAX 1024u		/* longer than any signature that a payload of ours has room for */
 
 /* What an AlgorithmIdentifier says besides its OID. RFC 7427 A. */
 enum parameters {
 	NO_PARAMETERS,
 	NULL_PARAMETERS,	/* RFC 4055: NULL, which some leave out */
-	PSS_PARAMETERS,		/* the hash, MGF1 with it, a salt as long as it */
+	PSS_PARAMETERS,		/* the hash, MGF1 with it, how long the salt is: ours as long as the hash */
 };
 
 struct ike_scheme {
@@ -85,9 +87,10 @@ static const struct ike_scheme schemes[] = {
 
 /* ---- AlgorithmIdentifier, RFC 7427 A ---- */
 
-static uint8_t salt_len(const struct ike_scheme *s)
+static unsigned own_salt(const struct ike_scheme *s)
 {
-	return (uint8_t)gnutls_hash_get_len(gnutls_sign_get_hash_algorithm(s->algorithm));
+	return s->parameters != PSS_PARAMETERS ?
+		       0 : gnutls_hash_get_len(gnutls_sign_get_hash_algorithm(s->algorithm));
 }
 
 /* DER of the hash's own identifier. */
@@ -100,16 +103,26 @@ static size_t put_hash(const struct ike_scheme *s, bool nulls, uint8_t *out)
 	return len;
 }
 
-static size_t put_pss(const struct ike_scheme *s, bool nulls, uint8_t *out)
+/* DER of its length; DER leaves a default out. RFC 8017 A.2.3 */
+static size_t put_salt(unsigned salt, uint8_t *out)
+{
+	const uint8_t one[] = { 0xa2, 3, 0x02, 1, (uint8_t)salt };
+	const uint8_t two[] = { 0xa2, 4, 0x02, 2, (uint8_t)(salt >> 8), (uint8_t)salt };
+	const size_t len = salt == SALT_DEFAULT ? 0 : salt < 0x80 ? sizeof(one) : sizeof(two);
+
+	memcpy(out, salt < 0x80 ? one : two, len);
+	return len;
+}
+
+static size_t put_pss(const struct ike_scheme *s, bool nulls, unsigned salt, uint8_t *out)
 {
 	static const uint8_t mgf1[] = { 0x06, 9, OID_RSA, 0x08 };
-	const uint8_t salt[] = { 0xa2, 3, 0x02, 1, salt_len(s) };
-	uint8_t hash[16];
-	const size_t n = put_hash(s, nulls, hash);
+	uint8_t hash[16], end[6];
+	const size_t n = put_hash(s, nulls, hash), end_len = put_salt(salt, end);
 	size_t at = 0;
 
 	out[at++] = 0x30;
-	out[at++] = (uint8_t)(2 + n + 4 + sizeof(mgf1) + n + sizeof(salt));
+	out[at++] = (uint8_t)(2 + n + 4 + sizeof(mgf1) + n + end_len);
 	out[at++] = 0xa0;
 	out[at++] = (uint8_t)n;
 	memcpy(out + at, hash, n);
@@ -122,12 +135,13 @@ static size_t put_pss(const struct ike_scheme *s, bool nulls, uint8_t *out)
 	at += sizeof(mgf1);
 	memcpy(out + at, hash, n);
 	at += n;
-	memcpy(out + at, salt, sizeof(salt));
-	return at + sizeof(salt);
+	memcpy(out + at, end, end_len);
+	return at + end_len;
 }
 
 /* nulls: with parameters that are NULL, where there are such. */
-static size_t put_identifier(const struct ike_scheme *s, bool nulls, uint8_t out[IDENTIFIER_MAX])
+static size_t put_identifier(const struct ike_scheme *s, bool nulls, unsigned salt,
+			     uint8_t out[IDENTIFIER_MAX])
 {
 	size_t at = 2;
 
@@ -136,7 +150,7 @@ static size_t put_identifier(const struct ike_scheme *s, bool nulls, uint8_t out
 	memcpy(out + at, s->oid, s->oid_len);
 	at += s->oid_len;
 	if (s->parameters == PSS_PARAMETERS) {
-		at += put_pss(s, nulls, out + at);
+		at += put_pss(s, nulls, salt, out + at);
 	} else if (s->parameters == NULL_PARAMETERS && nulls) {
 		out[at++] = 0x05;
 		out[at++] = 0;
@@ -146,11 +160,25 @@ static size_t put_identifier(const struct ike_scheme *s, bool nulls, uint8_t out
 	return at;
 }
 
-static bool identifies(const struct ike_scheme *s, struct ipsp_span identifier)
+/* How long a salt an identifier may mean by its end; that it does is found by writing it anew. */
+static unsigned salt_at_end(struct ipsp_span identifier)
 {
-	for (int nulls = 0; nulls < 2; nulls++) {
+	static const uint8_t one[] = { 0xa2, 3, 0x02, 1 }, two[] = { 0xa2, 4, 0x02, 2 };
+	const uint8_t *const end = identifier.data + identifier.len;
+
+	if (identifier.len > sizeof(one) && !memcmp(end - 1 - sizeof(one), one, sizeof(one)))
+		return end[-1];
+	if (identifier.len > sizeof(two) + 1 && !memcmp(end - 2 - sizeof(two), two, sizeof(two)))
+		return (unsigned)end[-2] << 8 | end[-1];
+	return SALT_DEFAULT;
+}
+
+static bool identifies(const struct ike_scheme *s, struct ipsp_span identifier, unsigned *salt)
+{
+	*salt = s->parameters == PSS_PARAMETERS ? salt_at_end(identifier) : 0;
+	for (int nulls = 0; nulls < 2 && *salt <= SALT_MAX; nulls++) {
 		uint8_t octets[IDENTIFIER_MAX];
-		const size_t len = put_identifier(s, nulls, octets);
+		const size_t len = put_identifier(s, nulls, *salt, octets);
 
 		if (len == identifier.len && !memcmp(octets, identifier.data, len))
 			return true;
@@ -288,7 +316,7 @@ static enum ipsp_err put_signature(const struct ike_scheme *s, const gnutls_datu
 	if (s->coordinate)
 		return put_classic(s, signature, out, len);
 	if (s->method == METHOD_DIGITAL) {
-		at = 1 + put_identifier(s, true, out + 1);
+		at = 1 + put_identifier(s, true, own_salt(s), out + 1);
 		out[0] = (uint8_t)(at - 1);
 	}
 	if (signature->size > IKE_SIGNATURE_MAX - at)
@@ -325,6 +353,58 @@ static bool verifies(const struct ike_scheme *s, gnutls_pubkey_t key, const gnut
 					  &data, signature) >= 0;
 }
 
+/* RFC 4055 1.2, 3.1: what a key says of its signatures holds for them. */
+static bool key_allows(const struct ike_scheme *s, gnutls_pubkey_t key, unsigned salt)
+{
+	gnutls_digest_algorithm_t hash = GNUTLS_DIG_UNKNOWN;
+	unsigned least = 0;
+	gnutls_x509_spki_t spki;
+	bool allows;
+
+	if (gnutls_pubkey_get_pk_algorithm(key, NULL) == GNUTLS_PK_RSA)
+		return true;
+	if (gnutls_x509_spki_init(&spki) < 0)
+		return false;
+	allows = gnutls_pubkey_get_spki(key, spki, 0) < 0 ||
+		 gnutls_x509_spki_get_rsa_pss_params(spki, &hash, &least) < 0 ||
+		 hash == GNUTLS_DIG_UNKNOWN ||
+		 (hash == gnutls_sign_get_hash_algorithm(s->algorithm) && salt >= least);
+	gnutls_x509_spki_deinit(spki);
+	return allows;
+}
+
+/* The same key, for signatures with just such a salt. */
+static bool with_salt(const struct ike_scheme *s, gnutls_pubkey_t key, unsigned salt, gnutls_pubkey_t out)
+{
+	gnutls_datum_t modulus = { 0 }, exponent = { 0 };
+	gnutls_x509_spki_t spki;
+	bool good;
+
+	if (gnutls_x509_spki_init(&spki) < 0)
+		return false;
+	gnutls_x509_spki_set_rsa_pss_params(spki, gnutls_sign_get_hash_algorithm(s->algorithm), salt);
+	good = gnutls_pubkey_export_rsa_raw2(key, &modulus, &exponent, 0) >= 0 &&
+	       gnutls_pubkey_import_rsa_raw(out, &modulus, &exponent) >= 0 &&
+	       gnutls_pubkey_set_spki(out, spki, 0) >= 0;
+	gnutls_free(modulus.data);
+	gnutls_free(exponent.data);
+	gnutls_x509_spki_deinit(spki);
+	return good;
+}
+
+static bool verifies_pss(const struct ike_scheme *s, gnutls_pubkey_t key, unsigned salt,
+			 const gnutls_datum_t *signature, struct ipsp_span octets)
+{
+	gnutls_pubkey_t salted;
+	bool good;
+
+	if (!key_allows(s, key, salt) || gnutls_pubkey_init(&salted) < 0)
+		return false;
+	good = with_salt(s, key, salt, salted) && verifies(s, salted, signature, octets);
+	gnutls_pubkey_deinit(salted);
+	return good;
+}
+
 static bool verifies_classic(const struct ike_scheme *s, gnutls_pubkey_t key, struct ipsp_span data,
 			     struct ipsp_span octets)
 {
@@ -343,15 +423,16 @@ static bool verifies_classic(const struct ike_scheme *s, gnutls_pubkey_t key, st
 	return good;
 }
 
-/* Takes what names the algorithm off. NULL: it is none of ours. */
-static const struct ike_scheme *read_identifier(struct ipsp_span *data)
+/* Takes what names the algorithm off. NULL: it is none of ours. *salt: how long PSS's is */
+static const struct ike_scheme *read_identifier(struct ipsp_span *data, unsigned *salt)
 {
 	struct ipsp_span len, identifier;
 
 	if (!ike_take(data, 1, &len) || !ike_take(data, len.data[0], &identifier))
 		return NULL;
 	for (size_t i = 0; i < N_SCHEMES; i++) {
-		if (schemes[i].method == METHOD_DIGITAL && identifies(&schemes[i], identifier))
+		if (schemes[i].method == METHOD_DIGITAL &&
+		    identifies(&schemes[i], identifier, salt))
 			return &schemes[i];
 	}
 	return NULL;
@@ -368,9 +449,10 @@ const char *ike_signature_fault(gnutls_pubkey_t key, uint8_t method, struct ipsp
 				struct ipsp_span octets, const char **name)
 {
 	const struct ike_scheme *named = NULL;
+	unsigned salt = 0;
 
 	if (method == METHOD_DIGITAL) {
-		named = read_identifier(&data);
+		named = read_identifier(&data, &salt);
 		if (!named)
 			return "its signature is of an algorithm that is not known here";
 	}
@@ -382,6 +464,8 @@ const char *ike_signature_fault(gnutls_pubkey_t key, uint8_t method, struct ipsp
 		if (s->method != method || (named && s != named) || !fits_key(s, key))
 			continue;
 		if (s->coordinate ? verifies_classic(s, key, data, octets) :
+		    s->parameters == PSS_PARAMETERS ?
+				    verifies_pss(s, key, salt, &signature, octets) :
 				    verifies(s, key, &signature, octets)) {
 			*name = s->name;
 			return NULL;

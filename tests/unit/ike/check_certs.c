@@ -122,6 +122,97 @@ START_TEST(test_keys_sign_as_the_peer_takes_it)
 }
 END_TEST
 
+/* Identifiers of PSS with SHA2-256 in DER, RFC 7427 A.4: the outer length, that of the parameters, the end. */
+static const struct {
+	int salt;		/* of libcrypto's signature */
+	const char *end;
+	uint8_t more;		/* octets of end */
+	bool good;
+} salts[] = {
+	{ 32, "a203020120", 5, true },
+	{ 0, "a203020100", 5, true },
+	{ 20, "", 0, true },	/* the default, which DER leaves out */
+	{ 33, "a203020121", 5, true },
+	{ 64, "a203020140", 5, true },
+	{ 127, "a20302017f", 5, true },
+	{ 128, "a20402020080", 6, true },
+	{ 222, "a204020200de", 6, true },	/* as long as there is room for */
+	{ 64, "a203020120", 5, false },
+	{ 32, "a203020140", 5, false },
+	{ 20, "a203020120", 5, false },
+	{ 32, "", 0, false },
+	{ 20, "a203020114", 5, false },		/* not DER */
+	{ 32, "a20402020020", 6, false },	/* nor is this */
+	{ 128, "a203020180", 5, false },	/* less than nothing */
+	{ 32, "a20402020400", 6, false },
+	{ 32, "a20402020401", 6, false },
+	{ 32, "a20402028020", 6, false },
+	{ 32, "a2050203010020", 7, false },
+};
+
+START_TEST(test_the_salt_of_pss_is_as_long_as_the_signature_says)
+{
+	uint8_t data[IKE_SIGNATURE_MAX];
+	gnutls_privkey_t key;
+	gnutls_pubkey_t public;
+	const char *name = NULL;
+	struct ipsp_span signature;
+	char hex[256];
+	size_t len;
+
+	load(PKI_RSA, &key, &public);
+	snprintf(hex, sizeof(hex),
+		 "%02x30%02x06092a864886f70d01010a30%02xa00f300d06096086480165030402010500a11c301a06092a86"
+		 "4886f70d010108300d06096086480165030402010500%s",
+		 0x3e + salts[_i].more, 0x3c + salts[_i].more, 0x2f + salts[_i].more, salts[_i].end);
+	len = from_hex(hex, data);
+	ck_assert_uint_eq(len, 1u + data[0]);
+	signature = pki_pss(&leaf, "what is signed", salts[_i].salt);
+	memcpy(data + len, signature.data, signature.len);
+	ck_assert_int_eq(ike_signature_fault(public, 14,
+					     (struct ipsp_span){ data, len + signature.len },
+					     text("what is signed"), &name) == NULL, salts[_i].good);
+	ck_assert_int_eq(name && !strcmp(name, "RSA PSS with SHA256"), salts[_i].good);
+	gnutls_privkey_deinit(key);
+	gnutls_pubkey_deinit(public);
+}
+END_TEST
+
+/* RFC 4055 3.1: the least that the key itself asks for, and the one hash. */
+START_TEST(test_a_key_of_pss_says_which_salts_it_has)
+{
+	static const struct {
+		gnutls_digest_algorithm_t hash;
+		unsigned least;
+		bool good;
+	} says[] = {
+		{ GNUTLS_DIG_SHA256, 32, true },
+		{ GNUTLS_DIG_SHA256, 20, true },
+		{ GNUTLS_DIG_SHA256, 33, false },
+		{ GNUTLS_DIG_SHA384, 20, false },
+	};
+	const struct ike_scheme *scheme;
+	uint8_t data[IKE_SIGNATURE_MAX];
+	gnutls_x509_spki_t spki;
+	gnutls_privkey_t key;
+	gnutls_pubkey_t public;
+	const char *name;
+	size_t len;
+
+	load(PKI_RSA, &key, &public);
+	ck_assert_int_ge(gnutls_x509_spki_init(&spki), 0);
+	gnutls_x509_spki_set_rsa_pss_params(spki, says[_i].hash, says[_i].least);
+	ck_assert_int_ge(gnutls_pubkey_set_spki(public, spki, 0), 0);
+	scheme = ike_scheme_choose(key, 1u << 2, true);
+	ck_assert_int_eq(ike_sign(scheme, key, text("what is signed"), data, &len), IPSP_OK);
+	ck_assert_int_eq(ike_signature_fault(public, 14, (struct ipsp_span){ data, len },
+					     text("what is signed"), &name) == NULL, says[_i].good);
+	gnutls_x509_spki_deinit(spki);
+	gnutls_privkey_deinit(key);
+	gnutls_pubkey_deinit(public);
+}
+END_TEST
+
 START_TEST(test_a_key_has_no_signature_where_the_peer_takes_none)
 {
 	gnutls_privkey_t key;
@@ -487,6 +578,9 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, test_keys_sign_as_the_peer_takes_it, 0,
 			    (int)(sizeof(signatures) / sizeof(signatures[0])));
+	tcase_add_loop_test(tc, test_the_salt_of_pss_is_as_long_as_the_signature_says, 0,
+			    (int)(sizeof(salts) / sizeof(salts[0])));
+	tcase_add_loop_test(tc, test_a_key_of_pss_says_which_salts_it_has, 0, 4);
 	tcase_add_test(tc, test_a_key_has_no_signature_where_the_peer_takes_none);
 	tcase_add_test(tc, test_the_signature_of_rfc_4754_8_1_is_good);
 	tcase_add_loop_test(tc, test_names_are_compared_as_rfc_5280_says, 0,

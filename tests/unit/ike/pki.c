@@ -6,6 +6,7 @@
 #include <gnutls/abstract.h>
 #include <openssl/ocsp.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -245,6 +246,24 @@ static EVP_PKEY *key_to_openssl(const struct pki_cert *c)
 	BIO_free(bio);
 	ck_assert_ptr_nonnull(key);
 	return key;
+}
+
+struct ipsp_span pki_pss(const struct pki_cert *c, const char *text, int salt)
+{
+	EVP_PKEY *const key = key_to_openssl(c);
+	EVP_MD_CTX *const ctx = EVP_MD_CTX_new();
+	unsigned char signature[512];
+	size_t len = sizeof(signature);
+	EVP_PKEY_CTX *way;
+
+	ck_assert_int_eq(EVP_DigestSignInit(ctx, &way, EVP_sha256(), NULL, key), 1);
+	ck_assert_int_eq(EVP_PKEY_CTX_set_rsa_padding(way, RSA_PKCS1_PSS_PADDING), 1);
+	ck_assert_int_eq(EVP_PKEY_CTX_set_rsa_pss_saltlen(way, salt), 1);
+	ck_assert_int_eq(EVP_DigestSign(ctx, signature, &len, (const unsigned char *)text,
+					strlen(text)), 1);
+	EVP_MD_CTX_free(ctx);
+	EVP_PKEY_free(key);
+	return hand_out(signature, len);
 }
 
 struct ipsp_span pki_ocsp(const struct pki_cert *issuer, const struct pki_cert *about, bool revoked)

@@ -38,6 +38,8 @@ struct ipsp_span pki_public(const struct pki_cert *c);
 struct ipsp_span pki_crl(const struct pki_cert *issuer, const struct pki_cert *revoked, int next_days);
 /** An OCSP answer about one, by its CA. */
 struct ipsp_span pki_ocsp(const struct pki_cert *issuer, const struct pki_cert *about, bool revoked);
+/** A signature of text by that RSA key with SHA2-256 and PSS, its salt that long: libcrypto's. */
+struct ipsp_span pki_pss(const struct pki_cert *c, const char *text, int salt);
 void pki_forget(void);
 
 #endif
