@@ -43,11 +43,35 @@ static const struct ike_peer *peers_of(const struct ike_exchange *x, size_t *n)
 	return x->sa->initiator ? x->peer : x->sa->conn->peers;
 }
 
+static bool asks_ocsp(const struct ike_trust *t)
+{
+	return t && t->n_cas > 0 && t->level != IKE_CRL_NONE;
+}
+
+/* What is asked for without an authority: keys (RFC 7670 3), and OCSP answers (RFC 4806 3.1), which are a CA's own, or
+ * of whom it says so. */
+static void write_bare_requests(struct ike_builder *b, const struct ike_peer *peers, size_t n)
+{
+	bool raw = false, ocsp = false;
+
+	for (size_t i = 0; i < n; i++) {
+		raw |= peers[i].trust && peers[i].trust->raw_key.size > 0;
+		ocsp |= asks_ocsp(peers[i].trust);
+	}
+	if (raw) {
+		ike_build_payload(b, IKE_PAYLOAD_CERTREQ);
+		ike_build_u8(b, IKE_CERT_RAW_PUBLIC_KEY);
+	}
+	if (ocsp) {
+		ike_build_payload(b, IKE_PAYLOAD_CERTREQ);
+		ike_build_u8(b, IKE_CERT_OCSP);
+	}
+}
+
 /* One payload with the hashes of all CAs' keys. RFC 7296 3.7 */
 static void write_requests(struct ike_builder *b, const struct ike_peer *peers, size_t n)
 {
 	size_t n_cas = 0;
-	bool raw = false;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct ike_trust *const t = peers[i].trust;
@@ -64,12 +88,7 @@ static void write_requests(struct ike_builder *b, const struct ike_peer *peers, 
 		ike_build_octets(b, (struct ipsp_span){ t->ca_hashes[0],
 							(size_t)t->n_cas * IKE_KEY_HASH_LEN });
 	}
-	for (size_t i = 0; i < n && !raw; i++)
-		raw = peers[i].trust && peers[i].trust->raw_key.size > 0;
-	if (!raw)
-		return;
-	ike_build_payload(b, IKE_PAYLOAD_CERTREQ);	/* RFC 7670 3: with no authority */
-	ike_build_u8(b, IKE_CERT_RAW_PUBLIC_KEY);
+	write_bare_requests(b, peers, n);
 }
 
 static void write_hashes(struct ike_builder *b)
@@ -392,10 +411,25 @@ const char *ike_proof_failed(const struct ike_exchange *x)
 /* ---- writing ---- */
 
 /* RFC 7296 3.6. The CA's own certificate, which the other has or does not believe, is left out. */
+static bool is_shown(const struct ike_credential *c, unsigned i)
+{
+	return i == 0 || !gnutls_x509_crt_check_issuer(c->certs[i].crt, c->certs[i].crt);
+}
+
+size_t ike_proof_certs_len(const struct ike_exchange *x)
+{
+	const struct ike_credential *const c = x->proof->own;
+	size_t len = 0;
+
+	for (unsigned i = 0; c && i < c->n_certs; i++)
+		len += is_shown(c, i) ? c->certs[i].der.size : 0;
+	return len;
+}
+
 static void write_chain(struct ike_builder *b, const struct ike_credential *c)
 {
 	for (unsigned i = 0; i < c->n_certs; i++) {
-		if (i > 0 && gnutls_x509_crt_check_issuer(c->certs[i].crt, c->certs[i].crt))
+		if (!is_shown(c, i))
 			continue;
 		ike_build_payload(b, IKE_PAYLOAD_CERT);
 		ike_build_u8(b, IKE_CERT_X509_SIGNATURE);

@@ -79,6 +79,8 @@ const char *ike_proof_begin(struct ike_exchange *x, struct ike_identity *own, bo
 const char *ike_proof_failed(const struct ike_exchange *x);
 /** CERT and (the initiator) CERTREQ payloads. */
 void ike_proof_write_certs(struct ike_exchange *x, struct ike_builder *b);
+/** Octets of our certificates in a message. */
+size_t ike_proof_certs_len(const struct ike_exchange *x);
 /** AUTH, and what a PPK needs. */
 void ike_proof_write_auth(struct ike_exchange *x, struct ike_builder *b);
 

@@ -159,19 +159,29 @@ static enum ike_standing by_ocsp(const struct ike_verify *v, struct ipsp_span oc
 
 /* ---- the chain ---- */
 
+static enum ike_standing by_crls(const struct ike_verify *v, struct ike_crl *const *crls, unsigned n,
+				 gnutls_x509_crt_t crt, gnutls_x509_crt_t issuer)
+{
+	enum ike_standing worst = IKE_STANDING_UNKNOWN;
+
+	for (unsigned i = 0; i < n && worst != IKE_STANDING_REVOKED; i++) {
+		const enum ike_standing s = by_crl(v, crls[i], crt, issuer);
+
+		worst = s > worst ? s : worst;
+	}
+	return worst;
+}
+
 /* The worst that anyone says of it. */
 static enum ike_standing standing_of(const struct ike_verify *v, gnutls_x509_crt_t crt,
 				     gnutls_x509_crt_t issuer)
 {
-	enum ike_standing worst = IKE_STANDING_UNKNOWN;
+	const enum ike_standing given = by_crls(v, v->crls, v->n_crls, crt, issuer);
+	const enum ike_standing shown = by_crls(v, v->shown_crls, v->n_shown_crls, crt, issuer);
+	enum ike_standing worst = given > shown ? given : shown;
 
-	for (unsigned i = 0; i < v->n_staples; i++) {
+	for (unsigned i = 0; i < v->n_staples && worst != IKE_STANDING_REVOKED; i++) {
 		const enum ike_standing s = by_ocsp(v, v->staples[i], crt, issuer);
-
-		worst = s > worst ? s : worst;
-	}
-	for (unsigned i = 0; i < v->n_crls && worst != IKE_STANDING_REVOKED; i++) {
-		const enum ike_standing s = by_crl(v, v->crls[i], crt, issuer);
 
 		worst = s > worst ? s : worst;
 	}

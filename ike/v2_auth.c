@@ -4,6 +4,7 @@
  *	HDR, SK {IDi, [CERT,] [CERTREQ,] [IDr,] AUTH, SAi2, TSi, TSr}  -->
  *	<--  HDR, SK {IDr, [CERT,] AUTH, SAr2, TSi, TSr}
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/endian.h>
@@ -108,11 +109,25 @@ static bool established(struct ike_exchange *x, uint64_t now_ms)
 	return true;
 }
 
+#define UNSENT_TEXT 128
+
+/* Why a message with our proof cannot go. What makes one long is certificates. */
+static const char *unsent(const struct ike_exchange *x, enum ipsp_err err, char text[UNSENT_TEXT])
+{
+	if (err != IPSP_ENOSPC)
+		return "no memory";
+	snprintf(text, UNSENT_TEXT, "the message would be longer than the %u octets that are the most "
+		 "to be sent: our certificates have %zu", IKE_CLEAR_MAX, ike_proof_certs_len(x));
+	return text;
+}
+
 /* ---- initiator ---- */
 
 static void send_request(struct ike_exchange *x, uint64_t now_ms)
 {
 	const char *why = ike_proof_failed(x);
+	char text[UNSENT_TEXT];
+	enum ipsp_err fault;
 	struct ike_builder b;
 
 	if (!why && !x->spi_in && !x->sa->childless)
@@ -131,8 +146,11 @@ static void send_request(struct ike_exchange *x, uint64_t now_ms)
 	build_news(x, &b);
 	if (x->spi_in)
 		ike_child_offer(x, &b);
-	if (ike_request_send(x, IKE_EXCHANGE_IKE_AUTH, &b, now_ms) != IPSP_OK)
-		give_up(x, "no memory");
+	fault = ike_request_send(x, IKE_EXCHANGE_IKE_AUTH, &b, now_ms);
+	if (fault == IPSP_OK)
+		return;
+	ike_event_failed(x->sa, unsent(x, fault, text));
+	give_up(x, unsent(x, fault, text));
 }
 
 void ike_auth_begin(struct ike_exchange *x, uint64_t now_ms)
@@ -308,6 +326,8 @@ static void auth_answer(struct ike_exchange *x, uint64_t now_ms)
 {
 	struct ike_sa *const sa = x->sa;
 	const char *const why = ike_proof_failed(x);
+	char text[UNSENT_TEXT];
+	enum ipsp_err fault;
 	struct ike_builder b;
 
 	if (why) {
@@ -331,7 +351,12 @@ static void auth_answer(struct ike_exchange *x, uint64_t now_ms)
 	} else if (x->notify) {
 		ike_build_notify(&b, 0, nothing(), x->notify, nothing());
 	}
-	if (ike_answer_send(x, &b, now_ms) != IPSP_OK || !established(x, now_ms)) {
+	fault = ike_answer_send(x, &b, now_ms);
+	if (fault == IPSP_ENOSPC) {
+		refuse(x, unsent(x, fault, text), now_ms);
+		return;
+	}
+	if (fault != IPSP_OK || !established(x, now_ms)) {
 		give_up(x, "no memory");
 		return;
 	}

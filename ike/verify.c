@@ -71,12 +71,30 @@ static bool take_raw_key(struct ike_verify *v, gnutls_pubkey_t key)
 	return false;
 }
 
+/* Certificates in PKCS #7 are a set, which has no first one: NULL, if none is for the peer. */
+static gnutls_x509_crt_t for_peer(const struct ike_verify *v)
+{
+	for (unsigned i = 0; i < v->n_unwrapped; i++) {
+		const struct ipsp_span der = { v->unwrapped[i].data, v->unwrapped[i].size };
+		gnutls_x509_crt_t const crt = import(der);
+
+		if (crt && ike_cert_is_for(crt, v->id))
+			return crt;
+		if (crt)
+			gnutls_x509_crt_deinit(crt);
+	}
+	return NULL;
+}
+
 /* RFC 7296 3.6: the certificate of the key that signed comes first. */
 static bool take_leaf(struct ike_verify *v, gnutls_pubkey_t key)
 {
 	const struct ike_cert_payload *const shown = first_of(v, IKE_CERT_X509_SIGNATURE);
-	gnutls_x509_crt_t crt = shown ? import(shown->octets) : NULL;
+	const bool wrapped = v->n_unwrapped > 0 && shown->octets.data == v->unwrapped[0].data;
+	gnutls_x509_crt_t crt = wrapped ? for_peer(v) : NULL;
 
+	if (shown && !crt)
+		crt = import(shown->octets);
 	if (shown && !crt) {
 		fault(v, "the peer's certificate cannot be read");
 		return false;
@@ -295,13 +313,28 @@ static bool check_chain(struct ike_verify *v)
 	return status == 0;
 }
 
-/* A configured certificate needs no CA where none is configured. */
+/*
+ * A configured certificate needs no CA where none is configured. Then there is nobody either whose word
+ * on its revocation would count: whoever configured it is asked for more than is to be had, or takes it out.
+ */
+static bool check_pinned(struct ike_verify *v)
+{
+	char name[300];
+
+	if (!check_times(v))
+		return false;
+	if (v->trust->level == IKE_CRL_REQUIRED)
+		fault(v, "nobody can say whether the certificate of %s is revoked, as no CA of it is configured",
+		      ike_cert_name(v->links[0].crt, name, sizeof(name)));
+	return v->trust->level != IKE_CRL_REQUIRED;
+}
+
 static bool check_certs(struct ike_verify *v)
 {
 	if (!check_leaf(v))
 		return false;
 	if (v->trust->n_cas == 0)
-		return check_times(v);
+		return check_pinned(v);
 	if (!build_chain(v))
 		return false;
 	if (v->trust->links_max > 0 && v->n_links > v->trust->links_max) {
@@ -331,6 +364,7 @@ void ike_verify_run(struct ike_verify *v)
 		fault(v, "no memory");
 		return;
 	}
+	ike_verify_unwrap(v);
 	v->good = take_key(v, key) && check_signature(v, key) && (v->n_links == 0 || check_certs(v));
 	gnutls_pubkey_deinit(key);
 }
@@ -342,4 +376,5 @@ void ike_verify_fini(struct ike_verify *v)
 			gnutls_x509_crt_deinit(v->links[i].crt);
 	}
 	v->n_links = 0;
+	ike_verify_forget_shown(v);
 }

@@ -12,6 +12,7 @@
 #include "ike/x509.h"
 
 #define IKE_CERTS_MAX 16u	/* CERT payloads of one message that are looked at */
+#define IKE_CRLS_SHOWN_MAX 8u	/* in them */
 #define IKE_URL_MAX 512u
 
 struct ike_cert_payload {
@@ -42,6 +43,10 @@ struct ike_verify {
 	struct ike_crl *crls[2 * IKE_CRLS_MAX];	/* given, kept, fetched; counted */
 	unsigned n_staples;
 	struct ipsp_span staples[IKE_CERTS_MAX + IKE_CHAIN_MAX];	/* OCSP answers */
+	/* what CERT payloads hold beside certificates: ike/shown.c */
+	unsigned n_shown_crls, n_unwrapped;
+	struct ike_crl *shown_crls[IKE_CRLS_SHOWN_MAX];
+	gnutls_datum_t unwrapped[IKE_CERTS_MAX];	/* certs of PKCS #7 are among certs above, too */
 	/* what came of it */
 	bool good;
 	char why[600];			/* for people, when not */
@@ -57,6 +62,10 @@ void ike_verify_run(struct ike_verify *v);
 void ike_verify_revocation(struct ike_verify *v);
 /** What v has of its own. References are the caller's. */
 void ike_verify_fini(struct ike_verify *v);
+
+/** Adds what is within CERT payloads of other kinds to certs and shown_crls. Once. */
+void ike_verify_unwrap(struct ike_verify *v);
+void ike_verify_forget_shown(struct ike_verify *v);
 
 /** Where the n-th certificate's CRL is, or its OCSP responder. False: it does not say, or not by HTTP. */
 bool ike_link_crl_url(const struct ike_link *link, char url[IKE_URL_MAX]);

@@ -278,8 +278,11 @@ enum ipsp_err ike_request_send(struct ike_exchange *x, uint8_t type, struct ike_
 		return IPSP_ENOMEM;
 	r->x = x;
 	r->type = type;
-	if (ike_build_end(b, &chain))
-		r->chain = malloc(chain.len ? chain.len : 1);
+	if (!ike_build_end(b, &chain)) {
+		free_request(r);
+		return IPSP_ENOSPC;
+	}
+	r->chain = malloc(chain.len ? chain.len : 1);
 	if (!r->chain) {
 		free_request(r);
 		return IPSP_ENOMEM;

@@ -2,7 +2,10 @@
  * tests/unit/ike/check_auth.c - how two daemons of this process prove who they are. RFC 7296 2.15, RFC 4945,
  * RFC 7427, RFC 7670, RFC 8784.
  */
+#define _GNU_SOURCE	/* memmem */
+
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -211,6 +214,69 @@ START_TEST(test_an_intermediate_certificate_comes_along)
 					    .intermediates = _i < 2 ? (struct ipsp_span){ 0 } :
 								      one(&middle) });
 	established(_i % 2);
+}
+END_TEST
+
+/* Of 2,9 kB or so: its own name and its issuer's. */
+static void make_long(const struct pki_cert *issuer, unsigned n, struct pki_cert *out)
+{
+	char dn[2048];
+	size_t at = (size_t)snprintf(dn, sizeof(dn), "CN=Between %u", n);
+
+	for (unsigned i = 0; i < 18; i++)
+		at += (size_t)snprintf(dn + at, sizeof(dn) - at, ",OU=%02u %.57s", i,
+				       "a department with a name as long as names of its kind may be");
+	pki_make(&(struct pki_spec){ .dn = dn, .ca = true, .issuer = issuer }, out);
+}
+
+static unsigned note_longest(struct pair *p, const struct pair_datagram *d)
+{
+	size_t *const longest = p->fate_arg;
+
+	*longest = d->len > *longest ? d->len : *longest;
+	return 1;
+}
+
+/* RFC 7383: up to IKE_CLEAR_MAX octets of payloads, and no datagram longer than any path carries. */
+START_TEST(test_a_long_chain_goes_in_fragments_up_to_the_limit)
+{
+	const bool fits = _i < 2;
+	const unsigned n = fits ? 5 : 6;
+	const struct pki_cert *chain[IKE_CHAIN_MAX] = { &leaf[1] };
+	struct pki_cert between[6];
+	struct pki_spec spec = leaf_spec(0);
+	size_t longest = 0;
+
+	without_secrets();
+	pki_make(&spec, &leaf[0]);
+	for (unsigned i = 0; i < n; i++) {
+		make_long(i ? &between[i - 1] : &ca, i, &between[i]);
+		chain[n - i] = &between[i];
+	}
+	spec = leaf_spec(1);
+	spec.issuer = &between[n - 1];
+	pki_make(&spec, &leaf[1]);
+	give_cert(0, &leaf[0], NULL, false);
+	give(1, &(struct ike_credential_parts){ .key = pki_key(&leaf[1]),
+						.certs = pki_certs(chain, n + 1) });
+	for (unsigned i = 0; i < 2; i++)
+		trust(i, &(struct ike_trust_parts){ .cas = one(&ca) });
+	pair.fate = note_longest;
+	pair.fate_arg = &longest;
+	if (fits) {
+		established(_i % 2);
+	} else {
+		begin(_i % 2);
+		logged(1, "the message would be longer than the 16384 octets that are the most to be sent: "
+			  "our certificates have 1");
+		ck_assert_uint_eq(pair_count(&pair, 0) + pair_count(&pair, 1), 0);
+		ck_assert_uint_eq(pair_ike_sas(&pair, 1), 0);
+		if (_i % 2 == 0)
+			logged(0, "AUTHENTICATION_FAILED");
+	}
+	ck_assert_uint_lt(longest, 1280);
+	for (unsigned i = 0; i < n; i++)
+		pki_free(&between[i]);
 }
 END_TEST
 
@@ -564,6 +630,32 @@ START_TEST(test_an_ocsp_responder_is_asked)
 }
 END_TEST
 
+/* RFC 4806 3.1: a CERTREQ payload of five octets, which names no responder. */
+static unsigned count_ocsp_requests(struct pair *p, const struct pair_datagram *d)
+{
+	static const uint8_t request[] = { 0, 5, IKE_CERT_OCSP };
+
+	if (d->len > 28 && d->octets[18] == IKE_EXCHANGE_IKE_SA_INIT &&
+	    memmem(d->octets + 28, d->len - 28, request, sizeof(request)))
+		++*(unsigned *)p->fate_arg;
+	return 1;
+}
+
+START_TEST(test_an_ocsp_answer_is_asked_for_as_the_level_says)
+{
+	const struct pki_spec second = leaf_spec(1);
+	unsigned n = 0;
+
+	both_by_certs(&second);
+	trust(1, &(struct ike_trust_parts){ .cas = one(&ca), .level = (enum ike_crl_level)_i,
+					    .crls = list_of(GOOD) });
+	pair.fate = count_ocsp_requests;
+	pair.fate_arg = &n;
+	established(0);
+	ck_assert_uint_eq(n, _i != IKE_CRL_NONE);
+}
+END_TEST
+
 /* What was asked for may come when nobody waits any more. */
 static uint64_t late_ticket;
 
@@ -781,6 +873,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_one_end_signs_and_the_other_has_a_shared_key, 0, 2);
 	tcase_add_loop_test(tc, test_another_certificate_than_the_configured_one_is_refused, 0, 2);
 	tcase_add_loop_test(tc, test_an_intermediate_certificate_comes_along, 0, 4);
+	tcase_add_loop_test(tc, test_a_long_chain_goes_in_fragments_up_to_the_limit, 0, 4);
 	tcase_add_loop_test(tc, test_a_chain_with_a_gap_is_refused, 0, 2);
 	tcase_add_loop_test(tc, test_a_certificate_with_a_fault_is_refused_with_what_it_is, 0, 2 * N_FAULTS);
 	tcase_add_loop_test(tc, test_a_weak_key_is_taken_where_that_is_allowed, 0, 2);
@@ -793,6 +886,8 @@ int main(void)
 	tcase_add_loop_test(tc, test_a_configured_certificate_needs_no_ca, 0, 2);
 	tcase_add_loop_test(tc, test_crls_are_asked_for_as_the_level_says, 0, 4 * N_REVOCATIONS);
 	tcase_add_test(tc, test_a_crl_is_kept_until_its_next_one);
+	tcase_add_loop_test(tc, test_an_ocsp_answer_is_asked_for_as_the_level_says, IKE_CRL_NONE,
+			    IKE_CRL_REQUIRED + 1);
 	tcase_add_loop_test(tc, test_an_ocsp_responder_is_asked, 0, 4);
 	tcase_add_loop_test(tc, test_an_answer_that_comes_late_finds_nobody, 0, 2);
 	tcase_add_test(tc, test_while_a_crl_is_on_its_way_a_second_request_is_not_taken);

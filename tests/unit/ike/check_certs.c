@@ -372,12 +372,12 @@ END_TEST
 /* ---- a peer's certificate that its own end would not show ---- */
 
 static struct ike_identity id;
+static gnutls_datum_t leaf_der;
 
-static void verify(struct ike_verify *v, const struct pki_spec *spec, const struct ike_trust_parts *parts,
-		   struct ike_cert_payload first)
+static void prepare(struct ike_verify *v, const struct pki_spec *spec,
+		    const struct ike_trust_parts *parts, struct ike_cert_payload first)
 {
 	static uint8_t data[IKE_SIGNATURE_MAX];
-	static gnutls_datum_t der;
 	char why[IKE_WHY_TEXT];
 	gnutls_privkey_t key;
 	size_t len;
@@ -400,18 +400,25 @@ static void verify(struct ike_verify *v, const struct pki_spec *spec, const stru
 	v->n_certs = 1;
 	v->certs[0] = first;
 	if (first.encoding == 0) {
-		ck_assert_int_ge(gnutls_x509_crt_export2(leaf.crt, GNUTLS_X509_FMT_DER, &der), 0);
+		ck_assert_int_ge(gnutls_x509_crt_export2(leaf.crt, GNUTLS_X509_FMT_DER, &leaf_der), 0);
 		v->certs[0] = (struct ike_cert_payload){ IKE_CERT_X509_SIGNATURE,
-							 { der.data, der.size } };
+							 { leaf_der.data, leaf_der.size } };
 	}
+}
+
+static void verify(struct ike_verify *v, const struct pki_spec *spec, const struct ike_trust_parts *parts,
+		   struct ike_cert_payload first)
+{
+	prepare(v, spec, parts, first);
 	ike_verify_run(v);
-	gnutls_free(der.data);
 }
 
 static void end_verify(struct ike_verify *v)
 {
 	ike_verify_fini(v);
 	ike_trust_unref(v->trust);
+	gnutls_free(leaf_der.data);
+	leaf_der.data = NULL;
 }
 
 static const struct {
@@ -567,6 +574,118 @@ START_TEST(test_an_ocsp_answer_may_come_with_the_certificate)
 }
 END_TEST
 
+/* ---- what else comes in CERT payloads ---- */
+
+START_TEST(test_certificates_may_come_within_pkcs7)
+{
+	const struct pki_spec between = { .dn = "CN=Between", .ca = true, .issuer = &ca };
+	const struct pki_cert *const at = &ca;
+	struct pki_spec spec = { .dns = "b.example" };
+	struct pki_cert middle;
+	const struct pki_cert *const bundle[] = { &middle, &leaf };
+	struct ike_verify v;
+
+	pki_make(&between, &middle);
+	spec.issuer = &middle;
+	prepare(&v, &spec, &(struct ike_trust_parts){ .cas = pki_certs(&at, 1) },
+		(struct ike_cert_payload){ IKE_CERT_PKCS7, { NULL, 0 } });
+	v.certs[0].octets = pki_pkcs7(bundle + _i / 2, 2 - _i / 2, NULL, 0);
+	/* Cut short it is nothing. */
+	v.certs[0].octets.len -= _i % 2;
+	ike_verify_run(&v);
+	ck_assert_msg(v.good == (_i == 0), "%s", v.why);
+	if (_i == 2)
+		ck_assert_ptr_nonnull(strstr(v.why, "CN=test is signed by CN=Between"));
+	else if (_i)
+		ck_assert_str_eq(v.why, "the peer shows no certificate");
+	end_verify(&v);
+	pki_free(&middle);
+}
+END_TEST
+
+START_TEST(test_a_crl_may_come_with_the_certificate)
+{
+	enum { GOOD, REVOKED, BY_ANOTHER, OLD, NONE };
+	const struct pki_spec root = { .dn = "CN=Root,O=Test", .ca = true };
+	const struct pki_spec spec = { .dns = "b.example", .issuer = &ca };
+	const struct pki_cert *const at = &ca;
+	const int is = _i / 2;
+	struct pki_cert other;
+	struct ipsp_span crl;
+	struct ike_verify v;
+
+	pki_make(&root, &other);
+	prepare(&v, &spec, &(struct ike_trust_parts){ .cas = pki_certs(&at, 1),
+						      .level = IKE_CRL_REQUIRED },
+		(struct ike_cert_payload){ 0 });
+	crl = is == NONE ? text("nothing") : pki_crl(is == BY_ANOTHER ? &other : &ca,
+						     is == REVOKED ? &leaf : NULL, is == OLD ? -1 : 5);
+	v.certs[1] = (struct ike_cert_payload){ IKE_CERT_CRL, crl };
+	if (_i % 2 && is != NONE)
+		v.certs[1] = (struct ike_cert_payload){ IKE_CERT_PKCS7, pki_pkcs7(NULL, 0, &crl, 1) };
+	v.n_certs = 2;
+	ike_verify_run(&v);
+	ck_assert_msg(v.good, "%s", v.why);
+	ike_verify_revocation(&v);
+	ck_assert_int_eq(v.good, is != REVOKED);
+	ck_assert_int_eq(v.unknown, is > REVOKED);
+	end_verify(&v);
+	pki_free(&other);
+}
+END_TEST
+
+START_TEST(test_more_than_there_is_room_for_is_left_out)
+{
+	const struct pki_spec spec = { .dns = "b.example", .issuer = &ca };
+	const struct pki_cert *const at = &ca, *many[3 * IKE_CERTS_MAX];
+	struct ipsp_span crls[2 * IKE_CRLS_SHOWN_MAX];
+	struct ike_verify v;
+
+	prepare(&v, &spec, &(struct ike_trust_parts){ .cas = pki_certs(&at, 1),
+						      .level = IKE_CRL_REQUIRED },
+		(struct ike_cert_payload){ 0 });
+	for (unsigned i = 0; i < 3 * IKE_CERTS_MAX; i++)
+		many[i] = i % 2 ? &ca : &leaf;
+	for (unsigned i = 0; i < 2 * IKE_CRLS_SHOWN_MAX; i++)
+		crls[i] = pki_crl(&ca, NULL, 5 + (int)i);
+	v.certs[1] = (struct ike_cert_payload){
+		IKE_CERT_PKCS7, pki_pkcs7(many, 2, crls, 2 * IKE_CRLS_SHOWN_MAX)
+	};
+	for (v.n_certs = 2; v.n_certs < IKE_CERTS_MAX; v.n_certs++)
+		v.certs[v.n_certs] = v.certs[v.n_certs % 2 ? 1 : 0];
+	ike_verify_run(&v);
+	ike_verify_revocation(&v);
+	ck_assert_msg(v.good && !v.unknown, "%s", v.why);
+	ck_assert_uint_le(v.n_certs, IKE_CERTS_MAX);
+	ck_assert_uint_eq(v.n_shown_crls, IKE_CRLS_SHOWN_MAX);
+	end_verify(&v);
+}
+END_TEST
+
+/* Of a certificate that is the very one configured only its own CA could say more. */
+START_TEST(test_of_a_configured_certificate_without_a_ca_nobody_says_whether_it_is_revoked)
+{
+	const enum ike_crl_level level = (enum ike_crl_level)_i;
+	const struct pki_spec spec = { .dns = "b.example", .issuer = &ca };
+	const struct pki_cert *const at = &ca, *const at_leaf = &leaf;
+	struct ike_verify v;
+
+	prepare(&v, &spec, &(struct ike_trust_parts){ .cas = pki_certs(&at, 1) },
+		(struct ike_cert_payload){ 0 });
+	ike_trust_unref(v.trust);
+	v.trust = ike_trust_new(&(struct ike_trust_parts){ .peers = pki_certs(&at_leaf, 1),
+							   .level = level }, v.why);
+	/* Not even what its issuer says: nobody vouches for that one. */
+	v.certs[v.n_certs++] = (struct ike_cert_payload){ IKE_CERT_CRL, pki_crl(&ca, NULL, 5) };
+	ike_verify_run(&v);
+	ck_assert_int_eq(v.good, level != IKE_CRL_REQUIRED);
+	if (!v.good)
+		ck_assert_str_eq(v.why, "nobody can say whether the certificate of CN=test is revoked, "
+					"as no CA of it is configured");
+	end_verify(&v);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *const suite = suite_create("ike certs");
@@ -593,6 +712,11 @@ int main(void)
 	tcase_add_test(tc, test_a_signature_by_another_key_than_the_certificates_is_refused);
 	tcase_add_loop_test(tc, test_many_threads_use_one_credential_and_one_trust, 0, 2);
 	tcase_add_loop_test(tc, test_an_ocsp_answer_may_come_with_the_certificate, 0, 2);
+	tcase_add_loop_test(tc, test_certificates_may_come_within_pkcs7, 0, 4);
+	tcase_add_loop_test(tc, test_a_crl_may_come_with_the_certificate, 0, 10);
+	tcase_add_test(tc, test_more_than_there_is_room_for_is_left_out);
+	tcase_add_loop_test(tc, test_of_a_configured_certificate_without_a_ca_nobody_says_whether_it_is_revoked,
+			    IKE_CRL_NONE, IKE_CRL_REQUIRED + 1);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -6,6 +6,7 @@
 #include <gnutls/abstract.h>
 #include <openssl/ocsp.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs7.h>
 #include <openssl/rsa.h>
 #include <stdlib.h>
 #include <string.h>
@@ -246,6 +247,37 @@ static EVP_PKEY *key_to_openssl(const struct pki_cert *c)
 	BIO_free(bio);
 	ck_assert_ptr_nonnull(key);
 	return key;
+}
+
+struct ipsp_span pki_pkcs7(const struct pki_cert *const *certs, unsigned n, const struct ipsp_span *crls,
+			   unsigned n_crls)
+{
+	PKCS7 *const bundle = PKCS7_new();
+	unsigned char *der = NULL;
+	struct ipsp_span out;
+	int len;
+
+	ck_assert_int_eq(PKCS7_set_type(bundle, NID_pkcs7_signed), 1);
+	ck_assert_int_eq(PKCS7_content_new(bundle, NID_pkcs7_data), 1);
+	for (unsigned i = 0; i < n; i++) {
+		X509 *const x = to_openssl(certs[i]);
+
+		ck_assert_int_eq(PKCS7_add_certificate(bundle, x), 1);
+		X509_free(x);
+	}
+	for (unsigned i = 0; i < n_crls; i++) {
+		const unsigned char *at = crls[i].data;
+		X509_CRL *const crl = d2i_X509_CRL(NULL, &at, (long)crls[i].len);
+
+		ck_assert_int_eq(PKCS7_add_crl(bundle, crl), 1);
+		X509_CRL_free(crl);
+	}
+	len = i2d_PKCS7(bundle, &der);
+	ck_assert_int_gt(len, 0);
+	out = hand_out(der, (size_t)len);
+	OPENSSL_free(der);
+	PKCS7_free(bundle);
+	return out;
 }
 
 struct ipsp_span pki_pss(const struct pki_cert *c, const char *text, int salt)

@@ -36,6 +36,9 @@ struct ipsp_span pki_key(const struct pki_cert *c);
 struct ipsp_span pki_public(const struct pki_cert *c);
 /** DER. revoked may be NULL. */
 struct ipsp_span pki_crl(const struct pki_cert *issuer, const struct pki_cert *revoked, int next_days);
+/** PKCS #7 without a signature, by libcrypto: certificates, CRLs. */
+struct ipsp_span pki_pkcs7(const struct pki_cert *const *certs, unsigned n, const struct ipsp_span *crls,
+			   unsigned n_crls);
 /** An OCSP answer about one, by its CA. */
 struct ipsp_span pki_ocsp(const struct pki_cert *issuer, const struct pki_cert *about, bool revoked);
 /** A signature of text by that RSA key with SHA2-256 and PSS, its salt that long: libcrypto's. */
