@@ -380,6 +380,16 @@ static bool take_crls(struct ike_trust *t, struct ipsp_span octets, char why[IKE
 	return good;
 }
 
+static bool take_revoked(struct ike_trust *t, struct ipsp_span octets, char why[IKE_WHY_TEXT])
+{
+	if (octets.len == 0)
+		return true;
+	t->revoked = ike_revoked_new(octets);
+	if (!t->revoked)
+		snprintf(why, IKE_WHY_TEXT, "the revoked certificates cannot be read");
+	return t->revoked != NULL;
+}
+
 struct ike_trust *ike_trust_new(const struct ike_trust_parts *parts, char why[IKE_WHY_TEXT])
 {
 	struct ike_trust *const t = calloc(1, sizeof(*t));
@@ -391,13 +401,15 @@ struct ike_trust *ike_trust_new(const struct ike_trust_parts *parts, char why[IK
 	t->refs = 1;
 	t->level = parts->level;
 	t->weak = parts->weak;
+	t->unnamed = parts->unnamed;
 	t->links_max = parts->links_max;
 	if (!take_cas(t, parts->cas, why) ||
 	    !read_certs(parts->intermediates, &t->intermediates, &t->n_intermediates,
 			"the intermediate certificate cannot be read", why) ||
 	    !read_certs(parts->peers, &t->peers, &t->n_peers,
 			"the peer's certificate cannot be read", why) ||
-	    !take_raw_key(t, parts->raw_key, why) || !take_crls(t, parts->crls, why)) {
+	    !take_raw_key(t, parts->raw_key, why) || !take_crls(t, parts->crls, why) ||
+	    !take_revoked(t, parts->revoked, why)) {
 		ike_trust_unref(t);
 		return NULL;
 	}
@@ -425,5 +437,6 @@ void ike_trust_unref(struct ike_trust *t)
 	gnutls_free(t->raw_key.data);
 	for (unsigned i = 0; i < t->n_crls; i++)
 		ike_crl_unref(t->crls[i]);
+	ike_revoked_free(t->revoked);
 	free(t);
 }

@@ -55,8 +55,13 @@ struct ike_trust_parts {
 	struct ipsp_span peers;		/* certificates: the peer's must be one of these */
 	struct ipsp_span raw_key;	/* the peer's public key, without a certificate */
 	struct ipsp_span crls;
+	/** Certificates that are refused whatever else is said of them: of each CA that has such, u8 1 and its certificate
+	 *  (DER) or 0 and its name (text), with their length in 24 bits before them; how many, 24 bits; of each, serial
+	 *  number, 32 bits, reason, 8 bits (IPSEC-IKEACTION-MIB), name of the CRL, its length in 8 bits before it. */
+	struct ipsp_span revoked;
 	enum ike_crl_level level;
 	unsigned links_max;		/* certificates from the peer's to the CA's; 0: IKE_CHAIN_MAX */
+	bool unnamed;			/* peers are not told which CAs these are */
 	bool weak;			/* RSA of 1024 bits and SHA-1 in certificates as well */
 };
 

@@ -68,16 +68,19 @@ static void write_bare_requests(struct ike_builder *b, const struct ike_peer *pe
 	}
 }
 
-/* One payload with the hashes of all CAs' keys. RFC 7296 3.7 */
+/* One payload with the hashes of all CAs' keys that are to be told; or with none. RFC 7296 3.7 */
 static void write_requests(struct ike_builder *b, const struct ike_peer *peers, size_t n)
 {
 	size_t n_cas = 0;
+	bool unnamed = false;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct ike_trust *const t = peers[i].trust;
 
+		unnamed |= t && t->n_cas > 0 && t->unnamed;
+
 		/* Asking is a hint: of very many CAs the first ones are enough. */
-		if (!t || t->n_cas == 0 || (i > 0 && t == peers[i - 1].trust) ||
+		if (!t || t->n_cas == 0 || t->unnamed || (i > 0 && t == peers[i - 1].trust) ||
 		    n_cas + t->n_cas > IKE_CAS_MAX)
 			continue;
 		if (n_cas == 0) {
@@ -87,6 +90,10 @@ static void write_requests(struct ike_builder *b, const struct ike_peer *peers, 
 		n_cas += t->n_cas;
 		ike_build_octets(b, (struct ipsp_span){ t->ca_hashes[0],
 							(size_t)t->n_cas * IKE_KEY_HASH_LEN });
+	}
+	if (n_cas == 0 && unnamed) {
+		ike_build_payload(b, IKE_PAYLOAD_CERTREQ);
+		ike_build_u8(b, IKE_CERT_X509_SIGNATURE);
 	}
 	write_bare_requests(b, peers, n);
 }

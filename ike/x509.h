@@ -39,16 +39,20 @@ struct ike_crl {
 
 #define IKE_CRLS_MAX 64u
 
+/** Certificates that rows revoke: credential.h's ike_trust_parts. Never changed. */
+struct ike_revoked;
+
 struct ike_trust {
 	unsigned refs;
 	enum ike_crl_level level;
 	unsigned links_max;
-	bool weak;
+	bool weak, unnamed;
 	unsigned n_cas, n_intermediates, n_peers, n_crls;
 	gnutls_x509_crt_t *cas, *intermediates, *peers;
 	uint8_t (*ca_hashes)[IKE_KEY_HASH_LEN];
 	gnutls_datum_t raw_key;		/* empty: none */
 	struct ike_crl *crls[IKE_CRLS_MAX];
+	struct ike_revoked *revoked;	/* NULL: nothing is */
 };
 
 static inline gnutls_datum_t ike_datum(struct ipsp_span s)
@@ -61,6 +65,12 @@ gnutls_x509_crt_fmt_t ike_encoding(struct ipsp_span octets);
 /** @return NULL: it is none, or no memory */
 struct ike_crl *ike_crl_new(struct ipsp_span octets);
 void ike_crl_unref(struct ike_crl *c);
+
+/** @return NULL: octets are no such list, or no memory */
+struct ike_revoked *ike_revoked_new(struct ipsp_span octets);
+void ike_revoked_free(struct ike_revoked *r);
+/** Is it one of them (r NULL: none)? how: by what, as what follows "is revoked" */
+bool ike_revoked_has(const struct ike_revoked *r, gnutls_x509_crt_t crt, char *how, size_t cap);
 
 /** SHA-1 of its public key. False: it cannot be had. */
 bool ike_key_hash(gnutls_x509_crt_t crt, uint8_t out[IKE_KEY_HASH_LEN]);

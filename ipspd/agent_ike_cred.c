@@ -22,6 +22,7 @@
 #include "ipspd/messages.h"
 #include "mibs/schema_gen.h"
 #include "policy/credential.h"
+#include "policy/revoked.h"
 
 #define KEYS "keys"
 #define KEY_FILE_MAX (3 * POL_CONN_NAME)
@@ -33,6 +34,7 @@ enum source {
 	KEY_FILE,
 	WHOLE,		/* the credential's value */
 	FIRST,		/* the first certificate of that */
+	REVOKED,	/* what rows revoke */
 };
 
 struct sent {
@@ -174,6 +176,18 @@ static size_t read_filter(struct agent_ike_creds *c, const struct mib_row *r)
 	return n;
 }
 
+/* @return 0: none; or, with c->why, too many */
+static size_t read_revoked(struct agent_ike_creds *c)
+{
+	const size_t n = pol_revoked_write(mib_store_view(c->agent->store), c->octets, IKE_CREDENTIAL_MAX);
+
+	if (n <= IKE_CREDENTIAL_MAX)
+		return n;
+	snprintf(c->why, sizeof(c->why), "has peers with certificates, and ipiaRevokedCertificateTable has more "
+		 "rows than can be looked at (%zu octets of %u)", n, IKE_CREDENTIAL_MAX);
+	return 0;
+}
+
 static size_t read_octets(struct agent_ike_creds *c, enum source source, const char *name)
 {
 	const struct mib_view *const v = mib_store_view(c->agent->store);
@@ -182,6 +196,8 @@ static size_t read_octets(struct agent_ike_creds *c, enum source source, const c
 
 	if (source == KEY_FILE)
 		return read_key(c, name);
+	if (source == REVOKED)
+		return read_revoked(c);
 	n = r ? pol_credential_octets(v, r, c->octets, sizeof(c->octets)) :
 		read_filter(c, row_named(v, &mib_t_ipiaCredentialFilterTable, name));
 	if (n > 0 && n < sizeof(c->octets) && source == FIRST)
@@ -309,7 +325,10 @@ static uint32_t trust_number(struct agent_ike_creds *c, const struct pol_connect
 		t.intermediates = number_of(c, WHOLE, by->name);
 		t.level = (uint8_t)(ca->crl_level - POL_CRL_NONE);
 		t.links_max = by->max_chain + 2u;
+		t.unnamed = !ca->in_requests;
 	}
+	if (!by->raw_key && (!ca || ca->crl_level != POL_CRL_NONE))
+		t.revoked = number_of(c, REVOKED, "rows");
 	if (t.cas == 0 && t.peers == 0 && t.raw_key == 0) {
 		if (!c->why[0])
 			snprintf(c->why, sizeof(c->why), "has a peer that is to show a certificate, and no "

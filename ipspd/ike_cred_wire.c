@@ -33,9 +33,11 @@ void ike_wire_trust_put(struct chan_writer *w, const struct ike_wire_trust *t)
 	chan_put_u32(w, t->intermediates);
 	chan_put_u32(w, t->peers);
 	chan_put_u32(w, t->raw_key);
+	chan_put_u32(w, t->revoked);
 	chan_put_u8(w, t->level);
 	chan_put_u16(w, t->links_max);
 	chan_put_u8(w, t->weak);
+	chan_put_u8(w, t->unnamed);
 }
 
 bool ike_wire_trust_get(struct chan_reader *r, struct ike_wire_trust *out)
@@ -44,7 +46,9 @@ bool ike_wire_trust_get(struct chan_reader *r, struct ike_wire_trust *out)
 	out->intermediates = chan_get_u32(r);
 	out->peers = chan_get_u32(r);
 	out->raw_key = chan_get_u32(r);
+	out->revoked = chan_get_u32(r);
 	out->level = chan_get_u8(r);
 	out->links_max = chan_get_u16(r);
-	return out->level <= IKE_CRL_REQUIRED && get_bool(r, &out->weak) && chan_reader_done(r);
+	return out->level <= IKE_CRL_REQUIRED && get_bool(r, &out->weak) &&
+	       get_bool(r, &out->unnamed) && chan_reader_done(r);
 }

@@ -4,7 +4,7 @@
  *
  *	IKE_OCTETS	a piece of octets: a key file, certificates. Pieces of one follow each other
  *	IKE_OWN		a private key with its certificates, by the numbers of those octets
- *	IKE_TRUST	CAs, certificates and keys of peers, likewise
+ *	IKE_TRUST	CAs, certificates and keys of peers, what rows revoke (policy/revoked.h), likewise
  *	IKE_CONN	names these by their numbers
  *
  * Octets, own ones and trusts are numbered from 1 each, as they come; 0 is none.
@@ -29,10 +29,10 @@ struct ike_wire_own {
 
 /** Whom to believe. */
 struct ike_wire_trust {
-	uint32_t cas, intermediates, peers, raw_key;
+	uint32_t cas, intermediates, peers, raw_key, revoked;
 	uint8_t level;			/* enum ike_crl_level */
 	uint16_t links_max;
-	bool weak;
+	bool weak, unnamed;
 };
 
 void ike_wire_own_put(struct chan_writer *w, const struct ike_wire_own *o);

@@ -240,20 +240,23 @@ static bool take_trust(struct ike_creds *c, const struct chan_msg *m, gcry_md_hd
 	struct ike_wire_trust wire;
 	const struct made *before;
 	struct made *made;
-	uint8_t rest[4];
+	uint8_t rest[5];
 
 	if (!ike_wire_trust_get(&r, &wire) || !octets_of(c, wire.cas, md, &parts.cas) ||
 	    !octets_of(c, wire.intermediates, md, &parts.intermediates) ||
 	    !octets_of(c, wire.peers, md, &parts.peers) ||
-	    !octets_of(c, wire.raw_key, md, &parts.raw_key))
+	    !octets_of(c, wire.raw_key, md, &parts.raw_key) ||
+	    !octets_of(c, wire.revoked, md, &parts.revoked))
 		return false;
 	parts.level = (enum ike_crl_level)wire.level;
 	parts.links_max = wire.links_max;
 	parts.weak = wire.weak;
+	parts.unnamed = wire.unnamed;
 	rest[0] = wire.level;
 	rest[1] = (uint8_t)wire.links_max;
 	rest[2] = (uint8_t)(wire.links_max >> 8);
 	rest[3] = wire.weak;
+	rest[4] = wire.unnamed;
 	gcry_md_write(md, rest, sizeof(rest));
 	made = add(&c->trusts_coming, IKE_WIRE_TRUSTS_MAX);
 	if (!made)

@@ -2,8 +2,8 @@
  * policy/conn_ca.c - certificate authorities of a connection's credentials: see connection.h.
  *
  * RFC 5280 5.3. Rows of ipiaRevokedCertificateTable revoke whatever their CRL's authority has given that serial
- * number. Serial numbers of more than 32 bits have no row: they are enforced from the list itself, by who
- * negotiates.
+ * number: here what rows name as credentials, in policy/revoked.h for who negotiates. Serial numbers of more than 32 bits
+ * have no row: they are enforced from the list itself, by who negotiates.
  */
 #include "policy/conn_parts.h"
 
@@ -114,6 +114,7 @@ static void read_ca(const struct mib_view *v, const struct mib_row *ca, const ch
 	pol_conn_name(ca, CA(ipiaIcmsCredentialName), out->certificate);
 	out->crl_level = (enum pol_crl_level)mib_row_number(
 		ca, MIB_COL(ipspdCaTable, ipspdCaCrlLevel), POL_CRL_IF_AVAILABLE);
+	out->in_requests = pol_row_truth(ca, MIB_COL(ipspdCaTable, ipspdCaInRequests), true);
 	mib_row_index_copy(ca, &prefix);
 	while ((crl = pol_walk_next(&walk))) {
 		if (out->n_crls < POL_CONN_CRLS_MAX)

@@ -117,6 +117,8 @@ static void put_ca(struct text *t, const struct pol_conn_ca *ca)
 	if (ca->certificate[0])
 		put(t, " with certificate \"%s\"", ca->certificate);
 	put(t, ", CRL %s", levels[ca->crl_level <= POL_CRL_REQUIRED ? ca->crl_level : 0]);
+	if (!ca->in_requests)
+		put(t, ", not named to peers");
 	for (size_t i = 0; i < ca->n_crls && i < POL_CONN_CRLS_MAX; i++)
 		put_crl(t, &ca->crls[i]);
 	if (ca->n_crls > POL_CONN_CRLS_MAX)

@@ -100,6 +100,7 @@ struct pol_conn_ca {
 	char dn[257];
 	char certificate[POL_CONN_NAME];	/* its own; "": none */
 	enum pol_crl_level crl_level;
+	bool in_requests;		/* peers are told that it is asked for */
 	struct pol_conn_crl crls[POL_CONN_CRLS_MAX];	/* the first ones */
 	size_t n_crls;			/* all of them */
 };

@@ -1,6 +1,6 @@
 /*
  * tests/fuzz/fuzz_proof.c - any octets as what a peer proves itself with: certificates, signatures, identities,
- * CRLs and OCSP answers, and as the CA that it is judged by.
+ * CRLs and OCSP answers, and as the CA that it is judged by and what rows revoke.
  *
  *	time (4 octets), then parts: what it is (1), its length (2), its octets
  */
@@ -13,7 +13,7 @@
 #include "ike/verify.h"
 #include "tests/fuzz/fuzz.h"
 
-enum part { PART_CA, PART_CERT, PART_AUTH, PART_IDENTITY, PART_CRL, PART_OCSP, PART_RAW_KEY };
+enum part { PART_CA, PART_CERT, PART_AUTH, PART_IDENTITY, PART_CRL, PART_OCSP, PART_RAW_KEY, PART_REVOKED };
 
 static struct ike_identity id;
 
@@ -61,6 +61,9 @@ static void take(uint8_t what, struct ipsp_span octets, struct ike_trust_parts *
 		break;
 	case PART_RAW_KEY:
 		trust->raw_key = octets;
+		break;
+	case PART_REVOKED:
+		trust->revoked = octets;
 		break;
 	default:
 		break;

@@ -11,6 +11,7 @@ d=$TB_DIR/router-b
 tb_topology
 mkdir -p "$p/web" "$d/x509" "$d/x509ca" "$d/private" "$d/pubkey"
 
+serial=100
 # key NAME KIND; cert NAME ISSUER EXTENSION..: by the issuer (itself: a root).
 key()
 {
@@ -29,12 +30,15 @@ cert()
 	shift 2
 	printf '%s\n' "$@" >"$p/$t_n.ext"
 	openssl req -new -key "$p/$t_n.key" -subj "/O=Test/CN=$t_n" -out "$p/$t_n.csr"
+	# Serial numbers that rows have room for.
+	serial=$((serial + 1))
 	if [ "$t_i" = "$t_n" ]; then
 		set -- -signkey "$p/$t_n.key"
 	else
-		set -- -CA "$p/$t_i.pem" -CAkey "$p/$t_i.key" -CAcreateserial
+		set -- -CA "$p/$t_i.pem" -CAkey "$p/$t_i.key"
 	fi
-	openssl x509 -req -in "$p/$t_n.csr" -days 30 -extfile "$p/$t_n.ext" -out "$p/$t_n.pem" "$@" 2>/dev/null
+	openssl x509 -req -in "$p/$t_n.csr" -days 30 -extfile "$p/$t_n.ext" -out "$p/$t_n.pem" -set_serial $serial \
+		"$@" 2>/dev/null
 }
 
 ca='basicConstraints=critical,CA:TRUE
@@ -47,7 +51,11 @@ for k in rsa p256 ed25519; do
 	key a-$k $k
 	key b-$k $k
 	cert a-$k root "subjectAltName=DNS:a-$k.example"
-	cert b-$k middle "subjectAltName=DNS:b-$k.example$([ $k != p256 ] || echo ,DNS:b-ppk.example)" crlDistributionPoints=URI:http://192.0.2.254:8080/middle.crl
+	case $k in
+	ed25519) by='authorityInfoAccess=OCSP;URI:http://192.0.2.254:8081' ;;
+	*) by=crlDistributionPoints=URI:http://192.0.2.254:8080/middle.crl ;;
+	esac
+	cert b-$k middle "subjectAltName=DNS:b-$k.example$([ $k != p256 ] || echo ,DNS:b-ppk.example)" "$by"
 	: >"$p/b-$k.by-middle"
 	cp "$p/b-$k.pem" "$d/x509"
 	cp "$p/b-$k.key" "$d/private"
@@ -241,7 +249,7 @@ meets()
 	claim "$t_c: which we answered" logged "proves itself by $t_how"
 }
 
-for n in root a-rsa a-p256 a-ed25519 b-p256 b-rsa; do
+for n in root middle a-rsa a-p256 a-ed25519 b-p256 b-rsa; do
 	openssl x509 -in "$p/$n.pem" -outform DER -out "$p/$n.der"
 done
 claim "rows are SET, and keys are in their files" rows
@@ -306,6 +314,72 @@ mark
 claim "a certificate that is revoked" use a-rsa b-rsa.example
 claim "... is no peer's" silent host-a 10.2.0.2
 claim "... which is told" logged 'the certificate of CN=b-rsa,O=Test is revoked'
+
+# ---- OCSP ----
+
+ocsp_down()
+{
+	kill "$(tb_pid wan ocsp)"
+	wait "$(tb_pid wan ocsp)" || :
+}
+
+# ocsp STATUS..: what the responder of the intermediate CA has about b-ed25519; nothing: it does not know that one.
+ocsp()
+{
+	for t_s; do
+		printf '%s\t351231235959Z\t%s\t%s\tunknown\t/CN=b-ed25519\n' "$t_s" "$([ "$t_s" = V ] || echo 260101000000Z)" \
+			"$(openssl x509 -in "$p/b-ed25519.pem" -noout -serial | cut -d= -f2)"
+	done >"$p/ocsp.index"
+	[ ! -e "$TB_DIR/wan/ocsp.pid" ] || ocsp_down
+	tb_start wan ocsp openssl ocsp -index "$p/ocsp.index" -port 8081 -CA "$p/middle.pem" -rsigner "$p/middle.pem" \
+		-rkey "$p/middle.key" -ndays 1
+	tb_until 10 tb_in wan sh -c 'ss -Hltn sport = :8081 | grep -q .'
+}
+
+# begins HOW: strongSwan begins with b-ed25519, and is taken (or not).
+begins()
+{
+	mark
+	case $1 in
+	taken) swan --initiate --child ed25519 --timeout 10 && swan --terminate --ike ed25519 ;;
+	refused) not swan --initiate --child ed25519 --timeout 10 ;;
+	esac
+}
+
+claim "an OCSP responder knows it" eval 'use a-ed25519 b-ed25519.example && ocsp V'
+claim "... and it is taken" begins taken
+claim "a responder that says it is revoked" ocsp R
+claim "... is believed" begins refused
+claim "... and that is told" logged 'the certificate of CN=b-ed25519,O=Test is revoked'
+claim "a responder that does not know it" ocsp
+claim "... is not enough" begins refused
+claim "... and that is told" logged 'nobody says whether the certificate of CN=b-ed25519,O=Test is revoked'
+ocsp_down
+claim "a responder that is not there is not enough either" begins refused
+claim "... and that is told" logged 'nobody says whether the certificate of CN=b-ed25519,O=Test is revoked'
+claim "where it may be missing" level ifAvailable
+claim "... it is taken" begins taken
+claim "... and that is told" logged 'is revoked: taken all the same'
+
+# ---- rows that revoke ----
+revoked="\"by-hand\".$((0x$(openssl x509 -in "$p/b-ed25519.pem" -noout -serial | cut -d= -f2)))"
+mark
+claim "a row revokes one of the intermediate CA's" eval 'x509 middle-cert "$p/middle.der" && tb_set $r \
+	"ipiaIcmsDistinguishedName.\"middle\"" s CN=middle "ipiaIcmsPolicyStatement.\"middle\"" s "" \
+	"ipiaIcmsMaxChainLength.\"middle\"" i 0 "ipiaIcmsCredentialName.\"middle\"" s middle-cert \
+	"ipiaIcmsRowStatus.\"middle\"" i createAndGo && tb_set $r \
+	"ipiaCmcDistributionPoint.\"middle\".\"by-hand\"" s "" "ipiaCmcThisUpdate.\"middle\".\"by-hand\"" s "" \
+	"ipiaCmcNextUpdate.\"middle\".\"by-hand\"" s "" "ipiaCmcRowStatus.\"middle\".\"by-hand\"" i createAndGo && tb_set $r \
+	"ipiaRctRevokedDate.$revoked" s "" "ipiaRctRevokedReason.$revoked" i keyCompromise \
+	"ipiaRctRowStatus.$revoked" i createAndGo && tb_ctl $r wait'
+by='is revoked (key compromise) by a row of ipiaRevokedCertificateTable, of CRL "by-hand"'
+claim "... which is refused" begins refused
+claim "... and that is told" logged "the certificate of CN=b-ed25519,O=Test $by"
+claim "... in the MIB, too" tb_until 10 says "$by" reason
+claim "without the row" eval 'tb_set $r "ipiaRctRowStatus.$revoked" i destroy && tb_ctl $r wait'
+claim "... it is taken" begins taken
+
+claim "CRLs are required again" level required
 kill "$(tb_pid wan web)"
 kill -KILL "$(tb_process $r ike)"
 mark

@@ -630,10 +630,12 @@ START_TEST(test_an_ocsp_responder_is_asked)
 }
 END_TEST
 
-/* RFC 4806 3.1: a CERTREQ payload of five octets, which names no responder. */
-static unsigned count_ocsp_requests(struct pair *p, const struct pair_datagram *d)
+/* CERTREQ payloads of five octets, which name nobody: RFC 4806 3.1, RFC 7296 3.7. */
+static uint8_t bare_encoding;
+
+static unsigned count_bare_requests(struct pair *p, const struct pair_datagram *d)
 {
-	static const uint8_t request[] = { 0, 5, IKE_CERT_OCSP };
+	const uint8_t request[] = { 0, 5, bare_encoding };
 
 	if (d->len > 28 && d->octets[18] == IKE_EXCHANGE_IKE_SA_INIT &&
 	    memmem(d->octets + 28, d->len - 28, request, sizeof(request)))
@@ -649,10 +651,27 @@ START_TEST(test_an_ocsp_answer_is_asked_for_as_the_level_says)
 	both_by_certs(&second);
 	trust(1, &(struct ike_trust_parts){ .cas = one(&ca), .level = (enum ike_crl_level)_i,
 					    .crls = list_of(GOOD) });
-	pair.fate = count_ocsp_requests;
+	bare_encoding = IKE_CERT_OCSP;
+	pair.fate = count_bare_requests;
 	pair.fate_arg = &n;
 	established(0);
 	ck_assert_uint_eq(n, _i != IKE_CRL_NONE);
+}
+END_TEST
+
+START_TEST(test_a_ca_may_be_left_out_of_requests)
+{
+	const struct pki_spec second = leaf_spec(1);
+	unsigned n = 0;
+
+	both_by_certs(&second);
+	trust(1, &(struct ike_trust_parts){ .cas = one(&ca), .unnamed = _i });
+	bare_encoding = IKE_CERT_X509_SIGNATURE;
+	pair.fate = count_bare_requests;
+	pair.fate_arg = &n;
+	established(0);
+	ck_assert_uint_eq(n, (unsigned)_i);
+	logged(0, _i ? "none is of what the peer asks for, so the first one" : "one that the peer asks for");
 }
 END_TEST
 
@@ -888,6 +907,7 @@ int main(void)
 	tcase_add_test(tc, test_a_crl_is_kept_until_its_next_one);
 	tcase_add_loop_test(tc, test_an_ocsp_answer_is_asked_for_as_the_level_says, IKE_CRL_NONE,
 			    IKE_CRL_REQUIRED + 1);
+	tcase_add_loop_test(tc, test_a_ca_may_be_left_out_of_requests, 0, 2);
 	tcase_add_loop_test(tc, test_an_ocsp_responder_is_asked, 0, 4);
 	tcase_add_loop_test(tc, test_an_answer_that_comes_late_finds_nobody, 0, 2);
 	tcase_add_test(tc, test_while_a_crl_is_on_its_way_a_second_request_is_not_taken);

@@ -686,6 +686,90 @@ START_TEST(test_of_a_configured_certificate_without_a_ca_nobody_says_whether_it_
 }
 END_TEST
 
+/* ---- rows that revoke ---- */
+
+enum { BY_NAME, BY_CERT };
+
+static size_t put_revoked(uint8_t *out, uint8_t kind, struct ipsp_span who, const uint8_t serial[4])
+{
+	const uint8_t head[] = { kind, 0, (uint8_t)(who.len >> 8), (uint8_t)who.len };
+	const uint8_t one[] = { 0, 0, 2, 0, 0, 0, 0, 1, 1, 'x' };
+	size_t at = sizeof(head);
+
+	memcpy(out, head, at);
+	memcpy(out + at, who.data, who.len);
+	at += who.len;
+	memcpy(out + at, one, sizeof(one));
+	at += sizeof(one);
+	memcpy(out + at, serial, 4);
+	at += 4;
+	memcpy(out + at, "\002\004list", 6);	/* key compromise */
+	return at + 6;
+}
+
+static const struct {
+	const char *who;	/* NULL: the CA's certificate */
+	bool other_serial;
+	bool good;
+} revoked[] = {
+	{ NULL, false, false },
+	{ NULL, true, true },
+	{ "CN=Root,O=Test", false, false },
+	{ "cn=root,o=test", false, false },
+	{ "CN=Root", false, true },
+	{ "O=Test,CN=Root", false, true },
+	/* No name: then whoever gave that number is meant. */
+	{ "our root", false, false },
+	{ "", false, false },
+};
+
+START_TEST(test_a_certificate_that_rows_revoke_is_refused)
+{
+	const struct pki_spec spec = { .dns = "b.example", .issuer = &ca };
+	const struct pki_cert *const at = &ca, *const at_leaf = &leaf;
+	const bool pinned = _i % 2;
+	uint8_t octets[2048], serial[4];
+	struct ike_trust_parts parts = { 0 };
+	size_t len = sizeof(serial);
+	gnutls_datum_t der;
+	struct ike_verify v;
+	char why[IKE_WHY_TEXT];
+
+	prepare(&v, &spec, &(struct ike_trust_parts){ .cas = pki_certs(&at, 1) },
+		(struct ike_cert_payload){ 0 });
+	ck_assert_int_ge(gnutls_x509_crt_get_serial(leaf.crt, serial, &len), 0);
+	ck_assert_uint_eq(len, 4);
+	serial[3] ^= revoked[_i / 2].other_serial;
+	ck_assert_int_ge(gnutls_x509_crt_export2(ca.crt, GNUTLS_X509_FMT_DER, &der), 0);
+	len = revoked[_i / 2].who ?
+		      put_revoked(octets, BY_NAME, text(revoked[_i / 2].who), serial) :
+		      put_revoked(octets, BY_CERT, (struct ipsp_span){ der.data, der.size }, serial);
+	gnutls_free(der.data);
+	if (pinned)
+		parts.peers = pki_certs(&at_leaf, 1);
+	else
+		parts.cas = pki_certs(&at, 1);
+	parts.revoked = (struct ipsp_span){ octets, len };
+	ike_trust_unref(v.trust);
+	v.trust = ike_trust_new(&parts, why);
+	ck_assert_msg(v.trust != NULL, "%s", why);
+	ike_verify_run(&v);
+	ck_assert_msg(v.good == revoked[_i / 2].good, "%s", v.why);
+	if (!v.good)
+		ck_assert_str_eq(v.why, "the certificate of CN=test is revoked (key compromise) by a row of "
+					"ipiaRevokedCertificateTable, of CRL \"list\"");
+	end_verify(&v);
+	/* What is cut short, or goes on, is nothing. */
+	for (parts.revoked.len = 1; parts.revoked.len < len; parts.revoked.len++) {
+		ck_assert_ptr_null(ike_trust_new(&parts, why));
+		ck_assert_str_eq(why, "the revoked certificates cannot be read");
+	}
+	octets[len] = 0;
+	parts.revoked.len = len + 1;
+	ck_assert_ptr_null(ike_trust_new(&parts, why));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *const suite = suite_create("ike certs");
@@ -717,6 +801,8 @@ int main(void)
 	tcase_add_test(tc, test_more_than_there_is_room_for_is_left_out);
 	tcase_add_loop_test(tc, test_of_a_configured_certificate_without_a_ca_nobody_says_whether_it_is_revoked,
 			    IKE_CRL_NONE, IKE_CRL_REQUIRED + 1);
+	tcase_add_loop_test(tc, test_a_certificate_that_rows_revoke_is_refused, 0,
+			    2 * (int)(sizeof(revoked) / sizeof(revoked[0])));
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -566,6 +566,7 @@ static const struct {
 	  9000 },
 	{ "ipspdIkePropAddKe", "1.3.6.1.4.1.8072.9999.9999.4807.1.18.1.3", MIB_ACC_CREATE, 0, 14 },
 	{ "ipspdCaCrlLevel", "1.3.6.1.4.1.8072.9999.9999.4807.1.19.1.1", MIB_ACC_CREATE, 0, -1 },
+	{ "ipspdCaInRequests", "1.3.6.1.4.1.8072.9999.9999.4807.1.19.1.2", MIB_ACC_CREATE, 0, -1 },
 	{ "ipspdPeerOptPpkName", "1.3.6.1.4.1.8072.9999.9999.4807.1.44.1.1", MIB_ACC_CREATE, 0, 32 },
 };
 
@@ -636,6 +637,7 @@ static const struct {
 	{ "ipspdIpsecActEsn", MIB_DEF_NUMBER, 3, NULL, 0 },
 	{ "ipspdIkePropAddKe", MIB_DEF_OCTETS, 0, "", 0 },
 	{ "ipspdCaCrlLevel", MIB_DEF_NUMBER, 2, NULL, 0 },
+	{ "ipspdCaInRequests", MIB_DEF_NUMBER, 1, NULL, 0 },
 	{ "ipspdPeerOptPpkRequired", MIB_DEF_NUMBER, 1, NULL, 0 },
 };
 

@@ -185,6 +185,7 @@ static const struct column_case cases[] = {
 	{ "ipspdIkePropIntegrity", NULL, "= ikev2 p1 Integrity=14" },
 	{ "ipspdIkePropAddKe", NULL, "= ikev2 p1 AddKe=0x0024" },
 	{ "ipspdCaCrlLevel", NULL, "= caopt ca CrlLevel=required" },
+	{ "ipspdCaInRequests", NULL, "= caopt ca InRequests=false" },
 	{ "ipspdPeerOptPpkName", NULL, "= peeropt gw,0 PpkName=psk" },
 	{ "ipspdPeerOptPpkRequired", "= peeropt gw,0 PpkName=psk", "= peeropt gw,0 PpkRequired=false" },
 };
