@@ -216,6 +216,15 @@ claim "messages are shown as they come and go" tb_until 10 renew_shown
 claim "... field by field, though they are encrypted" shown TSi
 claim "... both ways" eval 'shown " sent " && shown " received "'
 claim "... but no proof" tb_until 10 anew_shown
+# A first message of IKEv1, from somewhere in the WAN.
+v1_shown()
+{
+	tb_in wan /usr/bin/python3 -c 'import socket, sys
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(open(sys.argv[1], "rb").read(), ("192.0.2.1", 500))' \
+		"$TB_SRC/tests/fuzz/seeds/ike/v1-00-main" && grep -q '(IDENTITY_PROTECTION)' "$debug"
+}
+claim "... and what IKEv1 says to us" tb_until 10 v1_shown
+claim "... attribute by attribute" grep -q 'ATTR: Group - 14 (MODP_2048)' "$debug"
 claim "who watches goes" kill "$(tb_pid router-a debug)"
 tb_reap "$(tb_pid router-a debug)"
 
