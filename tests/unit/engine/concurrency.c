@@ -6,7 +6,7 @@
  * send meanwhile, and each takes in its own packets and copies of the other one's. Each packet that comes
  * out is judged: by the entry that decided, it must be what that entry's policy says, sealed by that
  * policy's SA, under a number that no other packet had; and of the two copies one is delivered at the
- * most. A fixed number of changes, and no clock.
+ * most. An entry that one policy has and the other one has not leaves its SA to what was on its way. A fixed number of changes, and no clock.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -28,20 +28,22 @@
 #define NOW_S 1000u
 #define ICV 12u
 #define NUMBERS (1u << 22)	/* that each SA may use here */
-#define PORTS 3u
+#define PORTS 4u
+#define LATE 3u			/* whose packets may come in though no entry is for them */
+#define NO_ENTRY 0xff
 
 /* What becomes of packets to a port, in either policy; entry ids are 10 times the policy, plus it. */
 static const struct {
 	uint8_t action;
 	uint32_t spi;	/* of a PROTECT */
 } says[2][PORTS] = {
-	{ { IPSP_PROTECT, 0x1000 }, { IPSP_DISCARD, 0 }, { IPSP_BYPASS, 0 } },
-	{ { IPSP_DISCARD, 0 }, { IPSP_PROTECT, 0x2000 }, { IPSP_PROTECT, 0x3000 } },
+	{ { IPSP_PROTECT, 0x1000 }, { IPSP_DISCARD, 0 }, { IPSP_BYPASS, 0 }, { IPSP_PROTECT, 0x4000 } },
+	{ { IPSP_DISCARD, 0 }, { IPSP_PROTECT, 0x2000 }, { IPSP_PROTECT, 0x3000 }, { NO_ENTRY, 0x4000 } },
 };
 
 static struct ipsp_engine *engine;
 static _Atomic bool over;
-static _Atomic unsigned long sent, delivered;
+static _Atomic unsigned long sent, delivered, late;
 static _Atomic uint8_t used[PORTS][NUMBERS], delivered_once[PORTS][NUMBERS];
 
 static void must(bool good, const char *what)
@@ -169,9 +171,13 @@ static void apply(unsigned which, uint64_t generation)
 	struct ipsp_sa_config sas[2 * PORTS];
 	enum ipsp_err results[2 * PORTS];
 	struct ipsp_spd_list lists[2];
+	const struct ipsp_unasked unasked = {
+		.sa_id = says[which][LATE].spi + IPSP_INBOUND, .again = which == 0, .n = 1,
+		.n_selectors = which, .selectors = &boxes[LATE],
+	};
 	struct ipsp_update update = {
 		.spd = { .generation = generation, .full = true, .n_lists = 2, .lists = lists },
-		.sas = sas,
+		.sas = sas, .n_unasked = 1, .unasked = &unasked,
 	};
 
 	for (uint32_t i = 0; i < PORTS; i++) {
@@ -191,7 +197,8 @@ static void apply(unsigned which, uint64_t generation)
 				sas[update.n_sas++] = sa_of(spi, dir);
 		}
 		lists[dir - 1] = (struct ipsp_spd_list){
-			.ifindex = IFINDEX, .dir = (uint8_t)dir, .n_entries = PORTS,
+			.ifindex = IFINDEX, .dir = (uint8_t)dir,
+			.n_entries = says[which][LATE].action == NO_ENTRY ? LATE : PORTS,
 			.entries = entries[dir - 1],
 		};
 	}
@@ -257,6 +264,12 @@ static void judge_out(const struct ipsp_packet *p, uint32_t port)
 {
 	const uint64_t which = p->entry_id / 10;
 
+	if (p->entry_id == 0) {
+		must(port == LATE && p->verdict == IPSP_VERDICT_DROP &&
+			     p->reason == IPSP_REASON_POLICY_DEFAULT,
+		     "no entry, and it was not dropped");
+		return;
+	}
 	must(p->entry_id % 10 == port + 1 && which < 2, "not an entry for this packet");
 	switch (says[which][port].action) {
 	case IPSP_DISCARD:
@@ -286,9 +299,13 @@ static void judge_in(const struct ipsp_packet *p, uint32_t port, uint32_t number
 		return;
 	atomic_fetch_add(&delivered, 1);
 	must(!atomic_exchange(&delivered_once[port][number], 1), "a packet was delivered twice");
-	must(p->entry_id % 10 == port + 1 && which < 2 &&
-		     says[which][port].action == IPSP_PROTECT,
-	     "delivered where policy does not say so");
+	atomic_fetch_add(&late, p->reason == IPSP_REASON_SA_UNASKED);
+	if (p->reason == IPSP_REASON_SA_UNASKED)
+		must(port == LATE && p->entry_id == 0, "delivered under another SA than was left");
+	else
+		must(p->entry_id % 10 == port + 1 && which < 2 &&
+			     says[which][port].action == IPSP_PROTECT,
+		     "delivered where policy does not say so");
 	must(p->len == sizeof(clear) && p->data[28] == 1 && get_be16(p->data + 22) == port + 1,
 	     "delivered, and changed");
 }
@@ -408,8 +425,8 @@ int main(void)
 	}
 	ipsp_engine_free(engine);
 	free(config.counters);
-	printf("%u changes, %lu packets sent, %lu delivered\n", CHANGES, atomic_load(&sent),
-	       atomic_load(&delivered));
+	printf("%u changes, %lu packets sent, %lu delivered, %lu of them late\n", CHANGES,
+	       atomic_load(&sent), atomic_load(&delivered), atomic_load(&late));
 	must(atomic_load(&delivered) > 0, "nothing was delivered");
 	return EXIT_SUCCESS;
 }
