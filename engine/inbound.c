@@ -80,18 +80,27 @@ static enum ipsp_reason judge_inner(const struct batch *b, const struct ipsp_spd
 				    const struct ipsp_flow *inner,
 				    struct ipsp_outcome *outcome)
 {
+	enum ipsp_reason reason = IPSP_REASON_POLICY_MISMATCH;
+	bool is_open = false;	/* nobody says that it is to be dropped, or how it is to be protected */
+
 	switch (match->result) {
 	case IPSP_SPD_RULE:
-		return ipsp_rule_judge_sa(b->worker, match->rule, path, head, inner, b->now_s,
-					  outcome);
+		reason = ipsp_rule_judge_sa(b->worker, match->rule, path, head, inner, b->now_s,
+					    outcome);
+		is_open = reason == IPSP_REASON_POLICY_MISMATCH && outcome->action == IPSP_BYPASS;
+		break;
 	case IPSP_SPD_FRAGMENT:
-		return IPSP_REASON_POLICY_FRAGMENT;
+		reason = IPSP_REASON_POLICY_FRAGMENT;
+		break;
 	case IPSP_SPD_DEFAULT:
-		return ipsp_unasked_passes(path, head, inner, b->now_s) ? IPSP_REASON_SA_UNASKED :
-									  IPSP_REASON_POLICY_DEFAULT;
+		reason = IPSP_REASON_POLICY_DEFAULT;
+		is_open = true;
+		break;
 	default:
-		return IPSP_REASON_POLICY_MISMATCH;
+		break;
 	}
+	return is_open && ipsp_unasked_passes(path, head, inner, b->now_s) ?
+		       IPSP_REASON_SA_UNASKED : reason;
 }
 
 static bool comes_in(enum ipsp_reason reason)

@@ -2,9 +2,9 @@
  * engine/unasked.c - packets that were on their way when the SPD entry of their SAs went: see unasked.h.
  *
  * They come in for a short time, by the same terms as before: these very SAs, and what both they and the
- * entries that went were for. Who says otherwise of them by an entry is right, whatever that says: only
- * what no entry matches is asked about here. An SA that came, or was put in another's place, since then
- * is not among them.
+ * entries that went were for. An entry that discards or protects them decides: only what no entry matches,
+ * or what one lets pass in clear from anybody, is asked about here. An SA that came, or was put in
+ * another's place, since then is not among them.
  */
 #include "engine/unasked.h"
 

@@ -12,7 +12,7 @@
 void ipsp_unasked_apply(struct ipsp_engine *engine, const struct ipsp_update *update, uint64_t now_s);
 
 /**
- * May what came out of these SAs come in, though no entry matches it?
+ * May what came out of these SAs come in, though no entry asks for them?
  * @param head   by which entries named them
  * @param inner  what came out
  */

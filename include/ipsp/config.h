@@ -122,7 +122,7 @@ struct ipsp_spd_list {
 
 /**
  * SAs that no inbound entry asks for any more: what was on its way under them may still come in for
- * IPSP_UNASKED_S, where nothing else is said of it. Or that are asked for again.
+ * IPSP_UNASKED_S, where no entry matches it or one says BYPASS. Or that are asked for again.
  */
 struct ipsp_unasked {
 	uint64_t sa_id;			/* policy's, as entries name it; 0: those of key managers with */

@@ -499,8 +499,8 @@ size_t ipsp_engine_outbound(struct ipsp_worker *worker, struct ipsp_packet *pack
  * is undone and checked against the policy for what was inside: DELIVER only if the first entry
  * that matches the inner packet says PROTECT with that very SA. Anything else is looked up as it
  * is: BYPASS or DROP. An interface without policy: clear packets BYPASS, ESP of known SAs is still
- * undone but then has no entry to match, so it drops. One that no entry matches is also DELIVERed, with
- * reason SA_UNASKED, as struct ipsp_unasked says.
+ * undone but then has no entry to match, so it drops. What struct ipsp_unasked says may come in is
+ * DELIVERed, too, with reason SA_UNASKED.
  */
 void ipsp_engine_inbound(struct ipsp_worker *worker, struct ipsp_packet *packets, size_t n,
 			 uint64_t now_s);
