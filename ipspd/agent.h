@@ -54,6 +54,15 @@ bool agent_ike_in_force(const struct agent *a, uint64_t generation);
  */
 const struct pol_generation *agent_policy(const struct agent *a);
 
+#define AGENT_ADDRESSES_MAX 1024	/* of a system whose rules may ask for its own addresses */
+
+/**
+ * The system's own addresses, all but those of the loopback, in order.
+ * @param out  room for AGENT_ADDRESSES_MAX
+ * @return false: they are not known, or too many
+ */
+bool agent_addresses(const struct agent *a, struct ipsp_addr *out, size_t *n);
+
 /** Why rows are or are not in force. Never NULL; internal, do not free. */
 const struct pol_status *agent_status(const struct agent *a);
 

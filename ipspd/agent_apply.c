@@ -327,15 +327,18 @@ static void happen(struct agent *a, enum apply_event event)
 
 /* ---- what happens ---- */
 
-#define ADDRESSES_MAX 1024	/* of a system whose rules may ask for its own addresses */
+bool agent_addresses(const struct agent *a, struct ipsp_addr *out, size_t *n)
+{
+	return a->notify.addresses &&
+	       addresses_all(a->notify.addresses, out, AGENT_ADDRESSES_MAX, n);
+}
 
 /* @return true: policy depends on them and has to be made anew */
 static bool tell_addresses(struct agent *a)
 {
-	struct ipsp_addr v[ADDRESSES_MAX];
+	struct ipsp_addr v[AGENT_ADDRESSES_MAX];
 	size_t n = 0;
-	const bool known = a->notify.addresses &&
-			   addresses_all(a->notify.addresses, v, ADDRESSES_MAX, &n);
+	const bool known = agent_addresses(a, v, &n);
 
 	return pol_compiler_addresses(a->apply.compiler, known ? v : NULL, n);
 }

@@ -160,11 +160,38 @@ struct json_object *control_spd_untouched(uint32_t ifindex, enum ipsp_dir dir)
 	return item;
 }
 
+/* No entry stands for it: the guard lets it in to each of these addresses, marks of our sockets out. */
+static void show_own_ike(struct control_client *c)
+{
+	struct ipsp_addr v[AGENT_ADDRESSES_MAX];
+	char address[IPSP_ADDR_TEXT], text[IPSP_ADDR_TEXT + 32];
+	struct json_object *item, *selectors;
+	size_t n;
+
+	if (!agent_addresses(c->agent, v, &n))
+		return;
+	item = json_object_new_object();
+	selectors = json_object_new_array();
+	add_number(item, "ifindex", 0);
+	add_text(item, "direction", "both ways");
+	add_text(item, "action", "bypass");
+	add_text(item, "rule", "(IKE of this system, where no rule names it)");
+	add_text(item, "source", "system");
+	for (size_t i = 0; i < n; i++) {
+		snprintf(text, sizeof(text), "%s udp 500, 4500", ipsp_addr_print(&v[i], address));
+		control_json_append(selectors, control_json_text(text));
+	}
+	control_json_add(item, "selectors", selectors);
+	client_item(c, item);
+}
+
 static void show_spd(struct control_client *c)
 {
 	const struct totals *totals = agent_totals(c->agent);
 	const struct pol_generation *g = agent_policy(c->agent);
 
+	if (compiled_list_from(g, 0, 0))
+		show_own_ike(c);
 	for (const struct pol_list *l = compiled_list_from(g, 0, 0); l;
 	     l = compiled_list_from(g, l->ifindex, l->dir + 1u)) {
 		const struct pol_entry *e;

@@ -164,11 +164,14 @@ own()
 	rule own diffServMultiFieldClfrAddrType.99 mixed 60
 	tb_ctl router-a wait
 }
-knows() { tb_ctl router-a show spd | grep -qF "$1"; }
+knows() { tb_ctl router-a show spd | grep -qF -- "$1"; }
 claim "a rule for this system's own addresses is made" own
-claim "... and is about the one it has" knows 192.0.2.1
+claim "... and is about the one it has" knows '-> 192.0.2.1'
 tb_addr router-a wan 192.0.2.77/24
-claim "an address that comes is one of them (M36)" tb_until 10 knows 192.0.2.77
+tb_addr router-a wan 2001:db8:a::77/64
+claim "an address that comes is one of them (M36)" tb_until 10 knows '-> 192.0.2.77'
+claim "... and the system's IKE passes there (H117)" knows '192.0.2.77 udp 500, 4500'
+claim "... in IPv6, too (H119)" tb_until 10 knows '2001:db8:a::77 udp 500, 4500'
 tb_in router-a ip addr del 192.0.2.77/24 dev wan
 claim "... and one that goes is none" tb_until 10 not knows 192.0.2.77
 conclude

@@ -473,6 +473,29 @@ START_TEST(test_spd_joins_policy_and_counters)
 }
 END_TEST
 
+START_TEST(test_own_ike_is_shown_by_the_addresses_of_the_moment)
+{
+	static const struct ipsp_addr own[] = {
+		{ 4, { 192, 0, 2, 1 } }, { 6, { 0x20, 1, 0xd, 0xb8, [15] = 1 } },
+	};
+	struct answer a;
+
+	set_policy(1);
+	agent.addresses = own;
+	for (agent.n_addresses = 1; agent.n_addresses <= 2; agent.n_addresses++) {
+		a = ask_engine("{\"command\": \"spd\"}");
+		ck_assert_uint_eq(json_object_array_length(a.items), 3);
+		ck_assert_str_eq(member(item(&a, 0), "action"), "bypass");
+		ck_assert_str_eq(member(item(&a, 0), "source"), "system");
+		ck_assert_str_eq(member(item(&a, 0), "selectors"), agent.n_addresses == 1 ?
+				 "[ \"192.0.2.1 udp 500, 4500\" ]" :
+				 "[ \"192.0.2.1 udp 500, 4500\", \"2001:db8::1 udp 500, 4500\" ]");
+		forget(&a);
+	}
+	agent.n_addresses = 0;
+}
+END_TEST
+
 START_TEST(test_object_longer_than_a_message_comes_in_parts)
 {
 	struct json_object *all;
@@ -771,6 +794,7 @@ int main(void)
 	tcase_add_test(c, test_guard_is_shown_line_by_line);
 	tcase_add_test(c, test_log_level_is_handed_on);
 	tcase_add_test(c, test_spd_joins_policy_and_counters);
+	tcase_add_test(c, test_own_ike_is_shown_by_the_addresses_of_the_moment);
 	tcase_add_test(c, test_object_longer_than_a_message_comes_in_parts);
 	tcase_add_test(c, test_stats_are_the_reasons_that_occurred);
 	tcase_add_test(c, test_stats_count_icmp_errors_if_there_were_any);

@@ -158,6 +158,13 @@ const struct pol_generation *agent_policy(const struct agent *a)
 	return a->policy;
 }
 
+bool agent_addresses(const struct agent *a, struct ipsp_addr *out, size_t *n)
+{
+	for (*n = 0; *n < a->n_addresses; ++*n)
+		out[*n] = a->addresses[*n];
+	return a->n_addresses > 0;
+}
+
 const char *agent_apply_problem(const struct agent *a)
 {
 	return a->problem;

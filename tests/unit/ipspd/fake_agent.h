@@ -22,6 +22,8 @@ struct agent {
 	int log_level;			/* as last asked for; -1: never */
 	uint8_t salt[MIB_FILE_SEAL_SALT];
 	uint64_t guard_restored;
+	const struct ipsp_addr *addresses;	/* the system's own */
+	size_t n_addresses;		/* 0: they are not known */
 	struct agent_tracer *tracer;	/* who looks at messages of IKE */
 	struct agent_watcher *watchers;
 	struct agent_event_listener *listeners;
