@@ -14,7 +14,7 @@
 
 static const struct ike_child_config *config_of(const struct ike_exchange *x)
 {
-	return &x->sa->conn->child;
+	return &ike_conn_of(x)->child;
 }
 
 /* The key exchange of the IKE SA is that of its first Child SA: RFC 7296 1.2. */
@@ -32,12 +32,12 @@ static void without_ke(struct ike_offers *offers)
 	}
 }
 
-/* What is offered, or taken, in this exchange. */
-static struct ike_offers offers_of(const struct ike_exchange *x)
+/* What is offered, or taken; in a setup, or not. */
+static struct ike_offers offers_of(const struct ike_conn *c, bool setup)
 {
-	struct ike_offers offers = config_of(x)->offers;
+	struct ike_offers offers = c->child.offers;
 
-	if (x->purpose == IKE_FOR_SETUP)
+	if (setup)
 		without_ke(&offers);
 	return offers;
 }
@@ -74,7 +74,7 @@ static void take_flags(struct ike_exchange *x, const struct ike_parsed *m)
 void ike_child_offer(struct ike_exchange *x, struct ike_builder *b)
 {
 	const struct ike_child_config *const c = config_of(x);
-	struct ike_offers offers = offers_of(x);
+	struct ike_offers offers = offers_of(ike_conn_of(x), x->purpose == IKE_FOR_SETUP);
 
 	for (unsigned i = 0; i < offers.n; i++) {
 		offers.offers[i].spi_len = CHILD_SPI_LEN;
@@ -110,7 +110,7 @@ const char *ike_child_accept(struct ike_exchange *x, const struct ike_parsed *m)
 {
 	const struct ike_payload *const sa = ike_parsed_find(m, IKE_PAYLOAD_SA);
 	const struct ike_child_config *const c = config_of(x);
-	const struct ike_offers offers = offers_of(x);
+	const struct ike_offers offers = offers_of(ike_conn_of(x), x->purpose == IKE_FOR_SETUP);
 	struct ike_offers answer;
 	struct ike_notify n;
 	struct ike_fault fault;
@@ -130,31 +130,62 @@ const char *ike_child_accept(struct ike_exchange *x, const struct ike_parsed *m)
 
 /* ---- as the one who answers ---- */
 
-uint16_t ike_child_choose(struct ike_exchange *x, const struct ike_parsed *m)
+bool ike_child_read(const struct ike_parsed *m, bool setup, struct ike_child_asked *out)
 {
 	const struct ike_payload *const sa = ike_parsed_find(m, IKE_PAYLOAD_SA);
-	const struct ike_child_config *const c = config_of(x);
-	const struct ike_offers offers = offers_of(x);
-	struct ike_selectors tsi, tsr;
-	struct ike_offers theirs;
 	struct ike_notify n;
 	struct ike_fault fault;
 
-	if (!sa || !ike_offers_read(sa->body, &theirs, &fault) ||
-	    !read_selectors(m, IKE_PAYLOAD_TSi, &tsi) || !read_selectors(m, IKE_PAYLOAD_TSr, &tsr))
+	if (!sa || !ike_offers_read(sa->body, &out->offers, &fault) ||
+	    !read_selectors(m, IKE_PAYLOAD_TSi, &out->theirs) ||
+	    !read_selectors(m, IKE_PAYLOAD_TSr, &out->ours))
+		return false;
+	out->setup = setup;
+	if (setup)
+		without_ke(&out->offers);
+	out->transport = ike_parsed_notify(m, IKE_N_USE_TRANSPORT_MODE, &n);
+	return true;
+}
+
+unsigned ike_child_suits(const struct ike_conn *c, const struct ike_child_asked *asked)
+{
+	const struct ike_offers offers = offers_of(c, asked->setup);
+	struct ike_selectors ours, theirs;
+	struct ike_suite suite;
+	unsigned rank = 1;
+
+	if (!c->has_child || !ike_selectors_narrow(&asked->theirs, &c->child.theirs, &theirs) ||
+	    !ike_selectors_narrow(&asked->ours, &c->child.ours, &ours))
+		return 0;
+	if (ike_selectors_within(&asked->theirs, &c->child.theirs) &&
+	    ike_selectors_within(&asked->ours, &c->child.ours))
+		rank += 1;
+	if (asked->transport == c->child.transport)
+		rank += 2;
+	if (ike_offers_choose(&offers, &asked->offers, &suite))
+		rank += 4;
+	return rank;
+}
+
+uint16_t ike_child_choose(struct ike_exchange *x, const struct ike_parsed *m)
+{
+	const struct ike_conn *const conn = ike_conn_of(x);
+	const struct ike_child_config *const c = &conn->child;
+	const struct ike_offers offers = offers_of(conn, x->purpose == IKE_FOR_SETUP);
+	struct ike_child_asked asked;
+
+	if (!ike_child_read(m, x->purpose == IKE_FOR_SETUP, &asked))
 		return IKE_N_INVALID_SYNTAX;
-	if (x->purpose == IKE_FOR_SETUP)
-		without_ke(&theirs);
-	if (!x->sa->conn->has_child || !ike_offers_choose(&offers, &theirs, &x->child_suite) ||
+	if (!conn->has_child || !ike_offers_choose(&offers, &asked.offers, &x->child_suite) ||
 	    !take_spi(x))
 		return IKE_N_NO_PROPOSAL_CHOSEN;
-	if (!ike_selectors_narrow(&tsi, &c->theirs, &x->theirs_ts) ||
-	    !ike_selectors_narrow(&tsr, &c->ours, &x->ours_ts))
+	if (!ike_selectors_narrow(&asked.theirs, &c->theirs, &x->theirs_ts) ||
+	    !ike_selectors_narrow(&asked.ours, &c->ours, &x->ours_ts))
 		return IKE_N_TS_UNACCEPTABLE;
 	x->protocol = x->child_suite.protocol;
 	take_flags(x, m);
 	ike_ipcomp_choose(x, m);
-	x->transport = c->transport && ike_parsed_notify(m, IKE_N_USE_TRANSPORT_MODE, &n);
+	x->transport = c->transport && asked.transport;
 	return 0;
 }
 
@@ -233,7 +264,8 @@ enum ipsp_err ike_child_install(struct ike_exchange *x, struct ipsp_span shared)
 		return err;
 	}
 	*c = (struct ike_child){ .protocol = x->protocol, .spi_in = x->spi_in,
-				 .spi_out = x->child_spi_out };
+				 .spi_out = x->child_spi_out,
+				 .conn = ike_conn_ref(ike_conn_of(x)) };
 	ike_exchange_lowest(x, c->nonce_min);
 	ike_child_link(sa, c);
 	x->spi_in = x->cpi_in = 0;	/* they are the Child SA's now */
@@ -290,6 +322,7 @@ void ike_child_remove(struct ike_sa *sa, struct ike_child *c)
 	ike_child_unlink(c);
 	forget(c);
 	sa->world->ops.child_delete(sa->world->arg, c->protocol, &sa->path, c->spi_in, c->spi_out);
+	ike_conn_unref(c->conn);
 	free(c);
 }
 

@@ -168,27 +168,28 @@ static void add_asked(struct text *t, const struct ike_parsed *m, uint8_t payloa
 void ike_explain_refusal(const struct ike_exchange *x, const struct ike_parsed *m, uint16_t notify)
 {
 	const struct ike_payload *const sa = ike_parsed_find(m, IKE_PAYLOAD_SA);
-	const struct ike_child_config *const c = &x->sa->conn->child;
+	const struct ike_conn *const conn = ike_conn_of(x);
+	const struct ike_child_config *const c = &conn->child;
 	struct ike_offers theirs;
 	struct ike_fault fault;
 	struct text t = { 0 };
 
 	add(&t, "no Child SA: we answer ");
 	add_notify(&t, notify);
-	if (!x->sa->conn->has_child) {
-		add(&t, ": connection \"%s\" is an IKE SA alone", x->sa->conn->ike);
+	if (!conn->has_child) {
+		add(&t, ": connection \"%s\" is an IKE SA alone", conn->ike);
 	} else if (notify == IKE_N_NO_PROPOSAL_CHOSEN && sa &&
 		   ike_offers_read(sa->body, &theirs, &fault)) {
 		add(&t, ": the peer proposes ");
 		add_offers(&t, &theirs);
-		add(&t, "; \"%s\" takes ", x->sa->conn->ipsec);
+		add(&t, "; \"%s\" takes ", conn->ipsec);
 		add_offers(&t, &c->offers);
 	} else if (notify == IKE_N_TS_UNACCEPTABLE) {
 		add(&t, ": the peer asks for ");
 		add_asked(&t, m, IKE_PAYLOAD_TSr);
 		add(&t, " === ");
 		add_asked(&t, m, IKE_PAYLOAD_TSi);
-		add(&t, "; \"%s\" is for ", x->sa->conn->ipsec);
+		add(&t, "; \"%s\" is for ", conn->ipsec);
 		add_selectors(&t, &c->ours);
 		add(&t, " === ");
 		add_selectors(&t, &c->theirs);
@@ -198,7 +199,7 @@ void ike_explain_refusal(const struct ike_exchange *x, const struct ike_parsed *
 
 void ike_explain_refused(const struct ike_exchange *x, uint16_t notify)
 {
-	const struct ike_child_config *const c = &x->sa->conn->child;
+	const struct ike_child_config *const c = &ike_conn_of(x)->child;
 	struct text t = { 0 };
 
 	if (notify == IKE_N_NO_PROPOSAL_CHOSEN) {

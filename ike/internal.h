@@ -109,6 +109,7 @@ struct ike_exchange {
 	bool transport;
 	bool no_tfc;			/* the peer takes no TFC padding */
 	bool fragments_also;		/* both take fragments without ports */
+	struct ike_conn *conn;		/* whose Child SA it is; NULL: the IKE SA's. Counted */
 	struct ike_child *rekeyed;	/* the Child SA that this one is to take the place of */
 	struct ike_sa *fresh;		/* the IKE SA that is to take the place of this one */
 	uint16_t nonce_i_len, nonce_r_len;
@@ -183,6 +184,7 @@ struct ike_child {
 	struct ike_child *next;		/* of the same IKE SA */
 	struct ike_child *next_by_spi;	/* in its bucket */
 	struct ike_sa *sa;
+	struct ike_conn *conn;		/* whose it is. Counted */
 	uint8_t protocol;
 	uint32_t spi_in, spi_out;
 	struct ike_exchange *rekey;	/* by us, on its way */
@@ -242,6 +244,12 @@ struct ike_sa {
 	struct ike_sa *rival, *rival_of;	/* the one that the peer's rekey of it made meanwhile */
 	uint8_t nonce_min[IKE_NONCE_LEN];	/* of the exchange that made it, RFC 7296 2.8 */
 };
+
+/** Whose Child SA an exchange makes. */
+static inline struct ike_conn *ike_conn_of(const struct ike_exchange *x)
+{
+	return x->conn ? x->conn : x->sa->conn;
+}
 
 #define IKE_BUCKETS 4096u
 
@@ -513,6 +521,8 @@ void ike_auth_response(struct ike_exchange *x, const struct ike_parsed *m, uint6
 
 /** A Child SA more, or in the place of another one. */
 enum ipsp_err ike_child_begin(struct ike_sa *sa, struct ike_child *rekeyed, uint64_t now_ms);
+/** A Child SA more, of a connection with its peer. */
+enum ipsp_err ike_child_begin_of(struct ike_sa *sa, struct ike_conn *conn, uint64_t now_ms);
 void ike_child_request(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms);
 void ike_child_response(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms);
 
@@ -591,10 +601,38 @@ bool ike_parsed_nonce(const struct ike_parsed *m, uint8_t out[IKE_NONCE_MAX], ui
 /** The one of a conn's peers with that address; then one without an address; NULL. */
 const struct ike_peer *ike_peer_at(const struct ike_conn *c, const struct ipsp_addr *remote);
 
+/* ---- ike/pick.c ---- */
+
+/**
+ * In IKE_AUTH, as the one who answers: sets peer of the exchange, and conn of the IKE SA if another one suits better.
+ * @param id_r    whom the peer expects; type 0: anybody
+ * @param method  how it proves itself; 0: that is not looked at
+ * @return false: it is nobody whom we know
+ */
+bool ike_pick_peer(struct ike_exchange *x, const struct ike_parsed *m, const struct ike_identity *id_r,
+		   uint8_t method);
+/** In CREATE_CHILD_SA, as the one who answers: sets conn of the exchange. That of the one to be rekeyed is its own. */
+void ike_pick_child(struct ike_exchange *x, const struct ike_parsed *m);
+
 /* Child SAs, ike/child.c: in whichever exchange they are negotiated. */
 
 /** Writes SA, TSi, TSr and what belongs to them, as the one who asks. */
 void ike_child_offer(struct ike_exchange *x, struct ike_builder *b);
+/** A Child SA as a peer asks for it. */
+struct ike_child_asked {
+	struct ike_offers offers;
+	struct ike_selectors ours, theirs;
+	bool setup;			/* in IKE_AUTH, where it has no key exchange of its own */
+	bool transport;
+};
+
+/** False: it is not whole. */
+IPSP_MUST_CHECK bool ike_child_read(const struct ike_parsed *m, bool setup, struct ike_child_asked *out);
+
+#define IKE_SUITS_BEST 8u
+/** How well a connection suits what is asked for, up to IKE_SUITS_BEST. 0: it is for other traffic */
+unsigned ike_child_suits(const struct ike_conn *c, const struct ike_child_asked *asked);
+
 /**
  * Reads what is asked for, and chooses: suite, selectors, mode, the other's SPI.
  * @return 0; the notification to refuse it with

@@ -32,7 +32,7 @@ static uint16_t cpi_of(const struct ike_notify *n)
 
 bool ike_ipcomp_wants_cpi(const struct ike_exchange *x)
 {
-	return x->spi_in && !x->cpi_in && (x->ours ? x->sa->conn->child.compress : x->cpi_out != 0);
+	return x->spi_in && !x->cpi_in && (x->ours ? ike_conn_of(x)->child.compress : x->cpi_out != 0);
 }
 
 void ike_ipcomp_got_cpi(struct ike_exchange *x, uint32_t cpi)
@@ -56,7 +56,7 @@ void ike_ipcomp_choose(struct ike_exchange *x, const struct ike_parsed *m)
 	struct ike_notify n;
 
 	x->cpi_out = 0;
-	for (unsigned i = 0; i < m->n && !x->cpi_out && x->sa->conn->child.compress; i++) {
+	for (unsigned i = 0; i < m->n && !x->cpi_out && ike_conn_of(x)->child.compress; i++) {
 		if (read_one(&m->payloads[i], &n))
 			x->cpi_out = cpi_of(&n);
 	}

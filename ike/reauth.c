@@ -145,27 +145,39 @@ void ike_reauth_up(struct ike_sa *fresh)
 	hand_over(fresh->succeeds, fresh);
 }
 
-static unsigned count(const struct ike_sa *sa)
+/* conn: NULL: of all connections */
+static unsigned count(const struct ike_sa *sa, const struct ike_conn *conn)
 {
 	unsigned n = 0;
 
 	for (const struct ike_child *c = sa->children; c; c = c->next)
-		n += !c->deleting;
+		n += !c->deleting && (!conn || c->conn == conn);
 	return n;
+}
+
+/* Of which there is one less yet. NULL: of none */
+static struct ike_conn *missing(const struct ike_sa *fresh, const struct ike_sa *old)
+{
+	for (const struct ike_child *c = old->children; c; c = c->next) {
+		if (!c->deleting && count(fresh, c->conn) < count(old, c->conn))
+			return c->conn;
+	}
+	return NULL;
 }
 
 void ike_reauth_go_on(struct ike_sa *fresh, uint64_t now_ms)
 {
 	struct ike_sa *const old = fresh->succeeds;
 	struct ike_sa *goes = old;
+	struct ike_conn *more;
 
 	if (!old || fresh->state != IKE_SA_ESTABLISHED || ike_exchange_runs(fresh, IKE_FOR_CHILD, true) ||
 	    ike_exchange_runs(fresh, IKE_FOR_SETUP, true))
 		return;
-	if (count(fresh) > 0 && count(fresh) < count(old) && !fresh->is_refused &&
-	    ike_child_begin(fresh, NULL, now_ms) == IPSP_OK)
+	more = count(fresh, NULL) > 0 && !fresh->is_refused ? missing(fresh, old) : NULL;
+	if (more && ike_child_begin_of(fresh, more, now_ms) == IPSP_OK)
 		return;
-	if (count(fresh) == 0 && count(old) > 0) {
+	if (count(fresh, NULL) == 0 && count(old, NULL) > 0) {
 		ike_say(fresh, IKE_LOG_NOTICE, "it has no Child SA, and goes: the one before it stays");
 		hand_over(fresh, old);
 		goes = fresh;
@@ -266,10 +278,10 @@ uint32_t ike_reauth_replaces(struct ike_exchange *x)
 		return 0;
 	while ((other = ike_sa_of_two(sa->world, setup ? &x->id_i : sa->remote, setup ? &x->id_r : sa->local,
 				      other))) {
-		if (other == sa || other->conn != sa->conn || other->state != IKE_SA_ESTABLISHED)
+		if (other == sa || other->state != IKE_SA_ESTABLISHED)
 			continue;
 		for (struct ike_child *c = other->children; c; c = c->next) {
-			if (c->protocol != x->protocol || c->deleting || c->replaced)
+			if (c->conn != ike_conn_of(x) || c->protocol != x->protocol || c->deleting || c->replaced)
 				continue;
 			c->replaced = true;
 			return c->spi_in;

@@ -286,6 +286,7 @@ static void orphan_requests(struct ike_exchange *x)
 
 static void release_exchange(struct ike_exchange *x)
 {
+	ike_conn_unref(x->conn);
 	ike_ke_free(x->job.ke);
 	gcry_free(x->job.shared);
 	free(x->init_request);

@@ -263,65 +263,6 @@ static void refuse(struct ike_exchange *x, const char *why, uint64_t now_ms)
 	give_up(x, why);
 }
 
-static bool takes_suite(const struct ike_conn *c, const struct ike_suite *suite)
-{
-	struct ike_offers one = { .n = 1 };
-	struct ike_suite chosen;
-
-	one.offers[0].protocol = suite->protocol;
-	ike_offer_add(&one.offers[0], IKE_TRANSFORM_ENCR, suite->encr, suite->encr_key_bits);
-	ike_offer_add(&one.offers[0], IKE_TRANSFORM_PRF, suite->prf, 0);
-	ike_offer_add(&one.offers[0], IKE_TRANSFORM_KE, suite->ke, 0);
-	if (suite->integ)
-		ike_offer_add(&one.offers[0], IKE_TRANSFORM_INTEG, suite->integ, 0);
-	for (uint8_t i = 0; i < IKE_ADD_KE_MAX; i++) {
-		if (suite->add_ke[i])
-			ike_offer_add(&one.offers[0], (uint8_t)(IKE_TRANSFORM_ADDKE1 + i),
-				      suite->add_ke[i], 0);
-	}
-	return ike_offers_choose(&c->offers, &one, &chosen);
-}
-
-/* method: how it proves itself. 0: that is not looked at */
-static const struct ike_peer *peer_in(const struct ike_conn *c, const struct ike_exchange *x,
-				      const struct ike_identity *id_r, uint8_t method)
-{
-	const struct ike_identity local = ike_identity_on(&c->local_id, &x->sa->path.local);
-
-	for (size_t i = 0; i < c->n_peers; i++) {
-		const struct ike_peer *const p = &c->peers[i];
-
-		if ((method == 0 || ike_proof_possible(p, method)) &&
-		    (id_r->type == 0 || ike_proof_is_ours(p, &local, id_r)) &&
-		    ike_identity_fits(&p->id, &x->id_i) &&
-		    (p->address.family == 0 ||
-		     ipsp_addr_cmp(&p->address, &x->sa->path.remote) == 0))
-			return p;
-	}
-	return NULL;
-}
-
-/* Who it says it is may belong to another connection than the addresses alone told. */
-static bool choose_peer(struct ike_exchange *x, const struct ike_identity *id_r, uint8_t method)
-{
-	struct ike_sa *const sa = x->sa;
-	const struct ike_world *const w = sa->world;
-
-	x->peer = peer_in(sa->conn, x, id_r, method);
-	for (size_t i = 0; i < w->n_conns && !x->peer; i++) {
-		struct ike_conn *const c = w->conns[i];
-
-		if (!takes_suite(c, &sa->suite))
-			continue;
-		x->peer = peer_in(c, x, id_r, method);
-		if (x->peer) {
-			ike_conn_unref(sa->conn);
-			sa->conn = ike_conn_ref(c);
-		}
-	}
-	return x->peer != NULL;
-}
-
 static void auth_answer(struct ike_exchange *x, uint64_t now_ms)
 {
 	struct ike_sa *const sa = x->sa;
@@ -402,7 +343,7 @@ void ike_auth_request(struct ike_exchange *x, const struct ike_parsed *m, uint64
 	}
 	(void)read_id(m, IKE_PAYLOAD_IDr, &id_r);
 	/* One that can judge its proof; else whoever it is tells why not. */
-	if (!choose_peer(x, &id_r, ike_proof_method(m)) && !choose_peer(x, &id_r, 0)) {
+	if (!ike_pick_peer(x, m, &id_r, ike_proof_method(m)) && !ike_pick_peer(x, m, &id_r, 0)) {
 		ike_explain_identity(x, &id_r);
 		refuse(x, "the peer's identity is none of ours", now_ms);
 		return;

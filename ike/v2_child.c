@@ -71,11 +71,11 @@ static void begin_with(struct ike_exchange *x, uint16_t method, uint64_t now_ms)
 	ike_wait(x, send_request, now_ms);
 }
 
-enum ipsp_err ike_child_begin(struct ike_sa *sa, struct ike_child *rekeyed, uint64_t now_ms)
+static enum ipsp_err begin(struct ike_sa *sa, struct ike_conn *conn, struct ike_child *rekeyed, uint64_t now_ms)
 {
 	struct ike_exchange *x;
 
-	if (!sa->conn->has_child || sa->state != IKE_SA_ESTABLISHED)
+	if (!conn->has_child || sa->state != IKE_SA_ESTABLISHED)
 		return IPSP_ENOENT;
 	if (rekeyed && (rekeyed->rekey || rekeyed->deleting))
 		return IPSP_EEXIST;
@@ -85,11 +85,22 @@ enum ipsp_err ike_child_begin(struct ike_sa *sa, struct ike_child *rekeyed, uint
 	if (rekeyed)
 		rekeyed->rekey = x;
 	x->rekeyed = rekeyed;
-	x->protocol = sa->conn->child.offers.offers[0].protocol;
+	x->conn = ike_conn_ref(conn);
+	x->protocol = conn->child.offers.offers[0].protocol;
 	x->nonce_i_len = IKE_NONCE_LEN;
 	sa->world->ops.random(sa->world->arg, x->nonce_i, x->nonce_i_len);
-	begin_with(x, ike_offers_method(&sa->conn->child.offers), now_ms);
+	begin_with(x, ike_offers_method(&conn->child.offers), now_ms);
 	return IPSP_OK;
+}
+
+enum ipsp_err ike_child_begin(struct ike_sa *sa, struct ike_child *rekeyed, uint64_t now_ms)
+{
+	return begin(sa, rekeyed ? rekeyed->conn : sa->conn, rekeyed, now_ms);
+}
+
+enum ipsp_err ike_child_begin_of(struct ike_sa *sa, struct ike_conn *conn, uint64_t now_ms)
+{
+	return begin(sa, conn, NULL, now_ms);
 }
 
 /* Of two that were made at once the one with the lowest nonce goes, and who made it deletes it. */
@@ -179,7 +190,7 @@ static void child_answered(struct ike_exchange *x, const struct ike_parsed *m, u
 	struct ike_notify n;
 
 	if (ike_parsed_notify(m, IKE_N_INVALID_KE_PAYLOAD, &n) && n.data.len == 2 &&
-	    ike_offers_has_method(&x->sa->conn->child.offers, be16dec(n.data.data)) &&
+	    ike_offers_has_method(&ike_conn_of(x)->child.offers, be16dec(n.data.data)) &&
 	    be16dec(n.data.data) != x->job.method)
 		begin_with(x, be16dec(n.data.data), now_ms);
 	else if (ike_parsed_notify(m, IKE_N_CHILD_SA_NOT_FOUND, &n))
@@ -282,8 +293,10 @@ static void child_requested(struct ike_exchange *x, const struct ike_parsed *m, 
 			ike_exchange_runs(sa, IKE_FOR_IKE_REKEY, true)))
 		notify = sa->state == IKE_SA_DELETING ? IKE_N_NO_ADDITIONAL_SAS :
 							IKE_N_TEMPORARY_FAILURE;
-	if (!notify)
+	if (!notify) {
+		ike_pick_child(x, m);
 		notify = ike_child_choose(x, m);
+	}
 	if (!notify && !ike_parsed_nonce(m, x->nonce_i, &x->nonce_i_len))
 		notify = IKE_N_INVALID_SYNTAX;
 	if (notify) {

@@ -44,17 +44,27 @@ enum ipsp_err ike_want_child(struct ike_world *w, struct ike_conn *conn, size_t 
 	return ike_child_begin(sa, NULL, now_ms);
 }
 
+static void replace(struct ike_conn **at, const struct ike_conn *old, struct ike_conn *fresh)
+{
+	if (*at != old || !old)
+		return;
+	ike_conn_ref(fresh);
+	ike_conn_unref(*at);
+	*at = fresh;
+}
+
 void ike_conn_replace(struct ike_world *w, const struct ike_conn *old, struct ike_conn *fresh)
 {
 	for (size_t i = 0; i < IKE_BUCKETS; i++) {
 		for (struct ike_sa *sa = w->by_spi[i]; sa; sa = sa->next_by_spi) {
+			for (struct ike_child *c = sa->children; c; c = c->next)
+				replace(&c->conn, old, fresh);
+			for (struct ike_exchange *x = sa->exchanges; x; x = x->next)
+				replace(&x->conn, old, fresh);
 			/* A setup holds on to a peer of the one that it began with. */
-			if (sa->conn != old || ike_exchange_runs(sa, IKE_FOR_SETUP, true) ||
-			    ike_exchange_runs(sa, IKE_FOR_SETUP, false))
-				continue;
-			ike_conn_ref(fresh);
-			ike_conn_unref(sa->conn);
-			sa->conn = fresh;
+			if (!ike_exchange_runs(sa, IKE_FOR_SETUP, true) &&
+			    !ike_exchange_runs(sa, IKE_FOR_SETUP, false))
+				replace(&sa->conn, old, fresh);
 		}
 	}
 }
@@ -76,11 +86,30 @@ static struct ike_sa *first_to_end(struct ike_sa *sa, const struct ike_conn *con
 	return sa;
 }
 
+/* Those of a connection under IKE SAs of others go at once as well, and the peer is told. */
+static void end_children(struct ike_sa *sa, const struct ike_conn *conn, uint64_t now_ms)
+{
+	struct ike_child *next;
+
+	for (struct ike_child *c = sa->children; c; c = next) {
+		next = c->next;
+		if (c->conn != conn)
+			continue;
+		if (!c->deleting && ike_delete_begin(sa, c, now_ms) != IPSP_OK)
+			ike_say(sa, IKE_LOG_ERROR, "the peer is not told that a Child SA goes: no memory");
+		ike_child_remove(sa, c);
+	}
+}
+
 void ike_end_all(struct ike_world *w, const struct ike_conn *conn, uint64_t now_ms)
 {
 	for (size_t i = 0; i < IKE_BUCKETS; i++) {
 		struct ike_sa *sa;
 
+		for (sa = w->by_spi[i]; sa && conn; sa = sa->next_by_spi) {
+			if (sa->conn != conn)
+				end_children(sa, conn, now_ms);
+		}
 		/* One that is freed may take its successor along. */
 		while ((sa = first_to_end(w->by_spi[i], conn)))
 			end(sa, now_ms);

@@ -221,6 +221,7 @@ void ike_pfkey_sa_log(const struct ike_child_sa *c)
 {
 	char remote[IPSP_ADDR_TEXT], ours[IKE_SELECTOR_TEXT], theirs[IKE_SELECTOR_TEXT];
 	char encr[IKE_NAME_TEXT], integ[IKE_NAME_TEXT], weak[IKE_WEAK_TEXT], ipcomp[64] = "";
+	char cipher[IKE_NAME_TEXT + 8] = "";
 
 	if (c->cpi_in)
 		snprintf(ipcomp, sizeof(ipcomp), ", IPComp CPI 0x%04x in, 0x%04x out", c->cpi_in,
@@ -228,13 +229,15 @@ void ike_pfkey_sa_log(const struct ike_child_sa *c)
 	else if (c->config->compress)
 		snprintf(ipcomp, sizeof(ipcomp), ", without IPComp, as not both have it");
 
-	ipspd_log(LOG_INFO, "ike", "Child SA with %s: %s%s SPI 0x%08x in, 0x%08x out, %s%s === %s%s, %s "
-		  "%u%s%s%s", ipsp_addr_print(&c->path->remote, remote),
+	if (c->suite->encr)
+		snprintf(cipher, sizeof(cipher), "%s %u%s",
+			 ike_name_or_number(IKE_LIST_ENCR, c->suite->encr, encr),
+			 c->suite->encr_key_bits, c->suite->integ ? " " : "");
+	ipspd_log(LOG_INFO, "ike", "Child SA with %s: %s%s SPI 0x%08x in, 0x%08x out, %s%s === %s%s, %s%s%s",
+		  ipsp_addr_print(&c->path->remote, remote),
 		  c->protocol == IKE_PROTOCOL_AH ? "AH" : "ESP", c->udp ? " in UDP" : "", c->spi_in,
 		  c->spi_out, ike_selector_text(&c->ours->s[0], ours), c->ours->n > 1 ? " .." : "",
-		  ike_selector_text(&c->theirs->s[0], theirs), c->theirs->n > 1 ? " .." : "",
-		  ike_name_or_number(IKE_LIST_ENCR, c->suite->encr, encr), c->suite->encr_key_bits,
-		  c->suite->integ ? " " : "",
+		  ike_selector_text(&c->theirs->s[0], theirs), c->theirs->n > 1 ? " .." : "", cipher,
 		  c->suite->integ ? ike_name_or_number(IKE_LIST_INTEG, c->suite->integ, integ) : "",
 		  ipcomp);
 	if (ike_suite_weak(c->suite, weak))

@@ -62,6 +62,71 @@ t_proposals()
 		'ipiaIkePropRowStatus."p1"' i createAndGo
 }
 
+# t_psk ROUTER: the secret of both ends, "psk". t_gateway ROUTER NAME FAMILY HEX TEXT: who proves itself by it, known
+# by its address.
+t_psk()
+{
+	tb_set "$1" 'ipsaCredType."psk"' i sharedSecret 'ipsaCredCredential."psk"' s 'between two routers' \
+		'ipsaCredMngName."psk"' s '' 'ipsaCredRemoteID."psk"' s '' \
+		'ipsaCredAdminStatus."psk"' i enabled 'ipsaCredRowStatus."psk"' i createAndGo
+}
+t_gateway()
+{
+	tb_set "$1" "ipsaPeerIdType.\"$2\".0" u "$(t_id_type "$3")" "ipsaPeerIdValue.\"$2\".0" s "$5" \
+		"ipsaPeerIdAddressType.\"$2\".0" i "$(t_inet "$3")" "ipsaPeerIdAddress.\"$2\".0" x "$4" \
+		"ipsaPeerIdCredentialName.\"$2\".0" s psk "ipsaPeerIdRowStatus.\"$2\".0" i createAndGo
+}
+# Of a family: its number as an identity of IKE's, and as InetAddressType.
+t_id_type() { if [ "$1" = 4 ]; then echo 1; else echo 5; fi; }
+t_inet() { if [ "$1" = 4 ]; then echo 1; else echo 2; fi; }
+
+# t_child ROUTER NAME FAMILY GATEWAY MODE PROPOSALS NUMBER OURS THEIRS BITS: a rule in both directions that negotiates
+# what it protects; its actions are "ike-NAME" and "child-NAME". Needs t_proposals; ipiaIkeId of the family's addresses.
+t_child()
+{
+	tb_set "$1" "ipiaIpsecActParametersName.\"child-$2\"" s std "ipiaIpsecActProposalsName.\"child-$2\"" s "$6" \
+		"ipiaIpsecActUsePfs.\"child-$2\"" i true "ipiaIpsecActUseIkeGroup.\"child-$2\"" i false \
+		"ipiaIpsecActGroupId.\"child-$2\"" u 31 "ipiaIpsecActVendorId.\"child-$2\"" s '' \
+		"ipiaIpsecActPeerGatewayIdName.\"child-$2\"" s "$4" "ipiaIpsecActGranularity.\"child-$2\"" i subnet \
+		"ipiaIpsecActMode.\"child-$2\"" i "$5" "ipiaIpsecActRowStatus.\"child-$2\"" i createAndGo
+	tb_set "$1" "ipiaIkeActParametersName.\"ike-$2\"" s std "ipiaIkeActExchangeMode.\"ike-$2\"" i main \
+		"ipiaIkeActAgressiveModeGroupId.\"ike-$2\"" u 14 "ipiaIkeActIdentityType.\"ike-$2\"" u "$(t_id_type "$3")" \
+		"ipiaIkeActIdentityContext.\"ike-$2\"" s default "ipiaIkeActPeerName.\"ike-$2\"" s "$4" \
+		"ipiaIkeActRowStatus.\"ike-$2\"" i createAndGo \
+		"ipiaIkeActPropName.\"ike-$2\".0" s p1 "ipiaIkeActPropRowStatus.\"ike-$2\".0" i createAndGo
+	tb_set "$1" "spdCompActExecutionStrategy.\"$2\"" i doUntilFailure "spdCompActRowStatus.\"$2\"" i createAndGo
+	tb_set "$1" "spdSubActSubActionName.\"$2\".0" o "ipiaIkeActParametersName.\"ike-$2\"" \
+		"spdSubActRowStatus.\"$2\".0" i createAndGo "spdSubActSubActionName.\"$2\".1" o \
+		"ipiaIpsecActParametersName.\"child-$2\"" "spdSubActRowStatus.\"$2\".1" i createAndGo
+	tb_filter "$1" "${7}0" "$(t_inet "$3")" "$8" "$9" "${10}"
+	tb_filter "$1" "${7}1" "$(t_inet "$3")" "$9" "$8" "${10}"
+	for t_way in out.0 in.1; do
+		t_dir=${t_way%.*}
+		tb_set "$1" "spdRuleDefFilter.\"$2-$t_dir\"" o "diffServMultiFieldClfrAddrType.$7${t_way#*.}" \
+			"spdRuleDefAction.\"$2-$t_dir\"" o "spdCompActExecutionStrategy.\"$2\"" \
+			"spdRuleDefRowStatus.\"$2-$t_dir\"" i createAndGo "spdGroupContComponentName.\"wan-$t_dir\".$7" s "$2-$t_dir" \
+			"spdGroupContRowStatus.\"wan-$t_dir\".$7" i createAndGo
+	done
+}
+
+# t_identities ROUTER: on its WAN interface, addresses of both families. t_in_force ROUTER: so are the groups "wan-out" and
+# "wan-in" there.
+t_identities()
+{
+	t_wan=$(tb_ifindex "$1" wan)
+	for t_f in 1 5; do
+		tb_set "$1" "ipiaIkeIdCredentialName.$t_wan.$t_f.\"default\"" s '' \
+			"ipiaIkeIdRowStatus.$t_wan.$t_f.\"default\"" i createAndGo
+	done
+}
+t_in_force()
+{
+	t_wan=$(tb_ifindex "$1" wan)
+	tb_set "$1" "spdEndGroupName.outbound.$t_wan" s wan-out "spdEndGroupRowStatus.outbound.$t_wan" i createAndGo \
+		"spdEndGroupName.inbound.$t_wan" s wan-in "spdEndGroupRowStatus.inbound.$t_wan" i createAndGo
+	tb_ctl "$1" wait
+}
+
 conclude()
 {
 	if [ "$T_FAILED" != 0 ]; then
