@@ -2,9 +2,10 @@
  * tests/bench/outer.c - ways by which packets of protocol 50 may leave and come in user space, with
  * nothing behind them.
  *
- *	outer send|receive raw|ring|xdp IF LOCAL REMOTE LINK-ADDRESS MILLISECONDS
+ *	outer send|receive raw|packet|ring|xdp IF LOCAL REMOTE LINK-ADDRESS MILLISECONDS
  *
  *	raw	raw sockets, BATCH packets a call
+ *	packet	packet sockets, past the queue, BATCH packets a call
  *	ring	packet sockets with a ring (TPACKET_V2 to send, past the queue; TPACKET_V3 to receive)
  *	xdp	AF_XDP, copying; to receive, a program that takes every frame of the interface
  *
@@ -127,16 +128,17 @@ static void make_messages(struct mmsghdr msgs[BATCH], struct iovec iov[BATCH], s
 	}
 }
 
-static unsigned raw_send(void)
+/* BATCH times the same; to NULL: where the socket is bound. */
+static unsigned send_messages(const uint8_t *octets, size_t len, struct sockaddr_in *to)
 {
 	struct mmsghdr msgs[BATCH];
 	struct iovec iov[BATCH];
 
-	make_messages(msgs, iov, LEN);
+	make_messages(msgs, iov, len);
 	for (unsigned i = 0; i < BATCH; i++) {
-		memcpy(room[i], frame + ETH_HLEN, LEN);
-		msgs[i].msg_hdr.msg_name = &remote;
-		msgs[i].msg_hdr.msg_namelen = sizeof(remote);
+		memcpy(room[i], octets, len);
+		msgs[i].msg_hdr.msg_name = to;
+		msgs[i].msg_hdr.msg_namelen = to ? sizeof(*to) : 0;
 	}
 	const int n = sendmmsg(fd, msgs, BATCH, 0);
 
@@ -144,7 +146,12 @@ static unsigned raw_send(void)
 	return n > 0 ? (unsigned)n : wait_for(POLLOUT);
 }
 
-static unsigned raw_receive(void)
+static unsigned raw_send(void)
+{
+	return send_messages(frame + ETH_HLEN, LEN, &remote);
+}
+
+static unsigned messages_receive(void)
 {
 	struct mmsghdr msgs[BATCH];
 	struct iovec iov[BATCH];
@@ -155,12 +162,10 @@ static unsigned raw_receive(void)
 	return n > 0 ? (unsigned)n : wait_for(POLLIN);
 }
 
-/* ---- packet rings ---- */
-
-static uint8_t *ring;
+/* ---- packet sockets ---- */
 
 /* IPv4 of protocol 50. */
-static void ring_filter(void)
+static void packet_filter(void)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12),
@@ -175,29 +180,63 @@ static void ring_filter(void)
 	set(SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program), "filter");
 }
 
-static void ring_open(bool sends)
+/* A socket of this kind that is not bound yet. */
+static void packet_socket(bool sends)
 {
-	const int version = sends ? TPACKET_V2 : TPACKET_V3, on = 1;
-	struct tpacket_req3 r = { .tp_block_size = BLOCK, .tp_block_nr = BLOCKS,
-				  .tp_frame_size = FRAME, .tp_frame_nr = RING_FRAMES };
+	const int on = 1;
+
+	fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0);
+	must(fd >= 0, "packet socket");
+	if (sends)
+		set(SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on), "past the queue");
+	else
+		packet_filter();
+}
+
+static void packet_bind(bool sends)
+{
 	const struct sockaddr_ll here = { .sll_family = AF_PACKET, .sll_ifindex = (int)ifindex,
 					  .sll_protocol = sends ? 0 : htons(ETH_P_ALL) };
 
-	fd = socket(AF_PACKET, SOCK_RAW, 0);
-	must(fd >= 0, "packet socket");
+	must(bind(fd, (const struct sockaddr *)&here, sizeof(here)) == 0, "bind");
+}
+
+static void packet_open(bool sends)
+{
+	const int size = BUFFER;
+
+	packet_socket(sends);
+	set(SOL_SOCKET, sends ? SO_SNDBUFFORCE : SO_RCVBUFFORCE, &size, sizeof(size), "buffer");
+	packet_bind(sends);
+}
+
+static unsigned packet_send(void)
+{
+	return send_messages(frame, sizeof(frame), NULL);
+}
+
+/* ---- packet sockets with a ring ---- */
+
+static uint8_t *ring;
+
+static void ring_open(bool sends)
+{
+	const int version = sends ? TPACKET_V2 : TPACKET_V3;
+	struct tpacket_req3 r = { .tp_block_size = BLOCK, .tp_block_nr = BLOCKS,
+				  .tp_frame_size = FRAME, .tp_frame_nr = RING_FRAMES };
+
+	packet_socket(sends);
 	set(SOL_PACKET, PACKET_VERSION, &version, sizeof(version), "version of the ring");
 	if (sends) {
-		set(SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on), "past the queue");
 		set(SOL_PACKET, PACKET_TX_RING, &r, sizeof(struct tpacket_req), "ring");
 	} else {
-		ring_filter();
 		r.tp_retire_blk_tov = 1;
 		set(SOL_PACKET, PACKET_RX_RING, &r, sizeof(r), "ring");
 	}
 	ring = mmap(NULL, (size_t)BLOCK * BLOCKS, PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_POPULATE, fd, 0);
 	must(ring != MAP_FAILED, "ring's memory");
-	must(bind(fd, (const struct sockaddr *)&here, sizeof(here)) == 0, "bind");
+	packet_bind(sends);
 }
 
 static unsigned ring_send(void)
@@ -380,7 +419,8 @@ static const struct way {
 	void (*open)(bool sends);
 	unsigned (*send)(void), (*receive)(void);	/* how many packets that were */
 } ways[] = {
-	{ "raw", raw_open, raw_send, raw_receive },
+	{ "raw", raw_open, raw_send, messages_receive },
+	{ "packet", packet_open, packet_send, messages_receive },
 	{ "ring", ring_open, ring_send, ring_receive },
 	{ "xdp", xdp_open, xdp_send, xdp_receive },
 };
@@ -408,13 +448,13 @@ int main(int argc, char **argv)
 	uint64_t n = 0;
 
 	if (argc != 8) {
-		fputs("usage: outer send|receive raw|ring|xdp IF LOCAL REMOTE LINK-ADDRESS MS\n",
+		fputs("usage: outer send|receive raw|packet|ring|xdp IF LOCAL REMOTE LINK-ADDRESS MS\n",
 		      stderr);
 		return 2;
 	}
 	const bool sends = strcmp(argv[1], "send") == 0;
 
-	while (w < ways + 2 && strcmp(w->name, argv[2]) != 0)
+	while (w < ways + sizeof(ways) / sizeof(ways[0]) - 1 && strcmp(w->name, argv[2]) != 0)
 		w++;
 	ifindex = if_nametoindex(argv[3]);
 	must(ifindex && inet_pton(AF_INET, argv[4], &local.sin_addr) == 1 &&

@@ -35,6 +35,7 @@ done <<-NAMES
 	sad sad.bytes_per_sa
 	sad sad.add
 	outer ceiling.outer.raw.ns
+	outer ceiling.outer.send_packet.vs_raw
 	outer ceiling.outer.receive_ring.vs_raw
 	ike ike.setups.x25519
 	ike ike.latency.ecdsa256
