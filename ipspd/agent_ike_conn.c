@@ -165,17 +165,6 @@ static void put_proposals(const struct pol_connection *c, struct ike_conn *k)
 	k->life.soft_percent = c->ike_life.refresh_s_percent;
 }
 
-/* The whole that a transform is of, if that can be negotiated here. */
-static const struct pol_child_proposal *proposal_of(const struct pol_connection *c,
-						    const struct pol_child_transform *t)
-{
-	for (size_t i = 0; i < c->n_child_proposals; i++) {
-		if (c->child_proposals[i].priority == t->proposal)
-			return pol_child_proposal_v2(&c->child_proposals[i]) ? &c->child_proposals[i] : NULL;
-	}
-	return NULL;
-}
-
 static void put_groups(const struct pol_connection *c, const struct ike_conn *k, struct ike_offer *o)
 {
 	if (c->pfs && !c->pfs_of_ike)
@@ -218,7 +207,7 @@ static void put_transforms(const struct pol_connection *c, struct ike_conn *k)
 		struct ike_offer *const o = &child->offers.offers[child->offers.n];
 		const bool esp = t->protocol == POL_CHILD_ESP;
 
-		if (!t->usable || !proposal_of(c, t))
+		if (!t->usable || !pol_child_proposal_of(c, t)->offered)
 			continue;
 		if (t->protocol == POL_CHILD_IPCOMP) {
 			put_life(t, child);
@@ -242,8 +231,7 @@ static void put_transforms(const struct pol_connection *c, struct ike_conn *k)
 		put_life(t, child);
 	}
 	child->life.soft_percent = c->child_life.refresh_s_percent;
-	/* Peers agree on it beside the proposals, whichever of them they choose: RFC 7296 2.22. */
-	child->compress = pol_conn_compresses(c, 1u << POL_CHILD_AH | 1u << POL_CHILD_ESP);
+	child->compress = pol_conn_compresses(c);
 }
 
 static void put_handling(const struct pol_connection *c, struct ike_handling *h)

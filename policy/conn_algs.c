@@ -266,40 +266,45 @@ static bool add_alternatives(const struct mib_view *v, const struct mib_row *pro
 
 static const char both[] = "IKEv2 cannot negotiate AH and ESP in one proposal (RFC 7296 section 3.3)";
 
-static bool has_both(const struct pol_child_proposal *p)
+#define PROTECTS (1u << POL_CHILD_AH | 1u << POL_CHILD_ESP)
+
+const struct pol_child_proposal *pol_child_proposal_of(const struct pol_connection *c,
+						       const struct pol_child_transform *t)
 {
-	return p->protocols >> POL_CHILD_AH & p->protocols >> POL_CHILD_ESP & 1;
+	const struct pol_child_proposal *p = c->child_proposals;
+
+	while (p->priority != t->proposal)
+		p++;
+	return p;
 }
 
-bool pol_child_proposal_v2(const struct pol_child_proposal *p)
-{
-	return p->usable && (p->protocols & (1u << POL_CHILD_AH | 1u << POL_CHILD_ESP)) != 0 &&
-	       !has_both(p);
-}
-
-bool pol_conn_compresses(const struct pol_connection *c, uint8_t around)
+bool pol_conn_compresses(const struct pol_connection *c)
 {
 	for (size_t i = 0; i < c->n_child_proposals; i++) {
 		const struct pol_child_proposal *p = &c->child_proposals[i];
 
-		if (pol_child_proposal_v2(p) && p->protocols & around &&
-		    p->protocols & 1u << POL_CHILD_IPCOMP)
+		if (p->offered && p->protocols & 1u << POL_CHILD_IPCOMP)
 			return true;
 	}
 	return false;
 }
 
-/* Why none of them can be done. */
+/* Which of them IKEv2 offers, and why none can be done. */
 static void judge_proposals(struct pol_connection *c)
 {
-	bool usable = false, protects = false, v2 = false;
+	bool usable = false, protects = false;
+	unsigned offered = 0;
 
 	for (size_t i = 0; i < c->n_child_proposals; i++) {
-		const struct pol_child_proposal *p = &c->child_proposals[i];
+		struct pol_child_proposal *p = &c->child_proposals[i];
+		const unsigned around = p->protocols & PROTECTS;
 
 		usable = usable || p->usable;
-		protects = protects || (p->usable && p->protocols != 1u << POL_CHILD_IPCOMP);
-		v2 = v2 || pol_child_proposal_v2(p);
+		protects = protects || (p->usable && around != 0);
+		p->offered = p->usable && around != 0 && around != PROTECTS &&
+			     (offered == 0 || offered == around);
+		if (p->offered)
+			offered = around;
 	}
 	if (c->n_transforms == 0)
 		pol_conn_fault(c, "no proposal of its IPsec action has an active transform");
@@ -308,7 +313,7 @@ static void judge_proposals(struct pol_connection *c)
 			       "can do");
 	else if (!protects)
 		pol_conn_fault(c, "IPComp alone, without AH or ESP, protects nothing");
-	else if (!v2 && c->version == POL_IKE_V2)
+	else if (offered == 0 && c->version == POL_IKE_V2)
 		pol_conn_fault(c, "%s", both);
 }
 

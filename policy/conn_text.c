@@ -286,7 +286,8 @@ static void put_esp(struct text *t, uint32_t encr, uint32_t bits, uint32_t auth)
 		put(t, " %s%s", name_of(pol_alg_auth(auth)), weak(pol_alg_auth(auth)));
 }
 
-static void put_transform(struct text *t, const struct pol_child_transform *x)
+static void put_transform(struct text *t, const struct pol_connection *c,
+			  const struct pol_child_transform *x)
 {
 	put(t, "%s%u %s: ", sep(t, "; "), x->proposal, x->name);
 	if (x->protocol == 3)
@@ -294,7 +295,7 @@ static void put_transform(struct text *t, const struct pol_child_transform *x)
 	else if (x->protocol == 2)
 		put(t, "AH %s%s", name_of(pol_alg_auth(x->auth)), weak(pol_alg_auth(x->auth)));
 	else
-		put(t, "IPComp %u", x->encr);
+		put(t, "IPComp %u%s", x->encr, x->usable ? " (DEFLATE)" : "");
 	if (x->protocol == 4 && x->key_bits)
 		put(t, " dictionary %u", x->key_bits);
 	put(t, " %llu s", (unsigned long long)x->life_s);
@@ -306,6 +307,8 @@ static void put_transform(struct text *t, const struct pol_child_transform *x)
 		put(t, " (integ %u)", x->v2_integ);
 	if (x->protocol != 4)
 		put(t, x->replay ? " window %u" : " no window", x->window_pkts);
+	if (c->version != POL_IKE_V1 && !(x->usable && pol_child_proposal_of(c, x)->offered))
+		put(t, " not offered");
 }
 
 static void put_pfs(struct text *t, const struct pol_connection *c)
@@ -466,7 +469,7 @@ const char *pol_conn_text(const struct pol_conn_key *key, const struct pol_conne
 		break;
 	case POL_CONN_SA_ALGORITHMS:
 		for (size_t i = 0; i < c->n_transforms; i++)
-			put_transform(&t, &c->transforms[i]);
+			put_transform(&t, c, &c->transforms[i]);
 		break;
 	case POL_CONN_PFS:
 		put_pfs(&t, c);

@@ -136,6 +136,9 @@ struct pol_child_proposal {
 	uint32_t priority;
 	uint8_t protocols;		/* that have a transform: 1 << each */
 	bool usable;			/* each of its protocols has one that can be done */
+	/* IKEv2 offers it: of AH and ESP it has one (RFC 7296 3.3), which is that of the first such proposal, as
+	 * packets are to go through one of them alone. IPComp is asked for beside it (2.22). */
+	bool offered;
 };
 
 /** One alternative for one protocol. */
@@ -234,14 +237,12 @@ bool pol_connection_make(const struct mib_view *v, const struct pol_conn_key *ke
 			 struct pol_connection **out);
 void pol_connection_free(struct pol_connection *c);
 
-/**
- * Can IKEv2 negotiate it? Of AH and ESP a proposal of its has one (RFC 7296 3.3); IPComp is asked for beside it
- * (2.22).
- */
-bool pol_child_proposal_v2(const struct pol_child_proposal *p);
+/** The proposal of a transform. */
+const struct pol_child_proposal *pol_child_proposal_of(const struct pol_connection *c,
+						       const struct pol_child_transform *t);
 
-/** Is there one that it can negotiate with compression? around: protocols that may stand around it, 1 << each */
-bool pol_conn_compresses(const struct pol_connection *c, uint8_t around);
+/** Is compression asked for? That is agreed on beside the proposals, whichever of them is chosen. */
+bool pol_conn_compresses(const struct pol_connection *c);
 
 /* ---- as text, for people (policy/conn_text.c) ---- */
 

@@ -12,7 +12,6 @@
 #include "policy/ids.h"
 
 #define IPSEC(column) MIB_COL(ipiaIpsecActionTable, column)
-#define COMPRESSION (1u << POL_CHILD_IPCOMP)
 #define PEER(column) MIB_COL(ipsaPeerIdentityTable, column)
 
 /* ipspdIpsecActFromPacket, from source(0) on, as the highest bits of its octet. */
@@ -76,19 +75,13 @@ static unsigned protocols_of(const struct mib_view *v, const struct mib_row *r,
 			     struct pol_connection *c)
 {
 	const struct pol_child_proposal *p = c->child_proposals;
-	unsigned protocols;
 
 	pol_conn_transforms(v, r, c);
-	for (size_t i = 0; i < c->n_child_proposals; i++) {
-		if (pol_child_proposal_v2(&c->child_proposals[i])) {
+	for (size_t i = 0; i < c->n_child_proposals && !p->offered; i++) {
+		if (c->child_proposals[i].offered)
 			p = &c->child_proposals[i];
-			break;
-		}
 	}
-	protocols = p->protocols;
-	if (pol_child_proposal_v2(p) && pol_conn_compresses(c, p->protocols & ~COMPRESSION))
-		protocols |= COMPRESSION;
-	return protocols;
+	return p->protocols | (pol_conn_compresses(c) ? 1u << POL_CHILD_IPCOMP : 0);
 }
 
 uint32_t pol_negotiate_reqid(const struct mib_row *r)

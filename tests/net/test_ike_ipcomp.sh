@@ -124,9 +124,46 @@ claim "the successor of a killed ike process compresses" tb_until 15 compressing
 claim "... what was before goes, and a manager sees an IPComp SA in each direction" tb_until 20 equal_ipcomps
 claim "... while pings cross" large host-a 10.2.0.2
 
+# ---- a NAT between them, which gives router-a other ports, and then others again ----
+# ports N: so much is added to them; by rules without a state, so that nothing has to be forgotten.
+ports()
+{
+	tb_in wan nft -f - <<-NFT
+		table ip nat
+		delete table ip nat
+		table ip nat {
+			chain forward {
+				type filter hook forward priority 0
+				ip saddr 192.0.2.1 udp sport 500 udp sport set $(($1 + 500))
+				ip saddr 192.0.2.1 udp sport 4500 udp sport set $(($1 + 4500))
+				ip daddr 192.0.2.1 udp dport $(($1 + 500)) udp dport set 500
+				ip daddr 192.0.2.1 udp dport $(($1 + 4500)) udp dport set 4500
+			}
+		}
+	NFT
+}
+claim "there is a NAT between them" ports 10000
+claim "the connection ends" tb_ctl router-a terminate child
+sniff wan a nat
+claim "the first ping crosses" tb_in host-a ping -q -c 1 -W 20 10.2.0.2
+claim "pings of octets that compress well cross" large host-a 10.2.0.2
+claim "... the other way, too" large host-b 10.1.0.2
+claim "... and short ones" pings host-b 10.1.0.2
+claim "by other ports they cross, too" ports 20000
+claim "... as soon as we are heard there" tb_until 10 tb_in host-a ping -q -c 1 -W 1 10.2.0.2
+claim "... the other way, too" tb_until 10 large host-b 10.1.0.2
+claim "... and short ones" pings host-b 10.1.0.2
+unsniff wan nat
+claim "all of it was ESP in UDP" test "$(seen wan nat 'udp.port == 4500 && esp')" -ge 20
+claim "... much shorter than it was" equal 0 "$(seen wan nat 'esp && ip.len > 450')"
+claim "... and nothing in the clear" nothing_clear nat
+claim "what was moved is still compressed" test "$(ipcomps router-b)" -ge 2
+claim "the connection ends" tb_ctl router-a terminate child
+
 # ---- strongSwan, which is asked and does without ----
 claim "the other daemon takes its leave" kill "$(tb_pid router-b ipspd)"
 tb_reap "$(tb_pid router-b ipspd)"
+tb_in wan nft delete table ip nat
 claim "... and so does its guard" tb_in router-b "$TB_BUILD/ipspctl/ipspctl" -S "$TB_DIR/router-b/state" guard remove
 d=$TB_DIR/router-b
 cat >"$d/strongswan.conf" <<CONF

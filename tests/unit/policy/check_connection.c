@@ -211,8 +211,7 @@ START_TEST(test_compression_is_asked_for_where_a_proposal_has_it)
 	rows_put(store, cases[_i].rows);
 	c = make("ipsec-b");
 	ck_assert_str_eq(c->fault, "");
-	ck_assert_int_eq(pol_conn_compresses(c, 1u << POL_CHILD_ESP), cases[_i].compresses);
-	ck_assert(!pol_conn_compresses(c, 1u << POL_CHILD_AH));
+	ck_assert_int_eq(pol_conn_compresses(c), cases[_i].compresses);
 }
 END_TEST
 
@@ -224,8 +223,27 @@ START_TEST(test_AH_with_ESP_is_passed_over_where_there_is_something_else)
 	c = make("ipsec-b");
 	ck_assert_str_eq(c->fault, "");
 	ck_assert_uint_eq(c->n_child_proposals, 2);
-	ck_assert(!pol_child_proposal_v2(&c->child_proposals[0]));
-	ck_assert(pol_child_proposal_v2(&c->child_proposals[1]));
+	ck_assert(!c->child_proposals[0].offered);
+	ck_assert(c->child_proposals[1].offered);
+}
+END_TEST
+
+/* Packets are to go through what the first one has. */
+START_TEST(test_all_that_is_offered_is_of_one_protocol)
+{
+	char buf[POL_CONN_COLUMN];
+	const struct pol_connection *c;
+
+	rows_put(store, "+ proposal p2,1,2 TransformsName=ah-std\n+ proposal p2,2,3 TransformsName=esp-std");
+	c = make("ipsec-b");
+	ck_assert_str_eq(c->fault, "");
+	ck_assert(c->child_proposals[0].offered);
+	ck_assert(!c->child_proposals[1].offered);
+	ck_assert(c->child_proposals[2].offered);
+	rows_put(store, "- transform 3,esp-std,5");
+	c = make("ipsec-b");
+	pol_conn_text(&set.keys[0], c, POL_CONN_SA_ALGORITHMS, buf);
+	ck_assert_msg(strstr(buf, "AH HMAC-SHA2-256") && strstr(buf, "window 64 not offered;"), "%s", buf);
 }
 END_TEST
 
@@ -378,6 +396,7 @@ int main(void)
 	tcase_add_test(c, test_peers_stand_in_order_with_their_identities);
 	tcase_add_test(c, test_AH_alone_can_be_negotiated);
 	tcase_add_loop_test(c, test_compression_is_asked_for_where_a_proposal_has_it, 0, 5);
+	tcase_add_test(c, test_all_that_is_offered_is_of_one_protocol);
 	tcase_add_test(c, test_AH_with_ESP_is_passed_over_where_there_is_something_else);
 	tcase_add_test(c, test_what_is_weak_is_called_so);
 	tcase_add_loop_test(c, test_a_fault_is_said_in_words, 0, sizeof(faults) / sizeof(faults[0]));
