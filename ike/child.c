@@ -86,8 +86,7 @@ void ike_child_offer(struct ike_exchange *x, struct ike_builder *b)
 		ike_build_flag(b, IKE_N_NON_FIRST_FRAGMENTS_ALSO);
 	ike_ipcomp_write(x, b);
 	ike_offers_write(&offers, b);
-	ike_selectors_write(&c->ours, IKE_PAYLOAD_TSi, b);
-	ike_selectors_write(&c->theirs, IKE_PAYLOAD_TSr, b);
+	ike_packet_write(x, b);
 }
 
 static bool read_selectors(const struct ike_parsed *m, uint8_t type, struct ike_selectors *out)
@@ -111,6 +110,7 @@ const char *ike_child_accept(struct ike_exchange *x, const struct ike_parsed *m)
 	const struct ike_payload *const sa = ike_parsed_find(m, IKE_PAYLOAD_SA);
 	const struct ike_child_config *const c = config_of(x);
 	const struct ike_offers offers = offers_of(ike_conn_of(x), x->purpose == IKE_FOR_SETUP);
+	struct ike_selectors ours, theirs;
 	struct ike_offers answer;
 	struct ike_notify n;
 	struct ike_fault fault;
@@ -118,10 +118,11 @@ const char *ike_child_accept(struct ike_exchange *x, const struct ike_parsed *m)
 	if (!sa || !ike_offers_read(sa->body, &answer, &fault) ||
 	    !ike_offers_accept(&offers, &answer, &x->child_suite) || !take_spi(x))
 		return "the peer chose what we did not offer";
+	ike_packet_selectors(x, &ours, &theirs);
 	if (!read_selectors(m, IKE_PAYLOAD_TSi, &x->ours_ts) ||
 	    !read_selectors(m, IKE_PAYLOAD_TSr, &x->theirs_ts) ||
-	    !ike_selectors_within(&x->ours_ts, &c->ours) ||
-	    !ike_selectors_within(&x->theirs_ts, &c->theirs))
+	    !ike_selectors_within(&x->ours_ts, &ours) ||
+	    !ike_selectors_within(&x->theirs_ts, &theirs))
 		return "the peer's traffic selectors are not within ours";
 	take_flags(x, m);
 	x->transport = ike_parsed_notify(m, IKE_N_USE_TRANSPORT_MODE, &n);
@@ -172,6 +173,7 @@ uint16_t ike_child_choose(struct ike_exchange *x, const struct ike_parsed *m)
 	const struct ike_conn *const conn = ike_conn_of(x);
 	const struct ike_child_config *const c = &conn->child;
 	const struct ike_offers offers = offers_of(conn, x->purpose == IKE_FOR_SETUP);
+	struct ike_selectors ours, theirs;
 	struct ike_child_asked asked;
 
 	if (!ike_child_read(m, x->purpose == IKE_FOR_SETUP, &asked))
@@ -179,8 +181,11 @@ uint16_t ike_child_choose(struct ike_exchange *x, const struct ike_parsed *m)
 	if (!conn->has_child || !ike_offers_choose(&offers, &asked.offers, &x->child_suite) ||
 	    !take_spi(x))
 		return IKE_N_NO_PROPOSAL_CHOSEN;
-	if (!ike_selectors_narrow(&asked.theirs, &c->theirs, &x->theirs_ts) ||
-	    !ike_selectors_narrow(&asked.ours, &c->ours, &x->ours_ts))
+	if (!ike_packet_choose(x, &asked.theirs, &asked.ours))
+		return IKE_N_SINGLE_PAIR_REQUIRED;
+	ike_packet_selectors(x, &ours, &theirs);
+	if (!ike_selectors_narrow(&asked.theirs, &theirs, &x->theirs_ts) ||
+	    !ike_selectors_narrow(&asked.ours, &ours, &x->ours_ts))
 		return IKE_N_TS_UNACCEPTABLE;
 	x->protocol = x->child_suite.protocol;
 	take_flags(x, m);
@@ -257,15 +262,18 @@ enum ipsp_err ike_child_install(struct ike_exchange *x, struct ipsp_span shared)
 				     2u * (lens.encr + lens.integ));
 	ike_ipcomp_settle(x);
 	if (err == IPSP_OK)
+		err = ike_packet_keep(x, c);
+	if (err == IPSP_OK)
 		err = add_to_sad(x, &lens, keymat);
 	explicit_bzero(keymat, sizeof(keymat));
 	if (err != IPSP_OK) {
-		free(c);
+		ike_child_free(c);
 		return err;
 	}
-	*c = (struct ike_child){ .protocol = x->protocol, .spi_in = x->spi_in,
-				 .spi_out = x->child_spi_out,
-				 .conn = ike_conn_ref(ike_conn_of(x)) };
+	c->protocol = x->protocol;
+	c->spi_in = x->spi_in;
+	c->spi_out = x->child_spi_out;
+	c->conn = ike_conn_ref(ike_conn_of(x));
 	ike_exchange_lowest(x, c->nonce_min);
 	ike_child_link(sa, c);
 	x->spi_in = x->cpi_in = 0;	/* they are the Child SA's now */
@@ -274,6 +282,13 @@ enum ipsp_err ike_child_install(struct ike_exchange *x, struct ipsp_span shared)
 	if (!ike_path_is(&x->path, &sa->path))
 		sa->world->ops.child_move(sa->world->arg, c->protocol, c->spi_in, &sa->path, sa->nat);
 	return IPSP_OK;
+}
+
+void ike_child_free(struct ike_child *c)
+{
+	ike_conn_unref(c->conn);
+	free(c->packet);
+	free(c);
 }
 
 static struct ike_child **bucket(const struct ike_world *w, uint32_t spi_in)
@@ -322,8 +337,7 @@ void ike_child_remove(struct ike_sa *sa, struct ike_child *c)
 	ike_child_unlink(c);
 	forget(c);
 	sa->world->ops.child_delete(sa->world->arg, c->protocol, &sa->path, c->spi_in, c->spi_out);
-	ike_conn_unref(c->conn);
-	free(c);
+	ike_child_free(c);
 }
 
 struct ike_child *ike_child_of_spi(const struct ike_world *w, uint8_t protocol, uint32_t spi_in)

@@ -184,6 +184,11 @@ void ike_explain_refusal(const struct ike_exchange *x, const struct ike_parsed *
 		add_offers(&t, &theirs);
 		add(&t, "; \"%s\" takes ", conn->ipsec);
 		add_offers(&t, &c->offers);
+	} else if (notify == IKE_N_SINGLE_PAIR_REQUIRED) {
+		add(&t, ": \"%s\" has an SA for each packet's own selectors, and the peer asks for ", conn->ipsec);
+		add_asked(&t, m, IKE_PAYLOAD_TSr);
+		add(&t, " === ");
+		add_asked(&t, m, IKE_PAYLOAD_TSi);
 	} else if (notify == IKE_N_TS_UNACCEPTABLE) {
 		add(&t, ": the peer asks for ");
 		add_asked(&t, m, IKE_PAYLOAD_TSr);
@@ -200,16 +205,18 @@ void ike_explain_refusal(const struct ike_exchange *x, const struct ike_parsed *
 void ike_explain_refused(const struct ike_exchange *x, uint16_t notify)
 {
 	const struct ike_child_config *const c = &ike_conn_of(x)->child;
+	struct ike_selectors ours, theirs;
 	struct text t = { 0 };
 
+	ike_packet_selectors(x, &ours, &theirs);
 	if (notify == IKE_N_NO_PROPOSAL_CHOSEN) {
 		add(&t, "the peer takes none of what we propose for a Child SA: ");
 		add_offers(&t, &c->offers);
 	} else if (notify == IKE_N_TS_UNACCEPTABLE) {
 		add(&t, "the peer does not take the traffic selectors ");
-		add_selectors(&t, &c->ours);
+		add_selectors(&t, &ours);
 		add(&t, " === ");
-		add_selectors(&t, &c->theirs);
+		add_selectors(&t, &theirs);
 	} else {
 		return;
 	}

@@ -106,6 +106,8 @@ struct ike_exchange {
 	struct ike_suite child_suite;	/* of the Child SA in the making */
 	uint32_t child_spi_out;		/* theirs */
 	struct ike_selectors ours_ts, theirs_ts;
+	bool has_packet;		/* it is for one, ... */
+	struct ike_pair packet;		/* ... this: ike/packet.c */
 	bool transport;
 	bool no_tfc;			/* the peer takes no TFC padding */
 	bool fragments_also;		/* both take fragments without ports */
@@ -187,6 +189,7 @@ struct ike_child {
 	struct ike_conn *conn;		/* whose it is. Counted */
 	uint8_t protocol;
 	uint32_t spi_in, spi_out;
+	struct ike_pair *packet;	/* whose values it has where they are populated from one; else NULL */
 	struct ike_exchange *rekey;	/* by us, on its way */
 	struct ike_child *rival;	/* the one that the peer's rekey of it made meanwhile */
 	bool deleting;			/* our DELETE is on its way */
@@ -230,6 +233,7 @@ struct ike_sa {
 	bool fragments;			/* both can: RFC 7383 */
 	struct ike_assembly assembly;
 	struct ike_exchange *exchanges;
+	struct ike_want *wants;		/* packets that wait until it is established; the newest first */
 	struct ike_child *children;
 	struct ike_timer retry, life, alive, again, keep, reauth;
 	bool renew;			/* a rekey of it has failed, and is to be tried again */
@@ -431,6 +435,8 @@ uint64_t ike_life_renew_ms(const struct ike_sa *sa);
 uint64_t ike_life_end_ms(const struct ike_sa *sa);
 /** A rekey has failed for a reason that may pass: it is tried again. c NULL: of the IKE SA. */
 void ike_life_again(struct ike_sa *sa, struct ike_child *c, uint64_t now_ms);
+/** It has just been established: what waits for that begins as soon as what is at hand is done. */
+void ike_life_soon(struct ike_sa *sa, uint64_t now_ms);
 /** RFC 7296 2.21.3: after INVALID_SYNTAX it goes without a word, once what it is at is done. */
 void ike_life_spoil(struct ike_sa *sa, uint64_t now_ms);
 
@@ -510,6 +516,9 @@ void ike_refuse_init(struct ike_world *w, const struct ike_path *path, const str
 
 /* ---- exchanges: v2_init.c, v2_auth.c, v2_child.c, v2_info.c ---- */
 
+/** ike_initiate, for a packet that waits or NULL. */
+enum ipsp_err ike_setup_begin(struct ike_world *w, struct ike_conn *conn, size_t peer, const struct ike_path *path,
+			      const struct ike_pair *packet, uint64_t now_ms);
 void ike_init_begin(struct ike_exchange *x, uint64_t now_ms);
 void ike_init_request(struct ike_world *w, const struct ike_path *path, const struct ike_parsed *m,
 		      uint64_t now_ms);
@@ -521,10 +530,41 @@ void ike_auth_response(struct ike_exchange *x, const struct ike_parsed *m, uint6
 
 /** A Child SA more, or in the place of another one. */
 enum ipsp_err ike_child_begin(struct ike_sa *sa, struct ike_child *rekeyed, uint64_t now_ms);
-/** A Child SA more, of a connection with its peer. */
-enum ipsp_err ike_child_begin_of(struct ike_sa *sa, struct ike_conn *conn, uint64_t now_ms);
+/** A Child SA more, of a connection with its peer, for a packet that waits or NULL. */
+enum ipsp_err ike_child_begin_for(struct ike_sa *sa, struct ike_conn *conn, const struct ike_pair *packet,
+				  uint64_t now_ms);
 void ike_child_request(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms);
 void ike_child_response(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms);
+
+/* ---- ike/packet.c: the packet that a Child SA is for ---- */
+
+/** What the Child SA of an exchange may carry: the configuration's, narrowed where it is populated from packets. */
+void ike_packet_selectors(const struct ike_exchange *x, struct ike_selectors *ours,
+			  struct ike_selectors *theirs);
+/** Writes TSi and TSr as who asks, the packet's first. */
+void ike_packet_write(const struct ike_exchange *x, struct ike_builder *b);
+/** As who answers: which packet does the peer ask for? False: none, and there has to be one. */
+IPSP_MUST_CHECK bool ike_packet_choose(struct ike_exchange *x, const struct ike_selectors *tsi,
+				       const struct ike_selectors *tsr);
+/** An exchange is for that packet; NULL: for none. */
+void ike_packet_take(struct ike_exchange *x, const struct ike_pair *packet);
+/** A Child SA remembers whose it is, for when it is rekeyed. @return IPSP_OK; IPSP_ENOMEM */
+IPSP_MUST_CHECK enum ipsp_err ike_packet_keep(const struct ike_exchange *x, struct ike_child *c);
+/** Is a Child SA for the same as that of an exchange will be? */
+bool ike_packet_is_of(const struct ike_exchange *x, const struct ike_child *c);
+/**
+ * Of a connection's Child SAs under another IKE SA one's packet for which sa has none; NULL: there is none, or they are
+ * for no packets.
+ */
+const struct ike_pair *ike_packet_missing(const struct ike_sa *sa, const struct ike_sa *of,
+					  const struct ike_conn *conn);
+/** Is what a packet waits for being made, or going to be? packet NULL: any Child SA is enough. */
+bool ike_packet_comes(const struct ike_sa *sa, const struct ike_pair *packet);
+/** A packet waits until the IKE SA is established. @return IPSP_OK; IPSP_ENOMEM; IPSP_ENOSPC: too many */
+IPSP_MUST_CHECK enum ipsp_err ike_packet_wait(struct ike_sa *sa, const struct ike_pair *packet);
+/** It is: all that wait. */
+void ike_packet_begin_all(struct ike_sa *sa, uint64_t now_ms);
+void ike_packet_forget_all(struct ike_sa *sa);
 
 /** Asks for a sign of life. */
 void ike_liveness_begin(struct ike_sa *sa, uint64_t now_ms);
@@ -648,6 +688,8 @@ enum ipsp_err ike_child_install(struct ike_exchange *x, struct ipsp_span shared)
 void ike_child_remove(struct ike_sa *sa, struct ike_child *c);
 /** Adds to, and takes from, the children of an IKE SA; a Child SA in the SAD does not change. */
 void ike_child_link(struct ike_sa *sa, struct ike_child *c);
+/** Of one that is in no list. */
+void ike_child_free(struct ike_child *c);
 void ike_child_unlink(struct ike_child *c);
 /** By our inbound SPI, in any IKE SA. NULL: none */
 struct ike_child *ike_child_of_spi(const struct ike_world *w, uint8_t protocol, uint32_t spi_in);

@@ -102,6 +102,7 @@ static void again(struct ike_timer *t, uint64_t now_ms)
 	struct ike_sa *const sa = SA_OF(t, again);
 	struct ike_child *c, *next;
 
+	ike_packet_begin_all(sa, now_ms);
 	/* Its children go with it, and are tried again there. */
 	if (sa->renew && sa->state == IKE_SA_ESTABLISHED && ike_rekey_begin(sa, now_ms) == IPSP_OK) {
 		sa->renew = false;
@@ -126,6 +127,12 @@ void ike_life_again(struct ike_sa *sa, struct ike_child *c, uint64_t now_ms)
 	if (!ike_timer_runs(&sa->again))
 		ike_timer_start(&sa->world->timers, &sa->again,
 				now_ms + AGAIN_MS + random_below(sa->world, AGAIN_MS), again);
+}
+
+void ike_life_soon(struct ike_sa *sa, uint64_t now_ms)
+{
+	if (sa->wants)
+		ike_timer_start(&sa->world->timers, &sa->again, now_ms, again);
 }
 
 /* ---- is the peer there? ---- */

@@ -99,6 +99,7 @@ static void begin(struct ike_sa *old, uint64_t now_ms)
 	old->successor = fresh;
 	fresh->succeeds = old;
 	x->peer = peer;
+	ike_packet_take(x, ike_packet_missing(fresh, old, old->conn));
 	ike_init_begin(x, now_ms);
 }
 
@@ -175,7 +176,7 @@ void ike_reauth_go_on(struct ike_sa *fresh, uint64_t now_ms)
 	    ike_exchange_runs(fresh, IKE_FOR_SETUP, true))
 		return;
 	more = count(fresh, NULL) > 0 && !fresh->is_refused ? missing(fresh, old) : NULL;
-	if (more && ike_child_begin_of(fresh, more, now_ms) == IPSP_OK)
+	if (more && ike_child_begin_for(fresh, more, ike_packet_missing(fresh, old, more), now_ms) == IPSP_OK)
 		return;
 	if (count(fresh, NULL) == 0 && count(old, NULL) > 0) {
 		ike_say(fresh, IKE_LOG_NOTICE, "it has no Child SA, and goes: the one before it stays");
@@ -281,7 +282,8 @@ uint32_t ike_reauth_replaces(struct ike_exchange *x)
 		if (other == sa || other->state != IKE_SA_ESTABLISHED)
 			continue;
 		for (struct ike_child *c = other->children; c; c = c->next) {
-			if (c->conn != ike_conn_of(x) || c->protocol != x->protocol || c->deleting || c->replaced)
+			if (c->conn != ike_conn_of(x) || c->protocol != x->protocol || c->deleting || c->replaced ||
+			    !ike_packet_is_of(x, c))
 				continue;
 			c->replaced = true;
 			return c->spi_in;

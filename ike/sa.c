@@ -239,6 +239,7 @@ void ike_sa_free(struct ike_sa *sa)
 	ike_reauth_end(sa);
 	while (sa->exchanges)
 		ike_exchange_free(sa->exchanges);
+	ike_packet_forget_all(sa);
 	ike_requests_free(sa);
 	ike_assembly_free(sa);
 	free_children(sa);

@@ -9,7 +9,7 @@
 
 enum { PROTO_ICMP = 1, PROTO_ICMPV6 = 58, PROTO_MH = 135 };
 
-static bool has_messages(uint8_t protocol)
+bool ike_has_messages(uint8_t protocol)
 {
 	return protocol == PROTO_ICMP || protocol == PROTO_ICMPV6 || protocol == PROTO_MH;
 }
@@ -207,10 +207,10 @@ static bool ports_of_line(const struct ipsp_selector *box, uint32_t lo, uint32_t
 	if (lo >= IPSP_PORT_MESSAGE && hi <= IPSP_PORT_MESSAGE_MAX) {
 		out->port_lo = (uint16_t)(lo - IPSP_PORT_MESSAGE);
 		out->port_hi = (uint16_t)(hi - IPSP_PORT_MESSAGE);
-		return has_messages(box->proto_lo);
+		return ike_has_messages(box->proto_lo);
 	}
 	if (lo == IPSP_PORT_NONE && hi == IPSP_PORT_NONE)
-		return has_messages(box->proto_lo);
+		return ike_has_messages(box->proto_lo);
 	out->port_lo = (uint16_t)lo;
 	out->port_hi = (uint16_t)hi;
 	return hi <= IPSP_PORT_MAX;
@@ -286,7 +286,7 @@ bool ike_selector_box(const struct ike_selector *ours, const struct ike_selector
 		out->hides = IPSP_HIDES_ONLY;
 		return true;
 	}
-	if (has_messages(protocol))
+	if (ike_has_messages(protocol))
 		return box_messages(ours, theirs, out);
 	box_ports(ours, &out->sport_lo, &out->sport_hi);
 	box_ports(theirs, &out->dport_lo, &out->dport_hi);

@@ -24,12 +24,20 @@ struct ike_selectors {
 	struct ike_selector s[IKE_TS_MAX];
 };
 
+/** Both sides of a packet, or of packets. */
+struct ike_pair {
+	struct ike_selector ours, theirs;
+};
+
 /** Reads the body of a TS payload; types that are not known are left out. False: *why. */
 IPSP_MUST_CHECK bool ike_selectors_read(struct ipsp_span body, struct ike_selectors *out,
 					struct ike_fault *why);
 
 /** Writes a TS payload, IKE_PAYLOAD_TSi or TSr. */
 void ike_selectors_write(const struct ike_selectors *s, uint8_t payload, struct ike_builder *b);
+
+/** ICMP, ICMPv6 and the Mobility Header, which have types and codes in the place of ports. */
+bool ike_has_messages(uint8_t protocol);
 
 /** What both have of a side. @return false: nothing */
 bool ike_selector_meet(const struct ike_selector *a, const struct ike_selector *b,

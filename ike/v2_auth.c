@@ -98,6 +98,7 @@ static bool established(struct ike_exchange *x, uint64_t now_ms)
 	if (x->only_one)
 		ike_sa_only_one(sa);
 	ike_life_begin(sa, now_ms);
+	ike_life_soon(sa, now_ms);
 	ike_reauth_begin(sa, now_ms);
 	if (sa->succeeds)
 		ike_reauth_up(sa);

@@ -71,7 +71,8 @@ static void begin_with(struct ike_exchange *x, uint16_t method, uint64_t now_ms)
 	ike_wait(x, send_request, now_ms);
 }
 
-static enum ipsp_err begin(struct ike_sa *sa, struct ike_conn *conn, struct ike_child *rekeyed, uint64_t now_ms)
+static enum ipsp_err begin(struct ike_sa *sa, struct ike_conn *conn, struct ike_child *rekeyed,
+			   const struct ike_pair *packet, uint64_t now_ms)
 {
 	struct ike_exchange *x;
 
@@ -86,6 +87,7 @@ static enum ipsp_err begin(struct ike_sa *sa, struct ike_conn *conn, struct ike_
 		rekeyed->rekey = x;
 	x->rekeyed = rekeyed;
 	x->conn = ike_conn_ref(conn);
+	ike_packet_take(x, packet);
 	x->protocol = conn->child.offers.offers[0].protocol;
 	x->nonce_i_len = IKE_NONCE_LEN;
 	sa->world->ops.random(sa->world->arg, x->nonce_i, x->nonce_i_len);
@@ -95,12 +97,13 @@ static enum ipsp_err begin(struct ike_sa *sa, struct ike_conn *conn, struct ike_
 
 enum ipsp_err ike_child_begin(struct ike_sa *sa, struct ike_child *rekeyed, uint64_t now_ms)
 {
-	return begin(sa, rekeyed ? rekeyed->conn : sa->conn, rekeyed, now_ms);
+	return begin(sa, rekeyed ? rekeyed->conn : sa->conn, rekeyed, rekeyed ? rekeyed->packet : NULL, now_ms);
 }
 
-enum ipsp_err ike_child_begin_of(struct ike_sa *sa, struct ike_conn *conn, uint64_t now_ms)
+enum ipsp_err ike_child_begin_for(struct ike_sa *sa, struct ike_conn *conn, const struct ike_pair *packet,
+				  uint64_t now_ms)
 {
-	return begin(sa, conn, NULL, now_ms);
+	return begin(sa, conn, NULL, packet, now_ms);
 }
 
 /* Of two that were made at once the one with the lowest nonce goes, and who made it deletes it. */

@@ -31,17 +31,18 @@ bool ike_conn_lives(const struct ike_world *w, const struct ike_conn *conn)
 }
 
 enum ipsp_err ike_want_child(struct ike_world *w, struct ike_conn *conn, size_t peer,
-			     const struct ike_path *path, uint64_t now_ms)
+			     const struct ike_path *path, const struct ike_pair *packet, uint64_t now_ms)
 {
 	struct ike_sa *const sa = sa_of(w, conn, &path->remote);
 
 	if (!sa)
-		return ike_initiate(w, conn, peer, path, now_ms);
-	/* One that is being set up brings its first Child SA along. */
-	if (sa->state != IKE_SA_ESTABLISHED || ike_exchange_runs(sa, IKE_FOR_CHILD, true) ||
-	    ike_exchange_runs(sa, IKE_FOR_CHILD_REKEY, true))
+		return ike_setup_begin(w, conn, peer, path, packet, now_ms);
+	if (ike_packet_comes(sa, packet))
 		return IPSP_OK;
-	return ike_child_begin(sa, NULL, now_ms);
+	if (sa->state == IKE_SA_ESTABLISHED)
+		return ike_child_begin_for(sa, conn, packet, now_ms);
+	/* One that is being set up brings its first Child SA along, whoever began. */
+	return conn->child.pfp && packet ? ike_packet_wait(sa, packet) : IPSP_OK;
 }
 
 static void replace(struct ike_conn **at, const struct ike_conn *old, struct ike_conn *fresh)

@@ -59,8 +59,8 @@ enum ipsp_err ike_world_configure(struct ike_world *w, struct ike_conn *const *c
 	return IPSP_OK;
 }
 
-enum ipsp_err ike_initiate(struct ike_world *w, struct ike_conn *conn, size_t peer,
-			   const struct ike_path *path, uint64_t now_ms)
+enum ipsp_err ike_setup_begin(struct ike_world *w, struct ike_conn *conn, size_t peer,
+			      const struct ike_path *path, const struct ike_pair *packet, uint64_t now_ms)
 {
 	struct ike_exchange *x;
 	struct ike_sa *sa;
@@ -75,8 +75,15 @@ enum ipsp_err ike_initiate(struct ike_world *w, struct ike_conn *conn, size_t pe
 		return IPSP_ENOMEM;
 	}
 	x->peer = &conn->peers[peer];
+	ike_packet_take(x, packet);
 	ike_init_begin(x, now_ms);
 	return IPSP_OK;
+}
+
+enum ipsp_err ike_initiate(struct ike_world *w, struct ike_conn *conn, size_t peer,
+			   const struct ike_path *path, uint64_t now_ms)
+{
+	return ike_setup_begin(w, conn, peer, path, NULL, now_ms);
 }
 
 uint64_t ike_tick(struct ike_world *w, uint64_t now_ms)

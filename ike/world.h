@@ -162,10 +162,12 @@ IPSP_MUST_CHECK enum ipsp_err ike_initiate(struct ike_world *w, struct ike_conn 
 
 /**
  * A packet waits for a Child SA of a connection: by the IKE SA with that address if there is one, else as
- * ike_initiate. What is under way already is enough.
+ * ike_initiate. What is under way already is enough, if it brings one that the packet may go by.
+ * @param packet  whose selectors the peer is told (RFC 7296 2.9); NULL: not known
  */
 IPSP_MUST_CHECK enum ipsp_err ike_want_child(struct ike_world *w, struct ike_conn *conn, size_t peer,
-					     const struct ike_path *path, uint64_t now_ms);
+					     const struct ike_path *path, const struct ike_pair *packet,
+					     uint64_t now_ms);
 
 /** Has a connection an IKE SA, or one in the making? */
 bool ike_conn_lives(const struct ike_world *w, const struct ike_conn *conn);

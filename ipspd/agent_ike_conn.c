@@ -284,6 +284,7 @@ static const char *put_child(const struct mib_view *v, const struct pol_conn_key
 		return "has no IPsec action";
 	k->has_child = true;
 	k->child.reqid = pol_negotiate_reqid(r);
+	k->child.pfp = pol_negotiate_pfp(r);
 	k->child.transport = c->mode == IPSP_MODE_TRANSPORT;
 	put_handling(c, &k->child.handling);
 	put_transforms(c, k);

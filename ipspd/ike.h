@@ -201,9 +201,11 @@ void ike_conns_fini(struct ike_role *role);
 void ike_conns_tell(struct ike_role *role);
 /** Begins those that are to be up and are not. */
 void ike_conns_tick(struct ike_role *role, uint64_t now_ms);
-/** An ACQUIRE, or an SA of an earlier process that ends. remote: the SA's other end. False: nobody's. */
+/**
+ * An ACQUIRE. remote: the SA's other end; packet: which one waits, or NULL. False: nobody's, or it cannot be begun.
+ */
 bool ike_conns_wanted(struct ike_role *role, uint32_t reqid, const struct ipsp_addr *remote,
-		      uint64_t now_ms);
+		      const struct ike_pair *packet, uint64_t now_ms);
 /** Has a connection with that reqid an IKE SA, or one in the making? */
 bool ike_conns_living(const struct ike_role *role, uint32_t reqid);
 /** There are SAs of an earlier process with that reqid: its connection is to be up again. */

@@ -48,7 +48,7 @@ static bool choose_peer(const struct ike_conn *c, const struct ipsp_addr *to, si
 }
 
 static bool begin(struct ike_role *role, struct ike_conn *c, const struct ipsp_addr *to,
-		  uint64_t now_ms)
+		  const struct ike_pair *packet, uint64_t now_ms)
 {
 	struct ipsp_addr remote;
 	struct ike_path path;
@@ -57,7 +57,7 @@ static bool begin(struct ike_role *role, struct ike_conn *c, const struct ipsp_a
 
 	if (!choose_peer(c, to, &peer, &remote) || !ike_net_path(role, c, &remote, &path))
 		return false;
-	err = ike_want_child(role->world, c, peer, &path, now_ms);
+	err = ike_want_child(role->world, c, peer, &path, packet, now_ms);
 	if (err != IPSP_OK && err != IPSP_EEXIST)
 		ipspd_log(LOG_ERR, "ike", "connection \"%s\", \"%s\": cannot be begun: %s", c->ipsec,
 			  c->ike, ipsp_err_text(err));
@@ -74,11 +74,11 @@ static bool fits(const struct ike_conn *c, uint32_t reqid, const struct ipsp_add
 }
 
 bool ike_conns_wanted(struct ike_role *role, uint32_t reqid, const struct ipsp_addr *remote,
-		      uint64_t now_ms)
+		      const struct ike_pair *packet, uint64_t now_ms)
 {
 	for (size_t i = 0; i < role->n_entries; i++) {
 		if (fits(role->entries[i].conn, reqid, remote))
-			return begin(role, role->entries[i].conn, remote, now_ms);
+			return begin(role, role->entries[i].conn, remote, packet, now_ms);
 	}
 	return false;
 }
@@ -151,7 +151,7 @@ void ike_conns_tick(struct ike_role *role, uint64_t now_ms)
 		e->wait_s = e->wait_s == 0 ? WAIT_MIN_S :
 			    e->wait_s < WAIT_MAX_S / 2 ? 2 * e->wait_s : WAIT_MAX_S;
 		e->next_ms = now_ms + e->wait_s * UINT64_C(1000);
-		(void)begin(role, e->conn, &e->to, now_ms);
+		(void)begin(role, e->conn, &e->to, NULL, now_ms);
 	}
 }
 

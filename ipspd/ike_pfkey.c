@@ -657,10 +657,12 @@ static void take_acquire(struct ike_pfkey *p, const struct pfkey_msg *m)
 {
 	const uint64_t needed = PFKEY_HAS(SADB_EXT_ADDRESS_DST) | PFKEY_HAS(SADB_X_EXT_SA2);
 	const uint64_t now_ms = ike_now_ms();
+	struct ike_pair packet;
 	struct acquire *a;
 
 	if (m->err || (m->has & needed) != needed ||
-	    !ike_conns_wanted(p->role, m->sa2.reqid, &m->dst.addr, now_ms))
+	    !ike_conns_wanted(p->role, m->sa2.reqid, &m->dst.addr,
+			      ike_pfkey_packet_read(m, &packet) ? &packet : NULL, now_ms))
 		return;
 	a = calloc(1, sizeof(*a));
 	if (!a)

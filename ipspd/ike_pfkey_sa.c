@@ -110,6 +110,16 @@ static void put_handling(struct pfkey_writer *w, const struct ike_child_sa *c, b
 	pfkey_put_handling(w, &handling);
 }
 
+bool ike_pfkey_packet_read(const struct pfkey_msg *m, struct ike_pair *out)
+{
+	struct ipsp_selector box;
+
+	if (pfkey_n_traffic(m) != 1)
+		return false;
+	pfkey_traffic_at(m, 0, &box);
+	return ike_selector_of_box(&box, &out->ours, &out->theirs);
+}
+
 /*
  * What it may carry, as negotiated. Not of a transport mode SA behind a NAT: its packets have other addresses on
  * the way than the ends speak of. @return false: more than an SA can have

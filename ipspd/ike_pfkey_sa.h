@@ -29,6 +29,9 @@ size_t ike_pfkey_sa_write(const struct ike_child_sa *c, uint8_t type, uint32_t s
 size_t ike_pfkey_ipcomp_write(const struct ike_child_sa *c, uint8_t type, uint32_t seq, uint32_t pid,
 			      uint8_t *message, size_t size);
 
+/** The packet that an ACQUIRE is for. False: it says none, or one that no traffic selector can say. */
+IPSP_MUST_CHECK bool ike_pfkey_packet_read(const struct pfkey_msg *m, struct ike_pair *out);
+
 /** Says in the log what there is now, and a warning if it is weak. */
 void ike_pfkey_sa_log(const struct ike_child_sa *c);
 

@@ -48,6 +48,21 @@ static const struct ipsp_template *wanted(const struct ipsp_acquire *a)
 	return a->n_templates > 0 ? &a->templates[a->n_templates - 1] : NULL;
 }
 
+/* The packet alone; what it hides is any. */
+static void packet_box(const struct ipsp_flow *f, struct ipsp_selector *box)
+{
+	ipsp_selector_any(f->family, box);
+	box->src_lo = box->src_hi = f->src;
+	box->dst_lo = box->dst_hi = f->dst;
+	if (f->proto_known)
+		box->proto_lo = box->proto_hi = f->proto;
+	/* Protocols without ports have no number there. */
+	if (f->proto_known && f->ports_known && f->sport != IPSP_PORT_NONE) {
+		box->sport_lo = box->sport_hi = f->sport;
+		box->dport_lo = box->dport_hi = f->dport;
+	}
+}
+
 static uint16_t port_of(uint32_t port)
 {
 	return port <= IPSP_PORT_MAX ? (uint16_t)port : 0;
@@ -62,6 +77,7 @@ void pfkey_server_acquire(struct pfkey_server *s, const struct ipsp_acquire *acq
 		.id = pfkey_entry_index(acquire->entry_id),
 	};
 	struct pfkey_comb combs[PFKEY_COMBS_MAX];
+	struct ipsp_selector packet;
 	uint8_t message[PFKEY_MSG_MAX];
 	struct pfkey_writer w;
 
@@ -82,6 +98,8 @@ void pfkey_server_acquire(struct pfkey_server *s, const struct ipsp_acquire *acq
 	pfkey_put_proposal(&w, 32, combs, pfkey_algs_combs(s->config.crypto, satype, combs));
 	pfkey_put_policy(&w, &policy);
 	pfkey_put_sa2(&w, &sa2);
+	packet_box(&acquire->flow, &packet);
+	pfkey_put_traffic(&w, &packet, 1);
 	const size_t len = pfkey_end(&w);
 
 	pfkey_tell(s, PFKEY_TO_REGISTERED, NULL, satype, message, len);

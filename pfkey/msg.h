@@ -24,7 +24,8 @@
  *	        from      to               port from port to   port from port to
  *	24 .. 39, 40 .. 55: source from, to; 56 .. 71, 72 .. 87: destination from, to
  *
- * Source and destination are the packet's that it carries, ports those of struct ipsp_selector.
+ * Source and destination are the packet's that it carries, ports those of struct ipsp_selector. An ACQUIRE that the
+ * engine sends has one set: the packet that waits.
  *
  * FreeS/WAN numbers its flow messages 14 and 15 and their extensions 18 to 26, as Linux does other
  * things. A message of type 14 or 15 is FreeS/WAN's if its extensions 21 to 24 (the flow's two

@@ -28,7 +28,7 @@ static uint8_t pfp_of_bits(uint8_t bits)
 	return out;
 }
 
-static uint8_t pfp_of(const struct mib_row *r)
+uint8_t pol_negotiate_pfp(const struct mib_row *r)
 {
 	static const uint8_t granularities[] = {
 		[1] = 0,
@@ -108,7 +108,7 @@ bool pol_negotiate(const struct mib_view *v, const struct mib_row *r, struct pol
 	};
 	struct ipsp_template t = {
 		.mode = (uint8_t)mib_row_number(r, IPSEC(ipiaIpsecActMode), IPSP_MODE_TUNNEL),
-		.pfp = pfp_of(r), .reqid = pol_negotiate_reqid(r),
+		.pfp = pol_negotiate_pfp(r), .reqid = pol_negotiate_reqid(r),
 	};
 	struct pol_connection *c = calloc(1, sizeof(*c));
 	char list[POL_CONN_NAME];

@@ -15,6 +15,9 @@
 /** The reqid of the SAs that a row of ipiaIpsecActionTable asks for. 0: no memory */
 uint32_t pol_negotiate_reqid(const struct mib_row *r);
 
+/** IPSP_PFP_*: which selectors of its SAs are one packet's alone. */
+uint8_t pol_negotiate_pfp(const struct mib_row *r);
+
 /** The SAs of one IPsec action, innermost first. */
 struct pol_negotiated {
 	uint32_t n;

@@ -321,6 +321,17 @@ claim "... and its pings cross" pings host-b 10.1.0.2
 claim "strongSwan ends that of IPv6" swan --terminate --ike lan6
 claim "... and begins" swan --initiate --child lan6
 claim "... and its pings cross" pings host-b fd00:1::2
+# RFC 4301 4.4.1.2: populate from packet. strongSwan has no route to what is one host's.
+narrow_sas() { swan --list-sas --ike lan4 | grep -E '^ +local +10' | sort | tr -d ' \n' | grep -qx "$1"; }
+claim "rows want an SA for each protocol" eval 'tb_set router-a "ipspdIpsecActFromPacket.\"child4\"" x 20 &&
+	tb_ctl router-a wait && tb_ctl router-a terminate child4'
+claim "... whose first packet crosses" one host-a 10.2.0.2
+claim "... and makes one for it alone" tb_until 10 narrow_sas 'local10.2.0.0/16[[]icmp[]]'
+tb_in host-a bash -c 'echo >/dev/udp/10.2.0.2/4807'
+claim "another protocol has another one" tb_until 10 narrow_sas 'local10.2.0.0/16[[]icmp[]]local10.2.0.0/16[[]udp[]]'
+claim "... under the same IKE SA" equal 1 "$(swan --list-sas --ike lan4 | grep -c ESTABLISHED)"
+claim "... and back" eval 'tb_set router-a "ipspdIpsecActFromPacket.\"child4\"" x 00 &&
+	tb_ctl router-a wait && tb_ctl router-a terminate child4 && one host-a 10.2.0.2'
 claim "whoever watches has seen what was negotiated" tb_until 10 setup_shown
 kill "$(tb_pid router-a secrets)"
 tb_reap "$(tb_pid router-a secrets)"

@@ -67,7 +67,7 @@ static void begin_other(void)
 /* One more under the IKE SA that is there. */
 static void begin_other_there(void)
 {
-	ck_assert_int_eq(ike_child_begin_of(pair_sa(&pair, 0), other[0], pair.now_ms), IPSP_OK);
+	ck_assert_int_eq(ike_child_begin_for(pair_sa(&pair, 0), other[0], NULL, pair.now_ms), IPSP_OK);
 	pair_settle(&pair);
 }
 

@@ -34,7 +34,7 @@ static enum ipsp_err want(void)
 {
 	const struct ike_path path = path_to(&pair.ends[1].addr);
 
-	return ike_want_child(world, conn, 0, &path, pair.now_ms);
+	return ike_want_child(world, conn, 0, &path, NULL, pair.now_ms);
 }
 
 static const char *state(void)
@@ -108,7 +108,7 @@ START_TEST(test_a_packet_for_another_address_has_an_ike_sa_of_its_own)
 
 	pair_establish(&pair);
 	pair.fate = pair_drop_all;
-	ck_assert_int_eq(ike_want_child(world, conn, 0, &path, pair.now_ms), IPSP_OK);
+	ck_assert_int_eq(ike_want_child(world, conn, 0, &path, NULL, pair.now_ms), IPSP_OK);
 	ck_assert_uint_eq(pair_ike_sas(&pair, 0), 2);
 	ck_assert_uint_eq(pair_count(&pair, 0), 1);
 }
@@ -118,7 +118,7 @@ START_TEST(test_a_peer_that_is_none_is_refused)
 {
 	const struct ike_path path = path_to(&pair.ends[1].addr);
 
-	ck_assert_int_eq(ike_want_child(world, conn, conn->n_peers, &path, pair.now_ms), IPSP_EINVAL);
+	ck_assert_int_eq(ike_want_child(world, conn, conn->n_peers, &path, NULL, pair.now_ms), IPSP_EINVAL);
 	ck_assert_uint_eq(pair_ike_sas(&pair, 0), 0);
 }
 END_TEST

@@ -353,7 +353,7 @@ START_TEST(test_another_proof_ends_the_ike_sa_and_begins_anew)
 	uint8_t before[IKE_SPI_LEN];
 
 	generation(1, false);
-	ck_assert(ike_conns_wanted(&role, REQID, peer(), pair.now_ms));
+	ck_assert(ike_conns_wanted(&role, REQID, peer(), NULL, pair.now_ms));
 	pair_settle(&pair);
 	ck_assert(is_up());
 	memcpy(before, pair_view(&pair, 0).spi_i, sizeof(before));
@@ -376,7 +376,7 @@ START_TEST(test_one_that_is_gone_takes_its_SAs_along_at_both_ends)
 	ck_assert_uint_eq(pair_count(&pair, 1), 0);
 	ck_assert_uint_eq(applied, 2);
 	ck_assert_uint_eq(row_gone, REQID);
-	ck_assert(!ike_conns_wanted(&role, REQID, peer(), pair.now_ms));
+	ck_assert(!ike_conns_wanted(&role, REQID, peer(), NULL, pair.now_ms));
 }
 END_TEST
 
@@ -527,14 +527,14 @@ START_TEST(test_one_that_waits_is_begun_by_a_packet_of_its_own)
 	generation(1, false);
 	ck_assert_uint_eq(pair_ike_sas(&pair, 0), 0);
 	ck_assert(!ike_conns_living(&role, REQID));
-	ck_assert(!ike_conns_wanted(&role, REQID + 1, peer(), pair.now_ms));
-	ck_assert(!ike_conns_wanted(&role, REQID, &stranger, pair.now_ms));
+	ck_assert(!ike_conns_wanted(&role, REQID + 1, peer(), NULL, pair.now_ms));
+	ck_assert(!ike_conns_wanted(&role, REQID, &stranger, NULL, pair.now_ms));
 	ck_assert_uint_eq(pair_ike_sas(&pair, 0), 0);
-	ck_assert(ike_conns_wanted(&role, REQID, peer(), pair.now_ms));
+	ck_assert(ike_conns_wanted(&role, REQID, peer(), NULL, pair.now_ms));
 	ck_assert(ike_conns_living(&role, REQID));
 	ck_assert(!ike_conns_living(&role, REQID + 1));
 	/* What is under way is enough. */
-	ck_assert(ike_conns_wanted(&role, REQID, peer(), pair.now_ms));
+	ck_assert(ike_conns_wanted(&role, REQID, peer(), NULL, pair.now_ms));
 	pair_settle(&pair);
 	ck_assert(is_up());
 	ck_assert_uint_eq(pair_count(&pair, 0), 1);
@@ -546,7 +546,7 @@ START_TEST(test_a_peer_without_an_address_is_whoever_a_packet_is_for)
 	pair.ends[0].conn->peers[0].address = (struct ipsp_addr){ 0 };
 	generation(1, true);
 	ck_assert_uint_eq(pair_ike_sas(&pair, 0), 0);	/* there is nobody to begin with */
-	ck_assert(ike_conns_wanted(&role, REQID, peer(), pair.now_ms));
+	ck_assert(ike_conns_wanted(&role, REQID, peer(), NULL, pair.now_ms));
 	pair_settle(&pair);
 	ck_assert(is_up());
 }
@@ -628,7 +628,7 @@ START_TEST(test_when_the_engine_has_lost_all_what_was_up_comes_up_again)
 	ike_conns_resume_living(&role);
 	second_by_second(1);
 	ck_assert_uint_eq(pair_ike_sas(&pair, 0), 0);	/* it was not up */
-	ck_assert(ike_conns_wanted(&role, REQID, peer(), pair.now_ms));
+	ck_assert(ike_conns_wanted(&role, REQID, peer(), NULL, pair.now_ms));
 	pair_settle(&pair);
 	ike_conns_resume_living(&role);
 	ike_end_all(role.world, NULL, pair.now_ms);
@@ -709,7 +709,7 @@ START_TEST(test_a_flush_of_pairs_leaves_the_ike_sa)
 	ck_assert_uint_eq(pair_count(&pair, 0), 0);
 	ck_assert_uint_eq(pair_count(&pair, 1), 0);
 	ck_assert(is_up());
-	ck_assert(ike_conns_wanted(&role, REQID, peer(), pair.now_ms));
+	ck_assert(ike_conns_wanted(&role, REQID, peer(), NULL, pair.now_ms));
 	pair_settle(&pair);
 	ck_assert_uint_eq(pair_count(&pair, 0), 1);
 	ck_assert(say_flush(IKE_WIRE_FLUSH_CHILDREN));

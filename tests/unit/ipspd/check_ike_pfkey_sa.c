@@ -218,6 +218,49 @@ START_TEST(test_more_selectors_than_an_SA_can_have_are_refused)
 }
 END_TEST
 
+static struct pfkey_msg acquire_of(const struct ipsp_selector *boxes, size_t n)
+{
+	struct pfkey_writer w;
+	struct pfkey_msg m;
+
+	pfkey_begin(&w, message, sizeof(message), SADB_ACQUIRE, SADB_SATYPE_ESP, 9, 0);
+	if (n > 0)
+		pfkey_put_traffic(&w, boxes, n);
+	ck_assert_int_eq(pfkey_msg_read(message, pfkey_end(&w), &m), 0);
+	return m;
+}
+
+START_TEST(test_the_packet_of_an_acquire_has_two_sides)
+{
+	struct ipsp_selector boxes[2];
+	struct ike_pair packet;
+	struct pfkey_msg m;
+
+	ipsp_selector_any(4, &boxes[0]);
+	boxes[0].src_lo = boxes[0].src_hi = (struct ipsp_addr){ 4, { 10, 1, 0, 2 } };
+	boxes[0].dst_lo = boxes[0].dst_hi = (struct ipsp_addr){ 4, { 10, 2, 0, 2 } };
+	boxes[0].proto_lo = boxes[0].proto_hi = 17;
+	boxes[0].sport_lo = boxes[0].sport_hi = 4807;
+	boxes[0].dport_lo = boxes[0].dport_hi = 53;
+	boxes[1] = boxes[0];
+	m = acquire_of(boxes, 1);
+	ck_assert(ike_pfkey_packet_read(&m, &packet));
+	ck_assert_uint_eq(packet.ours.protocol, 17);
+	ck_assert_uint_eq(packet.theirs.protocol, 17);
+	ck_assert_int_eq(ipsp_addr_cmp(&packet.ours.lo, &boxes[0].src_lo), 0);
+	ck_assert_int_eq(ipsp_addr_cmp(&packet.theirs.hi, &boxes[0].dst_lo), 0);
+	ck_assert_uint_eq(packet.ours.port_lo, 4807);
+	ck_assert_uint_eq(packet.theirs.port_hi, 53);
+	m = acquire_of(boxes, 2);
+	ck_assert(!ike_pfkey_packet_read(&m, &packet));
+	m = acquire_of(boxes, 0);
+	ck_assert(!ike_pfkey_packet_read(&m, &packet));
+	boxes[0].proto_hi = 18;
+	m = acquire_of(boxes, 1);
+	ck_assert(!ike_pfkey_packet_read(&m, &packet));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("ipspd/ike_pfkey_sa");
@@ -231,6 +274,7 @@ int main(void)
 	tcase_add_test(c, test_compression_makes_the_tunnel_inside_of_transport_mode);
 	tcase_add_test(c, test_compression_in_transport_mode_is_of_the_same_packets);
 	tcase_add_test(c, test_more_selectors_than_an_SA_can_have_are_refused);
+	tcase_add_test(c, test_the_packet_of_an_acquire_has_two_sides);
 	suite_add_tcase(s, c);
 
 	SRunner *r = srunner_create(s);

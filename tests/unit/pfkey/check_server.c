@@ -601,6 +601,58 @@ START_TEST(test_acquire_of_a_user_goes_to_who_is_registered)
 }
 END_TEST
 
+/* What the engine asks for: _i: 0: UDP; 1: a message of ICMP; 2: a protocol without ports; 3: a later fragment. */
+static const struct {
+	uint8_t proto;
+	uint32_t sport, dport;
+	bool hides;
+	struct {
+		uint32_t lo, hi;
+	} sport_is, dport_is;
+} packets[] = {
+	{ 17, 4807, 53, false, { 4807, 4807 }, { 53, 53 } },
+	{ 1, IPSP_PORT_MESSAGE + 0x800, IPSP_PORT_NONE, false,
+	  { IPSP_PORT_MESSAGE + 0x800, IPSP_PORT_MESSAGE + 0x800 }, { IPSP_PORT_NONE, IPSP_PORT_NONE } },
+	{ 47, IPSP_PORT_NONE, IPSP_PORT_NONE, false, { 0, IPSP_PORT_NONE }, { 0, IPSP_PORT_NONE } },
+	{ 17, 0, 0, true, { 0, IPSP_PORT_NONE }, { 0, IPSP_PORT_NONE } },
+};
+
+START_TEST(test_acquire_of_the_engine_names_the_packet)
+{
+	struct ipsp_acquire a = {
+		.seq = 9, .n_templates = 1, .missing = 1,
+		.templates = { { .proto = IPSP_PROTO_ESP, .mode = IPSP_MODE_TUNNEL, .reqid = 7,
+				 .local = ours.addr, .remote = peer.addr } },
+		.flow = { .family = 4, .src = { 4, { 10, 1, 0, 2 } }, .dst = { 4, { 10, 2, 0, 2 } },
+			  .proto = packets[_i].proto, .proto_known = true, .ports_known = !packets[_i].hides,
+			  .sport = packets[_i].sport, .dport = packets[_i].dport },
+	};
+	struct ipsp_selector box;
+	struct pfkey_msg m;
+
+	begin(SADB_REGISTER, SADB_SATYPE_ESP);
+	ask(1);
+	forget_all();
+	pfkey_server_acquire(server, &a);
+	m = hears(1, SADB_ACQUIRE, 0);
+	ck_assert_uint_eq(m.seq, a.seq);
+	ck_assert_uint_eq(m.sa2.reqid, 7);
+	ck_assert_uint_eq(pfkey_n_traffic(&m), 1);
+	pfkey_traffic_at(&m, 0, &box);
+	ck_assert_int_eq(ipsp_addr_cmp(&box.src_lo, &a.flow.src), 0);
+	ck_assert_int_eq(ipsp_addr_cmp(&box.src_hi, &a.flow.src), 0);
+	ck_assert_int_eq(ipsp_addr_cmp(&box.dst_lo, &a.flow.dst), 0);
+	ck_assert_int_eq(ipsp_addr_cmp(&box.dst_hi, &a.flow.dst), 0);
+	ck_assert_uint_eq(box.proto_lo, packets[_i].proto);
+	ck_assert_uint_eq(box.proto_hi, packets[_i].proto);
+	ck_assert_uint_eq(box.sport_lo, packets[_i].sport_is.lo);
+	ck_assert_uint_eq(box.sport_hi, packets[_i].sport_is.hi);
+	ck_assert_uint_eq(box.dport_lo, packets[_i].dport_is.lo);
+	ck_assert_uint_eq(box.dport_hi, packets[_i].dport_is.hi);
+	silence();
+}
+END_TEST
+
 START_TEST(test_flush_takes_those_of_its_type_alone)
 {
 	ask_add(0, 0x1000, true);
@@ -790,6 +842,7 @@ int main(void)
 	tcase_add_test(tc, test_ipcomp_and_what_is_around_it_name_each_other);
 	tcase_add_test(tc, test_a_peer_that_moves_is_told_and_its_sa_goes_there_by_update);
 	tcase_add_test(tc, test_acquire_of_a_user_goes_to_who_is_registered);
+	tcase_add_loop_test(tc, test_acquire_of_the_engine_names_the_packet, 0, 4);
 	tcase_add_test(tc, test_flush_takes_those_of_its_type_alone);
 	tcase_add_test(tc, test_dump_tells_each_sa_once_and_ends_with_number_zero);
 	tcase_add_test(tc, test_a_second_dump_waits_for_the_first);
