@@ -54,7 +54,7 @@ struct ike_peer {
 /** A lifetime. 0: no limit. */
 struct ike_life {
 	uint64_t hard_s, hard_kb;
-	uint8_t soft_percent;		/* of both: when it is renewed */
+	uint8_t soft_percent, soft_kb_percent;	/* of each: when it is renewed; 100: only ended */
 };
 
 /** How a Child SA treats its packets. */

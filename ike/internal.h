@@ -229,6 +229,7 @@ struct ike_sa {
 	struct ike_answer answers[IKE_WINDOW];	/* by id modulo the window */
 	struct ike_request *requests;	/* the oldest first */
 	uint32_t n_derived;		/* Child SAs whose keys were made of its own */
+	uint64_t n_octets;		/* that its keys have protected, both ways */
 	uint32_t window;		/* requests that the peer takes at once, RFC 7296 2.3 */
 	bool fragments;			/* both can: RFC 7383 */
 	struct ike_assembly assembly;
@@ -430,6 +431,8 @@ void ike_life_begin(struct ike_sa *sa, uint64_t now_ms);
 void ike_life_end(struct ike_sa *sa);
 /** One more Child SA has keys of its: when these are all that it may make, it is renewed. */
 void ike_life_derived(struct ike_sa *sa);
+/** So many more octets were protected by its keys: at the limits it is renewed, or ends. */
+void ike_life_octets(struct ike_sa *sa, size_t n);
 /** When it is rekeyed, and when it is deleted, if nothing comes between; IKE_NEVER: that is not planned. */
 uint64_t ike_life_renew_ms(const struct ike_sa *sa);
 uint64_t ike_life_end_ms(const struct ike_sa *sa);

@@ -95,6 +95,23 @@ void ike_life_derived(struct ike_sa *sa)
 		ike_timer_start(&sa->world->timers, &sa->life, 0, renew);
 }
 
+/* Who calls is at a message of its: so not here, either. A renewal that is under way may come to its end. */
+void ike_life_octets(struct ike_sa *sa, size_t n)
+{
+	const struct ike_life *const life = sa->conn ? &sa->conn->life : NULL;
+	const uint64_t hard = life ? life->hard_kb * 1024 : 0;
+	const bool renews = life && life->soft_kb_percent && life->soft_kb_percent < 100;
+
+	sa->n_octets += n;
+	if (!hard || sa->state != IKE_SA_ESTABLISHED || ike_exchange_runs(sa, IKE_FOR_IKE_REKEY, true) ||
+	    ike_exchange_runs(sa, IKE_FOR_IKE_REKEY, false))
+		return;
+	if (sa->n_octets >= hard)
+		ike_timer_start(&sa->world->timers, &sa->life, 0, ended);
+	else if (renews && sa->n_octets >= hard / 100 * life->soft_kb_percent && !sa->renew)
+		ike_timer_start(&sa->world->timers, &sa->life, 0, renew);
+}
+
 /* ---- again ---- */
 
 static void again(struct ike_timer *t, uint64_t now_ms)

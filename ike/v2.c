@@ -286,6 +286,7 @@ static bool unseal(struct ike_sa *sa, const struct ike_parsed *m, struct ipsp_sp
 			ike_say(sa, IKE_LOG_DEBUG, "a message is not sealed with our keys");
 		return false;
 	}
+	ike_life_octets(sa, clear->len);
 	return sealed->type == IKE_PAYLOAD_SK || take_fragment(sa, m, fragment, clear, first);
 }
 

@@ -76,7 +76,10 @@ static bool seal_one(struct ike_sa *sa, const struct ike_header_fields *h, uint8
 
 	sa->world->ops.random(sa->world->arg, iv, sizeof(iv));
 	be16enc(at, (uint16_t)len);
-	return ike_seal(seal, h, first, clear, fragment, iv, at + 2) == IPSP_OK;
+	if (ike_seal(seal, h, first, clear, fragment, iv, at + 2) != IPSP_OK)
+		return false;
+	ike_life_octets(sa, clear.len);
+	return true;
 }
 
 static struct ike_wire *make_whole(struct ike_sa *sa, const struct ike_header_fields *h,

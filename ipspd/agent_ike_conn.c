@@ -160,9 +160,12 @@ static void put_proposals(const struct pol_connection *c, struct ike_conn *k)
 		k->offers.n++;
 		if (k->life.hard_s == 0 || p->life_s < k->life.hard_s)
 			k->life.hard_s = p->life_s;
+		if (p->life_kb && (k->life.hard_kb == 0 || p->life_kb < k->life.hard_kb))
+			k->life.hard_kb = p->life_kb;
 		put_derived(p, c->threshold_percent, k);
 	}
 	k->life.soft_percent = c->ike_life.refresh_s_percent;
+	k->life.soft_kb_percent = c->ike_life.refresh_kb_percent;
 }
 
 static void put_groups(const struct pol_connection *c, const struct ike_conn *k, struct ike_offer *o)
@@ -231,6 +234,7 @@ static void put_transforms(const struct pol_connection *c, struct ike_conn *k)
 		put_life(t, child);
 	}
 	child->life.soft_percent = c->child_life.refresh_s_percent;
+	child->life.soft_kb_percent = c->child_life.refresh_kb_percent;
 	child->compress = pol_conn_compresses(c);
 }
 

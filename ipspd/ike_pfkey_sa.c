@@ -69,7 +69,7 @@ static void put_lifetimes(struct engine_random *random, struct pfkey_writer *w, 
 {
 	const struct pfkey_lifetime hard = { .add_s = l->hard_s, .bytes = l->hard_kb * 1024 };
 	const struct pfkey_lifetime soft = { .add_s = soft_of(random, hard.add_s, l->soft_percent),
-					     .bytes = soft_of(random, hard.bytes, l->soft_percent) };
+					     .bytes = soft_of(random, hard.bytes, l->soft_kb_percent) };
 
 	pfkey_put_lifetime(w, SADB_EXT_LIFETIME_HARD, &hard);
 	if (soft.add_s != 0 || soft.bytes != 0)

@@ -143,6 +143,7 @@ static void put_life(struct chan_writer *w, const struct ike_life *l)
 	chan_put_u64(w, l->hard_s);
 	chan_put_u64(w, l->hard_kb);
 	chan_put_u8(w, l->soft_percent);
+	chan_put_u8(w, l->soft_kb_percent);
 }
 
 static bool get_life(struct chan_reader *r, struct ike_life *out)
@@ -150,9 +151,10 @@ static bool get_life(struct chan_reader *r, struct ike_life *out)
 	out->hard_s = chan_get_u64(r);
 	out->hard_kb = chan_get_u64(r);
 	out->soft_percent = chan_get_u8(r);
+	out->soft_kb_percent = chan_get_u8(r);
 	/* So that neither milliseconds nor octets come to more than a number holds. */
-	return out->soft_percent >= 1 && out->soft_percent <= 100 && out->hard_s <= UINT32_MAX &&
-	       out->hard_kb <= UINT32_MAX;
+	return out->soft_percent >= 1 && out->soft_percent <= 100 && out->soft_kb_percent >= 1 &&
+	       out->soft_kb_percent <= 100 && out->hard_s <= UINT32_MAX && out->hard_kb <= UINT32_MAX;
 }
 
 static void put_secret(struct chan_writer *w, const struct ike_secret *secret)

@@ -279,6 +279,62 @@ START_TEST(test_an_end_of_all_takes_both_along)
 }
 END_TEST
 
+/* ---- octets ---- */
+
+static void talk(unsigned n)
+{
+	for (unsigned i = 0; i < n && pair_ike_sas(&pair, 0) > 0; i++) {
+		ike_liveness_begin(pair_sa(&pair, 0), pair.now_ms);
+		pair_pass(&pair, 1000);
+	}
+}
+
+/* _i: with and without a lifetime in seconds. */
+START_TEST(test_an_ike_sa_is_renewed_when_its_keys_have_protected_enough)
+{
+	uint8_t spi[IKE_SPI_LEN];
+	unsigned n = 0;
+
+	pair.ends[0].conn->life = (struct ike_life){ .hard_s = _i ? 100000 : 0, .hard_kb = 4, .soft_percent = 90,
+						     .soft_kb_percent = 50 };
+	pair_establish(&pair);
+	memcpy(spi, pair_view(&pair, 0).spi_i, sizeof(spi));
+	while (pair_sa(&pair, 0)->n_octets < 2048 - 100) {
+		const uint64_t before = pair_sa(&pair, 0)->n_octets;
+
+		/* A Child SA each time: a question for life alone is nothing but padding. */
+		ck_assert_int_eq(ike_child_begin(pair_sa(&pair, 0), NULL, pair.now_ms), IPSP_OK);
+		pair_pass(&pair, 1000);
+		n++;
+		if (memcmp(pair_view(&pair, 0).spi_i, spi, sizeof(spi)))
+			break;
+		ck_assert_uint_gt(pair_sa(&pair, 0)->n_octets, before + 100);
+		ck_assert_uint_lt(pair_sa(&pair, 0)->n_octets, 2048);
+	}
+	ck_assert_mem_ne(pair_view(&pair, 0).spi_i, spi, sizeof(spi));
+	ck_assert_uint_lt(pair_sa(&pair, 0)->n_octets, 200);
+	must_be_one(n + 1);
+	ck_assert_uint_eq(pair.ends[0].n_events, 1);
+}
+END_TEST
+
+START_TEST(test_an_ike_sa_that_may_not_be_renewed_ends_with_its_octets)
+{
+	pair.ends[0].conn->life = (struct ike_life){ .hard_kb = 1, .soft_percent = 100, .soft_kb_percent = 100 };
+	pair_establish(&pair);
+	talk(3);
+	must_be_one(1);
+	while (pair_ike_sas(&pair, 0) > 0 && pair_count(&pair, 0) < 10) {
+		(void)ike_child_begin(pair_sa(&pair, 0), NULL, pair.now_ms);
+		pair_pass(&pair, 1000);
+	}
+	ck_assert_uint_eq(pair_ike_sas(&pair, 0) + pair_ike_sas(&pair, 1), 0);
+	ck_assert_uint_eq(pair_count(&pair, 0) + pair_count(&pair, 1), 0);
+	ck_assert_int_eq(pair.ends[0].events[1].kind, IKE_EVENT_DOWN);
+	ck_assert_int_eq(pair.ends[0].events[1].end, IKE_END_EXPIRED);
+}
+END_TEST
+
 /* ---- requests ---- */
 
 static uint64_t sent_ms[16];
@@ -326,7 +382,8 @@ END_TEST
 int main(void)
 {
 	Suite *const suite = suite_create("ike life");
-	TCase *const anew = tcase_create("authentication anew"), *const requests = tcase_create("requests");
+	TCase *const anew = tcase_create("authentication anew"), *const octets = tcase_create("octets");
+	TCase *const requests = tcase_create("requests");
 	SRunner *runner;
 	int failed;
 
@@ -343,6 +400,10 @@ int main(void)
 	tcase_add_test(anew, test_a_time_that_is_none_or_of_who_began_is_not_heeded);
 	tcase_add_loop_test(anew, test_an_end_of_all_takes_both_along, 0, 2);
 	suite_add_tcase(suite, anew);
+	tcase_add_checked_fixture(octets, setup, teardown);
+	tcase_add_loop_test(octets, test_an_ike_sa_is_renewed_when_its_keys_have_protected_enough, 0, 2);
+	tcase_add_test(octets, test_an_ike_sa_that_may_not_be_renewed_ends_with_its_octets);
+	suite_add_tcase(suite, octets);
 	tcase_add_checked_fixture(requests, setup, teardown);
 	tcase_add_test(requests, test_requests_are_repeated_as_their_row_says);
 	tcase_add_test(requests, test_requests_of_an_ike_sa_are_repeated_as_usual);

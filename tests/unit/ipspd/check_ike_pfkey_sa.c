@@ -39,7 +39,7 @@ static void setup(void)
 	path = (struct ike_path){ .local = addr(192, 0, 2, 1), .remote = addr(198, 51, 100, 2),
 				  .local_port = 4500, .remote_port = 6000 };
 	config = (struct ike_child_config){
-		.reqid = 7, .window_log2 = 10, .life = { 3600, 1000, 100 },
+		.reqid = 7, .window_log2 = 10, .life = { 3600, 1000, 100, 100 },
 		.handling = { .df = IPSP_DF_COPY, .dscp = -1, .idle_s = 60, .tfc_pad = 1400 },
 	};
 	child = (struct ike_child_sa){
