@@ -17,7 +17,7 @@ static const struct ike_child_config *config_of(const struct ike_exchange *x)
 	return &ike_conn_of(x)->child;
 }
 
-/* The key exchange of the IKE SA is that of its first Child SA: RFC 7296 1.2. */
+/* Key exchanges of the IKE SA are those of its first Child SA: RFC 7296 1.2, RFC 9370 2.2.2. */
 static void without_ke(struct ike_offers *offers)
 {
 	for (unsigned i = 0; i < offers->n; i++) {
@@ -25,7 +25,7 @@ static void without_ke(struct ike_offers *offers)
 		uint8_t kept = 0;
 
 		for (unsigned k = 0; k < o->n; k++) {
-			if (o->choices[k].type != IKE_TRANSFORM_KE)
+			if (o->choices[k].type != IKE_TRANSFORM_KE && o->choices[k].type < IKE_TRANSFORM_ADDKE1)
 				o->choices[kept++] = o->choices[k];
 		}
 		o->n = kept;
@@ -245,7 +245,7 @@ static enum ipsp_err add_to_sad(struct ike_exchange *x, const struct ike_child_k
 	return sa->world->ops.child_add(sa->world->arg, &child);
 }
 
-enum ipsp_err ike_child_install(struct ike_exchange *x, struct ipsp_span shared)
+enum ipsp_err ike_child_install(struct ike_exchange *x)
 {
 	struct ike_sa *const sa = x->sa;
 	struct ike_child *const c = calloc(1, sizeof(*c));
@@ -256,10 +256,10 @@ enum ipsp_err ike_child_install(struct ike_exchange *x, struct ipsp_span shared)
 	if (!c)
 		return IPSP_ENOMEM;
 	if (ike_child_key_lens(&x->child_suite, &lens))
-		err = ike_child_keys(sa->world->prfs, sa->keys, shared,
+		err = ike_child_keys(sa->world->prfs, sa->keys, ike_exchange_shared(x),
 				     (struct ipsp_span){ x->nonce_i, x->nonce_i_len },
-				     (struct ipsp_span){ x->nonce_r, x->nonce_r_len }, keymat,
-				     2u * (lens.encr + lens.integ));
+				     (struct ipsp_span){ x->nonce_r, x->nonce_r_len },
+				     ike_exchange_further(x), keymat, 2u * (lens.encr + lens.integ));
 	ike_ipcomp_settle(x);
 	if (err == IPSP_OK)
 		err = ike_packet_keep(x, c);
@@ -323,8 +323,11 @@ void ike_child_unlink(struct ike_child *c)
 static void forget(struct ike_child *c)
 {
 	for (struct ike_exchange *x = c->sa->exchanges; x; x = x->next) {
-		if (x->rekeyed == c)
-			x->rekeyed = NULL;
+		if (x->rekeyed != c)
+			continue;
+		x->rekeyed = NULL;
+		/* 2.8.1: the peer's own rekey has won, whatever becomes of ours. */
+		x->late |= x->ours && c->rival;
 	}
 	for (struct ike_child *other = c->sa->children; other; other = other->next) {
 		if (other->rival == c)

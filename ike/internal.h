@@ -130,9 +130,14 @@ struct ike_exchange {
 	struct ike_keys *former;	/* the keys before the last one: its request may come again */
 	size_t int_auth_len;		/* 0: there was none */
 	uint8_t int_auth[2 * IKE_PRF_MAX + 4];	/* the initiator's, the responder's, IKE_AUTH's number */
-	uint32_t link;			/* names a negotiation to be followed up; 0: none */
-	size_t more_len;
-	uint8_t *more;			/* secrets of further key exchanges, in locked memory */
+	/* ike/v2_followup.c */
+	uint8_t link_len;		/* 0: nothing is to be followed up */
+	uint8_t link[64];		/* by which who answers names the negotiation */
+	size_t first_len, more_len;
+	uint8_t *more;			/* secrets of all key exchanges, the first one first; in locked memory */
+	void (*done)(struct ike_exchange *x, uint64_t now_ms);
+	struct ike_timer patience;
+	bool late;			/* what it is to replace is replaced: what comes of it goes */
 	struct ike_identity id_i, id_r;
 	const struct ike_peer *peer;	/* who it should be, of the connection */
 	uint16_t their_hashes;		/* bits of SIGNATURE_HASH_ALGORITHMS; 0: it sent none */
@@ -459,7 +464,7 @@ void ike_reauth_build(const struct ike_exchange *x, struct ike_builder *b);
 void ike_reauth_take(struct ike_sa *sa, const struct ike_parsed *m, uint64_t now_ms);
 /** A rekeyed IKE SA was authenticated when the one before it was. */
 void ike_reauth_inherit(struct ike_sa *to, const struct ike_sa *from);
-/** ... and is succeeded by the same one. */
+/** ... and is succeeded by the same one, or succeeds it. */
 void ike_reauth_pass(struct ike_sa *from, struct ike_sa *to);
 void ike_reauth_end(struct ike_sa *sa);
 /** Of theirs: the SPI (inbound) of the Child SA of another IKE SA with that peer that it stands for. 0: none */
@@ -597,6 +602,37 @@ void ike_more_response(struct ike_exchange *x, const struct ike_parsed *m, uint6
 /** Keys that a request may still be sealed with; NULL: none. */
 const struct ike_keys *ike_more_former(const struct ike_sa *sa);
 
+/* ---- ike/v2_followup.c: further key exchanges of CREATE_CHILD_SA, RFC 9370 2.2.4 ---- */
+
+/** Secrets of the key exchanges of CREATE_CHILD_SA: the first one's, then those of all others. Empty: none. */
+struct ipsp_span ike_exchange_shared(const struct ike_exchange *x);
+struct ipsp_span ike_exchange_further(const struct ike_exchange *x);
+/** What the answer says of what follows. @return NULL; what is wrong with it */
+const char *ike_followup_take(struct ike_exchange *x, const struct ike_parsed *m);
+/** The answer's value is taken: computes, and asks for what follows; then done, with job.err of the last one. */
+void ike_followup_finish(struct ike_exchange *x, void (*done)(struct ike_exchange *x, uint64_t now_ms),
+			 uint64_t now_ms);
+/** As the one who answers, with a suite: is there room? @return 0; the notification to refuse it with */
+uint16_t ike_followup_may(struct ike_exchange *x);
+/** Writes what follows into the answer; then the exchange waits. False: no memory */
+bool ike_followup_offer(struct ike_exchange *x, struct ike_builder *b, uint64_t now_ms);
+/** One of theirs that waits for what follows. NULL: none */
+struct ike_exchange *ike_followup_waiting(const struct ike_sa *sa, enum ike_purpose purpose,
+					  const struct ike_child *rekeyed);
+void ike_followup_request(struct ike_exchange *came, const struct ike_parsed *m, uint64_t now_ms);
+void ike_followup_response(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms);
+
+/* What was agreed on by CREATE_CHILD_SA, as the one who answers. @return 0; the notification to refuse it with */
+uint16_t ike_child_make(struct ike_exchange *x);
+uint16_t ike_rekey_make(struct ike_exchange *x, uint64_t now_ms);
+/** The answer to the last request is sent; ends x. */
+void ike_rekey_settle(struct ike_exchange *x, uint64_t now_ms);
+/* As the one who asked: it comes to nothing. */
+void ike_child_fail(struct ike_exchange *x, const char *why);
+void ike_rekey_fail(struct ike_exchange *x, const char *why, uint64_t now_ms);
+/** The peer deletes an IKE SA: what it has rekeyed it by keeps the Child SAs. */
+void ike_rekey_before_end(struct ike_sa *sa, uint64_t now_ms);
+
 /* ---- ike/v2_mobike.c: RFC 4555 ---- */
 
 bool ike_path_is(const struct ike_path *a, const struct ike_path *b);
@@ -686,7 +722,7 @@ void ike_child_answer(struct ike_exchange *x, struct ike_builder *b);
 /** Reads the answer to what we asked for. @return NULL; what is wrong with it */
 const char *ike_child_accept(struct ike_exchange *x, const struct ike_parsed *m);
 /** Derives keys and adds it to the SAD, and to the IKE SA's children. */
-enum ipsp_err ike_child_install(struct ike_exchange *x, struct ipsp_span shared);
+enum ipsp_err ike_child_install(struct ike_exchange *x);
 /** Takes one away. */
 void ike_child_remove(struct ike_sa *sa, struct ike_child *c);
 /** Adds to, and takes from, the children of an IKE SA; a Child SA in the SAD does not change. */

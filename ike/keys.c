@@ -39,13 +39,13 @@ static enum ipsp_err seed_first(struct ike_prfs *prfs, const struct ike_key_sour
 		       out);
 }
 
-/* Of a rekeyed one: prf(SK_d (old), g^ir (new) | Ni | Nr), with the old one's function. */
+/* Of a rekeyed one: prf(SK_d (old), g^ir (new) | Ni | Nr [| SK(1) ...]), with the old one's function. */
 static enum ipsp_err seed_again(struct ike_prfs *prfs, const struct ike_key_source *s,
 				const struct ike_keys *old, uint8_t *out)
 {
-	const struct ipsp_span data[] = { s->shared, s->nonce_i, s->nonce_r };
+	const struct ipsp_span data[] = { s->shared, s->nonce_i, s->nonce_r, s->further };
 
-	return ike_prf(prfs, old->prf, (struct ipsp_span){ old->sk_d, old->prf_len }, data, 3, out);
+	return ike_prf(prfs, old->prf, (struct ipsp_span){ old->sk_d, old->prf_len }, data, 4, out);
 }
 
 struct key_lens {
@@ -177,10 +177,10 @@ bool ike_child_key_lens(const struct ike_suite *suite, struct ike_child_key_lens
 
 enum ipsp_err ike_child_keys(struct ike_prfs *prfs, const struct ike_keys *k,
 			     struct ipsp_span shared, struct ipsp_span nonce_i,
-			     struct ipsp_span nonce_r, uint8_t *out, size_t len)
+			     struct ipsp_span nonce_r, struct ipsp_span further, uint8_t *out, size_t len)
 {
-	const struct ipsp_span seed[] = { shared, nonce_i, nonce_r };
+	const struct ipsp_span seed[] = { shared, nonce_i, nonce_r, further };
 
-	return ike_prf_plus(prfs, k->prf, (struct ipsp_span){ k->sk_d, k->prf_len }, seed, 3, out,
+	return ike_prf_plus(prfs, k->prf, (struct ipsp_span){ k->sk_d, k->prf_len }, seed, 4, out,
 			    len);
 }

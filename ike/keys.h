@@ -24,7 +24,8 @@ struct ike_key_source {
 	const struct ike_suite *suite;
 	struct ipsp_span nonce_i, nonce_r;
 	const uint8_t *spi_i, *spi_r;	/* IKE_SPI_LEN octets each */
-	struct ipsp_span shared;	/* of the key exchange; with further ones, of all of them so far */
+	struct ipsp_span shared;	/* of the key exchange */
+	struct ipsp_span further;	/* of those that follow in a rekey, one behind the other; or empty */
 };
 
 /**
@@ -55,11 +56,13 @@ bool ike_child_key_lens(const struct ike_suite *suite, struct ike_child_key_lens
 /**
  * Of a Child SA, RFC 7296 2.17: keys of what the initiator of this exchange sends, then of what it
  * receives; for each the cipher's before integrity's.
- * @param shared  of a key exchange of its own; empty: none
+ * @param shared   of a key exchange of its own; empty: none
+ * @param further  of those that follow, one behind the other, RFC 9370 2.2.4; empty: none
  * @param out     2 * (encr + integ) octets, the caller's to wipe
  */
 IPSP_MUST_CHECK enum ipsp_err ike_child_keys(struct ike_prfs *prfs, const struct ike_keys *k,
 					     struct ipsp_span shared, struct ipsp_span nonce_i,
-					     struct ipsp_span nonce_r, uint8_t *out, size_t len);
+					     struct ipsp_span nonce_r, struct ipsp_span further,
+					     uint8_t *out, size_t len);
 
 #endif

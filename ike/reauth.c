@@ -251,11 +251,18 @@ void ike_reauth_inherit(struct ike_sa *to, const struct ike_sa *from)
 
 void ike_reauth_pass(struct ike_sa *from, struct ike_sa *to)
 {
-	if (!from->successor)
-		return;
-	to->successor = from->successor;
-	to->successor->succeeds = to;
-	from->successor = NULL;
+	if (from->successor) {
+		to->successor = from->successor;
+		to->successor->succeeds = to;
+		from->successor = NULL;
+	}
+	if (from->succeeds) {
+		to->succeeds = from->succeeds;
+		to->succeeds->successor = to;
+		from->succeeds = NULL;
+		/* One that was being asked for there is asked for no more. */
+		ike_reauth_child(to, true);
+	}
 }
 
 void ike_reauth_end(struct ike_sa *sa)

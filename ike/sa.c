@@ -321,6 +321,7 @@ void ike_exchange_free(struct ike_exchange *x)
 	struct ike_sa *const sa = x->sa;
 
 	if (sa) {
+		ike_timer_stop(&sa->world->timers, &x->patience);
 		if (x->rekeyed && x->rekeyed->rekey == x)
 			x->rekeyed->rekey = NULL;
 		if (x->fresh)

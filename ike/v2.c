@@ -98,6 +98,7 @@ static const struct request_rule {
 	{ IKE_EXCHANGE_IKE_INTERMEDIATE, IN(INIT_ANSWERED), ike_more_request },
 	{ IKE_EXCHANGE_IKE_AUTH, IN(INIT_ANSWERED), ike_auth_request },
 	{ IKE_EXCHANGE_CREATE_CHILD_SA, LIVE, ike_child_request },
+	{ IKE_EXCHANGE_IKE_FOLLOWUP_KE, LIVE, ike_followup_request },
 	{ IKE_EXCHANGE_INFORMATIONAL, LIVE, ike_info_request },
 };
 
@@ -110,6 +111,7 @@ static const struct answer_rule {
 	{ IKE_EXCHANGE_IKE_INTERMEDIATE, IN(AUTH_SENT), ike_more_response },
 	{ IKE_EXCHANGE_IKE_AUTH, IN(AUTH_SENT), ike_auth_response },
 	{ IKE_EXCHANGE_CREATE_CHILD_SA, LIVE, ike_child_response },
+	{ IKE_EXCHANGE_IKE_FOLLOWUP_KE, LIVE, ike_followup_response },
 	{ IKE_EXCHANGE_INFORMATIONAL, LIVE, ike_info_response },
 };
 

@@ -180,7 +180,7 @@ static void finish_child(struct ike_exchange *x, const struct ike_parsed *m)
 	} else {
 		why = ike_child_accept(x, m);
 	}
-	if (!why && ike_child_install(x, nothing()) != IPSP_OK)
+	if (!why && ike_child_install(x) != IPSP_OK)
 		why = "the SAD refuses it";
 	if (!why)
 		return;
@@ -286,7 +286,7 @@ static void auth_answer(struct ike_exchange *x, uint64_t now_ms)
 		x->notify = IKE_N_NO_ADDITIONAL_SAS;
 	if (x->wants_child && !x->notify) {
 		ike_child_answer(x, &b);
-		if (ike_child_install(x, nothing()) != IPSP_OK) {
+		if (ike_child_install(x) != IPSP_OK) {
 			give_up(x, "the SAD refuses the Child SA");
 			return;
 		}

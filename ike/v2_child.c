@@ -19,18 +19,18 @@ static struct ipsp_span nothing(void)
 	return (struct ipsp_span){ 0 };
 }
 
-static struct ipsp_span shared_of(const struct ike_exchange *x)
-{
-	return x->job.shared ? (struct ipsp_span){ x->job.shared, x->job.shared_len } : nothing();
-}
-
 /* ---- ours ---- */
 
-static void give_up(struct ike_exchange *x, const char *why)
+void ike_child_fail(struct ike_exchange *x, const char *why)
 {
 	ike_say(x->sa, IKE_LOG_NOTICE, "no Child SA: %s", why);
 	ike_reauth_child(x->sa, false);
 	ike_exchange_free(x);
+}
+
+static void give_up(struct ike_exchange *x, const char *why)
+{
+	ike_child_fail(x, why);
 }
 
 static void send_request(struct ike_exchange *x, uint64_t now_ms)
@@ -107,18 +107,23 @@ enum ipsp_err ike_child_begin_for(struct ike_sa *sa, struct ike_conn *conn, cons
 }
 
 /* Of two that were made at once the one with the lowest nonce goes, and who made it deletes it. */
-static bool ours_lost(const struct ike_child *ours, const struct ike_child *theirs)
+static bool ours_lost(const struct ike_child *ours, const struct ike_child *old)
 {
-	return memcmp(ours->nonce_min, theirs->nonce_min, IKE_NONCE_LEN) < 0;
+	const struct ike_exchange *const coming = ike_followup_waiting(ours->sa, IKE_FOR_CHILD_REKEY, old);
+	uint8_t theirs[IKE_NONCE_LEN];
+
+	if (old->rival)
+		memcpy(theirs, old->rival->nonce_min, sizeof(theirs));
+	else if (coming)
+		ike_exchange_lowest(coming, theirs);
+	return (old->rival || coming) && memcmp(ours->nonce_min, theirs, IKE_NONCE_LEN) < 0;
 }
 
 static void finish_rekey(struct ike_sa *sa, struct ike_child *old, uint64_t now_ms)
 {
 	struct ike_child *const fresh = sa->children;
-	struct ike_child *loser = old;
+	struct ike_child *const loser = ours_lost(fresh, old) ? fresh : old;
 
-	if (old->rival && ours_lost(fresh, old->rival))
-		loser = fresh;
 	old->rival = NULL;
 	if (ike_delete_begin(sa, loser, now_ms) != IPSP_OK)
 		ike_say(sa, IKE_LOG_ERROR, "a Child SA that was rekeyed cannot be deleted: no memory");
@@ -128,12 +133,13 @@ static void install(struct ike_exchange *x, uint64_t now_ms)
 {
 	struct ike_sa *const sa = x->sa;
 	struct ike_child *const old = x->rekeyed;
+	const bool late = x->late;
 
 	if (x->job.err != IPSP_OK) {
 		give_up(x, "the peer's key exchange data is no value of its group");
 		return;
 	}
-	if (ike_child_install(x, shared_of(x)) != IPSP_OK) {
+	if (ike_child_install(x) != IPSP_OK) {
 		give_up(x, "the SAD refuses it");
 		return;
 	}
@@ -141,15 +147,19 @@ static void install(struct ike_exchange *x, uint64_t now_ms)
 	ike_reauth_child(sa, true);
 	if (old)
 		finish_rekey(sa, old, now_ms);
+	else if (late && ike_delete_begin(sa, sa->children, now_ms) != IPSP_OK)
+		ike_say(sa, IKE_LOG_ERROR, "a Child SA too much cannot be deleted: no memory");
 }
 
 static void take_answer(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms)
 {
 	const struct ike_payload *const ke = ike_parsed_find(m, IKE_PAYLOAD_KE);
-	const char *const why = ike_child_accept(x, m);
+	const char *why = ike_child_accept(x, m);
 	struct ipsp_span value;
 	uint16_t method;
 
+	if (!why)
+		why = ike_followup_take(x, m);
 	if (why || !ike_parsed_nonce(m, x->nonce_r, &x->nonce_r_len)) {
 		give_up(x, why ? why : "the answer has no nonce");
 		return;
@@ -163,8 +173,7 @@ static void take_answer(struct ike_exchange *x, const struct ike_parsed *m, uint
 		give_up(x, "the peer's key exchange is another one");
 		return;
 	}
-	ike_run(x, IKE_JOB_KE_FINISH);
-	ike_wait(x, install, now_ms);
+	ike_followup_finish(x, install, now_ms);
 }
 
 /* 2.25.1: the peer knows no such Child SA. */
@@ -216,11 +225,23 @@ static void refuse(struct ike_exchange *x, uint16_t notify, struct ipsp_span dat
 	ike_exchange_free(x);
 }
 
+uint16_t ike_child_make(struct ike_exchange *x)
+{
+	struct ike_child *const old = x->rekeyed;
+
+	if (ike_child_install(x) != IPSP_OK)
+		return IKE_N_NO_ADDITIONAL_SAS;
+	if (old && old->rekey)
+		old->rival = x->sa->children;
+	return 0;
+}
+
 static void answer(struct ike_exchange *x, uint64_t now_ms)
 {
 	struct ike_sa *const sa = x->sa;
-	struct ike_child *const old = x->rekeyed;
+	const bool more = ike_suite_has_more(&x->child_suite);
 	struct ike_builder b;
+	uint16_t notify;
 
 	if (!x->spi_in || x->job.err != IPSP_OK) {
 		refuse(x, x->spi_in ? ike_job_refusal(x->job.err) : IKE_N_NO_ADDITIONAL_SAS, nothing(),
@@ -232,15 +253,18 @@ static void answer(struct ike_exchange *x, uint64_t now_ms)
 	ike_build_nonce(&b, x->nonce_r, x->nonce_r_len);
 	if (x->child_suite.ke)
 		ike_build_ke(&b, &x->job);
-	if (ike_child_install(x, shared_of(x)) != IPSP_OK) {
-		refuse(x, IKE_N_NO_ADDITIONAL_SAS, nothing(), now_ms);
+	if (more)
+		notify = ike_followup_offer(x, &b, now_ms) ? 0 : IKE_N_TEMPORARY_FAILURE;
+	else
+		notify = ike_child_make(x);
+	if (notify) {
+		refuse(x, notify, nothing(), now_ms);
 		return;
 	}
-	if (old && old->rekey)
-		old->rival = sa->children;
 	if (ike_answer_send(x, &b, now_ms) != IPSP_OK)
 		ike_say(sa, IKE_LOG_ERROR, "no answer could be made");
-	ike_exchange_free(x);
+	if (!more)
+		ike_exchange_free(x);
 }
 
 /* 2.8, 2.25.1: which one of ours is meant. @return 0, or the notification to refuse it with */
@@ -261,9 +285,10 @@ static uint16_t find_rekeyed(struct ike_exchange *x, const struct ike_parsed *m)
 static void compute_answer(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms)
 {
 	const struct ike_payload *const ke = ike_parsed_find(m, IKE_PAYLOAD_KE);
-	const struct ike_ke_info *const info = ike_ke_find(x->child_suite.ke);
+	const struct ike_ke_info *const info =
+		ike_suite_is_known(&x->child_suite) ? ike_ke_find(x->child_suite.ke) : NULL;
 	struct ipsp_span value;
-	uint16_t method;
+	uint16_t method, notify;
 	uint8_t wanted[2];
 
 	if (x->child_suite.ke) {
@@ -276,11 +301,17 @@ static void compute_answer(struct ike_exchange *x, const struct ike_parsed *m, u
 		}
 		x->job.method = method;
 		x->job.ours_len = info->answer_len;
-		if (!ike_job_take(&x->job, value)) {
-			refuse(x, IKE_N_TEMPORARY_FAILURE, nothing(), now_ms);
+		notify = ike_followup_may(x);
+		if (!notify && !ike_job_take(&x->job, value))
+			notify = IKE_N_TEMPORARY_FAILURE;
+		if (notify) {
+			refuse(x, notify, nothing(), now_ms);
 			return;
 		}
 		ike_run(x, IKE_JOB_KE_ANSWER);
+	} else if (ike_suite_has_more(&x->child_suite)) {
+		refuse(x, IKE_N_NO_PROPOSAL_CHOSEN, nothing(), now_ms);	/* further ones than none */
+		return;
 	}
 	ike_ask_spi(x);
 	ike_wait(x, answer, now_ms);

@@ -160,6 +160,7 @@ void ike_info_request(struct ike_exchange *x, const struct ike_parsed *m, uint64
 			disbelieve(sa);
 		else
 			ike_say(sa, IKE_LOG_INFO, "the peer deletes it");
+		ike_rekey_before_end(sa, now_ms);
 		ike_event_down(sa, disbelieved ? IKE_END_FAILED : IKE_END_BY_PEER,
 			       disbelieved ? refused : "the peer deletes it");
 		ike_sa_free(sa);

@@ -23,34 +23,13 @@ static struct ipsp_span nothing(void)
 
 /* ---- the new IKE SA ---- */
 
-/*
- * Without further key exchanges (RFC 9370): the new keys hang on SK_d, which has all of the first IKE SA's, so
- * whoever breaks the one that is made here alone learns nothing.
- */
-static struct ike_offers offers_of(const struct ike_sa *sa)
-{
-	struct ike_offers offers = sa->conn->offers;
-
-	for (unsigned i = 0; i < offers.n; i++) {
-		struct ike_offer *const o = &offers.offers[i];
-		uint8_t kept = 0;
-
-		for (unsigned k = 0; k < o->n; k++) {
-			if (o->choices[k].type < IKE_TRANSFORM_ADDKE1)
-				o->choices[kept++] = o->choices[k];
-		}
-		o->n = kept;
-	}
-	return offers;
-}
-
 static enum ipsp_err derive(struct ike_exchange *x)
 {
 	struct ike_sa *const fresh = x->fresh;
 	const struct ike_key_source source = {
 		.suite = &x->suite, .spi_i = fresh->spi_i, .spi_r = fresh->spi_r,
 		.nonce_i = { x->nonce_i, x->nonce_i_len }, .nonce_r = { x->nonce_r, x->nonce_r_len },
-		.shared = { x->job.shared, x->job.shared_len },
+		.shared = ike_exchange_shared(x), .further = ike_exchange_further(x),
 	};
 
 	fresh->suite = x->suite;
@@ -91,8 +70,26 @@ static bool open_fresh(struct ike_sa *fresh, const struct ike_sa *old, uint64_t 
 	return true;
 }
 
+/* Those in the making have no future there: who wanted one in the place of another tries again. */
+static void drop_in_the_making(struct ike_sa *from)
+{
+	struct ike_exchange *x = from->exchanges;
+
+	while (x) {
+		struct ike_exchange *const next = x->next;
+
+		if (x->purpose == IKE_FOR_CHILD || x->purpose == IKE_FOR_CHILD_REKEY) {
+			if (x->rekeyed && x->ours)
+				x->rekeyed->renew = true;
+			ike_exchange_free(x);
+		}
+		x = next;
+	}
+}
+
 static void move_children(struct ike_sa *from, struct ike_sa *to, uint64_t now_ms)
 {
+	drop_in_the_making(from);
 	while (from->children) {
 		struct ike_child *const c = from->children;
 
@@ -148,22 +145,33 @@ static bool make_fresh(struct ike_exchange *x, uint64_t now_ms)
 /* ---- ours ---- */
 
 /* The peer's own rekey has won, by whatever way. */
-static void give_up(struct ike_exchange *x, const char *why, uint64_t now_ms)
+void ike_rekey_before_end(struct ike_sa *sa, uint64_t now_ms)
 {
-	struct ike_sa *const sa = x->sa;
 	struct ike_sa *const rival = sa->rival;
 
-	ike_say(sa, IKE_LOG_NOTICE, "it is not rekeyed by us: %s", why);
-	ike_exchange_free(x);
 	ike_sa_set_rival(sa, NULL);
 	if (rival)
 		move_children(sa, rival, now_ms);
 }
 
+void ike_rekey_fail(struct ike_exchange *x, const char *why, uint64_t now_ms)
+{
+	struct ike_sa *const sa = x->sa;
+
+	ike_say(sa, IKE_LOG_NOTICE, "it is not rekeyed by us: %s", why);
+	ike_exchange_free(x);
+	ike_rekey_before_end(sa, now_ms);
+}
+
+static void give_up(struct ike_exchange *x, const char *why, uint64_t now_ms)
+{
+	ike_rekey_fail(x, why, now_ms);
+}
+
 static void send_request(struct ike_exchange *x, uint64_t now_ms)
 {
 	struct ike_sa *const sa = x->sa;
-	struct ike_offers offers = offers_of(sa);
+	struct ike_offers offers = sa->conn->offers;
 	struct ike_builder b;
 
 	if (!x->fresh || x->job.err != IPSP_OK) {
@@ -212,14 +220,29 @@ enum ipsp_err ike_rekey_begin(struct ike_sa *sa, uint64_t now_ms)
 	return IPSP_OK;
 }
 
-/* Of two new ones: ours and the peer's. */
+/* Of two new ones: ours and the peer's, which may be in the making yet. */
+static bool ours_lost(const struct ike_sa *old, const struct ike_sa *ours)
+{
+	const struct ike_exchange *const coming = ike_followup_waiting(old, IKE_FOR_IKE_REKEY, NULL);
+	uint8_t theirs[IKE_NONCE_LEN];
+
+	if (old->rival)
+		memcpy(theirs, old->rival->nonce_min, sizeof(theirs));
+	else if (coming)
+		ike_exchange_lowest(coming, theirs);
+	return (old->rival || coming) && memcmp(ours->nonce_min, theirs, IKE_NONCE_LEN) < 0;
+}
+
 static void decide(struct ike_sa *old, struct ike_sa *ours, uint64_t now_ms)
 {
 	struct ike_sa *const theirs = old->rival;
-	const bool lost = theirs && memcmp(ours->nonce_min, theirs->nonce_min, IKE_NONCE_LEN) < 0;
+	const bool lost = ours_lost(old, ours);
 
 	ike_sa_set_rival(old, NULL);
-	move_children(old, lost ? theirs : ours, now_ms);
+	if (!lost || theirs)
+		move_children(old, lost ? theirs : ours, now_ms);
+	else
+		ike_life_again(old, NULL, now_ms);	/* should theirs come to nothing */
 	if (ike_delete_begin(lost ? ours : old, NULL, now_ms) != IPSP_OK)
 		ike_say(old, IKE_LOG_ERROR, "an IKE SA that was rekeyed cannot be deleted: no memory");
 }
@@ -243,13 +266,13 @@ static bool read_answer(struct ike_exchange *x, const struct ike_parsed *m, stru
 {
 	const struct ike_payload *const payload = ike_parsed_find(m, IKE_PAYLOAD_SA);
 	const struct ike_payload *const ke = ike_parsed_find(m, IKE_PAYLOAD_KE);
-	const struct ike_offers ours = offers_of(x->sa);
+	const struct ike_offers *const ours = &x->sa->conn->offers;
 	struct ike_offers answer;
 	struct ike_fault fault;
 	uint16_t method;
 
 	return payload && ke && ike_offers_read(payload->body, &answer, &fault) &&
-	       ike_offers_accept(&ours, &answer, &x->suite) &&
+	       ike_offers_accept(ours, &answer, &x->suite) && !ike_followup_take(x, m) &&
 	       x->suite.spi_len == IKE_SPI_LEN && be64dec(x->suite.spi) != 0 &&
 	       ike_ke_read(ke, &method, value) && method == x->suite.ke &&
 	       method == x->job.method && ike_parsed_nonce(m, x->nonce_r, &x->nonce_r_len);
@@ -276,8 +299,7 @@ void ike_rekey_response(struct ike_exchange *x, const struct ike_parsed *m, uint
 	} else {
 		if (x->fresh)
 			memcpy(x->fresh->spi_r, x->suite.spi, IKE_SPI_LEN);
-		ike_run(x, IKE_JOB_KE_FINISH);
-		ike_wait(x, finish, now_ms);
+		ike_followup_finish(x, finish, now_ms);
 	}
 }
 
@@ -293,24 +315,17 @@ static void refuse(struct ike_exchange *x, uint16_t notify, struct ipsp_span dat
 	ike_exchange_free(x);
 }
 
-static void answer(struct ike_exchange *x, uint64_t now_ms)
+uint16_t ike_rekey_make(struct ike_exchange *x, uint64_t now_ms)
+{
+	return make_fresh(x, now_ms) ? 0 : ike_job_refusal(x->job.err);
+}
+
+void ike_rekey_settle(struct ike_exchange *x, uint64_t now_ms)
 {
 	struct ike_sa *const sa = x->sa;
-	struct ike_sa *fresh;
+	struct ike_sa *const fresh = release_fresh(x);
 	const bool both = ike_exchange_runs(sa, IKE_FOR_IKE_REKEY, true);
-	struct ike_builder b;
 
-	if (!make_fresh(x, now_ms)) {
-		refuse(x, ike_job_refusal(x->job.err), nothing(), now_ms);
-		return;
-	}
-	fresh = release_fresh(x);
-	ike_build_begin(&b, sa->world->chain, IKE_CLEAR_MAX);
-	ike_suite_write(&x->suite, (struct ipsp_span){ fresh->spi_r, IKE_SPI_LEN }, &b);
-	ike_build_nonce(&b, x->nonce_r, x->nonce_r_len);
-	ike_build_ke(&b, &x->job);
-	if (ike_answer_send(x, &b, now_ms) != IPSP_OK)
-		ike_say(sa, IKE_LOG_ERROR, "no answer could be made");
 	ike_exchange_free(x);
 	ike_say(fresh, IKE_LOG_INFO, "established in the place of another one");
 	if (both)
@@ -319,14 +334,51 @@ static void answer(struct ike_exchange *x, uint64_t now_ms)
 		move_children(sa, fresh, now_ms);
 }
 
+static void answer(struct ike_exchange *x, uint64_t now_ms)
+{
+	const bool more = ike_suite_has_more(&x->suite);
+	struct ike_builder b;
+	uint16_t notify = 0;
+
+	if (!x->fresh || x->job.err != IPSP_OK) {
+		refuse(x, ike_job_refusal(x->job.err), nothing(), now_ms);
+		return;
+	}
+	ike_build_begin(&b, x->sa->world->chain, IKE_CLEAR_MAX);
+	ike_suite_write(&x->suite, (struct ipsp_span){ x->fresh->spi_r, IKE_SPI_LEN }, &b);
+	ike_build_nonce(&b, x->nonce_r, x->nonce_r_len);
+	ike_build_ke(&b, &x->job);
+	if (!more)
+		notify = ike_rekey_make(x, now_ms);
+	else if (!ike_followup_offer(x, &b, now_ms))
+		notify = IKE_N_TEMPORARY_FAILURE;
+	if (notify) {
+		refuse(x, notify, nothing(), now_ms);
+		return;
+	}
+	if (ike_answer_send(x, &b, now_ms) != IPSP_OK)
+		ike_say(x->sa, IKE_LOG_ERROR, "no answer could be made");
+	if (!more)
+		ike_rekey_settle(x, now_ms);
+}
+
+/* One that waits to be followed up is given up by who begins another. */
+static bool is_answering(const struct ike_sa *sa)
+{
+	for (const struct ike_exchange *x = sa->exchanges; x; x = x->next) {
+		if (x->purpose == IKE_FOR_IKE_REKEY && !x->ours && x->link_len == 0)
+			return true;
+	}
+	return false;
+}
+
 /* 2.25.2: not while a Child SA is being made, rekeyed or deleted. */
 static bool is_busy(const struct ike_sa *sa)
 {
 	return sa->state != IKE_SA_ESTABLISHED || sa->rival ||
 	       ike_exchange_runs(sa, IKE_FOR_CHILD, true) ||
 	       ike_exchange_runs(sa, IKE_FOR_CHILD_REKEY, true) ||
-	       ike_exchange_runs(sa, IKE_FOR_DELETE_CHILD, true) ||
-	       ike_exchange_runs(sa, IKE_FOR_IKE_REKEY, false);
+	       ike_exchange_runs(sa, IKE_FOR_DELETE_CHILD, true) || is_answering(sa);
 }
 
 /* @return 0, or the notification to refuse it with; then wanted is its data */
@@ -335,7 +387,7 @@ static uint16_t choose(struct ike_exchange *x, const struct ike_parsed *m, struc
 {
 	const struct ike_payload *const payload = ike_parsed_find(m, IKE_PAYLOAD_SA);
 	const struct ike_payload *const ke = ike_parsed_find(m, IKE_PAYLOAD_KE);
-	const struct ike_offers ours = offers_of(x->sa);
+	const struct ike_offers *const ours = &x->sa->conn->offers;
 	struct ike_offers theirs;
 	struct ike_fault fault;
 	uint16_t method;
@@ -344,9 +396,9 @@ static uint16_t choose(struct ike_exchange *x, const struct ike_parsed *m, struc
 	    !ike_ke_read(ke, &method, value) ||
 	    !ike_parsed_nonce(m, x->nonce_i, &x->nonce_i_len))
 		return IKE_N_INVALID_SYNTAX;
-	if (!ike_offers_choose(&ours, &theirs, &x->suite) ||
+	if (!ike_offers_choose(ours, &theirs, &x->suite) ||
 	    x->suite.spi_len != IKE_SPI_LEN || be64dec(x->suite.spi) == 0 ||
-	    !ike_ke_find(x->suite.ke))
+	    !ike_suite_is_known(&x->suite))
 		return IKE_N_NO_PROPOSAL_CHOSEN;
 	be16enc(wanted, x->suite.ke);
 	return method == x->suite.ke ? 0 : IKE_N_INVALID_KE_PAYLOAD;
@@ -360,6 +412,10 @@ void ike_rekey_request(struct ike_exchange *x, const struct ike_parsed *m, uint6
 	uint16_t notify = is_busy(sa) ? IKE_N_TEMPORARY_FAILURE : choose(x, m, &value, wanted);
 
 	if (!notify) {
+		x->purpose = IKE_FOR_IKE_REKEY;
+		notify = ike_followup_may(x);
+	}
+	if (!notify) {
 		x->job.method = x->suite.ke;
 		x->job.ours_len = ike_ke_find(x->suite.ke)->answer_len;
 		if (!new_fresh(x, false, now_ms) || !ike_job_take(&x->job, value))
@@ -371,7 +427,6 @@ void ike_rekey_request(struct ike_exchange *x, const struct ike_parsed *m, uint6
 		       now_ms);
 		return;
 	}
-	x->purpose = IKE_FOR_IKE_REKEY;
 	memcpy(x->fresh->spi_i, x->suite.spi, IKE_SPI_LEN);
 	x->nonce_r_len = IKE_NONCE_LEN;
 	sa->world->ops.random(sa->world->arg, x->nonce_r, x->nonce_r_len);

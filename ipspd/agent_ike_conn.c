@@ -168,18 +168,40 @@ static void put_proposals(const struct pol_connection *c, struct ike_conn *k)
 	k->life.soft_kb_percent = c->ike_life.refresh_kb_percent;
 }
 
+static bool has_type(const struct ike_offer *o, uint8_t type)
+{
+	for (unsigned n = 0; n < o->n; n++) {
+		if (o->choices[n].type == type)
+			return true;
+	}
+	return false;
+}
+
+/* All key exchanges of an IKE proposal; a further one that it has not and another one has may be left out (RFC 9370). */
+static void put_kes_of(const struct ike_offer *from, const struct ike_conn *k, struct ike_offer *o)
+{
+	for (unsigned n = 0; n < from->n; n++) {
+		const struct ike_choice *const choice = &from->choices[n];
+
+		if (choice->type == IKE_TRANSFORM_KE || choice->type >= IKE_TRANSFORM_ADDKE1)
+			(void)ike_offer_add(o, choice->type, choice->id, 0);
+	}
+	for (uint8_t type = IKE_TRANSFORM_ADDKE1; type < IKE_TRANSFORM_ADDKE1 + IKE_ADD_KE_MAX; type++) {
+		for (unsigned i = 0; i < k->offers.n && !has_type(from, type); i++) {
+			if (has_type(&k->offers.offers[i], type)) {
+				(void)ike_offer_add(o, type, 0, 0);
+				break;
+			}
+		}
+	}
+}
+
 static void put_groups(const struct pol_connection *c, const struct ike_conn *k, struct ike_offer *o)
 {
 	if (c->pfs && !c->pfs_of_ike)
 		(void)ike_offer_add(o, IKE_TRANSFORM_KE, c->pfs_group, 0);
-	for (unsigned i = 0; c->pfs_of_ike && i < k->offers.n; i++) {
-		const struct ike_offer *const from = &k->offers.offers[i];
-
-		for (unsigned n = 0; n < from->n; n++) {
-			if (from->choices[n].type == IKE_TRANSFORM_KE)
-				(void)ike_offer_add(o, IKE_TRANSFORM_KE, from->choices[n].id, 0);
-		}
-	}
+	for (unsigned i = 0; c->pfs_of_ike && i < k->offers.n; i++)
+		put_kes_of(&k->offers.offers[i], k, o);
 }
 
 static uint8_t log2_of(uint32_t packets)

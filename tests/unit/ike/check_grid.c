@@ -28,6 +28,7 @@ static bool may_ask(enum ike_state state, uint8_t exchange)
 	case IKE_EXCHANGE_IKE_AUTH:
 		return state == IKE_SA_INIT_ANSWERED;
 	case IKE_EXCHANGE_CREATE_CHILD_SA:
+	case IKE_EXCHANGE_IKE_FOLLOWUP_KE:
 	case IKE_EXCHANGE_INFORMATIONAL:
 		return state == IKE_SA_ESTABLISHED || state == IKE_SA_REKEYED ||
 		       state == IKE_SA_DELETING;

@@ -188,10 +188,10 @@ START_TEST(test_a_Child_SA_has_its_keys_with_and_without_a_key_exchange)
 	const struct octets plain = hex(dkm_child), secrecy = hex(dkm_child_dh);
 	uint8_t out[132];
 
-	ck_assert_int_eq(ike_child_keys(prfs, k, (struct ipsp_span){ 0 }, span(&ni), span(&nr), out,
+	ck_assert_int_eq(ike_child_keys(prfs, k, (struct ipsp_span){ 0 }, span(&ni), span(&nr), (struct ipsp_span){ 0 }, out,
 					sizeof(out)), IPSP_OK);
 	ck_assert_mem_eq(out, plain.data, sizeof(out));
-	ck_assert_int_eq(ike_child_keys(prfs, k, span(&secret), span(&ni), span(&nr), out,
+	ck_assert_int_eq(ike_child_keys(prfs, k, span(&secret), span(&ni), span(&nr), (struct ipsp_span){ 0 }, out,
 					sizeof(out)), IPSP_OK);
 	ck_assert_mem_eq(out, secrecy.data, sizeof(out));
 	ike_keys_free(k);

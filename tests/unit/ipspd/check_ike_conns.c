@@ -150,7 +150,7 @@ static struct ike_conn *conn_named(const char *ipsec, const char *ike)
 
 	snprintf(c->ipsec, sizeof(c->ipsec), "%s", ipsec);
 	snprintf(c->ike, sizeof(c->ike), "%s", ike);
-	c->life = c->child.life = (struct ike_life){ .hard_s = 3600, .soft_percent = 90 };
+	c->life = c->child.life = (struct ike_life){ .hard_s = 3600, .soft_percent = 90, .soft_kb_percent = 90 };
 	c->child.reqid = REQID;
 	c->child.window_log2 = 10;
 	c->child.handling = (struct ike_handling){ .df = IPSP_DF_COPY, .dscp = -1 };
