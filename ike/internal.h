@@ -248,8 +248,8 @@ struct ike_sa {
 	/* ike/reauth.c */
 	struct ike_sa *succeeds, *successor;	/* by authentication anew, while both are there */
 	bool is_refused;		/* a Child SA more */
-	uint64_t proved_ms;		/* when the peers authenticated each other */
-	uint64_t reauth_ms;		/* when they are to begin anew; IKE_NEVER */
+	uint64_t proved_ms;		/* since when it counts that the peers authenticated each other */
+	uint64_t reauth_ms, told_ms;	/* when they begin anew, as rows and as the peer want it; IKE_NEVER */
 	struct ike_exchange *fresh_of;	/* the rekey that is making it */
 	struct ike_sa *rival, *rival_of;	/* the one that the peer's rekey of it made meanwhile */
 	uint8_t nonce_min[IKE_NONCE_LEN];	/* of the exchange that made it, RFC 7296 2.8 */
@@ -452,6 +452,8 @@ void ike_life_spoil(struct ike_sa *sa, uint64_t now_ms);
 
 /** The peers have authenticated each other: how long that counts begins. */
 void ike_reauth_begin(struct ike_sa *sa, uint64_t now_ms);
+/** Its rows say another time: it counts from then on. */
+void ike_reauth_changed(struct ike_sa *sa);
 /** One is established that succeeds another: who watches sees it as that one. */
 void ike_reauth_up(struct ike_sa *fresh);
 /** It is done with one Child SA: asks for the next, or ends the IKE SA before it. Any IKE SA may come. */

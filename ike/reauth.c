@@ -42,9 +42,10 @@ static uint64_t own_end_ms(const struct ike_sa *sa)
 /* When it begins, or what is too old ends. */
 static uint64_t due_ms(const struct ike_sa *sa)
 {
+	const uint64_t begin = sa->reauth_ms < sa->told_ms ? sa->reauth_ms : sa->told_ms;
 	const uint64_t own = own_end_ms(sa);
 
-	return sa->first && sa->reauth_ms < own ? sa->reauth_ms : own;
+	return sa->first && begin < own ? begin : own;
 }
 
 static void arm(struct ike_sa *sa)
@@ -119,6 +120,7 @@ static void fire(struct ike_timer *t, uint64_t now_ms)
 	}
 	/* Should it come to nothing it begins again, till it is too late. */
 	sa->reauth_ms = now_ms + AGAIN_MS + random_below(sa->world, AGAIN_MS);
+	sa->told_ms = IKE_NEVER;
 	if (!sa->successor && !ike_exchange_runs(sa, IKE_FOR_IKE_REKEY, true) &&
 	    !ike_exchange_runs(sa, IKE_FOR_IKE_REKEY, false))
 		begin(sa, now_ms);
@@ -208,11 +210,28 @@ void ike_reauth_child(struct ike_sa *fresh, bool good)
 
 /* ---- how long it may take ---- */
 
-void ike_reauth_begin(struct ike_sa *sa, uint64_t now_ms)
+static void count_from(struct ike_sa *sa, uint64_t now_ms)
 {
 	sa->proved_ms = now_ms;
 	sa->reauth_ms = sa->conn->reauth_s ? begin_ms(sa, now_ms, own_end_ms(sa)) : IKE_NEVER;
 	arm(sa);
+}
+
+void ike_reauth_begin(struct ike_sa *sa, uint64_t now_ms)
+{
+	sa->told_ms = IKE_NEVER;
+	count_from(sa, now_ms);
+}
+
+static void changed(struct ike_timer *t, uint64_t now_ms)
+{
+	count_from(SA_OF(t), now_ms);
+}
+
+void ike_reauth_changed(struct ike_sa *sa)
+{
+	if (sa->state == IKE_SA_ESTABLISHED)
+		ike_timer_start(&sa->world->timers, &sa->reauth, 0, changed);
 }
 
 void ike_reauth_build(const struct ike_exchange *x, struct ike_builder *b)
@@ -230,15 +249,12 @@ void ike_reauth_build(const struct ike_exchange *x, struct ike_builder *b)
 void ike_reauth_take(struct ike_sa *sa, const struct ike_parsed *m, uint64_t now_ms)
 {
 	struct ike_notify n;
-	uint64_t begin;
 
 	/* It is for who began. */
 	if (!sa->first || !ike_parsed_notify(m, IKE_N_AUTH_LIFETIME, &n) || n.data.len != LIFETIME_LEN)
 		return;
 	ike_say(sa, IKE_LOG_INFO, "the peer wants to authenticate anew within %u s", be32dec(n.data.data));
-	begin = begin_ms(sa, now_ms, now_ms + be32dec(n.data.data) * UINT64_C(1000));
-	if (begin < sa->reauth_ms)
-		sa->reauth_ms = begin;
+	sa->told_ms = begin_ms(sa, now_ms, now_ms + be32dec(n.data.data) * UINT64_C(1000));
 	arm(sa);
 }
 
@@ -246,6 +262,7 @@ void ike_reauth_inherit(struct ike_sa *to, const struct ike_sa *from)
 {
 	to->proved_ms = from->proved_ms;
 	to->reauth_ms = from->reauth_ms;
+	to->told_ms = from->told_ms;
 	arm(to);
 }
 

@@ -30,6 +30,13 @@ bool ike_conn_lives(const struct ike_world *w, const struct ike_conn *conn)
 	return sa_of(w, conn, NULL) != NULL;
 }
 
+bool ike_conn_stands(const struct ike_world *w, const struct ike_conn *conn)
+{
+	const struct ike_sa *const sa = sa_of(w, conn, NULL);
+
+	return sa && sa->state == IKE_SA_ESTABLISHED;
+}
+
 enum ipsp_err ike_want_child(struct ike_world *w, struct ike_conn *conn, size_t peer,
 			     const struct ike_path *path, const struct ike_pair *packet, uint64_t now_ms)
 {
@@ -63,9 +70,14 @@ void ike_conn_replace(struct ike_world *w, const struct ike_conn *old, struct ik
 			for (struct ike_exchange *x = sa->exchanges; x; x = x->next)
 				replace(&x->conn, old, fresh);
 			/* A setup holds on to a peer of the one that it began with. */
-			if (!ike_exchange_runs(sa, IKE_FOR_SETUP, true) &&
-			    !ike_exchange_runs(sa, IKE_FOR_SETUP, false))
-				replace(&sa->conn, old, fresh);
+			if (sa->conn != old || ike_exchange_runs(sa, IKE_FOR_SETUP, true) ||
+			    ike_exchange_runs(sa, IKE_FOR_SETUP, false))
+				continue;
+			const bool other_time = old->reauth_s != fresh->reauth_s;
+
+			replace(&sa->conn, old, fresh);
+			if (other_time)
+				ike_reauth_changed(sa);
 		}
 	}
 }

@@ -171,6 +171,8 @@ IPSP_MUST_CHECK enum ipsp_err ike_want_child(struct ike_world *w, struct ike_con
 
 /** Has a connection an IKE SA, or one in the making? */
 bool ike_conn_lives(const struct ike_world *w, const struct ike_conn *conn);
+/** Has it one that is established? */
+bool ike_conn_stands(const struct ike_world *w, const struct ike_conn *conn);
 
 /** IKE SAs of a connection go on with another configuration of it. */
 void ike_conn_replace(struct ike_world *w, const struct ike_conn *old, struct ike_conn *fresh);

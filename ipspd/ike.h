@@ -45,6 +45,7 @@ struct ike_entry {
 	struct ike_entry *before;	/* while its generation is put in force: the one of its name until then */
 	uint64_t next_ms;		/* not before is it begun again */
 	uint32_t wait_s;
+	bool tried;			/* it was begun, and does not stand yet */
 };
 
 struct ike_role {

@@ -99,6 +99,7 @@ static void resume(struct ike_entry *e)
 	e->resume = true;
 	e->next_ms = 0;
 	e->wait_s = 0;
+	e->tried = false;
 }
 
 void ike_conns_resume(struct ike_role *role, uint32_t reqid)
@@ -134,24 +135,47 @@ void ike_conns_resume_living(struct ike_role *role)
 	}
 }
 
+static void wait_longer(struct ike_entry *e, uint64_t now_ms)
+{
+	e->wait_s = e->wait_s == 0 ? WAIT_MIN_S :
+		    e->wait_s < WAIT_MAX_S / 2 ? 2 * e->wait_s : WAIT_MAX_S;
+	e->next_ms = now_ms + e->wait_s * UINT64_C(1000);
+}
+
+/* One in the making may come to nothing yet, after minutes: only one that stands was worth the try. */
+static void look_at_living(const struct ike_role *role, struct ike_entry *e)
+{
+	e->resume = false;
+	if ((!e->tried && e->wait_s == 0) || !ike_conn_stands(role->world, e->conn))
+		return;
+	e->tried = false;
+	e->wait_s = 0;
+}
+
+static void tick_one(struct ike_role *role, struct ike_entry *e, uint64_t now_ms)
+{
+	if (ike_conn_lives(role->world, e->conn)) {
+		look_at_living(role, e);
+		return;
+	}
+	if (e->tried) {
+		e->tried = false;
+		wait_longer(e, now_ms);
+		ipspd_log(LOG_INFO, "ike", "connection \"%s\", \"%s\": is begun again in %u s", e->conn->ipsec,
+			  e->conn->ike, e->wait_s);
+	}
+	if (e->next_ms > now_ms)
+		return;
+	e->tried = begin(role, e->conn, &e->to, NULL, now_ms);
+	if (!e->tried)
+		wait_longer(e, now_ms);
+}
+
 void ike_conns_tick(struct ike_role *role, uint64_t now_ms)
 {
 	for (size_t i = 0; i < role->n_entries; i++) {
-		struct ike_entry *const e = &role->entries[i];
-
-		if (!e->start && !e->resume)
-			continue;
-		if (ike_conn_lives(role->world, e->conn)) {
-			e->resume = false;
-			e->wait_s = 0;
-			continue;
-		}
-		if (e->next_ms > now_ms)
-			continue;
-		e->wait_s = e->wait_s == 0 ? WAIT_MIN_S :
-			    e->wait_s < WAIT_MAX_S / 2 ? 2 * e->wait_s : WAIT_MAX_S;
-		e->next_ms = now_ms + e->wait_s * UINT64_C(1000);
-		(void)begin(role, e->conn, &e->to, NULL, now_ms);
+		if (role->entries[i].start || role->entries[i].resume)
+			tick_one(role, &role->entries[i], now_ms);
 	}
 }
 
@@ -314,10 +338,12 @@ static void succeed(struct ike_role *role, struct ike_entry *old, struct ike_ent
 	e->resume = old->resume;
 	e->next_ms = old->next_ms;
 	e->wait_s = old->wait_s;
+	e->tried = old->tried;
 	if (e->conn == old->conn)
 		return;
 	e->next_ms = 0;
 	e->wait_s = 0;
+	e->tried = false;
 	if (same_proof(old->conn, e->conn)) {
 		ike_conn_replace(role->world, old->conn, e->conn);
 		return;

@@ -220,6 +220,40 @@ START_TEST(test_the_old_one_stays_when_the_new_one_has_no_child_sa)
 }
 END_TEST
 
+static void change(uint32_t reauth_s)
+{
+	struct ike_conn *const fresh = ike_conn_new();
+
+	ck_assert_ptr_nonnull(fresh);
+	*fresh = *pair.ends[0].conn;
+	fresh->refs = 1;
+	fresh->peers[0].secret = ike_secret_ref(fresh->peers[0].secret);
+	fresh->reauth_s = reauth_s;
+	ike_conn_replace(pair.ends[0].world, pair.ends[0].conn, fresh);
+	ike_conn_unref(pair.ends[0].conn);
+	pair.ends[0].conn = fresh;
+	pair_configure(&pair);
+	pair_pass(&pair, 0);
+}
+
+/* What is there is not cut off by a row that comes later. */
+START_TEST(test_another_time_counts_from_then_on)
+{
+	establish_watched();
+	pair_pass(&pair, 5000 * 1000);
+	change(1000);
+	pair_pass(&pair, 800 * 1000);
+	ck_assert_uint_eq(exchanges[IKE_EXCHANGE_IKE_AUTH], 0);
+	pair_pass(&pair, 110 * 1000);
+	ck_assert_uint_eq(exchanges[IKE_EXCHANGE_IKE_AUTH], 2);
+	change(0);
+	pair_pass(&pair, 5000 * 1000);
+	ck_assert_uint_eq(exchanges[IKE_EXCHANGE_IKE_AUTH], 2);
+	must_be_one(1);
+	ck_assert_uint_eq(n_gaps, 0);
+}
+END_TEST
+
 static void tell_lifetime(unsigned from, uint32_t s, size_t len)
 {
 	struct ike_sa *const sa = pair_sa(&pair, from);
@@ -396,6 +430,7 @@ int main(void)
 	tcase_add_loop_test(anew, test_what_is_not_authenticated_anew_in_time_ends, 0, 2);
 	tcase_add_test(anew, test_an_attempt_that_came_to_nothing_is_made_again);
 	tcase_add_test(anew, test_the_old_one_stays_when_the_new_one_has_no_child_sa);
+	tcase_add_test(anew, test_another_time_counts_from_then_on);
 	tcase_add_test(anew, test_a_time_may_be_told_later);
 	tcase_add_test(anew, test_a_time_that_is_none_or_of_who_began_is_not_heeded);
 	tcase_add_loop_test(anew, test_an_end_of_all_takes_both_along, 0, 2);

@@ -578,6 +578,51 @@ START_TEST(test_who_cannot_be_reached_is_tried_again_at_growing_distances)
 }
 END_TEST
 
+static uint8_t last_spi[IKE_SPI_LEN];
+static uint64_t begun_ms[256];
+static unsigned n_begun;
+
+/* Nobody is there. */
+static unsigned note_begun(struct pair *p, const struct pair_datagram *d)
+{
+	if (d->to == 1 && memcmp(d->octets, last_spi, sizeof(last_spi))) {
+		memcpy(last_spi, d->octets, sizeof(last_spi));
+		ck_assert_uint_lt(n_begun, 256);
+		begun_ms[n_begun++] = p->now_ms;
+	}
+	return 0;
+}
+
+/* An attempt takes its time, too: three seconds here. */
+START_TEST(test_who_does_not_answer_is_tried_again_at_growing_distances)
+{
+	uint64_t gap = 0;
+
+	n_begun = 0;
+	pair.fate = note_begun;
+	pair.ends[0].conn->retransmit_s = 3;
+	pair.ends[0].conn->tries = 1;
+	generation(1, true);
+	second_by_second(1000);
+	ck_assert_uint_ge(n_begun, 10);
+	ck_assert_uint_le(n_begun, 30);
+	for (unsigned i = 1; i < n_begun; i++) {
+		ck_assert_uint_ge(begun_ms[i] - begun_ms[i - 1], gap);
+		gap = begun_ms[i] - begun_ms[i - 1];
+	}
+	ck_assert_uint_ge(gap, 60000);
+	ck_assert_uint_le(gap, 65000);
+	/* One that comes up and goes again is begun at once, though. */
+	pair.fate = NULL;
+	second_by_second(65);
+	ck_assert(is_up());
+	ike_end_all(pair.ends[1].world, NULL, pair.now_ms);
+	pair_settle(&pair);
+	second_by_second(2);
+	ck_assert(is_up());
+}
+END_TEST
+
 START_TEST(test_a_change_of_rows_tries_at_once)
 {
 	no_way = true;
@@ -859,6 +904,7 @@ int main(void)
 	tcase_add_test(tc, test_one_that_waits_is_begun_by_a_packet_of_its_own);
 	tcase_add_test(tc, test_a_peer_without_an_address_is_whoever_a_packet_is_for);
 	tcase_add_test(tc, test_who_cannot_be_reached_is_tried_again_at_growing_distances);
+	tcase_add_test(tc, test_who_does_not_answer_is_tried_again_at_growing_distances);
 	tcase_add_test(tc, test_a_change_of_rows_tries_at_once);
 	tcase_add_test(tc, test_one_that_starts_comes_up_again_after_its_end);
 	tcase_add_test(tc, test_SAs_of_an_earlier_process_have_their_connection_up_again_once);
