@@ -244,7 +244,7 @@ static unsigned find_in_window(size_t n, const uint8_t *turned, size_t len)
 	while ((at = memchr(at, first, n - (size_t)(at - window)))) {
 		size_t i = 0;
 
-		while (i < len && at + i < window + n && at[i] == (uint8_t)~turned[i])
+		while (i < len && at + i < window + n && (at[i] ^ turned[i]) == UINT8_MAX)
 			i++;
 		found += i == len;
 		at++;
