@@ -154,6 +154,13 @@ claim "new keys are negotiated under traffic" tb_ctl router-a rekey child4
 claim "... and by the other" tb_ctl router-b rekey child4
 claim "... so that there are three Child SAs by now" tb_until 10 eval '[ "$(children router-a)" -ge 3 ]'
 claim "... and nothing is lost" traffic_whole
+
+before=$(established router-a)
+traffic host-a 10.2.0.2
+claim "they authenticate anew when a row says so" tb_set router-a 'ipspdIkeActReauthentication."ike4"' u 4
+claim "... under traffic" tb_until 15 eval '[ "$(established router-a)" -gt "$before" ]'
+claim "... and not again before long" tb_set router-a 'ipspdIkeActReauthentication."ike4"' u 0
+claim "... and nothing is lost" traffic_whole
 claim "rules whose SAs are negotiated are in force" not says 'no key manager' tb_ctl router-a show status
 claim "Child SAs are taken away" says 'those that IKE has negotiated end' tb_ctl router-a flush esp
 claim "... at both ends" tb_until 10 eval 'has_no_sas router-a && has_no_sas router-b'
@@ -248,6 +255,7 @@ charon-systemd {
 	load = random nonce openssl aes sha1 sha2 hmac kdf pem curve25519 kernel-libipsec kernel-netlink socket-default vici
 	journal { default = -1 }
 	filelog { log { path = $d/charon.log
+		flush_line = yes
 		default = 1
 		ike = 4
 		chd = 4 } }
@@ -315,8 +323,16 @@ tb_in router-a ip addr add 192.0.2.1/24 dev wan
 tb_in router-a ip addr del 192.0.2.9/24 dev wan
 claim "... and back" tb_until 10 says 192.0.2.1 swan --list-sas
 claim "... where pings cross" tb_until 10 pings host-a 10.2.0.2
+# RFC 7296 2.8.3, RFC 4478. strongSwan sends by the new SA before its answer can be here.
+before=$(established router-a)
+traffic host-a 10.2.0.2
+claim "both are to authenticate anew within seconds" tb_set router-a 'ipspdIkeActReauthentication."ike4"' u 4
+claim "... and do" tb_until 15 eval '[ "$(established router-a)" -gt "$before" ]'
+claim "... from now on, within an hour" tb_set router-a 'ipspdIkeActReauthentication."ike4"' u 3600
+claim "... and no more is lost than is on its way then" traffic_but 3
 claim "strongSwan ends it" swan --terminate --ike lan4
 claim "... and begins" swan --initiate --child lan4
+claim "... and hears how long its authentication counts" tb_until 5 grep -q 'received AUTH_LIFETIME of 3600s' "$d/charon.log"
 claim "... and its pings cross" pings host-b 10.1.0.2
 claim "strongSwan ends that of IPv6" swan --terminate --ike lan6
 claim "... and begins" swan --initiate --child lan6
