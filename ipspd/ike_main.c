@@ -288,7 +288,8 @@ static int make_world(struct ike_role *role, const char **what)
 	if (ipsp_crypto_gcrypt_init(SECMEM_OCTETS) != IPSP_OK)
 		return -ENOTSUP;
 	*what = "memory";
-	role->world = ike_world_new(&ops, role, ipsp_crypto_gcrypt());
+	/* Rows say what is proposed, and are refused where they want what is weak and may not be. */
+	role->world = ike_world_new(&ops, role, ipsp_crypto_gcrypt_all());
 	role->wake = event_new(role->base, -1, 0, on_wake, role);
 	role->second = event_new(role->base, -1, EV_PERSIST, on_second, role);
 	return role->world && role->wake && role->second && ike_creds_start(role) &&

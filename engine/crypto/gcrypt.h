@@ -19,4 +19,7 @@ IPSP_MUST_CHECK enum ipsp_err ipsp_crypto_gcrypt_init(size_t secmem_bytes);
 /** The provider table, without weak algorithms. */
 const struct ipsp_crypto *ipsp_crypto_gcrypt(void);
 
+/** The same with weak ones, for who is told by others which may be used. */
+const struct ipsp_crypto *ipsp_crypto_gcrypt_all(void);
+
 #endif

@@ -47,6 +47,26 @@ static enum ipsp_err gcrypt_ctx_new(const struct ipsp_sa_config *sa, unsigned n_
 	return ctx_of(&crypto_gcrypt, sa, n_threads, out);
 }
 
+static enum ipsp_err all_shape(uint8_t proto, uint16_t encr, uint16_t encr_key_bits, uint16_t integ,
+			       struct ipsp_crypto_shape *out)
+{
+	struct crypto_suite suite;
+	enum ipsp_err err = crypto_suite_find(proto, encr, encr_key_bits, integ, &suite);
+
+	if (err == IPSP_OK)
+		*out = crypto_suite_shape(&suite);
+	return err;
+}
+
+static enum ipsp_err all_ctx_new(const struct ipsp_sa_config *sa, unsigned n_threads,
+				 struct ipsp_crypto_ctx **out)
+{
+	struct crypto_suite suite;
+	enum ipsp_err err = crypto_suite_find(sa->proto, sa->encr, sa->encr_key_bits, sa->integ, &suite);
+
+	return err == IPSP_OK ? crypto_ctx_new(&crypto_gcrypt, &suite, sa, n_threads, out) : err;
+}
+
 static enum ipsp_err mb_shape(uint8_t proto, uint16_t encr, uint16_t encr_key_bits, uint16_t integ,
 			      struct ipsp_crypto_shape *out)
 {
@@ -70,6 +90,17 @@ static const struct ipsp_crypto gcrypt_provider = {
 	.verify = crypto_ctx_verify,
 };
 
+static const struct ipsp_crypto all_provider = {
+	.name = "gcrypt, all",
+	.shape = all_shape,
+	.ctx_new = all_ctx_new,
+	.ctx_free = crypto_ctx_free,
+	.seal = crypto_ctx_seal,
+	.open = crypto_ctx_open,
+	.auth = crypto_ctx_auth,
+	.verify = crypto_ctx_verify,
+};
+
 static const struct ipsp_crypto mb_provider = {
 	.name = "ipsecmb",
 	.shape = mb_shape,
@@ -84,6 +115,11 @@ static const struct ipsp_crypto mb_provider = {
 const struct ipsp_crypto *ipsp_crypto_gcrypt(void)
 {
 	return &gcrypt_provider;
+}
+
+const struct ipsp_crypto *ipsp_crypto_gcrypt_all(void)
+{
+	return &all_provider;
 }
 
 const struct ipsp_crypto *ipsp_crypto_ipsec_mb(void)
