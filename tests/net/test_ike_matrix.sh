@@ -1,7 +1,7 @@
 #!/bin/sh
 # IKEv2 with strongSwan, as a table: in each row other algorithms of the IKE SA and its Child SA, another key exchange and
-# another proof; in each row both roles and both families. strongSwan, which makes ESP itself (kernel-libipsec), always
-# says that there is a NAT, so that all of it goes on at port 4500.
+# another proof; in each row both roles and both families, and we behind a NAT. strongSwan, which makes ESP itself
+# (kernel-libipsec), always says that it is behind one, so that all of it goes on at port 4500.
 . "$TB_SRC/tests/net/lib.sh"
 tb_init
 tb_topology
@@ -98,7 +98,7 @@ CONF
 	echo 'connections {'
 	echo "$rows" | while read -r name ike esp our_ike our_esp proof; do
 		[ -n "$name" ] || continue
-		conn $name-4 198.51.100.1 192.0.2.1 10.2.0.0/16 10.1.0.0/16 $ike $esp $proof
+		conn $name-4 198.51.100.1 192.0.2.1,198.51.100.254 10.2.0.0/16 10.1.0.0/16 $ike $esp $proof
 		conn $name-6 2001:db8:b::1 2001:db8:a::1 fd00:2::/32 fd00:1::/32 $ike $esp $proof
 	done
 	conn esn 198.51.100.1 192.0.2.1 10.2.0.0/16 10.1.0.0/16 aes128gcm16-prfsha256-x25519 aes128gcm16-esn psk
@@ -133,8 +133,8 @@ cell()
 ours() { tb_until 10 has_children 1 && tb_until 10 is_theirs $1 1; }
 theirs() { swan --initiate --child $1 --timeout 10 && tb_until 10 has_children $(($2 + 1)); }
 
-# family NAME FAMILY HERE THERE IKE ESP PROOF: both roles, by one process of ours.
-family()
+# end NAME FAMILY HERE THERE IKE ESP PROOF: a process of ours that begins.
+end()
 {
 	t_c=$1-$2 t_here=$3 t_there=$4 t_ike=$5 t_esp=$6 t_proof=$7
 	rm -f "$TB_DIR/router-a/end.log"
@@ -145,19 +145,45 @@ family()
 	fi
 	tb_start router-a end "$TB_BUILD/tests/net/ike_end" initiate local=$t_here remote=$t_there \
 		me=2:a-$t_proof.example peer=2:b-$t_proof.example ike=$t_ike esp=$t_esp "$@"
-	cell ours $t_c
-	cell theirs $t_c "$(children)"
+}
+gone()
+{
 	kill -KILL "$(tb_pid router-a end)"
 	tb_reap "$(tb_pid router-a end)"
 }
 
-printf '%-39s %-18s %-8s %-9s %-9s %-9s %-9s\n' IKE ESP proof 'IPv4: we' 'they' 'IPv6: we' they
+# family ..: as end: both roles, by one process of ours.
+family()
+{
+	end "$@"
+	cell ours $t_c
+	cell theirs $t_c "$(children)"
+	gone
+}
+
+# behind ..: as end, with a NAT at the first hop. Two of its Child SAs were there before.
+natted() { grep -c 'remote host is behind NAT' "$d/charon.log" || :; }
+more_natted() { [ "$(natted)" -gt $1 ]; }
+through() { tb_until 10 has_children 1 && tb_until 10 is_theirs $1 3 && more_natted $2; }
+behind()
+{
+	t_before=$(natted)
+	tb_in wan nft "table ip nat { chain out { type nat hook postrouting priority srcnat
+		ip saddr 192.0.2.1 ip protocol udp masquerade; }; }"
+	end "$@"
+	cell through $t_c "$t_before"
+	gone
+	tb_in wan nft delete table ip nat
+}
+
+printf '%-39s %-18s %-8s %-9s %-9s %-9s %-9s %-9s\n' IKE ESP proof 'IPv4: we' 'they' 'IPv6: we' they 'by NAT'
 echo "$rows" >"$TB_DIR/rows"
 while read -r name ike esp our_ike our_esp proof; do
 	[ -n "$name" ] || continue
 	printf '%-39s %-18s %-8s' $ike $esp $proof
 	family $name 4 192.0.2.1 198.51.100.1 $our_ike $our_esp $proof
 	family $name 6 2001:db8:a::1 2001:db8:b::1 $our_ike $our_esp $proof
+	behind $name 4 192.0.2.1 198.51.100.1 $our_ike $our_esp $proof
 	echo
 done <"$TB_DIR/rows"
 
