@@ -36,8 +36,23 @@ bool ike_path_is(const struct ike_path *a, const struct ike_path *b)
 
 void ike_children_move(const struct ike_sa *sa)
 {
-	for (const struct ike_child *c = sa->children; c; c = c->next)
-		sa->world->ops.child_move(sa->world->arg, c->protocol, c->spi_in, &sa->path, sa->nat);
+	for (const struct ike_child *c = sa->children; c; c = c->next) {
+		if (!c->deleting)
+			sa->world->ops.child_move(sa->world->arg, c->protocol, c->spi_in, &sa->path, sa->nat);
+	}
+}
+
+/* Its addresses are others. Transport mode's are those of its packets, so that such a Child SA cannot go along. */
+static void children_go_along(struct ike_sa *sa, uint64_t now_ms)
+{
+	for (struct ike_child *c = sa->children; c; c = c->next) {
+		if (!c->conn->child.transport || c->deleting)
+			continue;
+		ike_say(sa, IKE_LOG_NOTICE, "a Child SA in transport mode ends, as it cannot go along");
+		if (ike_delete_begin(sa, c, now_ms) != IPSP_OK)
+			ike_say(sa, IKE_LOG_ERROR, "... which the peer is not told: no memory");
+	}
+	ike_children_move(sa);
 }
 
 static void say_moved(const struct ike_sa *sa)
@@ -196,8 +211,8 @@ static void look_at(struct ike_sa *sa, uint64_t now_ms)
 		return;
 	sa->path.local = local;
 	say_moved(sa);
-	ike_children_move(sa);
 	ike_mobike_tell(sa, now_ms);
+	children_go_along(sa, now_ms);
 }
 
 void ike_paths_changed(struct ike_world *w, uint64_t now_ms)
@@ -285,7 +300,7 @@ static void there(struct ike_exchange *x, uint64_t now_ms)
 		return;
 	}
 	say_moved(sa);
-	ike_children_move(sa);
+	children_go_along(sa, now_ms);
 }
 
 void ike_mobike_response(struct ike_exchange *x, const struct ike_parsed *m, uint64_t now_ms)

@@ -228,6 +228,25 @@ START_TEST(test_authentication_anew_makes_those_of_both_again)
 }
 END_TEST
 
+/* RFC 4555: where the IKE SA goes a tunnel goes along. */
+START_TEST(test_a_child_sa_in_transport_mode_does_not_move)
+{
+	pair.ends[0].conn->local.family = 0;
+	pair.ends[1].conn->peers[0].address.family = 0;
+	pair_establish(&pair);
+	begin_other_there();
+	expect(2, 1);
+	pair.ends[0].addr.octets[3] = 77;
+	ike_paths_changed(pair.ends[0].world, pair.now_ms);
+	pair_pass(&pair, 20 * 1000);
+	expect(1, 0);
+	struct ike_path ours = pair_view(&pair, 0).path, theirs = pair_view(&pair, 1).path;
+
+	ck_assert_int_eq(ipsp_addr_cmp(&ours.local, &pair.ends[0].addr), 0);
+	ck_assert_int_eq(ipsp_addr_cmp(&theirs.remote, &pair.ends[0].addr), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *const s = suite_create("ike pick");
@@ -247,6 +266,7 @@ int main(void)
 	tcase_add_loop_test(t, test_a_connection_that_goes_takes_its_child_sas_along_and_no_more, 0, 2);
 	tcase_add_test(t, test_a_child_sa_follows_its_connection_when_that_is_replaced);
 	tcase_add_test(t, test_authentication_anew_makes_those_of_both_again);
+	tcase_add_test(t, test_a_child_sa_in_transport_mode_does_not_move);
 	suite_add_tcase(s, t);
 	runner = srunner_create(s);
 	srunner_run_all(runner, CK_ENV);
