@@ -8,7 +8,7 @@
 #include "spd/in_leaf.h"
 
 /* Packets on their way at a time: as many as the processor can wait for. */
-#define LANES 32u
+#define LANES 48u
 
 /* Boxes of a leaf that are fetched: few have more, and what comes behind follows by itself. */
 #define LEAF_BOXES 4u

@@ -31,7 +31,7 @@ enum ipsp_spd_word {
 /** Levels of a tree. */
 #define IPSP_SPD_DEPTH_MAX 32u
 
-#define IPSP_SPD_CUT_BITS_MAX 8u
+#define IPSP_SPD_CUT_BITS_MAX 12u
 
 /** Whose box a record is. */
 struct ipsp_spd_tag {
