@@ -334,6 +334,14 @@ void ike_exchange_free(struct ike_exchange *x);
 bool ike_exchange_runs(const struct ike_sa *sa, enum ike_purpose purpose, bool ours);
 /** The lower nonce of the two, cut to IKE_NONCE_LEN. RFC 7296 2.8 */
 void ike_exchange_lowest(const struct ike_exchange *x, uint8_t out[IKE_NONCE_LEN]);
+/**
+ * Of two that both ends made at once, is ours the one that goes? RFC 7296 2.8
+ * @param ours    its lowest nonce
+ * @param theirs  that of the peer's; NULL: it is not there
+ * @param coming  the exchange that makes the peer's, if that is not done; NULL: none does
+ */
+bool ike_exchange_lost(const uint8_t ours[IKE_NONCE_LEN], const uint8_t *theirs,
+		       const struct ike_exchange *coming);
 
 void ike_say(const struct ike_sa *sa, enum ike_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -384,6 +392,8 @@ void ike_explain_identity(const struct ike_exchange *x, const struct ike_identit
 
 /** Asks for the next thing, then goes on with resume when all that is pending has come. */
 void ike_run(struct ike_exchange *x, enum ike_job_kind kind);
+/** The same: a key exchange by that method, which there is. */
+void ike_run_ke(struct ike_exchange *x, uint16_t method);
 void ike_ask_spi(struct ike_exchange *x);
 void ike_wait(struct ike_exchange *x, void (*resume)(struct ike_exchange *x, uint64_t now_ms),
 	      uint64_t now_ms);

@@ -316,6 +316,18 @@ void ike_exchange_lowest(const struct ike_exchange *x, uint8_t out[IKE_NONCE_LEN
 	memcpy(out, i ? x->nonce_i : x->nonce_r, IKE_NONCE_LEN);
 }
 
+bool ike_exchange_lost(const uint8_t ours[IKE_NONCE_LEN], const uint8_t *theirs,
+		       const struct ike_exchange *coming)
+{
+	uint8_t lowest[IKE_NONCE_LEN];
+
+	if (!theirs && coming) {
+		ike_exchange_lowest(coming, lowest);
+		theirs = lowest;
+	}
+	return theirs && memcmp(ours, theirs, IKE_NONCE_LEN) < 0;
+}
+
 void ike_exchange_free(struct ike_exchange *x)
 {
 	struct ike_sa *const sa = x->sa;
@@ -349,6 +361,15 @@ void ike_run(struct ike_exchange *x, enum ike_job_kind kind)
 	x->job.proof = x->proof;
 	x->pending++;
 	w->ops.run(w->arg, &x->job);
+}
+
+void ike_run_ke(struct ike_exchange *x, uint16_t method)
+{
+	ike_ke_free(x->job.ke);
+	x->job.ke = NULL;
+	x->job.method = method;
+	x->job.ours_len = ike_ke_find(method)->public_len;
+	ike_run(x, IKE_JOB_KE_BEGIN);
 }
 
 /* What the ticket of an exchange is for. */

@@ -60,11 +60,7 @@ static void send_request(struct ike_exchange *x, uint64_t now_ms)
 static void begin_with(struct ike_exchange *x, uint16_t method, uint64_t now_ms)
 {
 	if (method) {
-		ike_ke_free(x->job.ke);
-		x->job.ke = NULL;
-		x->job.method = method;
-		x->job.ours_len = ike_ke_find(method)->public_len;
-		ike_run(x, IKE_JOB_KE_BEGIN);
+		ike_run_ke(x, method);
 	}
 	if (!x->spi_in)
 		ike_ask_spi(x);
@@ -110,13 +106,8 @@ enum ipsp_err ike_child_begin_for(struct ike_sa *sa, struct ike_conn *conn, cons
 static bool ours_lost(const struct ike_child *ours, const struct ike_child *old)
 {
 	const struct ike_exchange *const coming = ike_followup_waiting(ours->sa, IKE_FOR_CHILD_REKEY, old);
-	uint8_t theirs[IKE_NONCE_LEN];
 
-	if (old->rival)
-		memcpy(theirs, old->rival->nonce_min, sizeof(theirs));
-	else if (coming)
-		ike_exchange_lowest(coming, theirs);
-	return (old->rival || coming) && memcmp(ours->nonce_min, theirs, IKE_NONCE_LEN) < 0;
+	return ike_exchange_lost(ours->nonce_min, old->rival ? old->rival->nonce_min : NULL, coming);
 }
 
 static void finish_rekey(struct ike_sa *sa, struct ike_child *old, uint64_t now_ms)

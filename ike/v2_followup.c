@@ -126,11 +126,7 @@ static void ask(struct ike_exchange *x, uint64_t now_ms)
 		x->done(x, now_ms);
 		return;
 	}
-	ike_ke_free(x->job.ke);
-	x->job.ke = NULL;
-	x->job.method = method;
-	x->job.ours_len = ike_ke_find(method)->public_len;
-	ike_run(x, IKE_JOB_KE_BEGIN);
+	ike_run_ke(x, method);
 	ike_wait(x, send_request, now_ms);
 }
 

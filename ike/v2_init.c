@@ -181,11 +181,7 @@ static void begin_with(struct ike_exchange *x, uint16_t method, uint64_t now_ms)
 		give_up(x, "the peer wants another key exchange, or cookie, again and again");
 		return;
 	}
-	ike_ke_free(x->job.ke);
-	x->job.ke = NULL;
-	x->job.method = method;
-	x->job.ours_len = ike_ke_find(method)->public_len;
-	ike_run(x, IKE_JOB_KE_BEGIN);
+	ike_run_ke(x, method);
 	ike_wait(x, send_init, now_ms);
 }
 

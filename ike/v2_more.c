@@ -177,11 +177,7 @@ void ike_more_begin(struct ike_exchange *x, uint64_t now_ms)
 		ike_auth_begin(x, now_ms);
 		return;
 	}
-	ike_ke_free(x->job.ke);
-	x->job.ke = NULL;
-	x->job.method = x->suite.add_ke[x->at_more];
-	x->job.ours_len = ike_ke_find(x->job.method)->public_len;
-	ike_run(x, IKE_JOB_KE_BEGIN);
+	ike_run_ke(x, x->suite.add_ke[x->at_more]);
 	ike_wait(x, send_request, now_ms);
 }
 

@@ -192,11 +192,7 @@ static void send_request(struct ike_exchange *x, uint64_t now_ms)
 
 static void begin_with(struct ike_exchange *x, uint16_t method, uint64_t now_ms)
 {
-	ike_ke_free(x->job.ke);
-	x->job.ke = NULL;
-	x->job.method = method;
-	x->job.ours_len = ike_ke_find(method)->public_len;
-	ike_run(x, IKE_JOB_KE_BEGIN);
+	ike_run_ke(x, method);
 	ike_wait(x, send_request, now_ms);
 }
 
@@ -224,13 +220,8 @@ enum ipsp_err ike_rekey_begin(struct ike_sa *sa, uint64_t now_ms)
 static bool ours_lost(const struct ike_sa *old, const struct ike_sa *ours)
 {
 	const struct ike_exchange *const coming = ike_followup_waiting(old, IKE_FOR_IKE_REKEY, NULL);
-	uint8_t theirs[IKE_NONCE_LEN];
 
-	if (old->rival)
-		memcpy(theirs, old->rival->nonce_min, sizeof(theirs));
-	else if (coming)
-		ike_exchange_lowest(coming, theirs);
-	return (old->rival || coming) && memcmp(ours->nonce_min, theirs, IKE_NONCE_LEN) < 0;
+	return ike_exchange_lost(ours->nonce_min, old->rival ? old->rival->nonce_min : NULL, coming);
 }
 
 static void decide(struct ike_sa *old, struct ike_sa *ours, uint64_t now_ms)
