@@ -20,6 +20,8 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
+#include "engine/io/ask.h"
+
 #define WAYS 4
 #define SETS (EGRESS_CACHE_ENTRIES / WAYS)
 
@@ -55,24 +57,6 @@ static const int change_groups[] = {
 	RTNLGRP_NEXTHOP,
 };
 
-static int open_socket(struct nl_sock **out)
-{
-	struct nl_sock *s = nl_socket_alloc();
-
-	if (!s)
-		return -ENOMEM;
-	nl_socket_disable_auto_ack(s);
-	nl_socket_disable_seq_check(s);
-	if (nl_connect(s, NETLINK_ROUTE) < 0 || nl_socket_set_nonblocking(s) < 0) {
-		const int err = errno ? -errno : -EIO;
-
-		nl_socket_free(s);
-		return err;
-	}
-	*out = s;
-	return 0;
-}
-
 int egress_new(uint32_t mark, uint32_t tun_ifindex, struct egress **out)
 {
 	struct egress *e = calloc(1, sizeof(*e));
@@ -90,18 +74,13 @@ int egress_new(uint32_t mark, uint32_t tun_ifindex, struct egress **out)
 		err = -EIO;
 		goto out;
 	}
-	err = open_socket(&e->ask);
+	err = ask_open(&e->ask);
 	if (err)
 		goto out;
-	err = open_socket(&e->events);
+	err = ask_listen(change_groups, sizeof(change_groups) / sizeof(change_groups[0]),
+			 &e->events);
 	if (err)
 		goto out;
-	for (size_t i = 0; i < sizeof(change_groups) / sizeof(change_groups[0]); i++) {
-		if (nl_socket_add_membership(e->events, change_groups[i]) < 0) {
-			err = -EPROTONOSUPPORT;
-			goto out;
-		}
-	}
 	*out = e;
 	return 0;
 out:
@@ -126,26 +105,19 @@ int egress_fd(const struct egress *e)
 
 void egress_refresh(struct egress *e)
 {
-	bool changed = false;
-	uint8_t octet;
-
-	/* What has changed does not matter, so one octet of each message is read (the kernel drops
-	 * the rest of it). ENOBUFS: messages were lost, which is a change too. */
-	for (;;) {
-		if (recv(egress_fd(e), &octet, sizeof(octet), MSG_DONTWAIT) >= 0 ||
-		    errno == ENOBUFS)
-			changed = true;
-		else if (errno != EINTR)
-			break;
-	}
-	if (changed) {
+	if (ask_changed(e->events)) {
 		e->epoch++;
 		e->stats.flushes++;
 	}
 }
 
+uint64_t egress_epoch(const struct egress *e)
+{
+	return e->epoch;
+}
+
 /** FNV-1a over both addresses, from a secret start so that nobody outside can pick a set. */
-static size_t set_of(const struct egress *e, const struct ipsp_addr *src,
+uint64_t egress_hash(const struct egress *e, const struct ipsp_addr *src,
 		     const struct ipsp_addr *dst)
 {
 	const struct ipsp_addr *const both[] = { src, dst };
@@ -156,41 +128,13 @@ static size_t set_of(const struct egress *e, const struct ipsp_addr *src,
 		for (size_t j = 0; j < sizeof(src->octets); j++)
 			h = (h ^ both[i]->octets[j]) * 0x100000001b3ULL;
 	}
-	return (h ^ (h >> 32)) % SETS;
+	return h ^ (h >> 32);
 }
 
 static bool same_addr(const struct ipsp_addr *a, const struct ipsp_addr *b)
 {
 	return a->family == b->family &&
 	       memcmp(a->octets, b->octets, ipsp_addr_size(a->family)) == 0;
-}
-
-static int send_query(struct egress *e, const struct ipsp_addr *src, const struct ipsp_addr *dst,
-		      uint32_t iif, uint32_t *seq)
-{
-	const size_t size = ipsp_addr_size(dst->family);
-	struct rtmsg rtm = {
-		.rtm_family = dst->family == 4 ? AF_INET : AF_INET6,
-		.rtm_dst_len = (unsigned char)(size * 8),
-		.rtm_src_len = (unsigned char)(ipsp_addr_size(src->family) * 8),
-	};
-	struct nl_msg *m = nlmsg_alloc_simple(RTM_GETROUTE, NLM_F_REQUEST);
-	int err = -ENOMEM;
-
-	if (!m)
-		return -ENOMEM;
-	if (nlmsg_append(m, &rtm, sizeof(rtm), NLMSG_ALIGNTO) < 0 ||
-	    nla_put(m, RTA_DST, (int)size, dst->octets) < 0 ||
-	    nla_put_u32(m, RTA_MARK, e->mark) < 0 ||
-	    (src->family && nla_put(m, RTA_SRC, (int)size, src->octets) < 0) ||
-	    (iif && nla_put_u32(m, RTA_IIF, iif) < 0))
-		goto out;
-	nl_complete_msg(e->ask, m);
-	*seq = nlmsg_hdr(m)->nlmsg_seq;
-	err = nl_send(e->ask, m) < 0 ? -EIO : 0;
-out:
-	nlmsg_free(m);
-	return err;
 }
 
 static void take_addr(struct nlattr *attr, uint8_t family, struct ipsp_addr *out)
@@ -236,44 +180,15 @@ static int parse_route(const struct egress *e, struct nlmsghdr *h, uint8_t famil
 	return 0;
 }
 
-/** The answer to the question seq; answers to earlier ones that went wrong half way are passed over. */
-static struct nlmsghdr *answer_to(struct egress *e, uint32_t seq, unsigned char **data, int *len)
-{
-	for (;;) {
-		struct sockaddr_nl from;
-
-		*data = NULL;
-		*len = nl_recv(e->ask, &from, data, NULL);
-		if (*len <= 0)
-			return NULL;
-		struct nlmsghdr *const h = (struct nlmsghdr *)*data;
-
-		if (nlmsg_ok(h, *len) && h->nlmsg_seq == seq && from.nl_pid == 0)
-			return h;
-		free(*data);
-	}
-}
-
 /** Of an interface; 0: not known. A change of it is one of links, which empties the cache. */
 static uint32_t link_mtu(struct egress *e, uint32_t ifindex)
 {
-	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC, .ifi_index = (int)ifindex };
-	struct nl_msg *m = nlmsg_alloc_simple(RTM_GETLINK, NLM_F_REQUEST);
 	struct nlattr *attrs[IFLA_MAX + 1];
 	unsigned char *data;
-	uint32_t mtu = 0;
+	uint32_t mtu = 0, seq;
 	int len;
-
-	if (!m)
-		return 0;
-	bool sent = nlmsg_append(m, &ifi, sizeof(ifi), NLMSG_ALIGNTO) == 0;
-
-	nl_complete_msg(e->ask, m);
-	const uint32_t seq = nlmsg_hdr(m)->nlmsg_seq;
-
-	sent = sent && nl_send(e->ask, m) >= 0;
-	nlmsg_free(m);
-	struct nlmsghdr *const h = sent ? answer_to(e, seq, &data, &len) : NULL;
+	struct nlmsghdr *const h = ask_link(e->ask, ifindex, &seq) == 0 ?
+					   ask_answer(e->ask, seq, &data, &len) : NULL;
 
 	if (!h)
 		return 0;
@@ -297,13 +212,15 @@ static int query(struct egress *e, const struct ipsp_addr *src, const struct ips
 		 uint32_t iif, struct egress_route *out)
 {
 	uint32_t seq;
-	const int sent = send_query(e, src, dst, iif, &seq);
+	const int sent = ask_route(e->ask, &(struct ask_route){
+		.src = src, .dst = dst, .mark = e->mark, .iif = iif,
+	}, &seq);
 
 	if (sent)
 		return sent;
 	unsigned char *data;
 	int len, err;
-	struct nlmsghdr *const h = answer_to(e, seq, &data, &len);
+	struct nlmsghdr *const h = ask_answer(e->ask, seq, &data, &len);
 
 	if (!h)
 		return -EIO;
@@ -345,7 +262,7 @@ int egress_lookup(struct egress *e, const struct ipsp_addr *src, const struct ip
 {
 	if (!ipsp_addr_size(dst->family) || (src->family && src->family != dst->family))
 		return -EINVAL;
-	struct cache_set *set = &e->sets[set_of(e, src, dst)];
+	struct cache_set *set = &e->sets[egress_hash(e, src, dst) % SETS];
 
 	e->stats.lookups++;
 	for (size_t i = 0; i < WAYS; i++) {

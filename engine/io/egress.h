@@ -41,6 +41,13 @@ int egress_fd(const struct egress *e);
 /** Empties the cache if routing has changed. Call it before each batch of lookups. */
 void egress_refresh(struct egress *e);
 
+/** Another number each time that the cache was emptied; never 0. */
+uint64_t egress_epoch(const struct egress *e);
+
+/** Of two addresses, for tables: nobody outside knows who shares a place with whom. */
+uint64_t egress_hash(const struct egress *e, const struct ipsp_addr *src,
+		     const struct ipsp_addr *dst);
+
 /**
  * Where does a packet from src to dst go? src family 0: a packet that we make ourselves, and
  * out->source is the address to make it with.
