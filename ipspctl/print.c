@@ -230,6 +230,11 @@ void print_stats(struct json_object *item, bool first)
 		print_icmp(icmp);
 		return;
 	}
+	if (has(item, "sent-by-packet-socket")) {
+		printf("packets sent by packet socket: %" PRId64 "\n",
+		       number(item, "sent-by-packet-socket"));
+		return;
+	}
 	if (first)
 		puts("dropped packets, by reason:");
 	printf("    %-24s %-10s %" PRId64 "\n", text(item, "reason"), text(item, "class"),

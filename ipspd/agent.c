@@ -171,6 +171,7 @@ static void engine_message(void *arg, struct chan_msg *m)
 	case MSG_STATS_SAS:
 	case MSG_STATS_DROP:
 	case MSG_STATS_ICMP:
+	case MSG_STATS_FAST:
 	case MSG_STATS_END:
 		good = stats_message(a, m);
 		break;

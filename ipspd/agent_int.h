@@ -173,6 +173,7 @@ struct counting {
 	size_t n_sas, room_sas;
 	uint64_t drops[TOTALS_N_DROPS];
 	uint64_t icmp[IPSP_N_ICMP_COUNTS];
+	uint64_t fast;
 };
 
 /* ---- agent_sad.c ---- */

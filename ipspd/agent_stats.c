@@ -54,6 +54,7 @@ static void ask(struct agent *a)
 	c->cut = false;
 	memset(c->drops, 0, sizeof(c->drops));
 	memset(c->icmp, 0, sizeof(c->icmp));
+	c->fast = 0;
 	if (++c->serial == REPORT_UNASKED)
 		c->serial++;
 	chan_put_u32(&w, c->serial);
@@ -104,7 +105,7 @@ static void all_came(struct agent *a)
 	const struct totals_report r = {
 		.entries = c->entries, .n_entries = c->n_entries,
 		.sas = c->sas, .n_sas = c->n_sas,
-		.drops = c->drops, .icmp = c->icmp,
+		.drops = c->drops, .icmp = c->icmp, .fast = c->fast,
 	};
 
 	/* Half an answer would be taken for counters that began anew. */
@@ -211,6 +212,19 @@ static bool take_icmp(struct counting *c, const struct chan_msg *m)
 	return true;
 }
 
+static bool take_fast(struct counting *c, const struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	const uint32_t serial = chan_get_u32(&r);
+	const uint64_t packets = chan_get_u64(&r);
+
+	if (!chan_reader_done(&r))
+		return false;
+	if (is_awaited(c, serial))
+		c->fast = packets;
+	return true;
+}
+
 static bool take_end(struct agent *a, const struct chan_msg *m)
 {
 	struct chan_reader r = { .data = m->data, .len = m->len };
@@ -235,6 +249,8 @@ bool stats_message(struct agent *a, const struct chan_msg *m)
 		return take_drop(&a->counting, m);
 	case MSG_STATS_ICMP:
 		return take_icmp(&a->counting, m);
+	case MSG_STATS_FAST:
+		return take_fast(&a->counting, m);
 	default:
 		return take_end(a, m);
 	}

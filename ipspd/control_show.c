@@ -235,6 +235,18 @@ static void show_icmp(struct control_client *c)
 	client_item(c, item);
 }
 
+static void show_fast(struct control_client *c)
+{
+	const uint64_t packets = totals_fast(agent_totals(c->agent));
+	struct json_object *item;
+
+	if (packets == 0)
+		return;
+	item = json_object_new_object();
+	add_number(item, "sent-by-packet-socket", packets);
+	client_item(c, item);
+}
+
 static void show_stats(struct control_client *c)
 {
 	/* The core's reasons and the attachment's: those between are not used. */
@@ -251,6 +263,7 @@ static void show_stats(struct control_client *c)
 		client_item(c, item);
 	}
 	show_icmp(c);
+	show_fast(c);
 }
 
 /* ---- algorithms ---- */

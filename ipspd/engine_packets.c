@@ -353,6 +353,7 @@ static int attach_tun(struct engine_worker *w, const struct engine_start *s)
 		.esp_in_fd = PAIR(s, ENGINE_FD_ESP4_IN, ENGINE_FD_ESP6_IN, at),
 		.ah_in_fd = PAIR(s, ENGINE_FD_AH4_IN, ENGINE_FD_AH6_IN, at),
 		.raw_out_fd = PAIR(s, ENGINE_FD_RAW4_OUT, ENGINE_FD_RAW6_OUT, at),
+		.fast_fd = s->fds[ENGINE_FD_FAST][at],
 		.mark = IPSPD_MARK_BYPASS,
 	};
 

@@ -138,6 +138,22 @@ static void answer_icmp(struct stats_answer *a, const uint64_t counts[IPSP_N_ICM
 	a->err = chan_send(a->role->agent, MSG_STATS_ICMP, buf, w.len, NULL, 0);
 }
 
+/* What left by packet sockets. */
+static void answer_fast(struct stats_answer *a)
+{
+	uint8_t buf[12];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+	uint64_t n = 0;
+
+	if (a->err)
+		return;
+	for (size_t i = 0; i < a->role->n_workers; i++)
+		n += relaxed(&a->role->workers[i].io->stats.fast);
+	chan_put_u32(&w, a->serial);
+	chan_put_u64(&w, n);
+	a->err = chan_send(a->role->agent, MSG_STATS_FAST, buf, w.len, NULL, 0);
+}
+
 void engine_stats_message(struct engine_role *role, const struct chan_msg *m)
 {
 	struct chan_reader r = { .data = m->data, .len = m->len };
@@ -161,6 +177,7 @@ void engine_stats_message(struct engine_role *role, const struct chan_msg *m)
 	for (unsigned i = 0; i < IO_N_REASONS; i++)
 		answer_drop(&a, IO_REASON_BASE + i, dropped(role, (enum io_reason)i));
 	answer_icmp(&a, stats.icmp);
+	answer_fast(&a);
 	chan_put_u32(&w, a.serial);
 	chan_put_u64(&w, ipsp_engine_generation(role->engine));
 	if (!a.err)

@@ -133,6 +133,8 @@ enum ipspd_message {
 	MSG_IKE_UNFIT,		/* among the connections: text IPsec action, text IKE action: there are rules for
 				 * it, but it cannot be used as its rows are */
 	MSG_IKE_FLUSH,		/* agent to ike: u8 enum ike_wire_flush */
+	MSG_STATS_FAST,		/* engine to agent, before STATS_END: u32 serial, u64 packets that left by
+				 * packet sockets (engine/io/fast.h) */
 };
 
 /*

@@ -8,6 +8,7 @@
  *   offload   = true
  *   crypto-provider = "auto"
  *   allow-weak = false
+ *   fast-send = "no"
  *   import-directory = "/var/lib/ipspd/import"
  *
  * What a file says is checked whole before any of it counts.
@@ -116,6 +117,23 @@ static bool take_crypto(cfg_t *cfg, struct agent_options *o)
 	return true;
 }
 
+static bool take_fast_send(cfg_t *cfg, struct agent_options *o)
+{
+	static const char *const words[] = {
+		[ENGINE_FAST_NO] = "no",
+		[ENGINE_FAST_PACKET] = "packet",
+	};
+	const char *word = cfg_getstr(cfg, "fast-send");
+	size_t choice = ENGINE_FAST_NO;
+
+	while (word && choice < N_OF(words) && strcmp(words[choice], word) != 0)
+		choice++;
+	if (choice == N_OF(words))
+		return wrong("fast-send", "use no or packet");
+	o->fast_send = (uint8_t)choice;
+	return true;
+}
+
 static bool take(cfg_t *cfg, struct options_file *to)
 {
 	const char *master = cfg_getstr(cfg, "master");
@@ -141,7 +159,7 @@ static bool take(cfg_t *cfg, struct options_file *to)
 		to->options.log_level = (uint8_t)n;
 	}
 	return take_workers(cfg, &to->options) && take_crypto(cfg, &to->options) &&
-	       take_attach(cfg, &to->options);
+	       take_fast_send(cfg, &to->options) && take_attach(cfg, &to->options);
 }
 
 /* The whole text, so that what is parsed cannot grow meanwhile. @return length, or -1 */
@@ -174,6 +192,7 @@ bool options_file_read(int fd, const char *name, struct options_file *out, char 
 		CFG_BOOL("offload", cfg_true, CFGF_NONE),
 		CFG_STR("crypto-provider", NULL, CFGF_NONE),
 		CFG_BOOL("allow-weak", cfg_false, CFGF_NONE),
+		CFG_STR("fast-send", NULL, CFGF_NONE),
 		CFG_END(),
 	};
 	struct options_file parsed;

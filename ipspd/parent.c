@@ -111,6 +111,12 @@ static bool attach(struct parent *p, const struct agent_options *o)
 			  strerror(-rc));
 		return false;
 	}
+	if (o->fast_send == ENGINE_FAST_PACKET && p->engine_start.tun_ifindex != 0)
+		rc = open_fasts(&p->engine_start);
+	if (rc < 0) {
+		ipspd_log(LOG_ERR, "parent", "fast-send: packet socket: %s", strerror(-rc));
+		return false;
+	}
 	p->attach = a;
 	rc = a.kind == ATTACH_NFQUEUE ? queue_table_open(&p->queue_table, &why) : 0;
 	if (rc < 0) {

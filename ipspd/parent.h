@@ -171,6 +171,9 @@ int write_pidfile(const char *path);
 /** Opens s->n_workers of each socket into s. UDP may be missing: it is logged. @return 0 or -errno */
 int open_sockets(struct engine_start *s, const char **why);
 
+/** Opens s->n_workers packet sockets to send by into s. @return 0 or -errno */
+int open_fasts(struct engine_start *s);
+
 /**
  * Opens those that are not open, beside the engine's. What another program has is logged and left out.
  * @return 0; -EADDRINUSE: there is none

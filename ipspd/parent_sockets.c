@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/if_packet.h>
 #include <linux/in6.h>
 #include <linux/icmp.h>
 #include <netinet/icmp6.h>
@@ -172,6 +173,43 @@ static int open_raws(const struct raw_socket *r, struct engine_start *s)
 		if (fd < 0)
 			return fd;
 		s->fds[r->which][worker] = fd;
+	}
+	return 0;
+}
+
+/* ---- a packet socket to send ---- */
+
+/*
+ * Past the kernel's IP and its queue. It receives nothing, whatever is done to it later: who has it could
+ * otherwise bind it to an interface and read along.
+ */
+static int open_fast(void)
+{
+	struct sock_filter nothing[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
+	const int on = 1;
+	int fd = open_marked(AF_PACKET, SOCK_DGRAM, 0);
+
+	if (fd < 0)
+		return fd;
+	int rc = set_filter(fd, SO_ATTACH_FILTER, nothing, 1);
+	if (rc == 0 && (setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &on, sizeof(on)) < 0 ||
+			setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on)) < 0))
+		rc = -errno;
+	if (rc < 0) {
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+int open_fasts(struct engine_start *s)
+{
+	for (uint32_t worker = 0; worker < s->n_workers; worker++) {
+		int fd = open_fast();
+
+		if (fd < 0)
+			return fd;
+		s->fds[ENGINE_FD_FAST][worker] = fd;
 	}
 	return 0;
 }

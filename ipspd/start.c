@@ -224,6 +224,7 @@ int agent_options_send(struct chan *c, const struct agent_options *o)
 	chan_put_u8(&w, o->offload);
 	chan_put_u8(&w, o->crypto);
 	chan_put_u8(&w, o->allow_weak);
+	chan_put_u8(&w, o->fast_send);
 	chan_put_u8(&w, (uint8_t)o->n_attach);
 	for (size_t i = 0; i < o->n_attach; i++)
 		chan_put_text(&w, o->attach[i]);
@@ -240,9 +241,10 @@ bool agent_options_read(const struct chan_msg *m, struct agent_options *o)
 	o->offload = chan_get_u8(&r) != 0;
 	o->crypto = chan_get_u8(&r);
 	o->allow_weak = chan_get_u8(&r) != 0;
+	o->fast_send = chan_get_u8(&r);
 	o->n_attach = chan_get_u8(&r);
 	if (o->log_level > LOG_DEBUG || o->n_workers > ENGINE_WORKERS_MAX ||
-	    o->crypto > IPSP_CRYPTO_IPSEC_MB ||
+	    o->crypto > IPSP_CRYPTO_IPSEC_MB || o->fast_send >= ENGINE_FASTS ||
 	    o->n_attach > START_ATTACH_MAX)
 		return false;
 	for (size_t i = 0; i < o->n_attach; i++) {

@@ -42,6 +42,7 @@ enum engine_fd {
 	ENGINE_FD_UDP6,
 	ENGINE_FD_RAW4_OUT,	/* IPPROTO_RAW, IP_HDRINCL, marked: writes whole IPv4 packets */
 	ENGINE_FD_RAW6_OUT,	/* IPPROTO_RAW, IPV6_HDRINCL, marked: writes whole IPv6 packets */
+	ENGINE_FD_FAST,		/* packet socket to send, as engine/io/fast.h says; -1: not asked for */
 	ENGINE_FD_COUNTERS,	/* memfd, outlives the engine; empty when no engine had it yet */
 	ENGINE_FD_RED,		/* packet sockets of a bump in the wire, as engine/io/frame.h says; -1: */
 	ENGINE_FD_BLACK,	/* there is none */
@@ -58,6 +59,9 @@ enum engine_fd {
 
 /** ESP in UDP, RFC 3948. */
 #define ENGINE_UDP_PORT 4500
+
+/** How our own ESP and AH leave, other than by raw sockets. */
+enum engine_fast_send { ENGINE_FAST_NO, ENGINE_FAST_PACKET, ENGINE_FASTS };
 
 /** How the TUN is. */
 enum engine_offload {
@@ -104,6 +108,7 @@ struct agent_options {
 	bool offload;		/* of the TUN */
 	uint8_t crypto;		/* enum ipsp_crypto_choice */
 	bool allow_weak;
+	uint8_t fast_send;	/* enum engine_fast_send */
 	size_t n_attach;
 	char attach[START_ATTACH_MAX][START_ATTACH_NAME_MAX];	/* as attach_parse takes them */
 };

@@ -45,6 +45,7 @@ struct totals {
 	uint64_t drops[TOTALS_N_DROPS];
 	uint64_t drops_now[TOTALS_N_DROPS];	/* as the engine said last */
 	uint64_t icmp[IPSP_N_ICMP_COUNTS], icmp_now[IPSP_N_ICMP_COUNTS];	/* likewise */
+	uint64_t fast, fast_now;
 };
 
 static int count_cmp(const struct count_node *a, const struct count_node *b)
@@ -237,6 +238,8 @@ bool totals_take(struct totals *t, const struct totals_report *r, int64_t now_s)
 		t->icmp[i] += since(r->icmp[i], t->icmp_now[i]);
 		t->icmp_now[i] = r->icmp[i];
 	}
+	t->fast += since(r->fast, t->fast_now);
+	t->fast_now = r->fast;
 	return true;
 }
 
@@ -260,6 +263,7 @@ void totals_engine_gone(struct totals *t)
 	without_report(t);
 	memset(t->drops_now, 0, sizeof(t->drops_now));
 	memset(t->icmp_now, 0, sizeof(t->icmp_now));
+	t->fast_now = 0;
 }
 
 bool totals_kernel(struct totals *t, uint32_t ifindex, enum ipsp_dir dir, uint64_t id,
@@ -358,4 +362,9 @@ void totals_free(struct totals *t)
 uint64_t totals_icmp(const struct totals *t, enum ipsp_icmp_count what)
 {
 	return t->icmp[what];
+}
+
+uint64_t totals_fast(const struct totals *t)
+{
+	return t->fast;
 }

@@ -50,6 +50,7 @@ struct totals_report {
 	size_t n_sas;
 	const uint64_t *drops;		/* TOTALS_N_DROPS of them, by reason number */
 	const uint64_t *icmp;		/* IPSP_N_ICMP_COUNTS of them */
+	uint64_t fast;			/* packets that left by packet sockets */
 };
 
 /** @return NULL: no memory */
@@ -70,7 +71,7 @@ bool totals_take(struct totals *t, const struct totals_report *r, int64_t now_s)
  */
 bool totals_take_last(struct totals *t, const struct wire_sa_stats *s, int64_t now_s);
 
-/** The engine is gone; the next one counts entries, drops and ICMP errors from nothing. */
+/** The engine is gone; the next one counts entries, drops, ICMP errors and ways out from nothing. */
 void totals_engine_gone(struct totals *t);
 
 /**
@@ -98,5 +99,8 @@ const struct totals_sa *totals_sa(const struct totals *t, uint64_t id);
 uint64_t totals_drops(const struct totals *t, unsigned reason);
 /** What engines counted of ICMP errors. */
 uint64_t totals_icmp(const struct totals *t, enum ipsp_icmp_count what);
+
+/** What engines sent by packet sockets. */
+uint64_t totals_fast(const struct totals *t);
 
 #endif

@@ -66,6 +66,7 @@ enum ipsp_err io_reason_err(unsigned number);
 struct io_stats {
 	_Atomic uint64_t packets_in[2];		/* read, by [enum ipsp_dir - 1] */
 	_Atomic uint64_t packets_out[2];	/* sent on or delivered, likewise */
+	_Atomic uint64_t fast;			/* of those: sent by a packet socket */
 	_Atomic uint64_t drops[IO_N_REASONS];
 };
 

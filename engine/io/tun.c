@@ -17,6 +17,7 @@
 #include "engine/header.h"
 #include "engine/io/cut.h"
 #include "engine/io/egress.h"
+#include "engine/io/fast.h"
 #include "engine/io/merge.h"
 #include "engine/io/outer.h"
 #include "engine/io/udp.h"
@@ -34,6 +35,7 @@ struct tun {
 	struct tun_config config;
 	struct egress *egress;
 	struct udp_socket *udp[2];	/* by family; NULL: none */
+	struct fast *fast;		/* NULL: none */
 	struct merger merger;
 	size_t n_sources;
 	struct {
@@ -177,11 +179,15 @@ static bool tun_has_more(const struct io_attachment *a, size_t source)
 
 static void flush_raw(struct tun *t, enum outer_family family)
 {
-	if (t->n_send[family] == 0)
+	const size_t n = t->n_send[family];
+	size_t sent;
+
+	if (n == 0)
 		return;
-	io_count(&t->base.stats.packets_out[IPSP_OUTBOUND - 1],
-		 outer_write(t->config.raw_out_fd[family], family, t->send[family],
-			     t->n_send[family], &t->base.stats));
+	if (!t->fast || !fast_send(t->fast, family, t->send[family], n, &t->base.stats, &sent))
+		sent = outer_write(t->config.raw_out_fd[family], family, t->send[family], n,
+				   &t->base.stats);
+	io_count(&t->base.stats.packets_out[IPSP_OUTBOUND - 1], sent);
 	t->n_send[family] = 0;
 }
 
@@ -303,6 +309,8 @@ static void write_one(struct tun *t, const struct ipsp_packet *p)
 
 static void write_outside(struct tun *t, const struct ipsp_packet *packets, size_t n)
 {
+	if (t->fast)
+		fast_turn(t->fast);
 	for (size_t i = 0; i < n; i++) {
 		if (packets[i].verdict == IPSP_VERDICT_ESP_OUT)
 			send_esp(t, &packets[i]);
@@ -393,7 +401,9 @@ static void tun_free(struct io_attachment *a)
 {
 	struct tun *t = tun_of(a);
 
+	fast_free(t->fast);
 	close_fd(t->config.tun_fd);
+	close_fd(t->config.fast_fd);
 	for (int family = OUTER_IPV4; family <= OUTER_IPV6; family++) {
 		close_fd(t->config.esp_in_fd[family]);
 		close_fd(t->config.ah_in_fd[family]);
@@ -478,7 +488,10 @@ int tun_attach(const struct tun_config *config, struct io_attachment **out)
 		err = attach_outside(t, config, (enum outer_family)family);
 	if (!err)
 		err = egress_new(config->mark, config->tun_ifindex, &t->egress);
+	if (!err && config->fast_fd >= 0)
+		err = fast_new(config->fast_fd, config->mark, t->egress, &t->fast);
 	if (err) {
+		egress_free(t->egress);
 		udp_socket_free(t->udp[OUTER_IPV4]);
 		udp_socket_free(t->udp[OUTER_IPV6]);
 		free(t);

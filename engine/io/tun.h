@@ -29,6 +29,7 @@ struct tun_config {
 	int ah_in_fd[2];	/* raw, IPPROTO_AH: likewise */
 	int raw_out_fd[2];	/* raw, headers included, marked: likewise */
 	int udp_fd[2];		/* bound to the port of ESP in UDP, marked: likewise */
+	int fast_fd;		/* of engine/io/fast.h; -1: none, all goes by the others */
 	uint32_t mark;		/* that of the sockets: routing is asked with it */
 };
 

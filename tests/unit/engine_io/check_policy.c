@@ -239,6 +239,10 @@ START_TEST(test_policy_statistics_name_SAs_and_end_with_the_generation)
 	for (unsigned i = 0; i < IPSP_N_ICMP_COUNTS; i++)
 		ck_assert_uint_eq(chan_get_u64(&r), 0);
 	ck_assert(chan_reader_done(&r));
+	r = role_expect(MSG_STATS_FAST, &m);
+	ck_assert_uint_eq(chan_get_u32(&r), 42);
+	ck_assert_uint_eq(chan_get_u64(&r), 0);
+	ck_assert(chan_reader_done(&r));
 	r = role_expect(MSG_STATS_END, &m);
 	ck_assert_uint_eq(chan_get_u32(&r), 42);
 	ck_assert_uint_eq(chan_get_u64(&r), 7);

@@ -57,7 +57,7 @@ static int raw_out(int family)
 
 static void setup(void)
 {
-	struct tun_config config = { .udp_fd = { -1, -1 }, .mark = MARK };
+	struct tun_config config = { .udp_fd = { -1, -1 }, .fast_fd = -1, .mark = MARK };
 
 	netns_enter();
 	netns_run("ip link add wan-far type veth peer name wan; ip link set wan-far up");

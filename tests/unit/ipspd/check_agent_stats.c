@@ -222,6 +222,34 @@ static void icmp_answers(uint64_t learned, size_t cut)
 	ck_assert(stats_message(&agent, &m) == (cut == 0));
 }
 
+static void fast_answers(uint64_t packets, size_t cut)
+{
+	uint8_t buf[12];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	chan_put_u32(&w, engine_serial);
+	chan_put_u64(&w, packets);
+	const struct chan_msg m = { .type = MSG_STATS_FAST, .data = buf, .len = w.len - cut };
+
+	ck_assert(stats_message(&agent, &m) == (cut == 0));
+}
+
+START_TEST(test_what_engines_send_by_packet_sockets_is_added_up)
+{
+	static struct agent_question q = { .counted = counted };
+
+	answered = 0;
+	agent_count(&agent, &q);
+	settle();
+	fast_answers(9, 1);
+	fast_answers(4, 0);
+	engine_answers(1);
+	parent_answers(0);
+	ck_assert_uint_eq(answered, 1);
+	ck_assert_uint_eq(totals_fast(agent_totals(&agent)), 4);
+}
+END_TEST
+
 START_TEST(test_what_engines_count_of_icmp_errors_is_added_up)
 {
 	static struct agent_question q = { .counted = counted };
@@ -300,6 +328,7 @@ int main(void)
 	tcase_add_test(c, test_an_engine_that_goes_answers_nobody_but_keeps_nobody_waiting);
 	tcase_add_test(c, test_what_the_guard_drops_has_the_engines_reasons);
 	tcase_add_test(c, test_what_engines_count_of_icmp_errors_is_added_up);
+	tcase_add_test(c, test_what_engines_send_by_packet_sockets_is_added_up);
 	tcase_add_test(c, test_an_answer_to_another_question_changes_nothing);
 	tcase_add_test(c, test_malformed_answers_are_refused);
 	suite_add_tcase(s, c);

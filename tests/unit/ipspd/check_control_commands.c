@@ -545,6 +545,22 @@ START_TEST(test_stats_count_icmp_errors_if_there_were_any)
 }
 END_TEST
 
+START_TEST(test_stats_say_what_went_by_packet_sockets_if_anything_did)
+{
+	static const uint64_t no_drops[TOTALS_N_DROPS], no_icmp[IPSP_N_ICMP_COUNTS];
+	const struct totals_report r = { .drops = no_drops, .icmp = no_icmp, .fast = 12 };
+	struct answer a;
+
+	ck_assert(totals_take(agent.totals, &r, 1000));
+	totals_engine_gone(agent.totals);
+	ck_assert(totals_take(agent.totals, &r, 1001));
+	a = ask_engine("{\"command\": \"stats\"}");
+	ck_assert_uint_eq(json_object_array_length(a.items), 1);
+	ck_assert_str_eq(member(item(&a, 0), "sent-by-packet-socket"), "24");
+	forget(&a);
+}
+END_TEST
+
 START_TEST(test_sad_shows_state_and_no_key)
 {
 	static struct ipsp_sa_config sa = {
@@ -798,6 +814,7 @@ int main(void)
 	tcase_add_test(c, test_object_longer_than_a_message_comes_in_parts);
 	tcase_add_test(c, test_stats_are_the_reasons_that_occurred);
 	tcase_add_test(c, test_stats_count_icmp_errors_if_there_were_any);
+	tcase_add_test(c, test_stats_say_what_went_by_packet_sockets_if_anything_did);
 	tcase_add_test(c, test_sad_shows_state_and_no_key);
 	tcase_add_test(c, test_sad_shows_all_SAs_of_key_managers);
 	tcase_add_loop_test(c, test_lookup_says_which_entry_a_packet_meets, 0,

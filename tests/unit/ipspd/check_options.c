@@ -147,6 +147,7 @@ START_TEST(test_options_file_says_what_it_says)
 				   "offload = off\n"
 				   "crypto-provider = \"gcrypt\"\n"
 				   "allow-weak = true\n"
+				   "fast-send = \"packet\"\n"
 				   "attach = { \"tun:blue0\" }\n";
 	struct options_file f;
 	char why[256];
@@ -162,6 +163,7 @@ START_TEST(test_options_file_says_what_it_says)
 	ck_assert(!f.options.offload);
 	ck_assert_uint_eq(f.options.crypto, IPSP_CRYPTO_GCRYPT);
 	ck_assert(f.options.allow_weak);
+	ck_assert_uint_eq(f.options.fast_send, ENGINE_FAST_PACKET);
 }
 END_TEST
 
@@ -195,6 +197,7 @@ static const struct {
 	{ "offload = perhaps\n", "offload" },
 	{ "crypto-provider = \"fast\"\n", "crypto-provider" },
 	{ "allow-weak = 3des\n", "allow-weak" },
+	{ "fast-send = \"ring\"\n", "fast-send" },
 	{ "master \"x\"\n", "line 1" },
 };
 
