@@ -34,8 +34,9 @@ went()
 	"$@" && equal "$t_want" "$(($(fast router-a) - t_f)) $(($(slow router-a) - t_s))"
 }
 
-# ping_df FAMILY COUNT; by_itself FAMILY: a ping by which the packet socket is used again.
-ping_df() { tb_in host-a ping "-$1" -q -c "$2" -i 0.1 -W 2 -M do "$(case $1 in 4) echo 10.2.0.2 ;; 6) echo fd00:2::2 ;; esac)"; }
+# far, gateway FAMILY: addresses. ping_df FAMILY COUNT; by_itself FAMILY: a ping by which the packet socket is used again.
+far() { case $1 in 4) echo 10.2.0.2 ;; 6) echo fd00:2::2 ;; esac; }
+ping_df() { tb_in host-a ping "-$1" -q -c "$2" -i 0.1 -W 2 -M 'do' "$(far "$1")"; }
 by_itself() { went 1 0 ping_df "$1" 1; }
 gateway() { case $1 in 4) echo 192.0.2.254 ;; 6) echo 2001:db8:a::fe ;; esac; }
 
@@ -65,6 +66,13 @@ for t_family in 4 6; do
 	claim "... and then packets leave for it by packet sockets" tb_until 20 by_itself $t_family
 done
 
+claim "another engine comes" fell router-a engine
+tb_ctl router-a wait --timeout 30
+for t_family in 4 6; do
+	pin router-a wan "$(gateway $t_family)" wan a
+	claim "IPv$t_family: it sends by packet sockets, too" went 3 0 ping_df $t_family 3
+done
+
 # Another way to the peer.
 tb_link router-a alt wan c
 tb_addr router-a alt 203.0.113.1/24 2001:db8:c::1/48
@@ -72,8 +80,6 @@ tb_addr wan c 203.0.113.254/24 2001:db8:c::fe/48
 tb_in wan sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.c.rp_filter=0
 pin router-a alt 203.0.113.254 wan c
 pin router-a alt 2001:db8:c::fe wan c
-pin router-a wan 192.0.2.254 wan a
-pin router-a wan 2001:db8:a::fe wan a
 sniff wan c alt esp
 tb_in router-a ip route add 198.51.100.1 via 203.0.113.254 src 192.0.2.1
 tb_in router-a ip -6 route add 2001:db8:b::1 via 2001:db8:c::fe src 2001:db8:a::1
