@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ike/kem.h"
 #include "ike/registry.h"
 
 enum kind {
@@ -54,6 +55,7 @@ static const struct method methods[] = {
 struct ike_ke {
 	const struct method *method;
 	EVP_PKEY *key;
+	struct ike_kem *kem;	/* instead of both */
 };
 
 static const struct method *find(uint16_t number)
@@ -69,7 +71,7 @@ const struct ike_ke_info *ike_ke_find(uint16_t method)
 {
 	const struct method *const m = find(method);
 
-	return m ? &m->info : NULL;
+	return m ? &m->info : ike_kem_find(method);
 }
 
 /* ---- private keys ---- */
@@ -212,17 +214,18 @@ static enum ipsp_err derive(const struct ike_ke *ke, EVP_PKEY *peer, uint8_t *sh
 enum ipsp_err ike_ke_begin(uint16_t method, struct ike_ke **out, uint8_t *public)
 {
 	const struct method *const m = find(method);
-	struct ike_ke *ke;
+	struct ike_ke *const ke = calloc(1, sizeof(*ke));
 	enum ipsp_err err;
 
-	if (!m)
-		return IPSP_ENOTSUP;
-	ke = calloc(1, sizeof(*ke));
 	if (!ke)
 		return IPSP_ENOMEM;
-	ke->method = m;
-	ke->key = new_key(m);
-	err = ke->key ? put_public(ke, public) : IPSP_ECRYPTO;
+	if (m) {
+		ke->method = m;
+		ke->key = new_key(m);
+		err = ke->key ? put_public(ke, public) : IPSP_ECRYPTO;
+	} else {
+		err = ike_kem_begin(method, &ke->kem, public);
+	}
 	if (err != IPSP_OK) {
 		ike_ke_free(ke);
 		return err;
@@ -233,8 +236,13 @@ enum ipsp_err ike_ke_begin(uint16_t method, struct ike_ke **out, uint8_t *public
 
 enum ipsp_err ike_ke_finish(const struct ike_ke *ke, struct ipsp_span answer, uint8_t *shared)
 {
-	EVP_PKEY *const peer = peer_key(ke, answer);
-	enum ipsp_err err = peer ? derive(ke, peer, shared) : IPSP_EMALFORMED;
+	EVP_PKEY *peer;
+	enum ipsp_err err;
+
+	if (ke->kem)
+		return ike_kem_finish(ke->kem, answer, shared);
+	peer = peer_key(ke, answer);
+	err = peer ? derive(ke, peer, shared) : IPSP_EMALFORMED;
 
 	EVP_PKEY_free(peer);
 	return err;
@@ -244,8 +252,11 @@ enum ipsp_err ike_ke_answer(uint16_t method, struct ipsp_span public, uint8_t *a
 			    uint8_t *shared)
 {
 	struct ike_ke *ke;
-	enum ipsp_err err = ike_ke_begin(method, &ke, answer);
+	enum ipsp_err err;
 
+	if (!find(method))
+		return ike_kem_answer(method, public, answer, shared);
+	err = ike_ke_begin(method, &ke, answer);
 	if (err != IPSP_OK)
 		return err;
 	err = ike_ke_finish(ke, public, shared);
@@ -257,6 +268,7 @@ void ike_ke_free(struct ike_ke *ke)
 {
 	if (!ke)
 		return;
+	ike_kem_free(ke->kem);
 	EVP_PKEY_free(ke->key);
 	free(ke);
 }

@@ -1,6 +1,6 @@
 /*
- * ike/ke.h - key exchange methods: Diffie-Hellman groups, and room for KEMs. RFC 7296 2.14, 3.4; RFC 3526
- * (MODP), RFC 5903 and 6954 (ECP, brainpool), RFC 8031 (Curve25519, Curve448), RFC 9370.
+ * ike/ke.h - key exchange methods: Diffie-Hellman groups and, where libgcrypt has them, KEMs. RFC 7296 2.14, 3.4; RFC 3526
+ * (MODP), RFC 5903 and 6954 (ECP, brainpool), RFC 8031 (Curve25519, Curve448), RFC 9370, FIPS 203 (ML-KEM).
  *
  * Computing takes from 50 microseconds to some milliseconds, so it is made for threads beside the
  * event loop: an exchange belongs to one thread at a time, and different ones share nothing.
