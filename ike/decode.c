@@ -1,5 +1,8 @@
 /*
  * ike/decode.c - a message from its header to its last payload. RFC 7296 3.1, 3.2; RFC 2408 3.1, 3.2.
+ *
+ * What is inside of something else has a printer of its own, for its offsets. It goes no deeper than a message, what
+ * its pieces come to, and what was encrypted in that.
  */
 #include "ike/decode.h"
 
@@ -9,6 +12,7 @@
 #include "ike/printer.h"
 
 #define PAYLOADS_MAX 256u	/* of one message: no more than these are printed */
+#define V1_FRAGMENT_FIXED 4u	/* octets of IKEv1's FRAGMENT payload in front of the piece */
 
 static void print_version(struct ike_printer *p, struct ipsp_span field)
 {
@@ -78,6 +82,8 @@ static void print_payload_header(struct ike_printer *p, const struct ike_payload
 
 static bool print_sealed(struct ike_printer *p, struct ipsp_span message,
 			 const struct ike_payload *sealed);
+static bool print_whole(struct ike_printer *p, struct ipsp_span message,
+			const struct ike_payload *fragment, struct ipsp_span piece);
 
 static bool is_sealed(const struct ike_printer *p, const struct ike_payload *payload)
 {
@@ -91,7 +97,20 @@ static bool is_proof(const struct ike_printer *p, uint8_t type)
 		       type == IKE_PAYLOAD_AUTH || type == IKE_PAYLOAD_EAP;
 }
 
-/* message: what seals are of; NULL data inside one. */
+/* What stands in a payload beside its fields. */
+static bool print_inside(struct ike_printer *p, struct ipsp_span message,
+			 const struct ike_payload *payload)
+{
+	if (is_sealed(p, payload))
+		return print_sealed(p, message, payload);
+	if (p->v1 && payload->type == IKE_V1_PAYLOAD_FRAGMENT)
+		return print_whole(p, message, payload,
+				   part(payload->body.data + V1_FRAGMENT_FIXED,
+					payload->body.len - V1_FRAGMENT_FIXED));
+	return true;
+}
+
+/* message: what seals and pieces are of; NULL data inside one. */
 static bool print_chain(struct ike_printer *p, struct ipsp_span message, struct ike_chain chain)
 {
 	struct ike_payload payload;
@@ -112,8 +131,8 @@ static bool print_chain(struct ike_printer *p, struct ipsp_span message, struct 
 			good = p->v1 ? ike_print_v1_body(p, &payload) : ike_print_v2_body(p, &payload);
 		}
 		p->depth--;
-		if (good && message.data && is_sealed(p, &payload))
-			good = print_sealed(p, message, &payload);
+		if (good && message.data)
+			good = print_inside(p, message, &payload);
 		if (!good)
 			return false;
 	}
@@ -131,7 +150,6 @@ static void report_fault(struct ike_printer *p)
 			p->fault.what);
 }
 
-/* What was inside has offsets of its own. */
 static bool print_sealed(struct ike_printer *p, struct ipsp_span message,
 			 const struct ike_payload *sealed)
 {
@@ -146,6 +164,10 @@ static bool print_sealed(struct ike_printer *p, struct ipsp_span message,
 	}
 	ike_print_title(p, "Decrypted (%zu octets)", opened.clear.len);
 	inner.base = opened.clear.data;
+	if (!p->v1 && sealed->type == IKE_PAYLOAD_SKF) {
+		ike_print_rest(&inner, opened.clear, "Piece");
+		return print_whole(p, message, sealed, opened.clear);
+	}
 	if (print_chain(&inner, (struct ipsp_span){ 0 },
 			(struct ike_chain){ opened.clear, opened.first_payload, p->v1 }))
 		return true;
@@ -188,6 +210,33 @@ static bool print_message(struct ike_printer *p, struct ipsp_span message)
 			   (struct ike_chain){ part(message.data + IKE_HEADER_LEN,
 						    message.len - IKE_HEADER_LEN),
 					       h.first_payload, p->v1 });
+}
+
+/* RFC 7383 2.6; IKEv1's is a message with its own header. */
+static bool print_whole(struct ike_printer *p, struct ipsp_span message,
+			const struct ike_payload *fragment, struct ipsp_span piece)
+{
+	struct ike_printer inner = { .decoder = p->decoder, .depth = p->depth + 1, .v1 = p->v1,
+				     .put_together = true };
+	struct ike_assembled assembled = { .why = NULL };
+	bool good;
+
+	if (!p->decoder->assemble || p->put_together)
+		return true;
+	p->decoder->assemble(p->decoder->arg, message, fragment, piece, &assembled);
+	if (assembled.why) {
+		ike_print_title(p, "Not put together: %s", assembled.why);
+		return true;
+	}
+	ike_print_title(p, "Put together (%zu octets)", assembled.whole.len);
+	inner.base = assembled.whole.data;
+	good = p->v1 ? print_message(&inner, assembled.whole) :
+		       print_chain(&inner, (struct ipsp_span){ 0 },
+				   (struct ike_chain){ assembled.whole, assembled.first_payload,
+						       false });
+	if (!good && inner.fault.what)
+		report_fault(&inner);
+	return good;
 }
 
 bool ike_decode(const struct ike_decoder *d, struct ipsp_span message)

@@ -16,6 +16,13 @@ struct ike_opened {
 	struct ipsp_span clear;	/* until the next call */
 };
 
+/** What a piece of a message completes, or why it does not. */
+struct ike_assembled {
+	const char *why;	/* NULL: the message is whole; else a static text */
+	uint8_t first_payload;	/* IKEv2: of the clear octets */
+	struct ipsp_span whole;	/* IKEv2: a chain of payloads; IKEv1: from its header on; until the next call */
+};
+
 struct ike_decoder {
 	/** Takes a line, without its end. */
 	void (*line)(void *arg, const char *text);
@@ -25,7 +32,14 @@ struct ike_decoder {
 	 */
 	void (*open)(void *arg, struct ipsp_span message, const struct ike_payload *sealed,
 		     struct ike_opened *out);
-	void *arg;		/* of both */
+	/**
+	 * Takes a piece of a message, to put it together. NULL: pieces are shown, and that is all.
+	 * @param fragment  IKEv2's SKF payload, which was opened, or IKEv1's FRAGMENT, of the message
+	 * @param piece     what it has of the message that was cut
+	 */
+	void (*assemble)(void *arg, struct ipsp_span message, const struct ike_payload *fragment,
+			 struct ipsp_span piece, struct ike_assembled *out);
+	void *arg;		/* of all of them */
 	bool hides_proofs;	/* of AUTH, EAP, HASH and SIG no octets are shown: they help to guess shared keys */
 };
 

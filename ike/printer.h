@@ -12,6 +12,7 @@ struct ike_printer {
 	const uint8_t *base;	/* offset 0 of what is printed now */
 	unsigned depth;		/* of what stands inside something else */
 	bool v1;
+	bool put_together;	/* of pieces: what is in it is not a piece again */
 	struct ike_fault fault;	/* what NULL: none yet */
 };
 

@@ -10,28 +10,13 @@
 #include <time.h>
 
 #include "ipsp-pcap/link.h"
+#include "ipsp-pcap/message.h"
 #include "ipsp/flow.h"
 #include "ipsp/udp_encap.h"
 
 #define PROTO_UDP 17
 #define PORT_IKE 500u
 #define MARKER_LEN 4u	/* RFC 3948 2.2 */
-
-struct sink {
-	FILE *out;
-	struct pc_ike_keys *keys;
-};
-
-static void put_line(void *arg, const char *text)
-{
-	fprintf(((struct sink *)arg)->out, "%s\n", text);
-}
-
-static void open_sealed(void *arg, struct ipsp_span message, const struct ike_payload *sealed,
-			struct ike_opened *out)
-{
-	pc_ike_keys_open(((struct sink *)arg)->keys, message, sealed, out);
-}
 
 static void print_head(FILE *out, const struct pc_frame *frame, const struct ipsp_flow *flow,
 		       size_t octets)
@@ -66,13 +51,9 @@ static bool find_message(struct ipsp_span packet, const struct ipsp_flow *flow, 
 	return true;
 }
 
-void pc_decode_frame(int dlt, const struct pc_frame *frame, struct pc_ike_keys *keys, FILE *out,
-		     struct pc_decode_counts *counts)
+static void decode_frame(const struct pc_decoder *d, int dlt, const struct pc_frame *frame, FILE *out,
+			 struct pc_decode_counts *counts)
 {
-	struct sink sink = { out, keys };
-	const struct ike_decoder decoder = {
-		.line = put_line, .open = keys ? open_sealed : NULL, .arg = &sink,
-	};
 	struct ipsp_span packet = { frame->data, frame->caplen }, message;
 	struct pc_link_view view;
 	struct ipsp_flow flow;
@@ -86,22 +67,33 @@ void pc_decode_frame(int dlt, const struct pc_frame *frame, struct pc_ike_keys *
 		return;
 	counts->messages++;
 	print_head(out, frame, &flow, message.len);
-	if (keys)
-		pc_ike_keys_see(keys, message);
-	if (!ike_decode(&decoder, message))
+	if (!pc_decode_message(d, &flow.src, message))
 		counts->faulty++;
 	fputc('\n', out);
+}
+
+static void write_line(void *arg, const char *text)
+{
+	fprintf(arg, "%s\n", text);
 }
 
 bool pc_decode(struct pc_reader *reader, struct pc_ike_keys *keys, FILE *out,
 	       struct pc_decode_counts *counts, struct pc_diag *d)
 {
+	struct pc_decoder decoder = { .line = write_line, .arg = out, .keys = keys,
+				      .fragments = pc_fragments_new(write_line, out) };
 	struct pc_frame frame;
 	enum pc_next next;
 
 	memset(counts, 0, sizeof(*counts));
+	if (!decoder.fragments) {
+		pc_diag_set(d, "out of memory");
+		return false;
+	}
 	while ((next = pc_reader_next(reader, &frame, d)) == PC_NEXT_FRAME)
-		pc_decode_frame(pc_reader_dlt(reader), &frame, keys, out, counts);
+		decode_frame(&decoder, pc_reader_dlt(reader), &frame, out, counts);
+	pc_fragments_end(decoder.fragments);
+	pc_fragments_free(decoder.fragments);
 	if (next == PC_NEXT_END && fflush(out) != 0) {
 		pc_diag_set(d, "standard output cannot be written");
 		return false;

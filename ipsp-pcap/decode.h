@@ -14,15 +14,11 @@ struct pc_decode_counts {
 
 /**
  * Prints every message found in UDP of ports 500 and 4500 to out: a line with time, octets and ends, then
- * a line a field.
+ * a line a field. What came in pieces is printed with the last one of them; what lacks pieces, at the end.
  * @param keys  NULL: what is encrypted stays so
- * @return false: the capture could not be read to its end, *d
+ * @return false: the capture could not be read to its end, or no memory is left, *d
  */
 IPSP_MUST_CHECK bool pc_decode(struct pc_reader *reader, struct pc_ike_keys *keys, FILE *out,
 			       struct pc_decode_counts *counts, struct pc_diag *d);
-
-/** The same for one frame of link type dlt. */
-void pc_decode_frame(int dlt, const struct pc_frame *frame, struct pc_ike_keys *keys, FILE *out,
-		     struct pc_decode_counts *counts);
 
 #endif

@@ -1,10 +1,12 @@
 #!/bin/sh
 # ipsp-pcap decode on what two strongSwan daemons say to each other, IKEv2 and IKEv1, with the keys from their
-# log. The judge is tshark, with the same table of keys.
+# log; whole and, where datagrams are small, in fragments. The judge is tshark, with the same table of keys.
 . "$TB_SRC/tests/net/lib.sh"
 tb_init
 tb_topology
 [ -x /usr/sbin/charon-systemd ] || exit 77
+
+datagram_max=1280 # octets of a datagram with a message of IKE, or a part of it
 
 # swan ROUTER ARGUMENT..: swanctl where that router's daemon is.
 swan()
@@ -22,6 +24,7 @@ charon()
 	cat >"$d/strongswan.conf" <<-CONF
 		charon-systemd {
 			load_modular = no
+			fragment_size = $datagram_max
 			i_dont_care_about_security_and_use_aggressive_mode_psk = yes
 			load = random nonce openssl aes sha1 sha2 hmac kdf gcm ccm ctr chapoly xcbc cmac pem curve25519 kernel-libipsec kernel-netlink socket-default vici
 			journal { default = -1 }
@@ -81,6 +84,9 @@ judged()
 		"$TB_BUILD/ipsp-pcap/ipsp-pcap" "$TB_DIR/wan/ike.pcap" "$TB_DIR/keys" 2
 }
 
+# fragmented COUNT: so many datagrams, or more, had parts of messages.
+fragmented() { test "$(seen wan ike 'isakmp.nextpayload == 53 || isakmp.nextpayload == 132')" -ge $1; }
+
 # judged_v1 PROPOSAL AGGRESSIVE: IKEv1's.
 judged_v1()
 {
@@ -93,14 +99,20 @@ judged_v1()
 
 judged aes256-sha256-modp2048 'AES-CBC-256 [RFC3602]' 'HMAC_SHA2_256_128 [RFC4868]'
 judged aes128gcm16-prfsha256-x25519 'AES-GCM-128 with 16 octet ICV [RFC5282]' 'NONE [RFC4306]'
+datagram_max=200
 judged aes192ctr-sha384-ecp256 'AES-CTR-192 [RFC5930]' 'HMAC_SHA2_384_192 [RFC4868]'
+claim "which came in fragments" fragmented 10
+datagram_max=1280
 judged aes256ccm12-prfsha512-ecp384 'AES-CCM-256 with 12 octet ICV [RFC5282]' 'NONE [RFC4306]'
 claim "without keys what is encrypted stays so" says 'Encrypted: no keys were given' \
 	"$TB_BUILD/ipsp-pcap/ipsp-pcap" decode "$TB_DIR/wan/ike.pcap"
 sed 's/,[0-9a-f]\{8\}/,00000000/3' "$TB_DIR/keys" >"$TB_DIR/wrong"
 claim "wrong keys open nothing" says 'Encrypted: the ICV does not fit these keys' \
 	"$TB_BUILD/ipsp-pcap/ipsp-pcap" decode -K "$TB_DIR/wrong" "$TB_DIR/wan/ike.pcap"
+datagram_max=200
 judged_v1 aes256-sha256-modp2048 no
+claim "which came in fragments" fragmented 10
+datagram_max=1280
 sed 's/,[0-9a-f]\{8\}/,00000000/' "$TB_DIR/keys" >"$TB_DIR/wrong"
 claim "a wrong key opens nothing" says 'Encrypted: the key does not fit' \
 	"$TB_BUILD/ipsp-pcap/ipsp-pcap" decode -K "$TB_DIR/wrong" "$TB_DIR/wan/ike.pcap"

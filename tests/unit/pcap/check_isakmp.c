@@ -7,44 +7,21 @@
  */
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/endian.h>
 
 #include "engine/crypto/analysis.h"
 #include "ipsp-pcap/ike_keys.h"
+#include "tests/unit/pcap/seed.h"
 
-#define SEED "tests/fuzz/seeds/ikedecode/main-quick-delete"
 #define N_MESSAGES 13u
 enum { MAIN_1, MAIN_2, MAIN_3, MAIN_4, MAIN_5, MAIN_6, QUICK_1, QUICK_2, QUICK_3, DELETE_1 };
 
-static uint8_t octets[8192];
-static char table[128];
-static struct ipsp_span messages[N_MESSAGES];
+static struct seed seed;
+static struct ipsp_span *const messages = seed.messages;
+static char *const table = seed.table;
 static struct pc_ike_keys *keys;
 static char said[65536];
-
-static void read_seed(void)
-{
-	char path[4096];
-	struct ipsp_span rest, len;
-	size_t n, table_len;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", getenv("TB_SRC") ? getenv("TB_SRC") : ".", SEED);
-	f = fopen(path, "r");
-	ck_assert_ptr_nonnull(f);
-	n = fread(octets, 1, sizeof(octets), f);
-	fclose(f);
-	table_len = strnlen((const char *)octets, n);
-	ck_assert_uint_lt(table_len, sizeof(table));
-	memcpy(table, octets, table_len + 1);
-	rest = (struct ipsp_span){ octets + table_len + 1, n - table_len - 1 };
-	for (size_t i = 0; i < N_MESSAGES; i++)
-		ck_assert(ike_take(&rest, 2, &len) &&
-			  ike_take(&rest, be16dec(len.data), &messages[i]));
-	ck_assert_uint_eq(rest.len, 0);
-}
 
 static void load(const char *lines)
 {
@@ -59,7 +36,8 @@ static void load(const char *lines)
 static void setup(void)
 {
 	ck_assert_int_eq(ipsp_crypto_gcrypt_init(1 << 20), IPSP_OK);
-	read_seed();
+	seed_read("main-quick-delete", &seed);
+	ck_assert_uint_eq(seed.n, N_MESSAGES);
 	load(table);
 }
 
