@@ -87,6 +87,13 @@ enum ike_nat {
 	IKE_NATS
 };
 
+/** What a connection has of IKE SAs. */
+enum ike_conn_standing {
+	IKE_CONN_DOWN,
+	IKE_CONN_COMING,	/* one in the making */
+	IKE_CONN_STANDS,	/* one that is established */
+};
+
 struct ike_conn {
 	unsigned refs;
 	char ipsec[IKE_NAME], ike[IKE_NAME];	/* names of its rows */
@@ -104,6 +111,10 @@ struct ike_conn {
 	struct ike_peer peers[IKE_PEERS_MAX];
 	bool has_child;
 	struct ike_child_config child;
+	/* While many are looked at or changed at once, ike/world.h. */
+	enum ike_conn_standing standing;	/* as ike_survey found it */
+	struct ike_conn *heir;			/* borrowed; under which its IKE SAs go on; NULL: none */
+	bool ends;				/* with its IKE SAs */
 };
 
 /** Zeroed, with one reference. NULL: no memory */

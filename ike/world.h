@@ -171,14 +171,16 @@ IPSP_MUST_CHECK enum ipsp_err ike_want_child(struct ike_world *w, struct ike_con
 
 /** Has a connection an IKE SA, or one in the making? */
 bool ike_conn_lives(const struct ike_world *w, const struct ike_conn *conn);
-/** Has it one that is established? */
-bool ike_conn_stands(const struct ike_world *w, const struct ike_conn *conn);
+/** Says it, and whether one is established, of all connections in one walk: writes their standing. */
+void ike_survey(struct ike_world *w);
 
-/** IKE SAs of a connection go on with another configuration of it. */
-void ike_conn_replace(struct ike_world *w, const struct ike_conn *old, struct ike_conn *fresh);
+/** Ends the IKE SAs of a connection (NULL: all of them): their Child SAs now, and the peers are told. The caller
+ *  has a reference. */
+void ike_end_all(struct ike_world *w, struct ike_conn *conn, uint64_t now_ms);
 
-/** Ends the IKE SAs of a connection (NULL: all of them): their Child SAs now, and the peers are told. */
-void ike_end_all(struct ike_world *w, const struct ike_conn *conn, uint64_t now_ms);
+/** IKE SAs of all connections that have an heir go on under it, and those of all that end do so; the caller says so in
+ *  them, takes it back, and has references to them meanwhile. */
+void ike_conns_turn(struct ike_world *w, uint64_t now_ms);
 
 /** Ends the Child SAs of a protocol (0: all of them) now, and the peers are told; IKE SAs stay. */
 void ike_end_children(struct ike_world *w, uint8_t protocol, uint64_t now_ms);

@@ -9,6 +9,7 @@
  *	ike_pfkey.c	SAs, by PF_KEY
  *	ike_pfkey_sa.c	one SA as it says it
  *	ike_conns.c	connections: which there are, and which ones are to be up
+ *	ike_index.c	... by their names
  *	ike_fetch.c	CRLs and OCSP answers, by another process
  *	ike_creds.c	private keys, certificates and CAs that they name
  *
@@ -22,6 +23,7 @@
 #include "chan/chan.h"
 #include "ike/world.h"
 #include "ipspd/engine_random.h"
+#include "ipspd/ike_index.h"
 #include "ipspd/start.h"
 
 struct event;
@@ -40,6 +42,7 @@ struct ike_entry {
 	bool start;			/* to be up always */
 	bool resume;			/* to be up once: it was before */
 	bool refused;			/* one of its name is coming that cannot be used */
+	bool followed;			/* one of its name has come */
 	struct ipsp_addr to;		/* with whom; family 0: the first peer that has an address */
 	uint8_t digest[32];		/* of the octets it came as */
 	struct ike_entry *before;	/* while its generation is put in force: the one of its name until then */
@@ -70,6 +73,7 @@ struct ike_role {
 	/* ike_conns.c */
 	struct ike_entry *entries;	/* in force */
 	size_t n_entries;
+	struct ike_index index;		/* of entries */
 	struct ike_entry *coming;
 	size_t n_coming, room_coming;
 	size_t n_refused;		/* of those that come: their credentials cannot be used */

@@ -129,8 +129,9 @@ void ike_conns_disbelieved(struct ike_role *role, const struct ike_conn *c, cons
 
 void ike_conns_resume_living(struct ike_role *role)
 {
+	ike_survey(role->world);
 	for (size_t i = 0; i < role->n_entries; i++) {
-		if (ike_conn_lives(role->world, role->entries[i].conn))
+		if (role->entries[i].conn->standing != IKE_CONN_DOWN)
 			resume(&role->entries[i]);
 	}
 }
@@ -143,10 +144,10 @@ static void wait_longer(struct ike_entry *e, uint64_t now_ms)
 }
 
 /* One in the making may come to nothing yet, after minutes: only one that stands was worth the try. */
-static void look_at_living(const struct ike_role *role, struct ike_entry *e)
+static void look_at_living(struct ike_entry *e)
 {
 	e->resume = false;
-	if ((!e->tried && e->wait_s == 0) || !ike_conn_stands(role->world, e->conn))
+	if ((!e->tried && e->wait_s == 0) || e->conn->standing != IKE_CONN_STANDS)
 		return;
 	e->tried = false;
 	e->wait_s = 0;
@@ -154,8 +155,8 @@ static void look_at_living(const struct ike_role *role, struct ike_entry *e)
 
 static void tick_one(struct ike_role *role, struct ike_entry *e, uint64_t now_ms)
 {
-	if (ike_conn_lives(role->world, e->conn)) {
-		look_at_living(role, e);
+	if (e->conn->standing != IKE_CONN_DOWN) {
+		look_at_living(e);
 		return;
 	}
 	if (e->tried) {
@@ -173,6 +174,7 @@ static void tick_one(struct ike_role *role, struct ike_entry *e, uint64_t now_ms
 
 void ike_conns_tick(struct ike_role *role, uint64_t now_ms)
 {
+	ike_survey(role->world);
 	for (size_t i = 0; i < role->n_entries; i++) {
 		if (role->entries[i].start || role->entries[i].resume)
 			tick_one(role, &role->entries[i], now_ms);
@@ -203,6 +205,7 @@ void ike_conns_fini(struct ike_role *role)
 {
 	ike_conns_forget(role);
 	free_entries(role->entries, role->n_entries);
+	ike_index_fini(&role->index);
 	role->entries = NULL;
 	role->n_entries = 0;
 }
@@ -222,20 +225,10 @@ static struct ike_entry *add_entry(struct ike_role *role)
 	return &role->coming[role->n_coming++];
 }
 
-static struct ike_entry *find(struct ike_entry *entries, size_t n, const struct ike_conn *c)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (entries[i].conn && !strcmp(entries[i].conn->ipsec, c->ipsec) &&
-		    !strcmp(entries[i].conn->ike, c->ike))
-			return &entries[i];
-	}
-	return NULL;
-}
-
 /* What is in force under its name ends at once. */
 static void mark_refused(struct ike_role *role, const struct ike_conn *c)
 {
-	struct ike_entry *const old = find(role->entries, role->n_entries, c);
+	struct ike_entry *const old = ike_index_find(&role->index, c);
 
 	if (old)
 		old->refused = true;
@@ -325,7 +318,7 @@ static bool same_proof(const struct ike_conn *a, const struct ike_conn *b)
 /* Finds the one that was there before; what is as before is the object that it was. */
 static void match(struct ike_role *role, struct ike_entry *e)
 {
-	e->before = find(role->entries, role->n_entries, e->conn);
+	e->before = ike_index_find(&role->index, e->conn);
 	if (!e->before || memcmp(e->digest, e->before->digest, sizeof(e->digest)))
 		return;
 	ike_conn_unref(e->conn);
@@ -333,7 +326,7 @@ static void match(struct ike_role *role, struct ike_entry *e)
 }
 
 /* One that was there before, under that name. */
-static void succeed(struct ike_role *role, struct ike_entry *old, struct ike_entry *e, uint64_t now_ms)
+static void succeed(const struct ike_entry *old, struct ike_entry *e)
 {
 	e->resume = old->resume;
 	e->next_ms = old->next_ms;
@@ -345,13 +338,13 @@ static void succeed(struct ike_role *role, struct ike_entry *old, struct ike_ent
 	e->wait_s = 0;
 	e->tried = false;
 	if (same_proof(old->conn, e->conn)) {
-		ike_conn_replace(role->world, old->conn, e->conn);
+		old->conn->heir = e->conn;
 		return;
 	}
 	ipspd_log(LOG_NOTICE, "ike", "connection \"%s\", \"%s\": identities or credentials have changed: its "
 		  "IKE SAs end", e->conn->ipsec, e->conn->ike);
-	e->resume |= ike_conn_lives(role->world, old->conn);
-	ike_end_all(role->world, old->conn, now_ms);
+	e->resume |= old->conn->standing != IKE_CONN_DOWN;
+	old->conn->ends = true;
 }
 
 static bool configure(struct ike_role *role)
@@ -379,19 +372,52 @@ void ike_conns_tell(struct ike_role *role)
 	role->untold = chan_send(role->agent, MSG_IKE_APPLIED, buf, w.len, NULL, 0) < 0;
 }
 
-/* Its rows went, or what they name cannot be used any more, which ends all of it at once. */
-static void end_gone(struct ike_role *role, const struct ike_entry *e, uint64_t now_ms)
+/* Its rows went, or what they name cannot be used any more, which ends all of it at once. Rows of another connection
+ * that comes may ask for the same SAs. */
+static void mark_gone(struct ike_role *role, const struct ike_index *coming, struct ike_entry *e)
 {
 	const uint32_t reqid = e->conn->has_child ? e->conn->child.reqid : 0;
-	bool asked = e->refused || reqid == 0;
 
-	/* Rows of another connection may ask for the same SAs. */
-	for (size_t i = 0; i < role->n_coming && !asked; i++)
-		asked = role->coming[i].conn->has_child &&
-			role->coming[i].conn->child.reqid == reqid;
-	if (!asked)
+	if (!e->refused && reqid != 0 && !ike_index_asks_for(coming, reqid))
 		ike_pfkey_row_gone(role, reqid);
-	ike_end_all(role->world, e->conn, now_ms);
+	e->conn->ends = true;
+}
+
+/* What was there before goes on under what comes, or ends. */
+static void turn(struct ike_role *role, const struct ike_index *coming, uint64_t now_ms)
+{
+	for (size_t i = 0; i < role->n_coming; i++) {
+		struct ike_entry *const e = &role->coming[i];
+		struct ike_entry *const old = e->before;
+
+		e->before = NULL;
+		if (!old || old->followed)
+			continue;
+		old->followed = true;
+		succeed(old, e);
+	}
+	for (size_t i = 0; i < role->n_entries; i++) {
+		if (!role->entries[i].followed)
+			mark_gone(role, coming, &role->entries[i]);
+	}
+	ike_conns_turn(role->world, now_ms);
+	for (size_t i = 0; i < role->n_entries; i++) {
+		role->entries[i].conn->heir = NULL;
+		role->entries[i].conn->ends = false;
+	}
+}
+
+/* SAs of an earlier process are begun anew, if one of its connections has none of its own. */
+static void resume_orphans(struct ike_role *role)
+{
+	ike_survey(role->world);
+	for (size_t i = 0; i < role->n_entries; i++) {
+		const struct ike_conn *const c = role->entries[i].conn;
+
+		if (c->has_child && c->standing == IKE_CONN_DOWN &&
+		    ike_pfkey_has_orphans(role, c->child.reqid))
+			resume(&role->entries[i]);
+	}
 }
 
 static bool commit(struct ike_role *role, const struct chan_msg *m)
@@ -399,42 +425,30 @@ static bool commit(struct ike_role *role, const struct chan_msg *m)
 	struct chan_reader r = { .data = m->data, .len = m->len };
 	const uint64_t generation = chan_get_u64(&r), now_ms = ike_now_ms();
 	const uint32_t n = chan_get_u32(&r);
+	struct ike_index index;
 
 	if (!role->intake || !chan_reader_done(&r) || n != role->n_coming + role->n_refused)
 		return false;
 	for (size_t i = 0; i < role->n_coming; i++)
 		match(role, &role->coming[i]);
-	if (!configure(role))
+	if (!ike_index_init(&index, role->coming, role->n_coming))
+		return false;
+	ike_survey(role->world);
+	if (!configure(role)) {
+		ike_index_fini(&index);
 		return false;	/* nothing has changed */
-	for (size_t i = 0; i < role->n_coming; i++) {
-		struct ike_entry *const e = &role->coming[i];
-		struct ike_entry *const old = e->before;
-
-		e->before = NULL;
-		if (!old || !old->conn)
-			continue;
-		succeed(role, old, e, now_ms);
-		ike_conn_unref(old->conn);
-		old->conn = NULL;
 	}
-	for (size_t i = 0; i < role->n_entries; i++) {
-		if (role->entries[i].conn)
-			end_gone(role, &role->entries[i], now_ms);
-	}
+	turn(role, &index, now_ms);
 	free_entries(role->entries, role->n_entries);
+	ike_index_fini(&role->index);
 	role->entries = role->coming;
 	role->n_entries = role->n_coming;
+	role->index = index;
 	role->coming = NULL;
 	role->n_coming = 0;
 	ike_creds_commit(role);
 	ike_conns_forget(role);
-	for (size_t i = 0; i < role->n_entries; i++) {
-		const struct ike_conn *const c = role->entries[i].conn;
-
-		if (c->has_child && !ike_conn_lives(role->world, c) &&
-		    ike_pfkey_has_orphans(role, c->child.reqid))
-			resume(&role->entries[i]);
-	}
+	resume_orphans(role);
 	ike_conns_tick(role, now_ms);
 	role->generation = generation;
 	role->untold = true;
@@ -473,7 +487,7 @@ static bool ask(struct ike_role *role, const struct chan_msg *m)
 
 	if (!get_names(&r, &names) || request == 0 || request >= IKE_WIRE_REQUESTS)
 		return false;
-	e = find(role->entries, role->n_entries, &names);
+	e = ike_index_find(&role->index, &names);
 	if (!e)
 		return true;	/* it went meanwhile */
 	switch (request) {

@@ -229,7 +229,7 @@ static void change(uint32_t reauth_s)
 	fresh->refs = 1;
 	fresh->peers[0].secret = ike_secret_ref(fresh->peers[0].secret);
 	fresh->reauth_s = reauth_s;
-	ike_conn_replace(pair.ends[0].world, pair.ends[0].conn, fresh);
+	pair_replace(pair.ends[0].world, pair.ends[0].conn, fresh, pair.now_ms);
 	ike_conn_unref(pair.ends[0].conn);
 	pair.ends[0].conn = fresh;
 	pair_configure(&pair);

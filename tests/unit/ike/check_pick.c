@@ -209,7 +209,7 @@ START_TEST(test_a_child_sa_follows_its_connection_when_that_is_replaced)
 
 	pair_establish(&pair);
 	begin_other_there();
-	ike_conn_replace(pair.ends[1].world, other[1], fresh);
+	pair_replace(pair.ends[1].world, other[1], fresh, pair.now_ms);
 	ck_assert_ptr_eq(pair_sa(&pair, 1)->children->conn, fresh);
 	ck_assert_ptr_eq(pair_sa(&pair, 1)->conn, pair.ends[1].conn);
 	ike_conn_unref(fresh);

@@ -142,7 +142,7 @@ START_TEST(test_an_ike_sa_goes_on_with_another_configuration)
 	struct ike_conn *const fresh = changed();
 
 	pair_establish(&pair);
-	ike_conn_replace(world, conn, fresh);
+	pair_replace(world, conn, fresh, pair.now_ms);
 	ck_assert_ptr_eq(pair_view(&pair, 0).conn, fresh);
 	ck_assert(!ike_conn_lives(world, conn));
 	ck_assert(ike_conn_lives(world, fresh));
@@ -157,7 +157,7 @@ START_TEST(test_of_another_connection_nothing_is_replaced)
 	struct ike_conn *const other = changed(), *const fresh = changed();
 
 	pair_establish(&pair);
-	ike_conn_replace(world, other, fresh);
+	pair_replace(world, other, fresh, pair.now_ms);
 	ck_assert_ptr_eq(pair_view(&pair, 0).conn, conn);
 	ike_conn_unref(other);
 	ike_conn_unref(fresh);
@@ -169,7 +169,7 @@ START_TEST(test_a_setup_ends_as_it_began)
 	struct ike_conn *const fresh = changed();
 
 	ck_assert_int_eq(want(), IPSP_OK);
-	ike_conn_replace(world, conn, fresh);
+	pair_replace(world, conn, fresh, pair.now_ms);
 	ck_assert_ptr_eq(pair_view(&pair, 0).conn, conn);
 	pair_settle(&pair);
 	ck_assert_str_eq(state(), "established");

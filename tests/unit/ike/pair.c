@@ -478,3 +478,10 @@ unsigned pair_twice(struct pair *p, const struct pair_datagram *d)
 	(void)d;
 	return 2;
 }
+
+void pair_replace(struct ike_world *w, struct ike_conn *old, struct ike_conn *fresh, uint64_t now_ms)
+{
+	old->heir = fresh;
+	ike_conns_turn(w, now_ms);
+	old->heir = NULL;
+}

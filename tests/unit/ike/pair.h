@@ -107,6 +107,9 @@ void pair_settle(struct pair *p);
 /** Moves the clock to the next thing due, at most ms further, and settles; until nothing is due by then. */
 void pair_pass(struct pair *p, uint64_t ms);
 
+/** IKE SAs of a connection go on with another configuration of it. */
+void pair_replace(struct ike_world *w, struct ike_conn *old, struct ike_conn *fresh, uint64_t now_ms);
+
 unsigned pair_count(const struct pair *p, unsigned end);		/* Child SAs in its SAD */
 unsigned pair_ike_sas(const struct pair *p, unsigned end);
 /** The only IKE SA's view; fails the test if there is another number of them. */

@@ -36,6 +36,7 @@ static unsigned n_faults;
 static bool no_way, registered;
 static unsigned n_ways;			/* how often one was asked for */
 static uint32_t orphans, rekeyed, ended, row_gone;	/* reqids; 0: none */
+static unsigned n_rows_gone;
 static struct ipsp_addr ended_with;
 
 uint64_t ike_now_ms(void)
@@ -77,6 +78,7 @@ void ike_pfkey_row_gone(struct ike_role *r, uint32_t reqid)
 {
 	(void)r;
 	row_gone = reqid;
+	n_rows_gone++;
 }
 
 void ike_pfkey_rekey(struct ike_role *r, uint32_t reqid)
@@ -216,7 +218,7 @@ static void setup(void)
 	ck_assert_int_eq(chan_new(role.base, fds[1], &told, &agent), 0);
 	registered = true;
 	no_way = false;
-	orphans = rekeyed = ended = row_gone = n_ways = n_faults = 0;
+	orphans = rekeyed = ended = row_gone = n_rows_gone = n_ways = n_faults = 0;
 	applied = 0;
 }
 
@@ -517,6 +519,97 @@ START_TEST(test_two_of_one_name_are_no_harm)
 	second_by_second(2);
 	ck_assert_uint_eq(role.n_entries, 1);
 	ck_assert(ike_conns_living(&role, REQID));
+}
+END_TEST
+
+#define MANY 4000u
+
+/* The i-th of many, in no order of its name; of two IPsec actions with one IKE action, and of one with two. */
+static struct ike_conn *one_of_many(unsigned i)
+{
+	const unsigned nr = i * 7919u % MANY;
+	char ipsec[IKE_NAME], ike[IKE_NAME];
+	struct ike_conn *c;
+
+	snprintf(ipsec, sizeof(ipsec), "child-%u", nr / 2);
+	snprintf(ike, sizeof(ike), "ike-%u", (nr + 1) / 2);
+	c = conn_named(ipsec, ike);
+	c->child.reqid = 1 + nr;
+	return c;
+}
+
+static bool say_many(uint64_t nr, unsigned from, unsigned step)
+{
+	uint32_t n = 0;
+
+	if (!say_begin())
+		return false;
+	for (unsigned i = from; i < MANY; i += step, n++) {
+		if (!say_conn(one_of_many(i), false))
+			return false;
+	}
+	return say_commit(nr, n);
+}
+
+START_TEST(test_thousands_know_what_was_there_before_them)
+{
+	static struct ike_conn *before[1 + MANY];	/* by reqid */
+
+	ck_assert(say_many(1, 0, 1));
+	ck_assert_uint_eq(role.n_entries, MANY);
+	for (size_t i = 0; i < MANY; i++)
+		before[role.entries[i].conn->child.reqid] = role.entries[i].conn;
+	/* Half of them stay, with the one that is asked for; the others go. */
+	ck_assert(say_many(2, 1, 2));
+	ck_assert_uint_eq(role.n_entries, MANY / 2);
+	ck_assert_uint_eq(n_rows_gone, MANY / 2);
+	for (size_t i = 0; i < MANY / 2; i++)
+		ck_assert_ptr_eq(role.entries[i].conn, before[role.entries[i].conn->child.reqid]);
+	ck_assert(say_request(IKE_WIRE_REKEY, role.entries[7].conn->ipsec, role.entries[7].conn->ike));
+	ck_assert_uint_eq(rekeyed, role.entries[7].conn->child.reqid);
+	rekeyed = 0;
+	ck_assert(say_request(IKE_WIRE_REKEY, role.entries[7].conn->ipsec, "ike"));
+	ck_assert_uint_eq(rekeyed, 0);
+	settle();
+	ck_assert_uint_eq(applied, 2);
+}
+END_TEST
+
+static struct ike_conn *named(const char *ipsec)
+{
+	for (size_t i = 0; i < role.n_entries; i++) {
+		if (!strcmp(role.entries[i].conn->ipsec, ipsec))
+			return role.entries[i].conn;
+	}
+	ck_abort_msg("there is no \"%s\"", ipsec);
+}
+
+/* The pair's goes on under other rows, while one more ends and another one stays as it is. */
+START_TEST(test_what_goes_on_what_ends_and_what_stays_are_told_apart)
+{
+	const struct ike_conn *stays, *goes_on;
+
+	ck_assert(say_begin() && say_conn(conn_named("stays", "ike"), false));
+	ck_assert(say_conn(conn_named("child", "ike"), true) && say_conn(conn_named("ends", "ike"), false));
+	ck_assert(say_commit(1, 3));
+	pair_settle(&pair);
+	ck_assert(is_up());
+	stays = named("stays");
+	goes_on = named("child");
+	ck_assert(say_begin() && say_conn(conn_named("stays", "ike"), false));
+	pair.ends[0].conn->liveness_s = 30;
+	ck_assert(say_conn(conn_named("child", "ike"), true) && say_commit(2, 2));
+	pair_settle(&pair);
+	ck_assert(is_up());
+	ck_assert_ptr_eq(named("stays"), stays);
+	ck_assert_ptr_ne(named("child"), goes_on);
+	ck_assert_ptr_eq(pair_view(&pair, 0).conn, named("child"));
+	for (size_t i = 0; i < role.n_entries; i++)
+		ck_assert(!role.entries[i].conn->heir && !role.entries[i].conn->ends);
+	/* It is the one with an IKE SA that ends, then. */
+	ck_assert(say_begin() && say_conn(conn_named("stays", "ike"), false) && say_commit(3, 1));
+	pair_settle(&pair);
+	ck_assert_uint_eq(pair_ike_sas(&pair, 0), 0);
 }
 END_TEST
 
@@ -901,6 +994,8 @@ int main(void)
 	tcase_add_test(tc, test_one_whose_key_cannot_be_used_is_told_and_the_others_go_on);
 	tcase_add_test(tc, test_a_generation_that_finds_no_memory_changes_nothing);
 	tcase_add_test(tc, test_two_of_one_name_are_no_harm);
+	tcase_add_test(tc, test_thousands_know_what_was_there_before_them);
+	tcase_add_test(tc, test_what_goes_on_what_ends_and_what_stays_are_told_apart);
 	tcase_add_test(tc, test_one_that_waits_is_begun_by_a_packet_of_its_own);
 	tcase_add_test(tc, test_a_peer_without_an_address_is_whoever_a_packet_is_for);
 	tcase_add_test(tc, test_who_cannot_be_reached_is_tried_again_at_growing_distances);
