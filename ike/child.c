@@ -126,6 +126,8 @@ const char *ike_child_accept(struct ike_exchange *x, const struct ike_parsed *m)
 		return "the peer's traffic selectors are not within ours";
 	take_flags(x, m);
 	x->transport = ike_parsed_notify(m, IKE_N_USE_TRANSPORT_MODE, &n);
+	if (ike_answer_check(x, x->transport))
+		return "the peer's answer is none that the default response can be for";
 	return x->transport == c->transport ? ike_ipcomp_accept(x, m) : "the peer wants the other mode";
 }
 
@@ -148,13 +150,15 @@ bool ike_child_read(const struct ike_parsed *m, bool setup, struct ike_child_ask
 	return true;
 }
 
-unsigned ike_child_suits(const struct ike_conn *c, const struct ike_child_asked *asked)
+unsigned ike_child_suits(const struct ike_conn *c, const struct ike_sa *sa, const struct ike_child_asked *asked)
 {
 	const struct ike_offers offers = offers_of(c, asked->setup);
 	struct ike_selectors ours, theirs;
 	struct ike_suite suite;
-	unsigned rank = 1;
+	unsigned rank = 2;
 
+	if (c->child.answers)
+		return ike_answer_suits(c, sa, asked) ? 1 : 0;
 	if (!c->has_child || !ike_selectors_narrow(&asked->theirs, &c->child.theirs, &theirs) ||
 	    !ike_selectors_narrow(&asked->ours, &c->child.ours, &ours))
 		return 0;
@@ -175,6 +179,7 @@ uint16_t ike_child_choose(struct ike_exchange *x, const struct ike_parsed *m)
 	const struct ike_offers offers = offers_of(conn, x->purpose == IKE_FOR_SETUP);
 	struct ike_selectors ours, theirs;
 	struct ike_child_asked asked;
+	uint16_t notify;
 
 	if (!ike_child_read(m, x->purpose == IKE_FOR_SETUP, &asked))
 		return IKE_N_INVALID_SYNTAX;
@@ -187,6 +192,9 @@ uint16_t ike_child_choose(struct ike_exchange *x, const struct ike_parsed *m)
 	if (!ike_selectors_narrow(&asked.theirs, &theirs, &x->theirs_ts) ||
 	    !ike_selectors_narrow(&asked.ours, &ours, &x->ours_ts))
 		return IKE_N_TS_UNACCEPTABLE;
+	notify = ike_answer_check(x, asked.transport);
+	if (notify)
+		return notify;
 	x->protocol = x->child_suite.protocol;
 	take_flags(x, m);
 	ike_ipcomp_choose(x, m);

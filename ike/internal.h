@@ -720,9 +720,23 @@ struct ike_child_asked {
 /** False: it is not whole. */
 IPSP_MUST_CHECK bool ike_child_read(const struct ike_parsed *m, bool setup, struct ike_child_asked *out);
 
-#define IKE_SUITS_BEST 8u
-/** How well a connection suits what is asked for, up to IKE_SUITS_BEST. 0: it is for other traffic */
-unsigned ike_child_suits(const struct ike_conn *c, const struct ike_child_asked *asked);
+#define IKE_SUITS_BEST 9u
+/** How well a connection suits what is asked for, up to IKE_SUITS_BEST. 0: it is for other traffic. 1: it is the
+ *  default response, which is for what no other one is for. */
+unsigned ike_child_suits(const struct ike_conn *c, const struct ike_sa *sa, const struct ike_child_asked *asked);
+
+/* The default response, ike/answer.c. */
+
+#define IKE_ANSWER_SELECTORS_MAX 4u	/* on either side */
+/** What is left of any traffic: that between the two ends of an IKE SA. */
+void ike_answer_narrow(const struct ike_sa *sa, struct ike_selectors *ours, struct ike_selectors *theirs);
+bool ike_answer_suits(const struct ike_conn *c, const struct ike_sa *sa, const struct ike_child_asked *asked);
+/**
+ * Can what was agreed on be, where it is the default response that is?
+ * @param transport  that mode was asked for
+ * @return 0; the notification to refuse it with
+ */
+uint16_t ike_answer_check(const struct ike_exchange *x, bool transport);
 
 /**
  * Reads what is asked for, and chooses: suite, selectors, mode, the other's SPI.

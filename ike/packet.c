@@ -91,6 +91,8 @@ void ike_packet_selectors(const struct ike_exchange *x, struct ike_selectors *ou
 
 	*ours = c->ours;
 	*theirs = c->theirs;
+	if (c->answers)
+		ike_answer_narrow(x->sa, ours, theirs);
 	if (is_populated(x)) {
 		(void)narrow(ours, &x->packet.ours, alone_of(c->pfp, true));
 		(void)narrow(theirs, &x->packet.theirs, alone_of(c->pfp, false));

@@ -38,6 +38,14 @@ static bool is_at(const struct ike_peer *p, const struct ike_path *path)
 	return p->address.family == 0 || ipsp_addr_cmp(&p->address, &path->remote) == 0;
 }
 
+/* asked: NULL: no Child SA. The default response is for nothing then that another one could not be for. */
+static unsigned suits(const struct ike_conn *c, const struct ike_sa *sa, const struct ike_child_asked *asked)
+{
+	if (asked)
+		return ike_child_suits(c, sa, asked);
+	return c->child.answers ? 0 : IKE_SUITS_BEST;
+}
+
 /* ---- in a setup ---- */
 
 /* method: how it proves itself. 0: that is not looked at */
@@ -69,7 +77,7 @@ bool ike_pick_peer(struct ike_exchange *x, const struct ike_parsed *m, const str
 
 	x->peer = peer_in(sa->conn, x, id_r, method);
 	if (x->peer)
-		best_rank = 1 + (has_child ? ike_child_suits(sa->conn, &asked) : IKE_SUITS_BEST);
+		best_rank = 1 + suits(sa->conn, sa, has_child ? &asked : NULL);
 	for (size_t i = 0; i < w->n_conns && best_rank < 1 + IKE_SUITS_BEST; i++) {
 		struct ike_conn *const c = w->conns[i];
 		const struct ike_peer *const p = is_here(c, &sa->path) ? peer_in(c, x, id_r, method) : NULL;
@@ -77,7 +85,7 @@ bool ike_pick_peer(struct ike_exchange *x, const struct ike_parsed *m, const str
 
 		if (!p || !takes_suite(c, &sa->suite))
 			continue;
-		rank = 1 + (has_child ? ike_child_suits(c, &asked) : IKE_SUITS_BEST);
+		rank = 1 + suits(c, sa, has_child ? &asked : NULL);
 		if (rank <= best_rank)
 			continue;
 		best_rank = rank;
@@ -141,10 +149,10 @@ void ike_pick_child(struct ike_exchange *x, const struct ike_parsed *m)
 	unsigned best_rank;
 
 	if (!x->rekeyed && ike_child_read(m, false, &asked)) {
-		best_rank = ike_child_suits(best, &asked);
+		best_rank = suits(best, sa, &asked);
 		for (size_t i = 0; i < w->n_conns && best_rank < IKE_SUITS_BEST; i++) {
 			const unsigned rank = is_for(w->conns[i], sa) ?
-						      ike_child_suits(w->conns[i], &asked) : 0;
+						      suits(w->conns[i], sa, &asked) : 0;
 
 			if (rank <= best_rank)
 				continue;

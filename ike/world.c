@@ -48,11 +48,19 @@ void ike_world_free(struct ike_world *w)
 enum ipsp_err ike_world_configure(struct ike_world *w, struct ike_conn *const *conns, size_t n)
 {
 	struct ike_conn **const copy = calloc(n ? n : 1, sizeof(*copy));
+	size_t n_copied = 0;
 
 	if (!copy)
 		return IPSP_ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		copy[i] = ike_conn_ref(conns[i]);
+	/* The default response is the last that is looked at. */
+	for (size_t i = 0; i < n; i++) {
+		if (!conns[i]->child.answers)
+			copy[n_copied++] = ike_conn_ref(conns[i]);
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (conns[i]->child.answers)
+			copy[n_copied++] = ike_conn_ref(conns[i]);
+	}
 	free_conns(w->conns, w->n_conns);
 	w->conns = copy;
 	w->n_conns = n;

@@ -42,7 +42,7 @@ static bool is_in_list(const struct pol_conn_key *key)
 		if (key->uses[k].rule[0] && key->uses[k].dir != 0)
 			return true;
 	}
-	return false;
+	return key->answers;
 }
 
 /* False: it cannot be sent. */

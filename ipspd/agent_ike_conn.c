@@ -19,6 +19,7 @@ enum { AUTH_PSK = 2, AUTH_DSS = 3 };	/* RFC 7296 3.8 */
 enum { NONE = UINT16_MAX };	/* policy/conn_algs.c: IKEv2 has no such thing */
 
 #define LIVENESS_S 30
+#define ANSWER_LIFE_S 28800
 
 static const struct mib_row *named(const struct mib_view *v, const struct mib_table *t,
 				   const char *name)
@@ -301,6 +302,18 @@ static const char *put_selectors(const struct pol_connection *c, struct ike_chil
 	return child->ours.n > 0 ? NULL : "is wanted by no rule with addresses";
 }
 
+/* Its SAs are for SPD entries of their own, which no row makes: a reqid as key managers have them. */
+static void put_answers(struct ike_child_config *child)
+{
+	child->answers = true;
+	child->reqid = (child->reqid & 0x7fffffffu) | 0x40000000u;
+	child->pfp = 0;
+	child->compress = false;
+	/* The entries end with their SAs, so those have an end. */
+	if (child->life.hard_s == 0)
+		child->life.hard_s = ANSWER_LIFE_S;
+}
+
 static const char *put_child(const struct mib_view *v, const struct pol_conn_key *key,
 			     const struct pol_connection *c, struct ike_conn *k)
 {
@@ -317,6 +330,8 @@ static const char *put_child(const struct mib_view *v, const struct pol_conn_key
 	if (k->child.offers.n == 0)
 		return "has no proposal of ESP or AH that IKEv2 can negotiate; both in one it cannot (RFC 7296 "
 		       "section 3.3)";
+	if (c->answers)
+		put_answers(&k->child);
 	return put_selectors(c, &k->child);
 }
 

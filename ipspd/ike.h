@@ -8,6 +8,7 @@
  *	ike_jobs.c	threads that compute
  *	ike_pfkey.c	SAs, by PF_KEY
  *	ike_pfkey_sa.c	one SA as it says it
+ *	ike_spd.c	SPD entries of the default response, likewise
  *	ike_conns.c	connections: which there are, and which ones are to be up
  *	ike_index.c	... by their names
  *	ike_fetch.c	CRLs and OCSP answers, by another process

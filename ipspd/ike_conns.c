@@ -70,7 +70,7 @@ static bool fits(const struct ike_conn *c, uint32_t reqid, const struct ipsp_add
 	struct ipsp_addr unused;
 	size_t peer;
 
-	return c->has_child && c->child.reqid == reqid && choose_peer(c, remote, &peer, &unused);
+	return c->has_child && !c->child.answers && c->child.reqid == reqid && choose_peer(c, remote, &peer, &unused);
 }
 
 bool ike_conns_wanted(struct ike_role *role, uint32_t reqid, const struct ipsp_addr *remote,

@@ -26,6 +26,7 @@
 #include "ipspd/ike.h"
 #include "ipspd/ike_behind.h"
 #include "ipspd/ike_pfkey_sa.h"
+#include "ipspd/ike_spd.h"
 #include "ipspd/log.h"
 #include "ipspd/pfkey_out.h"
 #include "pfkey/algs.h"
@@ -109,6 +110,7 @@ struct ike_pfkey {
 	TAILQ_HEAD(, leaving) leaving;
 	LIST_HEAD(, orphan) orphans;
 	LIST_HEAD(, acquire) acquires;
+	struct ike_spd_list entries;	/* of the default response */
 };
 
 /* ---- sending ---- */
@@ -181,6 +183,32 @@ static void forget(struct ike_pfkey *p, struct request *r)
 	TAILQ_REMOVE(&p->requests, r, entry);
 	free(r);
 }
+
+/* ---- entries of the default response ---- */
+
+static uint32_t entry_seq(void *arg)
+{
+	return next_seq(arg);
+}
+
+static bool entry_put(void *arg, const uint8_t *message, size_t len)
+{
+	return put(arg, message, len);
+}
+
+static struct ike_spd_way way_of(struct ike_pfkey *p)
+{
+	return (struct ike_spd_way){ .arg = p, .pid = p->pid, .seq = entry_seq, .put = entry_put };
+}
+
+static void end_entries(struct ike_pfkey *p, uint8_t protocol, uint32_t spi_in)
+{
+	const struct ike_spd_way way = way_of(p);
+
+	ike_spd_end(&way, &p->entries, protocol, spi_in);
+}
+
+/* ---- SPIs ---- */
 
 void ike_pfkey_get_spi(void *arg, uint64_t ticket, uint8_t protocol, const struct ike_path *path)
 {
@@ -338,6 +366,7 @@ void ike_pfkey_delete(void *arg, uint8_t protocol, const struct ike_path *path, 
 	delete_one(p, m, protocol, true, wait_ms);
 	if (m->cpi_in)
 		delete_one(p, m, IKE_SAD_IPCOMP, true, wait_ms);
+	end_entries(p, protocol, spi_in);
 	drop_held(m);
 	free(m);
 }
@@ -548,7 +577,10 @@ enum ipsp_err ike_pfkey_add(void *arg, const struct ike_child_sa *child)
 			    .local = child->path->local, .remote = child->path->remote,
 			    .replaces = child->replaces,
 			    .held_until_ms = ike_now_ms() + HELD_MS };
-	if (!add_all(p, child, m)) {
+	const struct ike_spd_way way = way_of(p);
+
+	if ((child->config->answers && !ike_spd_add(&way, &p->entries, child)) || !add_all(p, child, m)) {
+		end_entries(p, m->protocol, m->spi_in);
 		drop_held(m);
 		free(m);
 		return IPSP_ENOMEM;
@@ -764,6 +796,7 @@ static void forget_all(struct ike_pfkey *p)
 		LIST_REMOVE(a, entry);
 		free(a);
 	}
+	ike_spd_forget(&p->entries);
 }
 
 /* The engine that had our SAs is gone: so are they. */
@@ -906,6 +939,7 @@ int ike_pfkey_start(struct ike_role *role)
 	TAILQ_INIT(&p->leaving);
 	LIST_INIT(&p->orphans);
 	LIST_INIT(&p->acquires);
+	LIST_INIT(&p->entries);
 	p->flush = event_new(role->base, -1, 0, on_flush, p);
 	return p->flush ? 0 : -ENOMEM;
 }

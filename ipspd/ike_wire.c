@@ -264,6 +264,7 @@ static void put_child(struct chan_writer *w, const struct ike_child_config *c)
 	chan_put_u32(w, c->reqid);
 	chan_put_u8(w, c->transport);
 	chan_put_u8(w, c->compress);
+	chan_put_u8(w, c->answers);
 	chan_put_u8(w, c->pfp);
 	chan_put_u8(w, c->window_log2);
 	put_handling(w, &c->handling);
@@ -275,7 +276,8 @@ static bool get_child(struct chan_reader *r, struct ike_child_config *out)
 	    !get_selectors(r, &out->theirs) || !get_life(r, &out->life))
 		return false;
 	out->reqid = chan_get_u32(r);
-	if (!get_bool(r, &out->transport) || !get_bool(r, &out->compress))
+	if (!get_bool(r, &out->transport) || !get_bool(r, &out->compress) ||
+	    !get_bool(r, &out->answers) || (out->answers && (!out->transport || out->compress)))
 		return false;
 	out->pfp = chan_get_u8(r);
 	if (out->pfp > IPSP_PFP_ALL)

@@ -289,6 +289,10 @@ bool pol_conn_select(const struct mib_view *v, const struct pol_conn_key *key,
 		else if (!u->rule[0])
 			read_start(v, key, u->autostart, c);
 	}
+	if (key->answers) {
+		for (unsigned i = 0; i < 2; i++)
+			ipsp_selector_any(i ? 6 : 4, &c->selectors[c->n_selectors++]);
+	}
 	if (any && !bound)
 		pol_conn_fault(c, "is wanted by no rule in a group that is bound to an interface");
 	return true;

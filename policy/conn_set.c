@@ -24,6 +24,7 @@ struct item {
 	char rule[POL_CONN_NAME];
 	uint32_t autostart;
 	bool phase1;		/* the rule is for IKE negotiations themselves */
+	bool answers;		/* no rule, but the default response */
 	char ipsec[POL_CONN_NAME];
 	char ike[POL_CONN_NAME];
 	char why[POL_CONN_TEXT];
@@ -212,6 +213,21 @@ static bool see_autostarts(struct finder *f)
 			return false;
 	}
 	return true;
+}
+
+/* The default response, if it is switched on and has an action. */
+static bool see_response(struct finder *f)
+{
+	static const uint32_t scalar[] = { 0 };
+	const struct mib_row *const r = mib_view_row(f->view, &mib_t_ipspdSystem, scalar, 1);
+	const struct item from = { .answers = true };
+	char ipsec[POL_CONN_NAME] = "", ike[POL_CONN_NAME] = "";
+
+	if (!r || !pol_row_truth(r, MIB_COL(ipspdSystem, ipspdDefaultResponse), false))
+		return true;
+	name_of(r, MIB_COL(ipspdSystem, ipspdDefaultResponseAction), ipsec);
+	name_of(r, MIB_COL(ipspdSystem, ipspdDefaultResponseIkeAction), ike);
+	return !ipsec[0] || add_item(f, &from, ipsec, ike);
 }
 
 static int item_cmp(const void *a, const void *b)
@@ -582,8 +598,12 @@ static bool make_keys(struct finder *f, struct pol_conn_set *out)
 			memcpy(k->ike, sorted[i].ike, sizeof(k->ike));
 			memcpy(k->why, sorted[i].why, sizeof(k->why));
 		}
-		good = add_uses(f, k, &sorted[i]);
+		k->answers |= sorted[i].answers;
+		good = sorted[i].answers || add_uses(f, k, &sorted[i]);
 	}
+	/* What rules lead to is theirs. */
+	for (size_t i = 0; good && i < out->n_keys; i++)
+		out->keys[i].answers &= out->keys[i].n_uses == 0;
 	free(sorted);
 	return good;
 }
@@ -592,7 +612,7 @@ bool pol_conn_set_make(const struct mib_view *v, struct pol_conn_set *out)
 {
 	struct finder f = { .view = v };
 	struct pol_conn_set made = { 0 };
-	bool good = see_rules(&f) && see_autostarts(&f);
+	bool good = see_rules(&f) && see_autostarts(&f) && see_response(&f);
 
 	if (good && f.n_items > 0) {
 		qsort(f.items, f.n_items, sizeof(*f.items), item_cmp);
@@ -622,7 +642,7 @@ bool pol_conn_set_depends(const struct mib_row *r)
 		&mib_t_spdEndpointToGroupTable, &mib_t_spdGroupContentsTable,
 		&mib_t_spdLocalConfigObjects, &mib_t_spdCompoundActionTable,
 		&mib_t_spdSubactionsTable, &mib_t_ipiaIkeActionTable,
-		&mib_t_ipiaIpsecActionTable, &mib_t_ipiaAutostartIkeTable,
+		&mib_t_ipiaIpsecActionTable, &mib_t_ipiaAutostartIkeTable, &mib_t_ipspdSystem,
 	};
 	const struct mib_table *t = mib_row_table(r);
 	const struct mib_column *col;

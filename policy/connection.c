@@ -201,6 +201,9 @@ bool pol_connection_make(const struct mib_view *v, const struct pol_conn_key *ke
 		pol_conn_fault(c, "has no active IPsec action \"%s\"", key->ipsec);
 	if (ike)
 		pol_conn_who(v, key, ike, ipsec, c);
+	c->answers = key->answers;
+	if (key->answers && ipsec && c->mode != IPSP_MODE_TRANSPORT)
+		pol_conn_fault(c, "is for the default response, but not in transport mode");
 	if (!pol_conn_select(v, key, c)) {
 		pol_connection_free(c);
 		return false;

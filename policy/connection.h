@@ -39,6 +39,7 @@ struct pol_conn_key {
 	char ipsec[POL_CONN_NAME];	/* "": an IKE SA alone */
 	char ike[POL_CONN_NAME];	/* "": none serves the IPsec action, and why says so */
 	char why[POL_CONN_TEXT];
+	bool answers;			/* the default response; no rule uses it */
 	struct pol_conn_use *uses;
 	size_t n_uses;
 };
@@ -217,6 +218,7 @@ struct pol_connection {
 	uint16_t pfs_group;
 	size_t pfs_vendor_octets;	/* of the vendor whose private groups it means */
 	struct pol_conn_choices choices;
+	bool answers;			/* the default response: any traffic, as a peer asks */
 	uint8_t granularity;		/* 1 subnet .. 4 port */
 	uint8_t mode, df;		/* enum ipsp_mode, enum ipsp_df */
 	bool gateway_of_packet;		/* tunnel mode: the packet's own address is the peer's */

@@ -1,0 +1,143 @@
+/*
+ * ipspd/ike_spd.c - SPD entries of the default response (ike/answer.c), as a client of PF_KEY: one for each pair of
+ * traffic selectors and direction, behind those of all rows. They are there before the SAs, and go with the last Child
+ * SA that has them; should this process end before, they end by themselves when such an SA would have.
+ */
+#include "config.h"
+
+#include <linux/ipsec.h>
+#include <linux/pfkeyv2.h>
+#include <stdlib.h>
+
+#include "ipspd/ike_pfkey_sa.h"
+#include "ipspd/ike_spd.h"
+#include "pfkey/algs.h"
+
+#define MARGIN_S 60u	/* that an entry outlives the SAs which nobody takes away */
+
+/** What one Child SA has of them. */
+struct ike_spd_entries {
+	LIST_ENTRY(ike_spd_entries) entry;
+	uint8_t protocol;
+	uint32_t spi_in;
+	size_t n;
+	struct ike_pair pairs[];
+};
+
+static struct pfkey_address side_of(const struct ike_selector *s, uint8_t proto)
+{
+	return (struct pfkey_address){
+		.addr = s->lo, .prefix_len = (uint8_t)(8 * ipsp_addr_size(s->lo.family)),
+		.proto = proto ? proto : IPSEC_ULPROTO_ANY,
+		.port = s->port_lo == s->port_hi ? s->port_lo : IPSEC_PORT_ANY,
+	};
+}
+
+/* life_s: 0: it is deleted. */
+static bool say(const struct ike_spd_way *way, const struct ike_pair *pair, bool in, uint8_t protocol, uint32_t reqid,
+		uint64_t life_s)
+{
+	const uint8_t proto = pair->ours.protocol ? pair->ours.protocol : pair->theirs.protocol;
+	const struct pfkey_address ours = side_of(&pair->ours, proto), theirs = side_of(&pair->theirs, proto);
+	const struct pfkey_lifetime hard = { .add_s = life_s };
+	const struct pfkey_policy policy = {
+		.type = IPSEC_POLICY_IPSEC, .dir = in ? IPSEC_DIR_INBOUND : IPSEC_DIR_OUTBOUND,
+		.priority = UINT32_MAX, .n_requests = 1,
+		.requests = { {
+			.proto = pfkey_proto_of(ike_pfkey_satype_of(protocol)), .mode = IPSEC_MODE_TRANSPORT,
+			.level = IPSEC_LEVEL_UNIQUE, .reqid = reqid,
+		} },
+	};
+	const uint8_t type = life_s ? SADB_X_SPDUPDATE : SADB_X_SPDDELETE;
+	uint8_t message[512];
+	struct pfkey_writer w;
+
+	pfkey_begin(&w, message, sizeof(message), type, SADB_SATYPE_UNSPEC, way->seq(way->arg), way->pid);
+	pfkey_put_policy(&w, &policy);
+	if (life_s)
+		pfkey_put_lifetime(&w, SADB_EXT_LIFETIME_HARD, &hard);
+	pfkey_put_address(&w, SADB_EXT_ADDRESS_SRC, in ? &theirs : &ours);
+	pfkey_put_address(&w, SADB_EXT_ADDRESS_DST, in ? &ours : &theirs);
+	return way->put(way->arg, message, pfkey_end(&w));
+}
+
+static bool same_side(const struct ike_selector *a, const struct ike_selector *b)
+{
+	return ike_selector_within(a, b) && ike_selector_within(b, a);
+}
+
+/* Has another Child SA that entry, too? */
+static bool is_shared(const struct ike_spd_list *list, const struct ike_spd_entries *but, const struct ike_pair *pair)
+{
+	const struct ike_spd_entries *e;
+
+	LIST_FOREACH(e, list, entry) {
+		for (size_t i = 0; e != but && i < e->n; i++) {
+			if (same_side(&e->pairs[i].ours, &pair->ours) &&
+			    same_side(&e->pairs[i].theirs, &pair->theirs))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void end(const struct ike_spd_way *way, struct ike_spd_list *list, struct ike_spd_entries *e)
+{
+	for (size_t i = 0; i < e->n; i++) {
+		if (is_shared(list, e, &e->pairs[i]))
+			continue;
+		(void)say(way, &e->pairs[i], false, e->protocol, 0, 0);
+		(void)say(way, &e->pairs[i], true, e->protocol, 0, 0);
+	}
+	LIST_REMOVE(e, entry);
+	free(e);
+}
+
+bool ike_spd_add(const struct ike_spd_way *way, struct ike_spd_list *list, const struct ike_child_sa *c)
+{
+	const struct ike_child_config *const k = c->config;
+	struct ike_spd_entries *const e = calloc(1, sizeof(*e) + c->ours->n * c->theirs->n * sizeof(*e->pairs));
+	bool good = e != NULL;
+
+	if (!e)
+		return false;
+	e->protocol = c->protocol;
+	e->spi_in = c->spi_in;
+	LIST_INSERT_HEAD(list, e, entry);
+	for (unsigned i = 0; good && i < c->ours->n * c->theirs->n; i++) {
+		const struct ike_pair pair = { c->ours->s[i / c->theirs->n], c->theirs->s[i % c->theirs->n] };
+		struct ipsp_selector unused;
+
+		if (!ike_selector_box(&pair.ours, &pair.theirs, &unused))
+			continue;
+		e->pairs[e->n++] = pair;
+		good = say(way, &pair, true, c->protocol, k->reqid, k->life.hard_s + MARGIN_S) &&
+		       say(way, &pair, false, c->protocol, k->reqid, k->life.hard_s + MARGIN_S);
+	}
+	good = good && e->n > 0;
+	if (!good)
+		end(way, list, e);
+	return good;
+}
+
+void ike_spd_end(const struct ike_spd_way *way, struct ike_spd_list *list, uint8_t protocol, uint32_t spi_in)
+{
+	struct ike_spd_entries *e;
+
+	LIST_FOREACH(e, list, entry) {
+		if (e->spi_in == spi_in && e->protocol == protocol)
+			break;
+	}
+	if (e)
+		end(way, list, e);
+}
+
+void ike_spd_forget(struct ike_spd_list *list)
+{
+	while (!LIST_EMPTY(list)) {
+		struct ike_spd_entries *const e = LIST_FIRST(list);
+
+		LIST_REMOVE(e, entry);
+		free(e);
+	}
+}

@@ -1,0 +1,34 @@
+/*
+ * ipspd/ike_spd.h - SPD entries of the default response.
+ */
+#ifndef IPSPD_IKE_SPD_H
+#define IPSPD_IKE_SPD_H
+
+#include <sys/queue.h>
+
+#include "ike/world.h"
+
+struct ike_spd_entries;
+LIST_HEAD(ike_spd_list, ike_spd_entries);
+
+/** How messages of PF_KEY are sent. */
+struct ike_spd_way {
+	void *arg;
+	uint32_t pid;
+	/** The number of the next one, which has a word of its own in PF_KEY if the engine refuses it. */
+	uint32_t (*seq)(void *arg);
+	/** @return false: they are not */
+	bool (*put)(void *arg, const uint8_t *message, size_t len);
+};
+
+/** Says the entries of a Child SA that is about to be added. False: it cannot be, and none is left. */
+IPSP_MUST_CHECK bool ike_spd_add(const struct ike_spd_way *way, struct ike_spd_list *list,
+				 const struct ike_child_sa *c);
+
+/** Ends those that it alone has; of one that has none, nothing. */
+void ike_spd_end(const struct ike_spd_way *way, struct ike_spd_list *list, uint8_t protocol, uint32_t spi_in);
+
+/** Who had them is gone. */
+void ike_spd_forget(struct ike_spd_list *list);
+
+#endif
