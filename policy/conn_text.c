@@ -434,6 +434,8 @@ static void put_rules(struct text *t, const struct pol_conn_key *key,
 			put(t, " %s %u", u->dir == IPSP_INBOUND ? "inbound" : "outbound",
 			    u->ifindex);
 	}
+	if (c->answers)
+		put(t, "default response");
 	for (size_t i = 0; i < c->n_starts; i++)
 		put_start(t, key, &c->starts[i]);
 }
