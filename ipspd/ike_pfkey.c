@@ -63,7 +63,7 @@ struct made {
 /** A request that has no answer yet. */
 struct request {
 	TAILQ_ENTRY(request) entry;
-	uint8_t type;			/* SADB_GETSPI, SADB_UPDATE, SADB_ADD, SADB_X_MIGRATE */
+	uint8_t type;			/* SADB_GETSPI, SADB_UPDATE, SADB_ADD, SADB_X_MIGRATE, SADB_X_SPDUPDATE */
 	uint8_t protocol;
 	uint32_t seq;
 	uint64_t ticket;		/* GETSPI */
@@ -106,7 +106,7 @@ struct ike_pfkey {
 	uint32_t pid;
 	struct made *buckets[BUCKETS];
 	LIST_HEAD(made_list, made) by_reqid[BUCKETS];
-	TAILQ_HEAD(, request) requests;
+	TAILQ_HEAD(request_list, request) requests;
 	TAILQ_HEAD(, leaving) leaving;
 	LIST_HEAD(, orphan) orphans;
 	LIST_HEAD(, acquire) acquires;
@@ -186,14 +186,26 @@ static void forget(struct ike_pfkey *p, struct request *r)
 
 /* ---- entries of the default response ---- */
 
-static uint32_t entry_seq(void *arg)
+static uint32_t entry_seq(void *arg, uint8_t protocol, uint32_t spi_in)
 {
-	return next_seq(arg);
+	struct request *const r = spi_in ? expect(arg, SADB_X_SPDUPDATE, protocol) : NULL;
+
+	if (!r)
+		return spi_in ? 0 : next_seq(arg);
+	r->spi_in = spi_in;
+	return r->seq;
 }
 
 static bool entry_put(void *arg, const uint8_t *message, size_t len)
 {
-	return put(arg, message, len);
+	struct ike_pfkey *const p = arg;
+	struct request *const r = TAILQ_LAST(&p->requests, request_list);
+
+	if (put(p, message, len))
+		return true;
+	if (r && r->type == SADB_X_SPDUPDATE && r->seq == p->last_seq)
+		forget(p, r);
+	return false;
 }
 
 static struct ike_spd_way way_of(struct ike_pfkey *p)
@@ -613,8 +625,9 @@ static void answer_sa(struct ike_pfkey *p, struct request *r, const struct pfkey
 	forget(p, r);
 	if (!m->err)
 		return;
-	ipspd_log(LOG_ERR, "pfkey", "the engine refuses the %s SA of the Child SA with SPI 0x%08x: %s",
-		  was.type == SADB_UPDATE ? "inbound" : was.type == SADB_ADD ? "outbound" : "moved",
+	ipspd_log(LOG_ERR, "pfkey", "the engine refuses the %s of the Child SA with SPI 0x%08x: %s",
+		  was.type == SADB_UPDATE ? "inbound SA" : was.type == SADB_ADD ? "outbound SA" :
+		  was.type == SADB_X_SPDUPDATE ? "SPD entries" : "moved SA",
 		  was.spi_in, strerror(m->err));
 	ike_child_expired(p->role->world, was.protocol, was.spi_in, true, ike_now_ms());
 }

@@ -34,9 +34,10 @@ static struct pfkey_address side_of(const struct ike_selector *s, uint8_t proto)
 }
 
 /* life_s: 0: it is deleted. */
-static bool say(const struct ike_spd_way *way, const struct ike_pair *pair, bool in, uint8_t protocol, uint32_t reqid,
-		uint64_t life_s)
+static bool say(const struct ike_spd_way *way, const struct ike_spd_entries *e, const struct ike_pair *pair, bool in,
+		uint32_t reqid, uint64_t life_s)
 {
+	const uint32_t seq = way->seq(way->arg, e->protocol, life_s ? e->spi_in : 0);
 	const uint8_t proto = pair->ours.protocol ? pair->ours.protocol : pair->theirs.protocol;
 	const struct pfkey_address ours = side_of(&pair->ours, proto), theirs = side_of(&pair->theirs, proto);
 	const struct pfkey_lifetime hard = { .add_s = life_s };
@@ -44,7 +45,7 @@ static bool say(const struct ike_spd_way *way, const struct ike_pair *pair, bool
 		.type = IPSEC_POLICY_IPSEC, .dir = in ? IPSEC_DIR_INBOUND : IPSEC_DIR_OUTBOUND,
 		.priority = UINT32_MAX, .n_requests = 1,
 		.requests = { {
-			.proto = pfkey_proto_of(ike_pfkey_satype_of(protocol)), .mode = IPSEC_MODE_TRANSPORT,
+			.proto = pfkey_proto_of(ike_pfkey_satype_of(e->protocol)), .mode = IPSEC_MODE_TRANSPORT,
 			.level = IPSEC_LEVEL_UNIQUE, .reqid = reqid,
 		} },
 	};
@@ -52,7 +53,9 @@ static bool say(const struct ike_spd_way *way, const struct ike_pair *pair, bool
 	uint8_t message[512];
 	struct pfkey_writer w;
 
-	pfkey_begin(&w, message, sizeof(message), type, SADB_SATYPE_UNSPEC, way->seq(way->arg), way->pid);
+	if (seq == 0)
+		return false;
+	pfkey_begin(&w, message, sizeof(message), type, SADB_SATYPE_UNSPEC, seq, way->pid);
 	pfkey_put_policy(&w, &policy);
 	if (life_s)
 		pfkey_put_lifetime(&w, SADB_EXT_LIFETIME_HARD, &hard);
@@ -86,8 +89,8 @@ static void end(const struct ike_spd_way *way, struct ike_spd_list *list, struct
 	for (size_t i = 0; i < e->n; i++) {
 		if (is_shared(list, e, &e->pairs[i]))
 			continue;
-		(void)say(way, &e->pairs[i], false, e->protocol, 0, 0);
-		(void)say(way, &e->pairs[i], true, e->protocol, 0, 0);
+		(void)say(way, e, &e->pairs[i], false, 0, 0);
+		(void)say(way, e, &e->pairs[i], true, 0, 0);
 	}
 	LIST_REMOVE(e, entry);
 	free(e);
@@ -111,8 +114,8 @@ bool ike_spd_add(const struct ike_spd_way *way, struct ike_spd_list *list, const
 		if (!ike_selector_box(&pair.ours, &pair.theirs, &unused))
 			continue;
 		e->pairs[e->n++] = pair;
-		good = say(way, &pair, true, c->protocol, k->reqid, k->life.hard_s + MARGIN_S) &&
-		       say(way, &pair, false, c->protocol, k->reqid, k->life.hard_s + MARGIN_S);
+		good = say(way, e, &pair, true, k->reqid, k->life.hard_s + MARGIN_S) &&
+		       say(way, e, &pair, false, k->reqid, k->life.hard_s + MARGIN_S);
 	}
 	good = good && e->n > 0;
 	if (!good)

@@ -15,9 +15,13 @@ LIST_HEAD(ike_spd_list, ike_spd_entries);
 struct ike_spd_way {
 	void *arg;
 	uint32_t pid;
-	/** The number of the next one, which has a word of its own in PF_KEY if the engine refuses it. */
-	uint32_t (*seq)(void *arg);
-	/** @return false: they are not */
+	/**
+	 * The number of the next one. Should the engine refuse that, the Child SA ends.
+	 * @param spi_in  0: nothing ends
+	 * @return 0: no memory
+	 */
+	uint32_t (*seq)(void *arg, uint8_t protocol, uint32_t spi_in);
+	/** Sends it. @return false: it cannot be */
 	bool (*put)(void *arg, const uint8_t *message, size_t len);
 };
 

@@ -80,9 +80,9 @@ t_gateway()
 t_id_type() { if [ "$1" = 4 ]; then echo 1; else echo 5; fi; }
 t_inet() { if [ "$1" = 4 ]; then echo 1; else echo 2; fi; }
 
-# t_child ROUTER NAME FAMILY GATEWAY MODE PROPOSALS NUMBER OURS THEIRS BITS: a rule in both directions that negotiates
-# what it protects; its actions are "ike-NAME" and "child-NAME". Needs t_proposals; ipiaIkeId of the family's addresses.
-t_child()
+# t_actions ROUTER NAME FAMILY GATEWAY MODE PROPOSALS: "ike-NAME" and "child-NAME", which no rule uses yet. Needs t_proposals;
+# ipiaIkeId of the family's addresses.
+t_actions()
 {
 	tb_set "$1" "ipiaIpsecActParametersName.\"child-$2\"" s std "ipiaIpsecActProposalsName.\"child-$2\"" s "$6" \
 		"ipiaIpsecActUsePfs.\"child-$2\"" i true "ipiaIpsecActUseIkeGroup.\"child-$2\"" i false \
@@ -94,6 +94,13 @@ t_child()
 		"ipiaIkeActIdentityContext.\"ike-$2\"" s default "ipiaIkeActPeerName.\"ike-$2\"" s "$4" \
 		"ipiaIkeActRowStatus.\"ike-$2\"" i createAndGo \
 		"ipiaIkeActPropName.\"ike-$2\".0" s p1 "ipiaIkeActPropRowStatus.\"ike-$2\".0" i createAndGo
+}
+
+# t_child ROUTER NAME FAMILY GATEWAY MODE PROPOSALS NUMBER OURS THEIRS BITS: a rule in both directions that negotiates
+# what it protects, by such actions.
+t_child()
+{
+	t_actions "$1" "$2" "$3" "$4" "$5" "$6"
 	tb_set "$1" "spdCompActExecutionStrategy.\"$2\"" i doUntilFailure "spdCompActRowStatus.\"$2\"" i createAndGo
 	tb_set "$1" "spdSubActSubActionName.\"$2\".0" o "ipiaIkeActParametersName.\"ike-$2\"" \
 		"spdSubActRowStatus.\"$2\".0" i createAndGo "spdSubActSubActionName.\"$2\".1" o \

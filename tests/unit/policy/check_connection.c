@@ -178,6 +178,59 @@ static const struct {
 	  "PeerName=gw", "more than one has the peer list \"gw\"" },
 };
 
+static void answer_by(const char *rows_of_it, const char *action, bool on)
+{
+	char text[200];
+
+	rows_put(store, rows_of_it);
+	snprintf(text, sizeof(text), "= system 0 DefaultResponse=%s DefaultResponseAction=%s", on ? "true" : "false", action);
+	rows_put(store, text);
+}
+
+#define ANSWERS "+ ipsec ipsec-c ParametersName=std ProposalsName=p2 PeerGatewayIdName=gw Mode="
+
+START_TEST(test_the_default_response_is_a_connection_that_no_rule_uses)
+{
+	const struct pol_connection *c;
+	char buf[POL_CONN_COLUMN];
+
+	answer_by(ANSWERS "transport", "ipsec-c", true);
+	c = make("ipsec-c");
+	ck_assert_uint_eq(set.n_keys, 2);
+	ck_assert_str_eq(c->fault, "");
+	ck_assert(c->answers);
+	ck_assert_uint_eq(c->n_selectors, 2);
+	ck_assert_str_eq(pol_conn_text(&set.keys[1], c, POL_CONN_RULES, buf), "default response");
+}
+END_TEST
+
+START_TEST(test_there_is_none_while_it_is_switched_off)
+{
+	answer_by(ANSWERS "transport", "ipsec-c", false);
+	find();
+	ck_assert_uint_eq(set.n_keys, 1);
+}
+END_TEST
+
+START_TEST(test_the_default_response_makes_no_tunnel)
+{
+	answer_by(ANSWERS "tunnel", "ipsec-c", true);
+	ck_assert_str_eq(make("ipsec-c")->fault, "is for the default response, but not in transport mode");
+}
+END_TEST
+
+START_TEST(test_an_action_of_a_rule_is_not_the_default_response_too)
+{
+	const struct pol_connection *c;
+
+	answer_by(ANSWERS "transport", "ipsec-b", true);
+	c = make("ipsec-b");
+	ck_assert_uint_eq(set.n_keys, 1);
+	ck_assert(!c->answers);
+	ck_assert_str_eq(c->fault, "");
+}
+END_TEST
+
 START_TEST(test_AH_alone_can_be_negotiated)
 {
 	const struct pol_connection *c;
@@ -394,6 +447,10 @@ int main(void)
 	tcase_add_test(c, test_a_pair_of_actions_is_one_connection_of_all_its_rules);
 	tcase_add_test(c, test_proposals_stand_in_order_with_the_numbers_of_both_versions);
 	tcase_add_test(c, test_peers_stand_in_order_with_their_identities);
+	tcase_add_test(c, test_the_default_response_is_a_connection_that_no_rule_uses);
+	tcase_add_test(c, test_there_is_none_while_it_is_switched_off);
+	tcase_add_test(c, test_the_default_response_makes_no_tunnel);
+	tcase_add_test(c, test_an_action_of_a_rule_is_not_the_default_response_too);
 	tcase_add_test(c, test_AH_alone_can_be_negotiated);
 	tcase_add_loop_test(c, test_compression_is_asked_for_where_a_proposal_has_it, 0, 5);
 	tcase_add_test(c, test_all_that_is_offered_is_of_one_protocol);
