@@ -64,6 +64,7 @@ static void take_stats(struct nfqueue *q)
 		move_count(&from->packets_in[i], &to->packets_in[i]);
 		move_count(&from->packets_out[i], &to->packets_out[i]);
 	}
+	move_count(&from->fast, &to->fast);
 	for (int i = 0; i < IO_N_REASONS; i++)
 		move_count(&from->drops[i], &to->drops[i]);
 }

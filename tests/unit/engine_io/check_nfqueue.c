@@ -58,6 +58,7 @@ static void outside_write(struct io_attachment *o, enum ipsp_dir dir, struct ips
 			written[n_written++] = p[i];
 	}
 	o->stats.packets_out[IPSP_OUTBOUND - 1]++;
+	o->stats.fast++;
 }
 
 static void outside_free(struct io_attachment *o)
@@ -225,6 +226,7 @@ START_TEST(test_what_is_bypassed_passes_and_nothing_else)
 	a->ops->write(a, dir, packets, IPSP_N_VERDICTS);
 	expect_verdicts(dir, IPSP_N_VERDICTS, ids, pass);
 	ck_assert_uint_eq(a->stats.packets_out[dir - 1], dir == IPSP_OUTBOUND ? 2 : 1);
+	ck_assert_uint_eq(a->stats.fast, 1);
 	expect_no_verdict();
 }
 END_TEST
