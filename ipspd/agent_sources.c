@@ -16,7 +16,7 @@ uint32_t agent_workers(const struct agent *a)
 static enum mib_err read_system(void *arg, const struct mib_column *col, const uint32_t *index,
 				size_t index_len, struct mib_value *out)
 {
-	const struct agent *a = (const struct agent *)arg;
+	struct agent *a = (struct agent *)arg;
 
 	(void)index;
 	(void)index_len;
@@ -44,6 +44,10 @@ static enum mib_err read_system(void *arg, const struct mib_column *col, const u
 		return MIB_OK;
 	case MIB_C_ipspdWorkers:
 		*out = mib_value_unsigned(agent_workers(a));
+		return MIB_OK;
+	case MIB_C_ipspdSentByPacketSocket:
+		agent_totals_wanted(a);
+		*out = mib_value_counter64(totals_fast(agent_totals(a)));
 		return MIB_OK;
 	default:
 		return MIB_NO_SUCH_INSTANCE;

@@ -18,6 +18,7 @@
 #include "engine/crypto/hosted.h"
 #include "engine/io/nfqueue.h"
 #include "engine/io/pcap.h"
+#include "engine/io/ring.h"
 #include "engine/io/tun.h"
 #include "ipspd/engine.h"
 #include "ipspd/log.h"
@@ -341,7 +342,22 @@ static int make_rooms(struct engine_worker *w)
 /** What a worker has of one kind, by family. */
 #define PAIR(s, kind4, kind6, at) { (s)->fds[kind4][at], (s)->fds[kind6][at] }
 
-static int attach_tun(struct engine_worker *w, const struct engine_start *s)
+/** Takes the descriptor. @return NULL: there is none */
+static struct ring *take_ring(int *fd)
+{
+	struct ring *ring = NULL;
+	const int err = *fd < 0 ? 0 : ring_new(*fd, &ring);
+
+	if (err) {
+		ipspd_log(LOG_WARNING, "engine", "fast-send: ring: %s: a packet socket without one sends",
+			  strerror(-err));
+		close(*fd);
+	}
+	*fd = -1;
+	return ring;
+}
+
+static int attach_tun(struct engine_worker *w, struct engine_start *s)
 {
 	const unsigned at = w->number;
 	const struct tun_config config = {
@@ -354,10 +370,14 @@ static int attach_tun(struct engine_worker *w, const struct engine_start *s)
 		.ah_in_fd = PAIR(s, ENGINE_FD_AH4_IN, ENGINE_FD_AH6_IN, at),
 		.raw_out_fd = PAIR(s, ENGINE_FD_RAW4_OUT, ENGINE_FD_RAW6_OUT, at),
 		.fast_fd = s->fds[ENGINE_FD_FAST][at],
+		.ring = take_ring(&s->fds[ENGINE_FD_RING][at]),
 		.mark = IPSPD_MARK_BYPASS,
 	};
+	const int err = tun_attach(&config, &w->io);
 
-	return tun_attach(&config, &w->io);
+	if (err)
+		ring_free(config.ring);
+	return err;
 }
 
 /** The queues in front of what attach_tun has made. */

@@ -122,6 +122,7 @@ static bool take_fast_send(cfg_t *cfg, struct agent_options *o)
 	static const char *const words[] = {
 		[ENGINE_FAST_NO] = "no",
 		[ENGINE_FAST_PACKET] = "packet",
+		[ENGINE_FAST_RING] = "ring",
 	};
 	const char *word = cfg_getstr(cfg, "fast-send");
 	size_t choice = ENGINE_FAST_NO;
@@ -129,7 +130,7 @@ static bool take_fast_send(cfg_t *cfg, struct agent_options *o)
 	while (word && choice < N_OF(words) && strcmp(words[choice], word) != 0)
 		choice++;
 	if (choice == N_OF(words))
-		return wrong("fast-send", "use no or packet");
+		return wrong("fast-send", "use no, packet or ring");
 	o->fast_send = (uint8_t)choice;
 	return true;
 }

@@ -111,12 +111,14 @@ static bool attach(struct parent *p, const struct agent_options *o)
 			  strerror(-rc));
 		return false;
 	}
-	if (o->fast_send == ENGINE_FAST_PACKET && p->engine_start.tun_ifindex != 0)
+	const bool fast = o->fast_send != ENGINE_FAST_NO && p->engine_start.tun_ifindex != 0;
+	if (fast)
 		rc = open_fasts(&p->engine_start);
 	if (rc < 0) {
 		ipspd_log(LOG_ERR, "parent", "fast-send: packet socket: %s", strerror(-rc));
 		return false;
 	}
+	p->rings = fast && o->fast_send == ENGINE_FAST_RING;
 	p->attach = a;
 	rc = a.kind == ATTACH_NFQUEUE ? queue_table_open(&p->queue_table, &why) : 0;
 	if (rc < 0) {
@@ -267,8 +269,8 @@ static void agent_begin(struct parent *p, struct child *c)
 		close(import_fd);
 }
 
-/* Each engine gets packet sockets and queues of its own: an interface may have gone and come, and what
- * waited for the last engine is old. */
+/* Each engine gets packet sockets and queues of its own: an interface may have gone and come, what waited
+ * for the last engine is old, and where the kernel looks in a ring only who used it knows. */
 static bool open_for_engine(struct parent *p)
 {
 	const char *why;
@@ -285,6 +287,8 @@ static bool open_for_engine(struct parent *p)
 			ipspd_log(LOG_ERR, "parent", "attachment nfqueue: %s: %s", why,
 				  strerror(-rc));
 	}
+	if (p->rings)
+		open_rings(&p->engine_start);
 	return rc == 0;
 }
 
@@ -318,6 +322,7 @@ static void engine_begin(struct parent *p, struct child *c)
 		child_kill(c, "cannot be told to start");
 	close_wire(&p->engine_start);
 	close_queues(&p->engine_start);
+	engine_start_close(&p->engine_start, ENGINE_FD_RING);
 	introduce(p);
 	parent_ike_engine(p);
 }

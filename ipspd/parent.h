@@ -105,6 +105,7 @@ struct parent {
 	bool agent_was_started;
 	bool attached;			/* attach has been opened */
 	struct attach attach;		/* then: what it is */
+	bool rings;			/* each engine gets packet sockets with rings to send by */
 	struct queue_table *queue_table;	/* NULL: attached otherwise */
 	pid_t verdict_pid;		/* 0: does not run */
 	int control_fd;
@@ -173,6 +174,9 @@ int open_sockets(struct engine_start *s, const char **why);
 
 /** Opens s->n_workers packet sockets to send by into s. @return 0 or -errno */
 int open_fasts(struct engine_start *s);
+
+/** Likewise such ones with a ring; those that cannot be are logged and left out. */
+void open_rings(struct engine_start *s);
 
 /**
  * Opens those that are not open, beside the engine's. What another program has is logged and left out.

@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "engine/io/ring.h"
 #include "ipspd/log.h"
 #include "ipspd/marks.h"
 
@@ -177,17 +178,17 @@ static int open_raws(const struct raw_socket *r, struct engine_start *s)
 	return 0;
 }
 
-/* ---- a packet socket to send ---- */
+/* ---- packet sockets to send ---- */
 
 /*
  * Past the kernel's IP and its queue. It receives nothing, whatever is done to it later: who has it could
  * otherwise bind it to an interface and read along.
  */
-static int open_fast(void)
+static int open_fast(int type)
 {
 	struct sock_filter nothing[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
 	const int on = 1;
-	int fd = open_marked(AF_PACKET, SOCK_DGRAM, 0);
+	int fd = open_marked(AF_PACKET, type, 0);
 
 	if (fd < 0)
 		return fd;
@@ -205,13 +206,31 @@ static int open_fast(void)
 int open_fasts(struct engine_start *s)
 {
 	for (uint32_t worker = 0; worker < s->n_workers; worker++) {
-		int fd = open_fast();
+		int fd = open_fast(SOCK_DGRAM);
 
 		if (fd < 0)
 			return fd;
 		s->fds[ENGINE_FD_FAST][worker] = fd;
 	}
 	return 0;
+}
+
+void open_rings(struct engine_start *s)
+{
+	for (uint32_t worker = 0; worker < s->n_workers; worker++) {
+		int fd = open_fast(SOCK_RAW);
+		int rc = fd < 0 ? fd : ring_prepare(fd);
+
+		if (rc == 0) {
+			s->fds[ENGINE_FD_RING][worker] = fd;
+			continue;
+		}
+		if (fd >= 0)
+			close(fd);
+		ipspd_log(LOG_WARNING, "parent", "fast-send: ring: %s: packet sockets without rings send",
+			  strerror(-rc));
+		break;
+	}
 }
 
 /* ---- UDP ---- */

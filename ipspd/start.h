@@ -43,6 +43,7 @@ enum engine_fd {
 	ENGINE_FD_RAW4_OUT,	/* IPPROTO_RAW, IP_HDRINCL, marked: writes whole IPv4 packets */
 	ENGINE_FD_RAW6_OUT,	/* IPPROTO_RAW, IPV6_HDRINCL, marked: writes whole IPv6 packets */
 	ENGINE_FD_FAST,		/* packet socket to send, as engine/io/fast.h says; -1: not asked for */
+	ENGINE_FD_RING,		/* one with a ring, as engine/io/ring.h says, of this engine alone; -1: likewise */
 	ENGINE_FD_COUNTERS,	/* memfd, outlives the engine; empty when no engine had it yet */
 	ENGINE_FD_RED,		/* packet sockets of a bump in the wire, as engine/io/frame.h says; -1: */
 	ENGINE_FD_BLACK,	/* there is none */
@@ -61,7 +62,7 @@ enum engine_fd {
 #define ENGINE_UDP_PORT 4500
 
 /** How our own ESP and AH leave, other than by raw sockets. */
-enum engine_fast_send { ENGINE_FAST_NO, ENGINE_FAST_PACKET, ENGINE_FASTS };
+enum engine_fast_send { ENGINE_FAST_NO, ENGINE_FAST_PACKET, ENGINE_FAST_RING, ENGINE_FASTS };
 
 /** How the TUN is. */
 enum engine_offload {

@@ -1,5 +1,6 @@
 /*
- * engine/io/fast.h - our own ESP and AH by a packet socket, past the kernel's IP and its send queue.
+ * engine/io/fast.h - our own ESP and AH by a packet socket, past the kernel's IP and its send queue; from a
+ * ring of frames, if there is one and they fit.
  *
  * A batch of one family goes so as a whole, or not at all, and once one did not, none does for the rest of
  * the turn: what waits in a queue of the kernel is not overtaken by what follows at once.
@@ -11,14 +12,16 @@
 
 struct egress;
 struct fast;
+struct ring;
 
 /**
  * @param fd      AF_PACKET, SOCK_DGRAM, bound to no interface, marked; borrowed
+ * @param ring    NULL: none; else taken on success
  * @param mark    that of packets
  * @param egress  borrowed
  * @return 0 or -errno
  */
-int fast_new(int fd, uint32_t mark, struct egress *egress, struct fast **out);
+int fast_new(int fd, struct ring *ring, uint32_t mark, struct egress *egress, struct fast **out);
 /** NULL is allowed. */
 void fast_free(struct fast *f);
 

@@ -111,7 +111,7 @@ static bool route_of(struct nexthops *n, const struct entry *e, bool as_written,
 	return good;
 }
 
-static bool link_of(struct nexthops *n, uint32_t ifindex, uint32_t *mtu)
+static bool link_of(struct nexthops *n, uint32_t ifindex, uint32_t *mtu, uint8_t own[NEXTHOP_LLADDR])
 {
 	unsigned char *data;
 	uint32_t seq;
@@ -121,7 +121,7 @@ static bool link_of(struct nexthops *n, uint32_t ifindex, uint32_t *mtu)
 	if (ask_link(n->ask, ifindex, &seq) != 0)
 		return false;
 	struct nlmsghdr *const h = ask_answer(n->ask, seq, &data, &len);
-	const bool good = h && nexthop_read_link(h, ifindex, mtu);
+	const bool good = h && nexthop_read_link(h, ifindex, mtu, own);
 
 	free(data);
 	return good;
@@ -159,7 +159,7 @@ static void ask_way(struct nexthops *n, struct entry *e)
 
 	e->next = (struct ipsp_addr) { 0 };
 	if (!route_of(n, e, false, &used) || !route_of(n, e, true, &written) ||
-	    used.ifindex != written.ifindex || !link_of(n, used.ifindex, &mtu))
+	    used.ifindex != written.ifindex || !link_of(n, used.ifindex, &mtu, e->hop.own))
 		return;
 	e->hop.ifindex = used.ifindex;
 	e->hop.mtu = used.mtu > 0 && used.mtu < mtu ? used.mtu : mtu;

@@ -18,6 +18,7 @@ struct nexthop {
 	uint32_t ifindex;
 	uint32_t mtu;			/* of the route and its link; longer packets are the kernel's */
 	uint8_t lladdr[NEXTHOP_LLADDR];
+	uint8_t own[NEXTHOP_LLADDR];	/* the interface's */
 };
 
 /**

@@ -79,7 +79,7 @@ bool nexthop_read_route(struct nlmsghdr *h, uint8_t family, struct nexthop_route
 	return true;
 }
 
-bool nexthop_read_link(struct nlmsghdr *h, uint32_t ifindex, uint32_t *mtu)
+bool nexthop_read_link(struct nlmsghdr *h, uint32_t ifindex, uint32_t *mtu, uint8_t own[NEXTHOP_LLADDR])
 {
 	struct nlattr *attrs[IFLA_MAX + 1];
 
@@ -88,10 +88,13 @@ bool nexthop_read_link(struct nlmsghdr *h, uint32_t ifindex, uint32_t *mtu)
 		return false;
 	const struct ifinfomsg *const ifi = nlmsg_data(h);
 
-	return (uint32_t)ifi->ifi_index == ifindex && ifi->ifi_type == ARPHRD_ETHER &&
-	       (ifi->ifi_flags & (IFF_UP | IFF_LOOPBACK | IFF_POINTOPOINT)) == IFF_UP &&
-	       attrs[IFLA_ADDRESS] && nla_len(attrs[IFLA_ADDRESS]) == NEXTHOP_LLADDR &&
-	       get_u32(attrs[IFLA_MTU], mtu) && *mtu > 0;
+	if ((uint32_t)ifi->ifi_index != ifindex || ifi->ifi_type != ARPHRD_ETHER ||
+	    (ifi->ifi_flags & (IFF_UP | IFF_LOOPBACK | IFF_POINTOPOINT)) != IFF_UP ||
+	    !attrs[IFLA_ADDRESS] || nla_len(attrs[IFLA_ADDRESS]) != NEXTHOP_LLADDR ||
+	    !get_u32(attrs[IFLA_MTU], mtu) || *mtu == 0)
+		return false;
+	memcpy(own, nla_data(attrs[IFLA_ADDRESS]), NEXTHOP_LLADDR);
+	return true;
 }
 
 bool nexthop_read_neighbour(struct nlmsghdr *h, uint32_t ifindex, const struct ipsp_addr *addr,

@@ -30,7 +30,7 @@ struct nexthop_route {
 bool nexthop_read_route(struct nlmsghdr *h, uint8_t family, struct nexthop_route *out);
 
 /** @return false: not that link, no Ethernet, a loopback, or down */
-bool nexthop_read_link(struct nlmsghdr *h, uint32_t ifindex, uint32_t *mtu);
+bool nexthop_read_link(struct nlmsghdr *h, uint32_t ifindex, uint32_t *mtu, uint8_t own[NEXTHOP_LLADDR]);
 
 /** @return false: not that neighbour, or one that the kernel is not sure of */
 bool nexthop_read_neighbour(struct nlmsghdr *h, uint32_t ifindex, const struct ipsp_addr *addr,

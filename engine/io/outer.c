@@ -279,7 +279,7 @@ static void prepare(enum outer_family family, const struct outer_send *p, struct
 	memcpy(CMSG_DATA(c), &info, sizeof(info));
 }
 
-static enum io_reason reason_of(int err)
+enum io_reason outer_reason(int err)
 {
 	switch (err) {
 	case EMSGSIZE:
@@ -311,7 +311,7 @@ size_t outer_send_all(int fd, struct mmsghdr *msgs, size_t n, struct io_stats *s
 			at += (size_t)done;
 			sent += (size_t)done;
 		} else if (errno != EINTR) {
-			io_count(&stats->drops[reason_of(errno)], 1);
+			io_count(&stats->drops[outer_reason(errno)], 1);
 			at++;
 		}
 	}

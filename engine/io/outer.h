@@ -43,6 +43,9 @@ struct outer_send {
 size_t outer_write(int fd, enum outer_family family, const struct outer_send *packets, size_t n,
 		   struct io_stats *stats);
 
+/** Why a packet was dropped, by the errno of the call that should have sent it. */
+enum io_reason outer_reason(int err);
+
 struct mmsghdr;
 
 /**

@@ -489,7 +489,7 @@ int tun_attach(const struct tun_config *config, struct io_attachment **out)
 	if (!err)
 		err = egress_new(config->mark, config->tun_ifindex, &t->egress);
 	if (!err && config->fast_fd >= 0)
-		err = fast_new(config->fast_fd, config->mark, t->egress, &t->fast);
+		err = fast_new(config->fast_fd, config->ring, config->mark, t->egress, &t->fast);
 	if (err) {
 		egress_free(t->egress);
 		udp_socket_free(t->udp[OUTER_IPV4]);

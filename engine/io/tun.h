@@ -20,6 +20,8 @@
 
 #include "engine/io/attach.h"
 
+struct ring;
+
 struct tun_config {
 	int tun_fd;		/* IFF_TUN | IFF_NO_PI */
 	uint32_t tun_ifindex;
@@ -30,11 +32,12 @@ struct tun_config {
 	int raw_out_fd[2];	/* raw, headers included, marked: likewise */
 	int udp_fd[2];		/* bound to the port of ESP in UDP, marked: likewise */
 	int fast_fd;		/* of engine/io/fast.h; -1: none, all goes by the others */
+	struct ring *ring;	/* beside it; NULL: none */
 	uint32_t mark;		/* that of the sockets: routing is asked with it */
 };
 
 /**
- * @param config  its descriptors are taken on success
+ * @param config  its descriptors and ring are taken on success
  * @return 0 or -errno
  */
 int tun_attach(const struct tun_config *config, struct io_attachment **out);

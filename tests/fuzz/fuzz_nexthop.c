@@ -25,7 +25,7 @@ static void read_message(struct nlmsghdr *h, uint8_t family)
 	if (nexthop_read_route(h, family, &route))
 		must(route.ifindex > 0 && (route.gateway.family == 0 ||
 					   ipsp_addr_size(route.gateway.family) > 0));
-	if (nexthop_read_link(h, IFINDEX, &mtu))
+	if (nexthop_read_link(h, IFINDEX, &mtu, lladdr))
 		must(mtu > 0);
 	if (nexthop_read_neighbour(h, IFINDEX, &who, lladdr))
 		must(!(lladdr[0] & 1));

@@ -198,12 +198,15 @@ START_TEST(test_only_an_ethernet_that_is_up_is_sent_by)
 	const struct ifinfomsg ifi = { .ifi_type = links[_i].type, .ifi_flags = links[_i].flags,
 				       .ifi_index = links[_i].index };
 	uint32_t mtu = 0;
+	uint8_t own[NEXTHOP_LLADDR] = { 0 };
 	struct nl_msg *const m = message(RTM_NEWLINK, &ifi, sizeof(ifi), links[_i].attrs);
 
-	ck_assert_msg(nexthop_read_link(nlmsg_hdr(m), 3, &mtu) == links[_i].good, "%s",
+	ck_assert_msg(nexthop_read_link(nlmsg_hdr(m), 3, &mtu, own) == links[_i].good, "%s",
 		      links[_i].name);
-	if (links[_i].good)
+	if (links[_i].good) {
 		ck_assert_uint_eq(mtu, 1500);
+		ck_assert_mem_eq(own, links[_i].attrs[0].octets, sizeof(own));
+	}
 	nlmsg_free(m);
 }
 END_TEST
@@ -241,7 +244,7 @@ START_TEST(test_messages_cut_anywhere_are_refused_or_say_no_more_than_they_hold)
 			if (len + (i == 2 ? 2u : 0u) < whole) {
 				ck_assert(!nexthop_read_route(h, 4, &route));
 				ck_assert(!nexthop_read_neighbour(h, 3, &who, lladdr));
-				ck_assert(!nexthop_read_link(h, 3, &mtu));
+				ck_assert(!nexthop_read_link(h, 3, &mtu, lladdr));
 			}
 			free(h);
 		}
@@ -335,6 +338,10 @@ START_TEST(test_a_change_of_routes_and_links_is_followed)
 	netns_run("ip link set alt mtu 1400");
 	ck_assert_int_eq(hop_of(_i), 0xaa);
 	ck_assert_uint_eq(nexthops_find(hops, &src, &dst)->mtu, 1400);
+	netns_run("ip link set alt address 02:00:00:00:00:66; ip neigh replace %s lladdr 02:00:00:00:00:aa dev alt "
+		  "nud permanent", ends[_i].alt);
+	ck_assert_int_eq(hop_of(_i), 0xaa);
+	ck_assert_uint_eq(nexthops_find(hops, &src, &dst)->own[5], 0x66);
 	netns_run("%s route change %s via %s mtu 1300", ip, ends[_i].dst, ends[_i].alt);
 	ck_assert_int_eq(hop_of(_i), 0xaa);
 	ck_assert_uint_eq(nexthops_find(hops, &src, &dst)->mtu, 1300);

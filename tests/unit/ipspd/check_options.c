@@ -179,6 +179,7 @@ START_TEST(test_empty_options_file_leaves_the_defaults)
 	ck_assert_uint_eq(f.options.n_workers, 0);
 	ck_assert_uint_eq(f.options.crypto, IPSP_CRYPTO_AUTO);
 	ck_assert(!f.options.allow_weak);
+	ck_assert_uint_eq(f.options.fast_send, ENGINE_FAST_NO);
 }
 END_TEST
 
@@ -197,7 +198,7 @@ static const struct {
 	{ "offload = perhaps\n", "offload" },
 	{ "crypto-provider = \"fast\"\n", "crypto-provider" },
 	{ "allow-weak = 3des\n", "allow-weak" },
-	{ "fast-send = \"ring\"\n", "fast-send" },
+	{ "fast-send = \"xdp\"\n", "fast-send" },
 	{ "master \"x\"\n", "line 1" },
 };
 
