@@ -79,8 +79,10 @@ charon_start()
 			secrets { ike { secret = "between two routers" } }
 		CONF
 		tb_start $g_r charon env STRONGSWAN_CONF="$g_d/strongswan.conf" unshare -m sh -c \
-			'mount -t tmpfs none /run && exec /usr/sbin/charon-systemd'
+			'mount -t tmpfs none /run && : >/run/own && exec /usr/sbin/charon-systemd'
 		GATEWAYS="$GATEWAYS $TB_LAST"
+		# Until then swanctl would find the machine's own daemon, if there is one.
+		tb_until 10 test -e "/proc/$TB_LAST/root/run/own"
 		tb_until 20 charon_do $g_r $TB_LAST --load-all --file "$g_d/swanctl.conf"
 	done
 	# shellcheck disable=SC2086
@@ -102,14 +104,14 @@ charon_stop() { g_kill; }
 
 # ---- our engine ----
 
-# engines_start udp|esp gcm|cbc
+# engines_start udp|esp gcm|cbc [packet|ring]: esp by packet sockets, by their rings
 engines_start()
 {
 	for g_r in router-a router-b; do
 		g_in=$TB_DIR/$g_r/commands
 		rm -f "$g_in"
 		mkfifo "$g_in"
-		tb_start $g_r driver sh -c 'exec "$0" ipsp0 <"$1"' "$TB_BUILD/tests/net/engine-driver" "$g_in"
+		tb_start $g_r driver sh -c 'exec "$0" ipsp0 $2 <"$1"' "$TB_BUILD/tests/net/engine-driver" "$g_in" ${3:-}
 		G_MORE="$G_MORE $TB_LAST"
 		if [ $g_r = router-a ]; then exec 7>"$g_in"; else exec 8>"$g_in"; fi
 		tb_until 10 tb_in $g_r ip link show dev ipsp0
@@ -142,6 +144,8 @@ engine_policy()
 	echo commit
 }
 
+engine_gone() { ! tb_in "$1" ip link show dev ipsp0; }
+
 engines_stop()
 {
 	echo quit >&7
@@ -152,5 +156,7 @@ engines_stop()
 	G_MORE=
 	for g_r in router-a router-b; do
 		for g_pref in 100 101 102; do tb_in $g_r ip rule del pref $g_pref; done
+		# The next ones' TUNs have the same name.
+		tb_until 10 engine_gone $g_r
 	done
 }

@@ -1,10 +1,10 @@
 /*
  * tests/net/engine-driver.c - plays parent and agent for one engine process, in a namespace.
  *
- *	engine-driver TUN|pcap:RED,BLACK [plain] [WORKERS]
+ *	engine-driver TUN|pcap:RED,BLACK [plain] [packet|ring] [WORKERS]
  *
  * Opens the TUN, or the interfaces of a bump in the wire, and the sockets as the parent does, for one
- * worker or so many (plain: without offload), starts engine_main() as an unprivileged child in its
+ * worker or so many (plain: without offload; packet, ring: as fast-send in the options file), starts engine_main() as an unprivileged child in its
  * sandbox, starts it again whenever it ends, and gives it what stands in the commands on stdin. What
  * comes back stands on stdout, one event a line. Commands, one a line (prefixes: ADDRESS/LENGTH; keys:
  * hex):
@@ -63,7 +63,7 @@ static struct event_base *base;
 static struct chan *parent, *agent;
 static struct engine_start start;
 static pid_t engine_pid;
-static bool grant = true, ending;
+static bool grant = true, ending, rings;
 
 /* The generation being written, and whether it is to be sent. */
 static uint64_t number;
@@ -102,7 +102,7 @@ static int open_device(const char *name, const char **why)
 	return *why ? -EINVAL : open_wire(&a, &start, why);
 }
 
-static void open_all(const char *name, bool offload, uint8_t n_workers)
+static void open_all(const char *name, bool offload, enum engine_fast_send fast, uint8_t n_workers)
 {
 	const char *why = name;
 
@@ -115,6 +115,9 @@ static void open_all(const char *name, bool offload, uint8_t n_workers)
 		die("memfd");
 	if (open_sockets(&start, &why) < 0 || open_device(name, &why) < 0)
 		die(why);
+	if (fast != ENGINE_FAST_NO && open_fasts(&start) < 0)
+		die("fast-send");
+	rings = fast == ENGINE_FAST_RING;
 }
 
 /* ---- from the engine ---- */
@@ -375,6 +378,8 @@ static void start_engine(void)
 
 	if (chan_pair(fds) != 0)
 		die("channel parent to engine");
+	if (rings)
+		open_rings(&start);
 	fflush(stdout);
 	engine_pid = fork();
 	if (engine_pid < 0)
@@ -385,6 +390,7 @@ static void start_engine(void)
 	if (chan_new(base, fds[0], &handler, &parent) != 0 ||
 	    engine_start_send(parent, &start) != 0)
 		die("START");
+	engine_start_close(&start, ENGINE_FD_RING);
 	printf("engine %d\n", (int)engine_pid);
 	connect_agent();
 }
@@ -650,17 +656,27 @@ static void on_stdin(evutil_socket_t fd, short what, void *arg)
 
 int main(int argc, char **argv)
 {
-	const bool plain = argc > 2 && strcmp(argv[2], "plain") == 0;
-	const char *const workers = argc == 3 + plain ? argv[2 + plain] : "1";
-	const unsigned long n_workers = strtoul(workers, NULL, 10);
+	enum engine_fast_send fast = ENGINE_FAST_NO;
+	unsigned long n_workers = 1;
+	bool plain = false;
 
-	if (argc < 2 || argc > 3 + plain || n_workers < 1 || n_workers > ENGINE_WORKERS_MAX) {
-		fprintf(stderr, "usage: engine-driver TUN|pcap:RED,BLACK [plain] [WORKERS]\n");
+	for (int i = 2; i < argc; i++) {
+		if (strcmp(argv[i], "plain") == 0)
+			plain = true;
+		else if (strcmp(argv[i], "packet") == 0)
+			fast = ENGINE_FAST_PACKET;
+		else if (strcmp(argv[i], "ring") == 0)
+			fast = ENGINE_FAST_RING;
+		else
+			n_workers = strtoul(argv[i], NULL, 10);
+	}
+	if (argc < 2 || n_workers < 1 || n_workers > ENGINE_WORKERS_MAX) {
+		fprintf(stderr, "usage: engine-driver TUN|pcap:RED,BLACK [plain] [packet|ring] [WORKERS]\n");
 		return EXIT_FAILURE;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	base = event_base_new();
-	open_all(argv[1], !plain, (uint8_t)n_workers);
+	open_all(argv[1], !plain, fast, (uint8_t)n_workers);
 	struct event *in = event_new(base, STDIN_FILENO, EV_READ | EV_PERSIST, on_stdin, NULL);
 	struct event *child = evsignal_new(base, SIGCHLD, on_child, NULL);
 
