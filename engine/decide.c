@@ -26,7 +26,7 @@ static bool ask_templates(struct question *q)
 
 	q->found.n = 0;
 	q->found.missing = 0;
-	q->found.waits = false;
+	q->found.waits = q->found.unasked = false;
 	q->reason = IPSP_REASON_NONE;
 	if (q->dir == IPSP_OUTBOUND)
 		ipsp_templates_find(engine->sad, q->rule->templates, q->rule->n_templates, q->flow,
@@ -35,6 +35,8 @@ static bool ask_templates(struct question *q)
 		return true;
 	if (ipsp_templates_clear(engine->sad, q->rule, q->dir, q->flow, q->now_s))
 		q->reason = IPSP_REASON_ACQUIRE_FAILED;
+	else if (q->found.unasked)
+		q->reason = IPSP_REASON_POLICY_NO_SA;
 	else if (!ipsp_has_key_manager(engine))
 		q->reason = IPSP_REASON_NO_KEY_MANAGER;
 	else if (q->dir == IPSP_OUTBOUND)
@@ -69,7 +71,7 @@ static bool is_usable(void *arg, uint64_t sa_id)
 static void take_found(const struct question *q, struct ipsp_outcome *out)
 {
 	out->waits = q->found.waits;
-	out->asks = q->found.missing != 0 && !q->found.waits;
+	out->asks = q->found.missing != 0 && !q->found.waits && !q->found.unasked;
 	if (q->found.n > 0 && !q->found.waits)
 		out->sa_id = q->found.sas[0]->id;
 	else if (q->dir == IPSP_OUTBOUND && !q->found.waits)

@@ -42,6 +42,12 @@ static bool fits(const struct ipsp_template *t, uint8_t mode, const struct ipsp_
 	       (t->remote.family == 0 || ipsp_addr_cmp(&t->remote, &sa->remote) == 0);
 }
 
+/* Is the remote end of its tunnel whoever has such an SA? */
+static bool is_for_anyone(const struct ipsp_template *t, uint8_t mode)
+{
+	return t->anyone && mode == IPSP_MODE_TUNNEL;
+}
+
 /* The SA for one template. One inside may know which one is around it. */
 static const struct ipsp_sa *find_one(const struct ipsp_sad *sad, const struct ipsp_template *t,
 				      const struct ipsp_sa_query *q, const struct ipsp_sa *last,
@@ -68,20 +74,25 @@ void ipsp_templates_find(const struct ipsp_sad *sad, const struct ipsp_template 
 	out->n = 0;
 	out->missing = 0;
 	out->waits = false;
+	out->unasked = false;
 	for (uint32_t i = 0; i < n; i++) {
 		const struct ipsp_template *t = &templates[i];
-		const struct ipsp_sa_query q = {
+		struct ipsp_sa_query q = {
 			.reqid = t->reqid, .proto = t->proto,
 			.mode = owed ? IPSP_MODE_TUNNEL : t->mode,
 			.pfp = flow == &outer ? 0 : t->pfp | owed_pfp, .local = t->local,
 			.remote = *peer_of(t, flow, IPSP_OUTBOUND), .flow = flow,
 		};
-		const struct ipsp_sa *sa = find_one(sad, t, &q, last, now_s);
+		const struct ipsp_sa *sa;
 
+		if (is_for_anyone(t, q.mode))
+			q.remote = (struct ipsp_addr){ 0 };
+		sa = find_one(sad, t, &q, last, now_s);
 		if (!sa) {
 			if (n == 1 || !is_left_to_peers(t))
 				out->missing |= (uint8_t)(1u << i);
 			out->waits |= t->level != IPSP_LEVEL_USE;
+			out->unasked |= t->anyone;
 		} else {
 			out->sas[out->n++] = sa;
 			last = sa;
@@ -89,7 +100,7 @@ void ipsp_templates_find(const struct ipsp_sad *sad, const struct ipsp_template 
 		owed = !sa && owes_tunnel(t, q.mode);
 		owed_pfp = owed ? q.pfp : 0;
 		if (q.mode == IPSP_MODE_TUNNEL && (sa || t->level != IPSP_LEVEL_USE)) {
-			const struct ipsp_addr peer = q.remote;
+			const struct ipsp_addr peer = sa ? sa->remote : q.remote;
 
 			enter_tunnel(sa ? &sa->local : &t->local, &peer, &outer);
 			flow = &outer;

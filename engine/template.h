@@ -13,6 +13,7 @@ struct ipsp_negotiated {
 	const struct ipsp_sa *sas[IPSP_TEMPLATES_MAX];
 	uint8_t missing;	/* templates without an SA: a bit each */
 	bool waits;		/* for one that it cannot do without */
+	bool unasked;		/* nobody is to be asked for one that is missing */
 };
 
 /**

@@ -128,6 +128,8 @@ const char *ike_child_accept(struct ike_exchange *x, const struct ike_parsed *m)
 	x->transport = ike_parsed_notify(m, IKE_N_USE_TRANSPORT_MODE, &n);
 	if (ike_answer_check(x, x->transport))
 		return "the peer's answer is none that the default response can be for";
+	if (!ike_anyone_takes(x))
+		return "the peer's traffic selectors are another one's";
 	return x->transport == c->transport ? ike_ipcomp_accept(x, m) : "the peer wants the other mode";
 }
 
@@ -195,6 +197,8 @@ uint16_t ike_child_choose(struct ike_exchange *x, const struct ike_parsed *m)
 	notify = ike_answer_check(x, asked.transport);
 	if (notify)
 		return notify;
+	if (!ike_anyone_takes(x))
+		return IKE_N_TS_UNACCEPTABLE;
 	x->protocol = x->child_suite.protocol;
 	take_flags(x, m);
 	ike_ipcomp_choose(x, m);
@@ -272,6 +276,8 @@ enum ipsp_err ike_child_install(struct ike_exchange *x)
 	if (err == IPSP_OK)
 		err = ike_packet_keep(x, c);
 	if (err == IPSP_OK)
+		err = ike_anyone_keep(x, c);
+	if (err == IPSP_OK)
 		err = add_to_sad(x, &lens, keymat);
 	explicit_bzero(keymat, sizeof(keymat));
 	if (err != IPSP_OK) {
@@ -296,6 +302,7 @@ void ike_child_free(struct ike_child *c)
 {
 	ike_conn_unref(c->conn);
 	free(c->packet);
+	free(c->claim);
 	free(c);
 }
 

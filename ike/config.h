@@ -75,6 +75,7 @@ struct ike_child_config {
 	bool transport;			/* else tunnel mode */
 	bool compress;			/* IPComp, where the peer does it too */
 	bool answers;			/* the default response: see ike/answer.c */
+	bool anyone;			/* tunnels with peers who may be anywhere: see ike/anyone.c */
 	uint8_t pfp;			/* IPSP_PFP_*: selectors that are one packet's alone, which leaves here */
 	struct ike_handling handling;
 	uint8_t window_log2;		/* of the anti-replay window in packets */

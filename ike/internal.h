@@ -44,6 +44,7 @@ struct ike_sa;
 struct ike_exchange;
 struct ike_parsed;
 
+struct ike_claim;	/* ike/anyone.c */
 struct ike_proof;	/* ike/proof.h */
 
 enum ike_job_kind {
@@ -195,6 +196,7 @@ struct ike_child {
 	uint8_t protocol;
 	uint32_t spi_in, spi_out;
 	struct ike_pair *packet;	/* whose values it has where they are populated from one; else NULL */
+	struct ike_claim *claim;	/* what is its peer's of a connection that is for anyone; else NULL */
 	struct ike_exchange *rekey;	/* by us, on its way */
 	struct ike_child *rival;	/* the one that the peer's rekey of it made meanwhile */
 	bool deleting;			/* our DELETE is on its way */
@@ -737,6 +739,13 @@ bool ike_answer_suits(const struct ike_conn *c, const struct ike_sa *sa, const s
  * @return 0; the notification to refuse it with
  */
 uint16_t ike_answer_check(const struct ike_exchange *x, bool transport);
+
+/* ---- ike/anyone.c: peers without a known address ---- */
+
+/** Is none of theirs_ts another peer's, where the connection is for anyone? Who authenticates for the first time is id_i. */
+bool ike_anyone_takes(const struct ike_exchange *x);
+/** Notes theirs_ts as the peer's of this Child SA; ike_child_free frees it. */
+IPSP_MUST_CHECK enum ipsp_err ike_anyone_keep(const struct ike_exchange *x, struct ike_child *c);
 
 /**
  * Reads what is asked for, and chooses: suite, selectors, mode, the other's SPI.

@@ -3,7 +3,8 @@
  * what its Child SA is to carry. Rows that differ in traffic, mode or algorithms alone are connections of their own, and
  * a peer may have them under one IKE SA or under several.
  *
- * Of those that take the request the one that suits it best is picked; where none does, the IKE SA's own says why not.
+ * Of those that take the request the one that suits it best is picked, of equals one that names the peer's address;
+ * where none does, the IKE SA's own says why not.
  */
 #include <string.h>
 
@@ -53,16 +54,28 @@ static const struct ike_peer *peer_in(const struct ike_conn *c, const struct ike
 				      const struct ike_identity *id_r, uint8_t method)
 {
 	const struct ike_identity local = ike_identity_on(&c->local_id, &x->sa->path.local);
+	const struct ike_peer *anywhere = NULL;
 
 	for (size_t i = 0; i < c->n_peers; i++) {
 		const struct ike_peer *const p = &c->peers[i];
 
 		if ((method == 0 || ike_proof_possible(p, method)) &&
 		    (id_r->type == 0 || ike_proof_is_ours(p, &local, id_r)) &&
-		    ike_identity_fits(&p->id, &x->id_i) && is_at(p, &x->sa->path))
-			return p;
+		    ike_identity_fits(&p->id, &x->id_i) && is_at(p, &x->sa->path)) {
+			if (p->address.family)
+				return p;
+			anywhere = anywhere ? anywhere : p;
+		}
 	}
-	return NULL;
+	return anywhere;
+}
+
+#define RANK_BEST(suits_best) (2 * (suits_best) + 1)
+
+/* 0: it is not for that */
+static unsigned rank(unsigned suits, const struct ike_peer *p)
+{
+	return suits == 0 ? 0 : 2 * suits + (p->address.family != 0);
 }
 
 bool ike_pick_peer(struct ike_exchange *x, const struct ike_parsed *m, const struct ike_identity *id_r,
@@ -77,18 +90,18 @@ bool ike_pick_peer(struct ike_exchange *x, const struct ike_parsed *m, const str
 
 	x->peer = peer_in(sa->conn, x, id_r, method);
 	if (x->peer)
-		best_rank = 1 + suits(sa->conn, sa, has_child ? &asked : NULL);
-	for (size_t i = 0; i < w->n_conns && best_rank < 1 + IKE_SUITS_BEST; i++) {
+		best_rank = rank(1 + suits(sa->conn, sa, has_child ? &asked : NULL), x->peer);
+	for (size_t i = 0; i < w->n_conns && best_rank < RANK_BEST(1 + IKE_SUITS_BEST); i++) {
 		struct ike_conn *const c = w->conns[i];
 		const struct ike_peer *const p = is_here(c, &sa->path) ? peer_in(c, x, id_r, method) : NULL;
-		unsigned rank;
+		unsigned its_rank;
 
 		if (!p || !takes_suite(c, &sa->suite))
 			continue;
-		rank = 1 + suits(c, sa, has_child ? &asked : NULL);
-		if (rank <= best_rank)
+		its_rank = rank(1 + suits(c, sa, has_child ? &asked : NULL), p);
+		if (its_rank <= best_rank)
 			continue;
-		best_rank = rank;
+		best_rank = its_rank;
 		best = c;
 		x->peer = p;
 	}
@@ -149,14 +162,14 @@ void ike_pick_child(struct ike_exchange *x, const struct ike_parsed *m)
 	unsigned best_rank;
 
 	if (!x->rekeyed && ike_child_read(m, false, &asked)) {
-		best_rank = suits(best, sa, &asked);
-		for (size_t i = 0; i < w->n_conns && best_rank < IKE_SUITS_BEST; i++) {
-			const unsigned rank = is_for(w->conns[i], sa) ?
-						      suits(w->conns[i], sa, &asked) : 0;
+		best_rank = 2 * suits(best, sa, &asked) + 1;
+		for (size_t i = 0; i < w->n_conns && best_rank < RANK_BEST(IKE_SUITS_BEST); i++) {
+			const unsigned its_rank = is_for(w->conns[i], sa) ?
+				rank(suits(w->conns[i], sa, &asked), peer_of(w->conns[i], sa)) : 0;
 
-			if (rank <= best_rank)
+			if (its_rank <= best_rank)
 				continue;
-			best_rank = rank;
+			best_rank = its_rank;
 			best = w->conns[i];
 		}
 	}

@@ -284,6 +284,8 @@ static void auth_answer(struct ike_exchange *x, uint64_t now_ms)
 	ike_reauth_build(x, &b);
 	if (x->wants_child && !x->notify && !x->spi_in)
 		x->notify = IKE_N_NO_ADDITIONAL_SAS;
+	if (x->wants_child && !x->notify && !ike_anyone_takes(x))
+		x->notify = IKE_N_TS_UNACCEPTABLE;
 	if (x->wants_child && !x->notify) {
 		ike_child_answer(x, &b);
 		if (ike_child_install(x) != IPSP_OK) {

@@ -239,6 +239,10 @@ static void answer(struct ike_exchange *x, uint64_t now_ms)
 		       now_ms);
 		return;
 	}
+	if (!ike_anyone_takes(x)) {
+		refuse(x, IKE_N_TS_UNACCEPTABLE, nothing(), now_ms);
+		return;
+	}
 	ike_build_begin(&b, sa->world->chain, IKE_CLEAR_MAX);
 	ike_child_answer(x, &b);
 	ike_build_nonce(&b, x->nonce_r, x->nonce_r_len);

@@ -330,28 +330,30 @@ void ike_init_response(struct ike_exchange *x, const struct ike_parsed *m, uint6
 
 /* ---- responder ---- */
 
-static bool peer_fits(const struct ike_conn *c, const struct ipsp_addr *remote)
+/* named: a peer of that address; else one that may be anywhere. */
+static bool peer_fits(const struct ike_conn *c, const struct ipsp_addr *remote, bool named)
 {
 	for (size_t i = 0; i < c->n_peers; i++) {
-		if (c->peers[i].address.family == 0 ||
-		    ipsp_addr_cmp(&c->peers[i].address, remote) == 0)
+		const struct ipsp_addr *const a = &c->peers[i].address;
+
+		if (named ? ipsp_addr_cmp(a, remote) == 0 : a->family == 0)
 			return true;
 	}
 	return false;
 }
 
-/* The first connection for these addresses whose proposals are theirs, too. *near: one for the
- * addresses; NULL: there is none. */
+/* The first connection for these addresses whose proposals are theirs, too; those that name the peer's come first.
+ * *near: one for the addresses; NULL: there is none. */
 static struct ike_conn *choose_conn(const struct ike_world *w, const struct ike_path *path,
 				    const struct ike_offers *offers, struct ike_suite *suite,
 				    const struct ike_conn **near)
 {
 	*near = NULL;
-	for (size_t i = 0; i < w->n_conns; i++) {
-		struct ike_conn *const c = w->conns[i];
+	for (size_t i = 0; i < 2 * w->n_conns; i++) {
+		struct ike_conn *const c = w->conns[i % w->n_conns];
 
 		if ((c->local.family && ipsp_addr_cmp(&c->local, &path->local) != 0) ||
-		    !peer_fits(c, &path->remote))
+		    !peer_fits(c, &path->remote, i < w->n_conns))
 			continue;
 		*near = *near ? *near : c;
 		if (ike_offers_choose(&c->offers, offers, suite) && ike_suite_is_known(suite))

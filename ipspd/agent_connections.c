@@ -361,7 +361,8 @@ static int ike_state(struct agent *a, const struct pol_conn_key *k, const struct
 	last = fault ? "" : agent_ike_failure(a, k->ipsec, k->ike);
 	snprintf(why, POL_CONN_COLUMN, "%s%s%s", fault ? fault : !agent_ike_is_there(a) ? NO_IKE :
 		 up ? "has an IKE SA, and no Child SA" : begun ? "is being negotiated" :
-		 "is negotiated when a packet needs it, or the peer begins",
+		 conn->anyone ? "waits for its peers, whose addresses are not known" :
+			     "is negotiated when a packet needs it, or the peer begins",
 		 last[0] ? "; the last time: " : "", last);
 	return up ? STATE_PARTLY : STATE_DOWN;
 }
@@ -491,6 +492,8 @@ static enum mib_err ask_ike(struct agent *a, struct mib_txn *t, const struct mib
 
 	if (!conn)
 		return MIB_RESOURCE_UNAVAILABLE;
+	if (conn->anyone && request == REQUEST_INITIATE)
+		return pol_refuse(d, r, col, "none of its peers has an address: they come by themselves");
 	const char *const why = agent_ike_compile(mib_store_view(a->store), k, conn, &wire);
 
 	if (why)

@@ -325,6 +325,7 @@ static const char *put_child(const struct mib_view *v, const struct pol_conn_key
 	k->child.reqid = pol_negotiate_reqid(r);
 	k->child.pfp = pol_negotiate_pfp(r);
 	k->child.transport = c->mode == IPSP_MODE_TRANSPORT;
+	k->child.anyone = c->anyone;
 	put_handling(c, &k->child.handling);
 	put_transforms(c, k);
 	if (k->child.offers.n == 0)

@@ -70,7 +70,7 @@ static bool fits(const struct ike_conn *c, uint32_t reqid, const struct ipsp_add
 	struct ipsp_addr unused;
 	size_t peer;
 
-	return c->has_child && !c->child.answers && c->child.reqid == reqid && choose_peer(c, remote, &peer, &unused);
+	return c->has_child && !c->child.answers && !c->child.anyone && c->child.reqid == reqid && choose_peer(c, remote, &peer, &unused);
 }
 
 bool ike_conns_wanted(struct ike_role *role, uint32_t reqid, const struct ipsp_addr *remote,
@@ -157,6 +157,11 @@ static void tick_one(struct ike_role *role, struct ike_entry *e, uint64_t now_ms
 {
 	if (e->conn->standing != IKE_CONN_DOWN) {
 		look_at_living(e);
+		return;
+	}
+	/* Peers without an address come by themselves. */
+	if (e->conn->child.anyone) {
+		e->resume = e->start = e->tried = false;
 		return;
 	}
 	if (e->tried) {

@@ -255,6 +255,19 @@ static bool get_handling(struct chan_reader *r, struct ike_handling *out)
 	       out->tfc_pad <= IPSP_TFC_PAD_MAX;
 }
 
+/* Whom it is for, if not for those of its rules and list. */
+enum { FOR_ANSWERS = 1, FOR_ANYONE = 2 };
+
+static bool get_whom(struct chan_reader *r, struct ike_child_config *out)
+{
+	const uint8_t whom = chan_get_u8(r);
+
+	out->answers = whom == FOR_ANSWERS;
+	out->anyone = whom == FOR_ANYONE;
+	return whom <= FOR_ANYONE && (!out->answers || (out->transport && !out->compress)) &&
+	       (!out->anyone || !out->transport);
+}
+
 static void put_child(struct chan_writer *w, const struct ike_child_config *c)
 {
 	put_offers(w, &c->offers);
@@ -264,7 +277,7 @@ static void put_child(struct chan_writer *w, const struct ike_child_config *c)
 	chan_put_u32(w, c->reqid);
 	chan_put_u8(w, c->transport);
 	chan_put_u8(w, c->compress);
-	chan_put_u8(w, c->answers);
+	chan_put_u8(w, c->answers ? FOR_ANSWERS : c->anyone ? FOR_ANYONE : 0);
 	chan_put_u8(w, c->pfp);
 	chan_put_u8(w, c->window_log2);
 	put_handling(w, &c->handling);
@@ -276,8 +289,7 @@ static bool get_child(struct chan_reader *r, struct ike_child_config *out)
 	    !get_selectors(r, &out->theirs) || !get_life(r, &out->life))
 		return false;
 	out->reqid = chan_get_u32(r);
-	if (!get_bool(r, &out->transport) || !get_bool(r, &out->compress) ||
-	    !get_bool(r, &out->answers) || (out->answers && (!out->transport || out->compress)))
+	if (!get_bool(r, &out->transport) || !get_bool(r, &out->compress) || !get_whom(r, out))
 		return false;
 	out->pfp = chan_get_u8(r);
 	if (out->pfp > IPSP_PFP_ALL)

@@ -75,7 +75,7 @@ static void put_template(struct chan_writer *w, const struct ipsp_template *t)
 {
 	chan_put_u8(w, t->proto);
 	chan_put_u8(w, t->mode);
-	chan_put_u8(w, t->level);
+	chan_put_u8(w, (uint8_t)(t->level | t->anyone << 7));
 	chan_put_u8(w, t->pfp);
 	chan_put_u32(w, t->reqid);
 	chan_put_u8(w, t->local.family);

@@ -164,11 +164,14 @@ static bool get_step(struct chan_reader *r, struct ipsp_step *s)
 
 static bool get_template(struct chan_reader *r, struct ipsp_template *t)
 {
+	uint8_t level;
 	bool good;
 
 	*t = (struct ipsp_template){ .proto = chan_get_u8(r) };
 	t->mode = chan_get_u8(r);
-	t->level = chan_get_u8(r);
+	level = chan_get_u8(r);
+	t->level = level & 0x7f;
+	t->anyone = level >> 7;
 	t->pfp = chan_get_u8(r);
 	t->reqid = chan_get_u32(r);
 	good = get_family(r, &t->local);

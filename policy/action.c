@@ -507,6 +507,14 @@ static bool action_of(struct pol_build *b, const struct mib_row *rule, enum ipsp
 			take_negotiated(&a, NULL);
 		out->steps[out->n_steps++] = a.last.step;
 	}
+	/* What fails until a peer comes would pass in clear until then. */
+	if (fallback && out->negotiated.n > 0 && out->negotiated.templates[0].anyone) {
+		discard(out, "may pass in clear if its negotiation fails, but its peers have no address, so that "
+			"nobody can be asked: its packets are dropped");
+		out->negotiated.n = 0;
+		out->clear_s = 0;
+		return true;
+	}
 	/* One action, alone or in a compound of its own. */
 	if (a.actions == 1 && out->n_steps <= 2 && !(fallback && a.may_fail)) {
 		decide(out, &a.last);

@@ -259,6 +259,8 @@ static void read_start(const struct mib_view *v, const struct pol_conn_key *key,
 	start->priority = priority;
 	packet_of(r, &start->packet);
 	c->n_starts++;
+	if (key->ipsec[0] && c->anyone)
+		pol_conn_fault(c, "autostart row %u starts it, but none of its gateways has an address", priority);
 	if (!key->ipsec[0])
 		check_peer(start, c);
 	else if (!matches_rule(v, key, c, start))

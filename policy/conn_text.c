@@ -398,6 +398,8 @@ static void put_options(struct text *t, const struct pol_connection *c)
 		put(t, "; DF %s", dfs[c->df <= 3 ? c->df : 0]);
 	if (c->gateway_of_packet)
 		put(t, "; the packet's own address is the gateway");
+	if (c->anyone)
+		put(t, "; the gateway may be anywhere, and comes by itself");
 	if (c->mode)
 		put_choices(t, &c->choices);
 	if (c->nat == POL_CONN_NAT_ALWAYS || c->nat == POL_CONN_NAT_NEVER)

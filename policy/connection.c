@@ -15,6 +15,7 @@
 #include "mibs/schema_gen.h"
 #include "policy/algs.h"
 #include "policy/conn_parts.h"
+#include "policy/negotiate.h"
 
 #define IKE(column) MIB_COL(ipiaIkeActionTable, column)
 #define IPSEC(column) MIB_COL(ipiaIpsecActionTable, column)
@@ -165,6 +166,7 @@ static void read_ipsec(const struct mib_view *v, const struct mib_row *r,
 	c->log_child_octets = (int32_t)mib_row_number(r, IPSEC(ipiaIpsecActDoPacketLogging), -1);
 	c->gateway_of_packet = c->mode == IPSP_MODE_TUNNEL &&
 			       pol_row_octets(r, IPSEC(ipiaIpsecActPeerGatewayIdName), &octets) == 0;
+	c->anyone = pol_negotiate_anyone(v, r);
 	/* VendorId says whose a private group is. We know none of those, and such a row is not active. */
 	if (c->pfs)
 		c->pfs_vendor_octets = pol_row_octets(r, IPSEC(ipiaIpsecActVendorId), &octets);

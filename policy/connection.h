@@ -222,6 +222,7 @@ struct pol_connection {
 	uint8_t granularity;		/* 1 subnet .. 4 port */
 	uint8_t mode, df;		/* enum ipsp_mode, enum ipsp_df */
 	bool gateway_of_packet;		/* tunnel mode: the packet's own address is the peer's */
+	bool anyone;			/* as of pol_negotiate_anyone */
 	bool log_ike, log_child;
 	int32_t log_ike_octets, log_child_octets;	/* of packets; -1: not logged */
 	/** From ours to theirs, one box a rule; ends with the first that does not fit. */

@@ -270,7 +270,7 @@ bool pol_predicate_same(const struct ipsp_predicate *a, const struct ipsp_predic
 static bool template_same(const struct ipsp_template *a, const struct ipsp_template *b)
 {
 	return a->proto == b->proto && a->mode == b->mode && a->level == b->level &&
-	       a->pfp == b->pfp && a->reqid == b->reqid &&
+	       a->pfp == b->pfp && a->reqid == b->reqid && a->anyone == b->anyone &&
 	       ipsp_addr_cmp(&a->local, &b->local) == 0 &&
 	       ipsp_addr_cmp(&a->remote, &b->remote) == 0;
 }

@@ -45,29 +45,42 @@ uint8_t pol_negotiate_pfp(const struct mib_row *r)
 	return granularity >= 1 && granularity <= 4 ? granularities[granularity] : 0;
 }
 
-/* The first peer of the list whose address is known. family 0: there is none. */
-static void first_address(const struct mib_view *v, const char *list, struct ipsp_addr *out)
+/* The first peer of the list whose address is known; out->family 0: there is none. False: it has nobody at all. */
+static bool first_address(const struct mib_view *v, const char *list, struct ipsp_addr *out)
 {
 	struct pol_walk walk = { .view = v, .table = &mib_t_ipsaPeerIdentityTable };
 	const struct mib_value part = mib_value_octets(list, strlen(list));
 	const struct mib_row *r;
 	struct mib_oid prefix;
+	bool any = false;
 
 	*out = (struct ipsp_addr){ 0 };
 	if (!mib_index_encode(walk.table, &part, 1, &prefix))
-		return;
+		return false;
 	walk.prefix = &prefix;
 	while (out->family == 0 && (r = pol_walk_next(&walk))) {
 		const int64_t type = mib_row_number(r, PEER(ipsaPeerIdAddressType), 0);
 		const uint8_t family = type == 1 ? 4 : type == 2 ? 6 : 0;
 		const uint8_t *octets;
 
+		any = true;
 		if (family && pol_row_octets(r, PEER(ipsaPeerIdAddress), &octets) ==
 				      ipsp_addr_size(family)) {
 			out->family = family;
 			memcpy(out->octets, octets, ipsp_addr_size(family));
 		}
 	}
+	return any;
+}
+
+bool pol_negotiate_anyone(const struct mib_view *v, const struct mib_row *r)
+{
+	char list[POL_CONN_NAME];
+	struct ipsp_addr first;
+
+	pol_conn_name(r, IPSEC(ipiaIpsecActPeerGatewayIdName), list);
+	return mib_row_number(r, IPSEC(ipiaIpsecActMode), IPSP_MODE_TUNNEL) == IPSP_MODE_TUNNEL && list[0] &&
+	       first_address(v, list, &first) && first.family == 0;
 }
 
 /* The protocols of the proposal that is offered first; whether there is compression, peers agree on beside it. */
@@ -128,14 +141,14 @@ bool pol_negotiate(const struct mib_view *v, const struct mib_row *r, struct pol
 	free(c);
 	if (why[0])
 		return true;
-	/* Transport mode goes to the packet's own destination, and so does a tunnel without a list. */
+	/* Transport mode goes to the packet's own destination, and so does a tunnel without a list; one whose list has
+	 * no address goes to who of the list is there. */
 	if (t.mode == IPSP_MODE_TUNNEL && list[0]) {
-		first_address(v, list, &t.remote);
-		if (t.remote.family == 0) {
-			snprintf(why, POL_NEGOTIATE_TEXT,
-				 "has a peer list \"%s\" without an address", list);
+		if (!first_address(v, list, &t.remote)) {
+			snprintf(why, POL_NEGOTIATE_TEXT, "has a peer list \"%s\" without an active row", list);
 			return true;
 		}
+		t.anyone = t.remote.family == 0;
 	}
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		if (!(protocols >> order[i].doi & 1))

@@ -18,6 +18,12 @@ uint32_t pol_negotiate_reqid(const struct mib_row *r);
 /** IPSP_PFP_*: which selectors of its SAs are one packet's alone. */
 uint8_t pol_negotiate_pfp(const struct mib_row *r);
 
+/**
+ * Is an active row of ipiaIpsecActionTable a tunnel whose list of gateways has peers, but no address, so that they
+ * may be anywhere? RFC 4301 4.4.3
+ */
+bool pol_negotiate_anyone(const struct mib_view *v, const struct mib_row *r);
+
 /** The SAs of one IPsec action, innermost first. */
 struct pol_negotiated {
 	uint32_t n;

@@ -1,10 +1,13 @@
 /*
  * sad/traffic.c - outbound SAs of key managers, found for the packets they are for. RFC 4301 4.4.1, 5.1.
  *
- * An SA is filed by who asked for it (reqid, protocol, mode, peer) and by those of its selectors that
+ * An SA is filed by who asked for it (reqid, protocol, mode, and the peer, see below) and by those of its selectors that
  * are one value each: its shape. A packet is looked for once in each shape there is, with its own
  * values, so ten thousand SAs of one entry are no more work than one. Those that the same packets look
  * for are a chain, the newest first, which is the one that they go through while it is usable.
+ *
+ * Tunnels of one reqid are one entry's, which need not know their other ends (RFC 4301 4.4.3: peers whose address is not
+ * known before), so their peers are looked at, but not filed by. Without a reqid anything may be of anyone.
  *
  * What may pass in clear for a time (IPSP_ORIGIN_CLEAR) is found here too, by reqid and peer alone.
  */
@@ -44,8 +47,9 @@ static uint64_t hash_addr(uint64_t h, const struct ipsp_addr *a)
 static uint64_t hash_asker(const struct ipsp_sad *sad, uint32_t reqid, uint8_t proto, uint8_t mode,
 			   const struct ipsp_addr *remote)
 {
-	return hash_addr(ipsp_sa_hash(sad->seed, (uint64_t)reqid << 32 | (uint64_t)proto << 8 | mode),
-			 remote);
+	const uint64_t h = ipsp_sa_hash(sad->seed, (uint64_t)reqid << 32 | (uint64_t)proto << 8 | mode);
+
+	return reqid && mode == IPSP_MODE_TUNNEL ? h : hash_addr(h, remote);
 }
 
 struct values {
@@ -173,7 +177,7 @@ static unsigned shown(const struct ipsp_flow *f)
 static bool is_for(const struct ipsp_sa *sa, const struct ipsp_sa_query *q, uint64_t now_s)
 {
 	return sa->reqid == q->reqid && sa->proto == q->proto && sa->mode == q->mode &&
-	       ipsp_addr_cmp(&sa->remote, &q->remote) == 0 &&
+	       (q->remote.family == 0 || ipsp_addr_cmp(&sa->remote, &q->remote) == 0) &&
 	       (q->local.family == 0 || ipsp_addr_cmp(&sa->local, &q->local) == 0) &&
 	       ipsp_sa_carries(sa, q->flow) &&
 	       ipsp_sa_usable(sa, now_s) == IPSP_REASON_NONE;

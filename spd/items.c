@@ -75,7 +75,7 @@ static bool steps_equal(const struct ipsp_step *a, const struct ipsp_step *b, ui
 static bool template_equal(const struct ipsp_template *a, const struct ipsp_template *b)
 {
 	return a->proto == b->proto && a->mode == b->mode && a->level == b->level &&
-	       a->pfp == b->pfp && a->reqid == b->reqid &&
+	       a->pfp == b->pfp && a->reqid == b->reqid && a->anyone == b->anyone &&
 	       ipsp_addr_cmp(&a->local, &b->local) == 0 &&
 	       ipsp_addr_cmp(&a->remote, &b->remote) == 0;
 }
@@ -103,6 +103,7 @@ bool ipsp_template_valid(const struct ipsp_template *t)
 		t->proto == IPSP_PROTO_IPCOMP) &&
 	       (t->mode == IPSP_MODE_TUNNEL || t->mode == IPSP_MODE_TRANSPORT) &&
 	       t->level <= IPSP_LEVEL_UNIQUE && t->pfp <= IPSP_PFP_ALL &&
+	       !(t->anyone && t->remote.family) &&
 	       family_valid(t->local.family) && family_valid(t->remote.family) &&
 	       (t->local.family == 0 || t->remote.family == 0 ||
 		t->local.family == t->remote.family);

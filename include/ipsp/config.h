@@ -64,6 +64,8 @@ struct ipsp_template {
 	uint8_t pfp;			/* IPSP_PFP_* */
 	uint32_t reqid;			/* that of its SAs */
 	struct ipsp_addr local, remote;	/* of the SA; family 0: by routing, the packet's own */
+	bool anyone;			/* in tunnel mode the remote end is whoever has such an SA for the
+					 * packet; nobody is asked for one. remote has family 0 */
 };
 
 /** One action of an entry that runs several, or a compound action around them. */

@@ -214,7 +214,7 @@ struct ipsp_sa_query {
 	uint8_t mode;			/* enum ipsp_mode */
 	uint8_t pfp;			/* IPSP_PFP_*: selectors that must be this packet's alone */
 	struct ipsp_addr local;		/* family 0: any */
-	struct ipsp_addr remote;
+	struct ipsp_addr remote;	/* of tunnels of a reqid, family 0: any */
 	const struct ipsp_flow *flow;
 };
 

@@ -191,6 +191,37 @@ START_TEST(test_packets_go_once_the_sa_is_there_and_use_the_newest)
 }
 END_TEST
 
+/* A tunnel to whoever has an SA for the packet: RFC 4301 4.4.3. */
+START_TEST(test_who_has_no_address_is_not_asked_and_found_by_selectors)
+{
+	struct ipsp_sa_config c = sa(IPSP_OUTBOUND, 0x1000);
+	struct ipsp_template t = template(0);
+	struct ipsp_packet p;
+	uint64_t id;
+
+	t.mode = c.mode = IPSP_MODE_TUNNEL;
+	c.df = IPSP_DF_COPY;
+	t.anyone = true;
+	apply((struct ipsp_spd_entry){ 0 }, t);
+	manager(true);
+	ck_assert_int_eq(send_from(1, 1000, &p), IPSP_VERDICT_DROP);
+	ck_assert_int_eq(p.reason, IPSP_REASON_POLICY_NO_SA);
+	ck_assert_uint_eq(n_asked, 0);
+	/* One for other packets is none. */
+	c.remote = (struct ipsp_addr){ 4, { 203, 0, 113, 9 } };
+	ipsp_selector_any(4, &c.sel);
+	c.sel.dst_lo = c.sel.dst_hi = (struct ipsp_addr){ 4, { 192, 0, 2, 3 } };
+	add(&c);
+	ck_assert_int_eq(send_from(1, 1000, &p), IPSP_VERDICT_DROP);
+	c.spi = 0x1001;
+	c.sel.dst_lo.octets[3] = c.sel.dst_hi.octets[3] = 2;
+	id = add(&c);
+	ck_assert_int_eq(send_from(1, 1000, &p), IPSP_VERDICT_ESP_OUT);
+	ck_assert_uint_eq(p.sa->id, id);
+	ck_assert_uint_eq(n_asked, 0);
+}
+END_TEST
+
 START_TEST(test_sas_of_others_are_not_used)
 {
 	struct ipsp_sa_config c = sa(IPSP_OUTBOUND, 0x1000);
@@ -608,6 +639,7 @@ int main(void)
 	tcase_add_test(tc, test_without_a_key_manager_packets_drop_and_nobody_is_asked);
 	tcase_add_test(tc, test_a_thousand_packets_of_one_need_ask_once);
 	tcase_add_test(tc, test_packets_go_once_the_sa_is_there_and_use_the_newest);
+	tcase_add_test(tc, test_who_has_no_address_is_not_asked_and_found_by_selectors);
 	tcase_add_test(tc, test_sas_of_others_are_not_used);
 	tcase_add_test(tc, test_populate_from_packet_gives_two_hosts_two_sas);
 	tcase_add_test(tc, test_who_is_silent_is_asked_again_and_then_left_alone_longer_each_time);

@@ -228,6 +228,22 @@ START_TEST(test_authentication_anew_makes_those_of_both_again)
 }
 END_TEST
 
+/* Both would do for the peer's request, and one of them is for a peer that may be anywhere. */
+START_TEST(test_of_two_alike_the_one_that_names_the_address_is_meant)
+{
+	other[1]->child = pair.ends[1].conn->child;
+	(_i & 1 ? other[1] : pair.ends[1].conn)->peers[0].address.family = 0;
+	configure(1, _i & 2);
+	pair_initiate(&pair, 0);
+	pair_settle(&pair);
+	expect(1, 0);
+	ck_assert_ptr_eq(pair_sa(&pair, 1)->conn, _i & 1 ? pair.ends[1].conn : other[1]);
+	ck_assert_int_eq(ike_child_begin_for(pair_sa(&pair, 0), pair.ends[0].conn, NULL, pair.now_ms), IPSP_OK);
+	pair_settle(&pair);
+	ck_assert_ptr_eq(pair_sa(&pair, 1)->children->conn, _i & 1 ? pair.ends[1].conn : other[1]);
+}
+END_TEST
+
 /* RFC 4555: where the IKE SA goes a tunnel goes along. */
 START_TEST(test_a_child_sa_in_transport_mode_does_not_move)
 {
@@ -266,6 +282,7 @@ int main(void)
 	tcase_add_loop_test(t, test_a_connection_that_goes_takes_its_child_sas_along_and_no_more, 0, 2);
 	tcase_add_test(t, test_a_child_sa_follows_its_connection_when_that_is_replaced);
 	tcase_add_test(t, test_authentication_anew_makes_those_of_both_again);
+	tcase_add_loop_test(t, test_of_two_alike_the_one_that_names_the_address_is_meant, 0, 4);
 	tcase_add_test(t, test_a_child_sa_in_transport_mode_does_not_move);
 	suite_add_tcase(s, t);
 	runner = srunner_create(s);

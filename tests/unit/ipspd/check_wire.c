@@ -54,7 +54,7 @@ static const struct ipsp_template templates[] = {
 	{ .proto = IPSP_PROTO_ESP, .mode = IPSP_MODE_TUNNEL, .level = IPSP_LEVEL_UNIQUE,
 	  .pfp = IPSP_PFP_ALL, .reqid = 0x01020304, .local = { 6, { 0x20, 1 } },
 	  .remote = { 6, { 0x20, 2 } } },
-	{ .proto = IPSP_PROTO_AH, .mode = IPSP_MODE_TRANSPORT },
+	{ .proto = IPSP_PROTO_AH, .mode = IPSP_MODE_TRANSPORT, .level = IPSP_LEVEL_USE, .anyone = true },
 };
 /* Until success: the SA, then all of two accepts that are logged. */
 static const struct ipsp_step program[] = {

@@ -172,6 +172,10 @@ static const struct {
 	{ "= rule out FilterNegated=true", "rule \"out\", whose filter selectors cannot say" },
 	{ "+ time t\n= rule in Filter=spdTimeFiltPeriod.\"t\"",
 	  "rule \"in\", whose filter selectors cannot say" },
+	{ "+ peer who,0 Type=2 Value=a.example AddressType=unknown CredentialName=psk\n"
+	  "= ipsec ipsec-b PeerGatewayIdName=who\n= ike ike-b PeerName=who\n"
+	  "+ autostart 3 Action=ipiaIpsecActParametersName.\"ipsec-b\" AddressType=ipv4 SourceAddress=0x0a010001 "
+	  "DestAddress=0x0a020001", "autostart row 3 starts it, but none of its gateways has an address" },
 	{ "- endpoint 1,2\n- endpoint 2,2", "no rule in a group that is bound" },
 	{ "- subaction vpn,0\n= ike ike-b PeerName=", "none has the peer list \"gw\"" },
 	{ "- subaction vpn,0\n+ ike ike-c ParametersName=std IdentityType=1 IdentityContext=default "
@@ -361,6 +365,24 @@ START_TEST(test_an_ike_action_without_an_ipsec_action_is_a_connection_too)
 }
 END_TEST
 
+/* It is the list of gateways that says where tunnels end, whatever the IKE action's list has. */
+START_TEST(test_gateways_without_an_address_may_be_anywhere)
+{
+	char buf[POL_CONN_COLUMN];
+
+	ck_assert(!make("ipsec-b")->anyone);
+	rows_put(store, "+ peer who,0 Type=2 Value=a.example AddressType=unknown\n"
+			"= ipsec ipsec-b PeerGatewayIdName=who");
+	ck_assert(make("ipsec-b")->anyone);
+	ck_assert_str_eq(conn->fault, "");
+	ck_assert_ptr_nonnull(strstr(pol_conn_text(&set.keys[0], conn, POL_CONN_OPTIONS, buf), "may be anywhere"));
+	rows_put(store, "= ipsec ipsec-b Mode=transport");
+	ck_assert(!make("ipsec-b")->anyone);
+	rows_put(store, "= ipsec ipsec-b Mode=tunnel\n+ peer who,1 Type=1 Value=192.0.2.1 AddressType=ipv4 Address=0xc0000201");
+	ck_assert(!make("ipsec-b")->anyone);
+}
+END_TEST
+
 START_TEST(test_autostart_alone_makes_a_connection)
 {
 	static const char rows_of_rules[] =
@@ -460,6 +482,7 @@ int main(void)
 	tcase_add_loop_test(c, test_the_ike_action_that_serves_is_found, 0,
 			    sizeof(serving) / sizeof(serving[0]));
 	tcase_add_test(c, test_an_ike_action_without_an_ipsec_action_is_a_connection_too);
+	tcase_add_test(c, test_gateways_without_an_address_may_be_anywhere);
 	tcase_add_test(c, test_autostart_alone_makes_a_connection);
 	tcase_add_loop_test(c, test_our_identity_is_what_its_type_makes_of_it, 0,
 			    sizeof(identities) / sizeof(identities[0]));

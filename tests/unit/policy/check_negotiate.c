@@ -52,7 +52,7 @@ static void put_template(FILE *f, const struct ipsp_template *t)
 	fprintf(f, " %s%s %s %x %s", t->proto == IPSP_PROTO_ESP ? "esp" :
 		t->proto == IPSP_PROTO_AH ? "ah" : "ipcomp",
 		t->level == IPSP_LEVEL_USE ? "?" : "", t->mode == IPSP_MODE_TUNNEL ? "tunnel" : "transport", t->pfp,
-		ipsp_addr_print(&t->remote, remote));
+		t->anyone ? "anyone" : ipsp_addr_print(&t->remote, remote));
 }
 
 /* Action, "S(" and what its steps are, templates, clear_s. */
@@ -93,7 +93,11 @@ static const struct {
 	{ "transport mode", "= ipsec v Mode=transport", "P  esp transport 0 any", "no key manager" },
 	{ "a tunnel to whoever the packet is for", "= ipsec v PeerGatewayIdName=",
 	  "P  esp tunnel 0 any", "no key manager" },
-	{ "no peer with an address", "= ipsec v PeerGatewayIdName=lost", "D ", "without an address" },
+	{ "no peer with an address", "= ipsec v PeerGatewayIdName=lost", "P  esp tunnel 0 anyone", "no key manager" },
+	{ "... who cannot be asked first", "= ipsec v PeerGatewayIdName=lost\n= ruleopt r Fallback=clear", "D ",
+	  "nobody can be asked" },
+	{ "... with compression", DEFLATE "+ proposal p2,0,4 TransformsName=c\n= ipsec v PeerGatewayIdName=lost",
+	  "P  ipcomp? tunnel 0 anyone esp transport 0 anyone", "no key manager" },
 	{ "compression, where the peer does it", DEFLATE "+ proposal p2,0,4 TransformsName=c",
 	  "P  ipcomp? tunnel 0 198.51.100.1 esp transport 0 198.51.100.1", "no key manager" },
 	{ "... by a later proposal", DEFLATE "+ proposal p2,1,4 TransformsName=c\n"

@@ -573,6 +573,54 @@ static const struct ipsp_sa *carries(uint64_t now_s)
 	return ipsp_sad_find_traffic(sad, &q, now_s);
 }
 
+/* The outbound tunnel that a packet to 10.2.0.host goes through, wherever the other end is, or only to there. */
+static const struct ipsp_sa *tunnel_to(uint8_t host, const struct ipsp_addr *remote)
+{
+	const struct ipsp_flow flow = {
+		.family = 4, .src = { 4, { 10, 1, 0, 1 } }, .dst = { 4, { 10, 2, 0, host } },
+		.proto = 17, .sport = 1, .dport = 2, .proto_known = true, .ports_known = true,
+	};
+	struct ipsp_sa_query q = {
+		.reqid = 7, .proto = IPSP_PROTO_ESP, .mode = IPSP_MODE_TUNNEL, .flow = &flow,
+	};
+
+	if (remote)
+		q.remote = *remote;
+	return ipsp_sad_find_traffic(sad, &q, 0);
+}
+
+START_TEST(test_a_tunnel_is_found_by_its_selectors_wherever_its_peer_is)
+{
+	struct ipsp_sa_config c = config(IPSP_OUTBOUND, 256);
+	struct ipsp_addr elsewhere = peer;
+	struct ipsp_sa *one, *two;
+
+	elsewhere.octets[3]++;
+	c.mode = IPSP_MODE_TUNNEL;
+	c.df = IPSP_DF_COPY;
+	c.reqid = 7;
+	ipsp_selector_any(4, &c.sel);
+	c.sel.dst_lo = c.sel.dst_hi = (struct ipsp_addr){ 4, { 10, 2, 0, 1 } };
+	one = must_add(&c, 0);
+	c.spi = 257;
+	c.remote = elsewhere;
+	c.sel.dst_lo.octets[3] = c.sel.dst_hi.octets[3] = 2;
+	two = must_add(&c, 0);
+	ck_assert_ptr_eq(tunnel_to(1, NULL), one);
+	ck_assert_ptr_eq(tunnel_to(2, NULL), two);
+	ck_assert_ptr_null(tunnel_to(3, NULL));
+	/* Where a peer is named it must be that one, and of two for the same packets each is found. */
+	ck_assert_ptr_eq(tunnel_to(1, &peer), one);
+	ck_assert_ptr_null(tunnel_to(1, &elsewhere));
+	c.spi = 258;
+	c.sel.dst_lo.octets[3] = c.sel.dst_hi.octets[3] = 1;
+	two = must_add(&c, 0);
+	ck_assert_ptr_eq(tunnel_to(1, &peer), one);
+	ck_assert_ptr_eq(tunnel_to(1, &elsewhere), two);
+	ck_assert_ptr_eq(tunnel_to(1, NULL), two);
+}
+END_TEST
+
 START_TEST(test_of_many_sas_to_one_peer_the_newest_usable_carries)
 {
 	enum { N = 1000 };
@@ -662,6 +710,7 @@ int main(void)
 	tcase_add_test(tc, test_thousands_of_lifetimes_end_each_at_its_second);
 	tcase_add_test(tc, test_a_walk_goes_on_while_sas_come_and_go);
 	tcase_add_test(tc, test_many_sas_are_all_found_as_the_indexes_grow);
+	tcase_add_test(tc, test_a_tunnel_is_found_by_its_selectors_wherever_its_peer_is);
 	tcase_add_test(tc, test_of_many_sas_to_one_peer_the_newest_usable_carries);
 	tcase_add_test(tc, test_without_memory_nothing_is_half_there);
 	suite_add_tcase(suite, tc);
