@@ -136,7 +136,7 @@ bool ipsp_undone_may_go_on(const struct ipsp_undone *path, const struct ipsp_flo
  */
 enum ipsp_undone_step ipsp_undone_next(const struct ipsp_worker *worker, const struct ipsp_undone *path,
 				   const struct ipsp_packet *packet, const struct ipsp_flow *flow,
-				   const struct ipsp_sa **sa);
+				   uint64_t now_s, const struct ipsp_sa **sa);
 
 /**
  * Undoes one SA of a packet: number, ICV, window, headers; counts its use. On IPSP_REASON_NONE data

@@ -46,13 +46,20 @@ static bool is_tunnelled(const struct ipsp_flow *flow)
 	return flow->proto == IPSP_NH_IPV4 || flow->proto == IPSP_NH_IPV6;
 }
 
+/* What is around a tunnel of IPComp that a key manager made, if there is one. */
+static bool may_be_around_tunnel(const struct ipsp_sa *sa)
+{
+	return sa->bundle_id != 0 ||
+	       (sa->origin == IPSP_ORIGIN_PFKEY && sa->mode == IPSP_MODE_TRANSPORT);
+}
+
 bool ipsp_undone_may_go_on(const struct ipsp_undone *path, const struct ipsp_flow *flow)
 {
 	if (!flow->proto_known || flow->frag != IPSP_FRAG_NONE)
 		return false;
 	return flow->proto == IPSP_PROTO_ESP || flow->proto == IPSP_PROTO_AH ||
 	       flow->proto == IPSP_PROTO_IPCOMP ||
-	       (innermost(path)->bundle_id != 0 && is_tunnelled(flow));
+	       (is_tunnelled(flow) && may_be_around_tunnel(innermost(path)));
 }
 
 /* That of a key manager, by its CPI. RFC 3173 3.2: behind the next header and the flags. */
@@ -69,6 +76,38 @@ static const struct ipsp_sa *negotiated_ipcomp(const struct ipsp_worker *worker,
 				   get_be16(packet->data + flow->l4_offset + 2),
 				   IPSP_PROTO_IPCOMP, &flow->dst);
 	return sa && may_follow(innermost(path), sa) ? sa : NULL;
+}
+
+/* RFC 3173 2.2: what does not get smaller comes in the outer header alone, which has no CPI. */
+static const struct ipsp_sa *negotiated_tunnel(const struct ipsp_worker *worker,
+					       const struct ipsp_undone *path,
+					       const struct ipsp_packet *packet,
+					       const struct ipsp_flow *flow, uint64_t now_s)
+{
+	const struct ipsp_sa *const around = innermost(path), *sa;
+	const struct ipsp_span inside = { packet->data + flow->l4_offset,
+					  flow->total_len - flow->l4_offset };
+	struct ipsp_flow inner;
+
+	if (around->bundle_id != 0 || ipsp_flow_parse(inside, &inner) != IPSP_REASON_NONE)
+		return NULL;
+	sa = ipsp_sad_find_tunnel(worker->engine->sad, around->reqid, flow, &inner, now_s);
+	return sa && may_follow(around, sa) ? sa : NULL;
+}
+
+/* The IPComp SA of a packet that is compressed, or is in a tunnel of such. */
+static const struct ipsp_sa *find_ipcomp(const struct ipsp_worker *worker,
+					 const struct ipsp_undone *path,
+					 const struct ipsp_packet *packet,
+					 const struct ipsp_flow *flow, uint64_t now_s)
+{
+	const struct ipsp_sa *const known = ipcomp_of(worker, path);
+
+	if (known)
+		return known;
+	return flow->proto == IPSP_PROTO_IPCOMP ?
+		       negotiated_ipcomp(worker, path, packet, flow) :
+		       negotiated_tunnel(worker, path, packet, flow, now_s);
 }
 
 /* Where the SPI stands, by protocol. RFC 4303 2, RFC 4302 2. */
@@ -98,7 +137,7 @@ static bool is_for_us(const struct ipsp_worker *worker, const struct ipsp_undone
 
 enum ipsp_undone_step ipsp_undone_next(const struct ipsp_worker *worker, const struct ipsp_undone *path,
 				   const struct ipsp_packet *packet, const struct ipsp_flow *flow,
-				   const struct ipsp_sa **sa)
+				   uint64_t now_s, const struct ipsp_sa **sa)
 {
 	const struct ipsp_sa *ipcomp, *found;
 	uint32_t spi;
@@ -106,9 +145,7 @@ enum ipsp_undone_step ipsp_undone_next(const struct ipsp_worker *worker, const s
 	if (!ipsp_undone_may_go_on(path, flow))
 		return IPSP_UNDONE_END;
 	if (flow->proto != IPSP_PROTO_ESP && flow->proto != IPSP_PROTO_AH) {
-		ipcomp = ipcomp_of(worker, path);
-		if (!ipcomp && flow->proto == IPSP_PROTO_IPCOMP)
-			ipcomp = negotiated_ipcomp(worker, path, packet, flow);
+		ipcomp = find_ipcomp(worker, path, packet, flow, now_s);
 		/* In a tunnel of IPComp, what was not compressed is just tunnelled. */
 		if (!ipcomp || path->n == IPSP_BUNDLE_MAX ||
 		    (flow->proto != IPSP_PROTO_IPCOMP && ipcomp->mode == IPSP_MODE_TRANSPORT))

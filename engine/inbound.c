@@ -222,7 +222,7 @@ static void unwrap_rest(struct batch *b, struct unwrapped *u)
 	const struct ipsp_sa *sa;
 
 	for (;;) {
-		switch (ipsp_undone_next(b->worker, &u->path, u->packet, &u->flow, &sa)) {
+		switch (ipsp_undone_next(b->worker, &u->path, u->packet, &u->flow, b->now_s, &sa)) {
 		case IPSP_UNDONE_END:
 			check_inner(b, u, true);
 			return;

@@ -34,10 +34,10 @@ static bool owes_tunnel(const struct ipsp_template *t, uint8_t mode)
 	return is_left_to_peers(t) && mode == IPSP_MODE_TUNNEL;
 }
 
-static bool fits(const struct ipsp_template *t, uint8_t mode, const struct ipsp_sa *sa)
+/* Whoever asked for it. */
+static bool is_like(const struct ipsp_template *t, uint8_t mode, const struct ipsp_sa *sa)
 {
-	return t->reqid == sa->reqid && t->proto == sa->proto &&
-	       (sa->mode == mode || sa->mode == IPSP_MODE_ANY) &&
+	return t->proto == sa->proto && (sa->mode == mode || sa->mode == IPSP_MODE_ANY) &&
 	       (t->local.family == 0 || ipsp_addr_cmp(&t->local, &sa->local) == 0) &&
 	       (t->remote.family == 0 || ipsp_addr_cmp(&t->remote, &sa->remote) == 0);
 }
@@ -46,6 +46,18 @@ static bool fits(const struct ipsp_template *t, uint8_t mode, const struct ipsp_
 static bool is_for_anyone(const struct ipsp_template *t, uint8_t mode)
 {
 	return t->anyone && mode == IPSP_MODE_TUNNEL;
+}
+
+static bool fits(const struct ipsp_template *t, uint8_t mode, const struct ipsp_sa *sa)
+{
+	return t->reqid == sa->reqid && is_like(t, mode, sa);
+}
+
+/* IPComp protects nothing, and of several tunnels between two ends what is not compressed does not say which it was:
+ * whose it is, what is around it says. */
+static bool came_by(const struct ipsp_template *t, uint8_t mode, const struct ipsp_sa *sa)
+{
+	return t->proto == IPSP_PROTO_IPCOMP ? is_like(t, mode, sa) : fits(t, mode, sa);
 }
 
 /* The SA for one template. One inside may know which one is around it. */
@@ -119,7 +131,7 @@ bool ipsp_templates_fit(const struct ipsp_spd_rule *rule, const struct ipsp_sa *
 		const uint8_t mode = owed ? IPSP_MODE_TUNNEL : t->mode;
 
 		owed = false;
-		if (n > 0 && sas[n - 1]->origin == IPSP_ORIGIN_PFKEY && fits(t, mode, sas[n - 1]))
+		if (n > 0 && sas[n - 1]->origin == IPSP_ORIGIN_PFKEY && came_by(t, mode, sas[n - 1]))
 			n--;
 		else if (t->level != IPSP_LEVEL_USE && t->proto != IPSP_PROTO_IPCOMP)
 			return false;

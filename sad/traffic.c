@@ -1,5 +1,5 @@
 /*
- * sad/traffic.c - outbound SAs of key managers, found for the packets they are for. RFC 4301 4.4.1, 5.1.
+ * sad/traffic.c - SAs of key managers, found for the packets they are for. RFC 4301 4.4.1, 5.1.
  *
  * An SA is filed by who asked for it (reqid, protocol, mode, and the peer, see below) and by those of its selectors that
  * are one value each: its shape. A packet is looked for once in each shape there is, with its own
@@ -9,7 +9,8 @@
  * Tunnels of one reqid are one entry's, which need not know their other ends (RFC 4301 4.4.3: peers whose address is not
  * known before), so their peers are looked at, but not filed by. Without a reqid anything may be of anyone.
  *
- * What may pass in clear for a time (IPSP_ORIGIN_CLEAR) is found here too, by reqid and peer alone.
+ * What may pass in clear for a time (IPSP_ORIGIN_CLEAR) is found here too, by reqid and peer alone. So are, by the
+ * peer, inbound tunnels of IPComp, for what comes in them without compression, and so without a CPI: RFC 3173 2.2.
  */
 #include <string.h>
 
@@ -85,10 +86,29 @@ static uint64_t hash_sa(const struct ipsp_sa *sa, unsigned shape)
 			  &v);
 }
 
+/* No asker has this number. */
+static uint64_t hash_tunnel(const struct ipsp_sad *sad, const struct ipsp_addr *remote)
+{
+	return hash_addr(ipsp_sa_hash(sad->seed, UINT64_MAX), remote);
+}
+
+static uint64_t hash_of(const struct ipsp_sa *sa)
+{
+	return sa->dir == IPSP_INBOUND ? hash_tunnel(sa->sad, &sa->remote) :
+					 hash_sa(sa, shape_of(&sa->sel));
+}
+
+/* One that names the SA around it is found by that. */
+static bool is_tunnel_in(const struct ipsp_sa *sa)
+{
+	return sa->dir == IPSP_INBOUND && sa->proto == IPSP_PROTO_IPCOMP &&
+	       sa->mode == IPSP_MODE_TUNNEL && sa->next_id == 0;
+}
+
 /* Larval SAs are inbound ones. */
 static bool is_filed(const struct ipsp_sa *sa)
 {
-	return sa->origin != IPSP_ORIGIN_POLICY && sa->dir == IPSP_OUTBOUND;
+	return sa->origin != IPSP_ORIGIN_POLICY && (sa->dir == IPSP_OUTBOUND || is_tunnel_in(sa));
 }
 
 static struct ipsp_sa *older_of(const struct ipsp_sa *sa)
@@ -119,15 +139,24 @@ static void put_between(struct ipsp_sad *sad, uint64_t hash, struct ipsp_sa *sa,
 		ipsp_sa_index_put(&sad->by_traffic, hash, sa);
 }
 
+static void count_shape(struct ipsp_sad *sad, unsigned shape)
+{
+	if (sad->n_shaped[shape]++ == 0)
+		atomic_fetch_or_explicit(&sad->shapes, 1u << shape, memory_order_release);
+}
+
+static void uncount_shape(struct ipsp_sad *sad, unsigned shape)
+{
+	if (--sad->n_shaped[shape] == 0)
+		atomic_fetch_and_explicit(&sad->shapes, ~(1u << shape), memory_order_release);
+}
+
 void ipsp_sad_file_traffic(struct ipsp_sad *sad, struct ipsp_sa *sa, struct ipsp_sa *old)
 {
-	const unsigned shape = shape_of(&sa->sel);
-
 	if (!is_filed(sa))
 		return;
-	const uint64_t hash = hash_sa(sa, shape);
-	const bool in_its_place = old && is_filed(old) &&
-				  hash_sa(old, shape_of(&old->sel)) == hash;
+	const uint64_t hash = hash_of(sa);
+	const bool in_its_place = old && is_filed(old) && hash_of(old) == hash;
 	struct ipsp_sa *older = in_its_place ? old : newest(sad, hash);
 	struct ipsp_sa *newer = in_its_place ? old->newer : NULL;
 
@@ -137,8 +166,8 @@ void ipsp_sad_file_traffic(struct ipsp_sad *sad, struct ipsp_sa *sa, struct ipsp
 		older = older_of(older);
 	}
 	put_between(sad, hash, sa, newer, older);
-	if (sad->n_shaped[shape]++ == 0)
-		atomic_fetch_or_explicit(&sad->shapes, 1u << shape, memory_order_release);
+	if (sa->dir == IPSP_OUTBOUND)
+		count_shape(sad, shape_of(&sa->sel));
 }
 
 /* Its own way on stays, for those who stand on it: what it leads to is freed after them. */
@@ -158,13 +187,11 @@ static void take_out(struct ipsp_sad *sad, uint64_t hash, const struct ipsp_sa *
 
 void ipsp_sad_unfile_traffic(struct ipsp_sad *sad, const struct ipsp_sa *sa)
 {
-	const unsigned shape = shape_of(&sa->sel);
-
 	if (!is_filed(sa))
 		return;
-	take_out(sad, hash_sa(sa, shape), sa);
-	if (--sad->n_shaped[shape] == 0)
-		atomic_fetch_and_explicit(&sad->shapes, ~(1u << shape), memory_order_release);
+	take_out(sad, hash_of(sa), sa);
+	if (sa->dir == IPSP_OUTBOUND)
+		uncount_shape(sad, shape_of(&sa->sel));
 }
 
 /* Values that the packet does not show cannot be looked for. */
@@ -176,7 +203,8 @@ static unsigned shown(const struct ipsp_flow *f)
 
 static bool is_for(const struct ipsp_sa *sa, const struct ipsp_sa_query *q, uint64_t now_s)
 {
-	return sa->reqid == q->reqid && sa->proto == q->proto && sa->mode == q->mode &&
+	return sa->dir == IPSP_OUTBOUND && sa->reqid == q->reqid && sa->proto == q->proto &&
+	       sa->mode == q->mode &&
 	       (q->remote.family == 0 || ipsp_addr_cmp(&sa->remote, &q->remote) == 0) &&
 	       (q->local.family == 0 || ipsp_addr_cmp(&sa->local, &q->local) == 0) &&
 	       ipsp_sa_carries(sa, q->flow) &&
@@ -206,4 +234,30 @@ const struct ipsp_sa *ipsp_sad_find_traffic(const struct ipsp_sad *sad,
 			best = sa;
 	}
 	return best;
+}
+
+static bool is_tunnel_of(const struct ipsp_sa *sa, const struct ipsp_flow *outer,
+			 const struct ipsp_flow *inner, uint64_t now_s)
+{
+	return is_tunnel_in(sa) && ipsp_addr_cmp(&sa->remote, &outer->src) == 0 &&
+	       (sa->local.family == 0 || ipsp_addr_cmp(&sa->local, &outer->dst) == 0) &&
+	       ipsp_sa_carries(sa, inner) && ipsp_sa_usable(sa, now_s) == IPSP_REASON_NONE;
+}
+
+const struct ipsp_sa *ipsp_sad_find_tunnel(const struct ipsp_sad *sad, uint32_t reqid,
+					   const struct ipsp_flow *outer,
+					   const struct ipsp_flow *inner, uint64_t now_s)
+{
+	const struct ipsp_sa *other = NULL;
+
+	for (const struct ipsp_sa *sa = newest(sad, hash_tunnel(sad, &outer->src)); sa;
+	     sa = older_of(sa)) {
+		if (!is_tunnel_of(sa, outer, inner, now_s))
+			continue;
+		if (sa->reqid == reqid)
+			return sa;
+		if (!other)
+			other = sa;
+	}
+	return other;
 }

@@ -226,6 +226,14 @@ const struct ipsp_sa *ipsp_sad_find_traffic(const struct ipsp_sad *sad,
 					    const struct ipsp_sa_query *query, uint64_t now_s);
 
 /**
+ * The inbound tunnel of IPComp in which a packet came that the peer did not compress, RFC 3173 2.2: the newest that
+ * is usable, between these ends, and carries what is inside; if there is one, of the reqid. Any thread.
+ */
+const struct ipsp_sa *ipsp_sad_find_tunnel(const struct ipsp_sad *sad, uint32_t reqid,
+					   const struct ipsp_flow *outer,
+					   const struct ipsp_flow *inner, uint64_t now_s);
+
+/**
  * Lets the packets of a reqid to and from a peer pass in clear for some seconds: an SA of
  * IPSP_ORIGIN_CLEAR.
  * @return IPSP_OK; IPSP_EINVAL: addresses, no seconds; IPSP_ENOMEM

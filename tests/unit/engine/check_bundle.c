@@ -335,12 +335,13 @@ END_TEST
 
 /* ---- templates ---- */
 
-/* An SA of a key manager, and the mirror of it. */
-static void negotiate(uint8_t proto, enum ipsp_mode mode, uint32_t reqid)
+/* An SA of a key manager, and the mirror of it. spi 0: whichever */
+static void negotiate_as(uint8_t proto, enum ipsp_mode mode, uint32_t reqid, uint32_t spi)
 {
 	struct ipsp_sa_config out = *add(n_sas + 1, proto, mode), in;
 	const struct ipsp_sa *sa;
 
+	out.spi = spi ? spi : out.spi;
 	out.id = out.counter_id = 0;
 	out.origin = IPSP_ORIGIN_PFKEY;
 	out.reqid = reqid;
@@ -350,6 +351,11 @@ static void negotiate(uint8_t proto, enum ipsp_mode mode, uint32_t reqid)
 	in.remote = out.local;
 	ck_assert_int_eq(ipsp_engine_sa_add(w.engine, &out, 1000, &sa), IPSP_OK);
 	ck_assert_int_eq(ipsp_engine_sa_add(w.engine, &in, 1000, &sa), IPSP_OK);
+}
+
+static void negotiate(uint8_t proto, enum ipsp_mode mode, uint32_t reqid)
+{
+	negotiate_as(proto, mode, reqid, 0);
 }
 
 /* Everything to the inside network goes by these templates, and comes back by them. */
@@ -418,6 +424,40 @@ START_TEST(test_templates_make_a_bundle_of_sas_that_know_nothing_of_one_another)
 	expect(&p, IPSP_OUTBOUND, IPSP_VERDICT_ESP_OUT, IPSP_REASON_NONE);
 	ck_assert_uint_eq(p.data[9], IPSP_PROTO_ESP);
 	apply_templates(templates, 3);
+	expect(&p, IPSP_INBOUND, IPSP_VERDICT_DROP, IPSP_REASON_POLICY_MISMATCH);
+	world_packet_free(&p);
+}
+END_TEST
+
+/*
+ * RFC 3173 2.2: what does not get smaller is sent in the outer header alone. _i: enum ipsp_level of IPComp; each template
+ * has a reqid of its own, as PF_KEY's unique ones have.
+ */
+START_TEST(test_what_another_key_managers_tunnel_did_not_compress_comes_in)
+{
+	struct ipsp_template templates[] = {
+		template(IPSP_PROTO_IPCOMP, IPSP_MODE_TUNNEL, 4),
+		template(IPSP_PROTO_ESP, IPSP_MODE_TRANSPORT, 5),
+	};
+	struct ipsp_packet p;
+
+	templates[0].level = (uint8_t)_i;
+	ipsp_engine_set_key_manager(w.engine, true, 1000);
+	apply_templates(templates, 2);
+	negotiate(IPSP_PROTO_IPCOMP, IPSP_MODE_TUNNEL, 4);
+	negotiate(IPSP_PROTO_ESP, IPSP_MODE_TRANSPORT, 5);
+	there_and_back(500);
+	there_and_back(10);
+	/* Of several tunnels between the two, what is around it says whose it was. */
+	negotiate_as(IPSP_PROTO_IPCOMP, IPSP_MODE_TUNNEL, 8, 0x4001);
+	negotiate_as(IPSP_PROTO_IPCOMP, IPSP_MODE_TUNNEL, 5, 0x4002);
+	there_and_back(500);
+	there_and_back(10);
+	/* Not what came under another SA than the entry's. */
+	make(&p, 10);
+	expect(&p, IPSP_OUTBOUND, IPSP_VERDICT_ESP_OUT, IPSP_REASON_NONE);
+	templates[1].reqid = 6;
+	apply_templates(templates, 2);
 	expect(&p, IPSP_INBOUND, IPSP_VERDICT_DROP, IPSP_REASON_POLICY_MISMATCH);
 	world_packet_free(&p);
 }
@@ -826,6 +866,8 @@ int main(void)
 	tcase_add_loop_test(t, test_each_segment_goes_through_the_bundle, 0, 3);
 	tcase_add_test(t, test_segments_without_room_in_the_arena_wait_or_drop);
 	tcase_add_test(t, test_templates_make_a_bundle_of_sas_that_know_nothing_of_one_another);
+	tcase_add_loop_test(t, test_what_another_key_managers_tunnel_did_not_compress_comes_in, IPSP_LEVEL_REQUIRE,
+			    IPSP_LEVEL_USE + 1);
 	tcase_add_loop_test(t, test_compression_that_was_negotiated_is_of_one_bundle_with_what_is_around_it,
 			    IPSP_MODE_TUNNEL, IPSP_MODE_TRANSPORT + 1);
 	tcase_add_test(t, test_what_is_compressed_stays_with_its_own_bundle);

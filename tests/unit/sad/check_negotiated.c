@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/compress/zlib.h"
 #include "engine/crypto/gcrypt.h"
 #include "ipsp/sad.h"
 #include "tests/unit/spd/memory.h"
@@ -35,6 +36,7 @@ static void setup(void)
 	ck_assert_int_eq(ipsp_crypto_gcrypt_init(65536), IPSP_OK);
 	memory_init(&memory, ipsp_crypto_gcrypt());
 	memory.platform.random = draw;
+	memory.platform.compress = ipsp_compress_zlib();
 	region = aligned_alloc(64, (size + 63) / 64 * 64);
 	memset(region, 0, size);
 	ck_assert_int_eq(ipsp_sad_new(&memory.platform, region, size, &sad), IPSP_OK);
@@ -660,6 +662,52 @@ START_TEST(test_of_many_sas_to_one_peer_the_newest_usable_carries)
 }
 END_TEST
 
+static struct ipsp_sa *add_tunnel(uint32_t cpi, uint32_t reqid, uint64_t next_id)
+{
+	struct ipsp_sa_config c = config(IPSP_INBOUND, cpi);
+
+	c.proto = IPSP_PROTO_IPCOMP;
+	c.mode = IPSP_MODE_TUNNEL;
+	c.df = IPSP_DF_COPY;
+	c.encr = IPSP_COMP_DEFLATE;
+	c.integ = 0;
+	c.integ_key.len = 0;
+	c.replay = false;
+	c.reqid = reqid;
+	c.next_id = next_id;
+	return must_add(&c, 10);
+}
+
+static const struct ipsp_sa *tunnel(uint32_t reqid, uint64_t now_s)
+{
+	const struct ipsp_flow outer = { .family = 4, .src = peer, .dst = ours };
+
+	return ipsp_sad_find_tunnel(sad, reqid, &outer, &outer, now_s);
+}
+
+START_TEST(test_a_tunnel_without_compression_is_found_by_its_ends)
+{
+	const struct ipsp_flow from_us = { .family = 4, .src = ours, .dst = peer };
+	struct ipsp_sa *first, *second, *bound;
+
+	ck_assert_ptr_null(tunnel(7, 10));
+	bound = add_tunnel(300, 7, 1u << 20);	/* it is known by the SA that it names */
+	ck_assert_ptr_null(tunnel(7, 10));
+	first = add_tunnel(301, 7, 0);
+	second = add_tunnel(302, 8, 0);
+	ck_assert_ptr_eq(tunnel(7, 10), first);
+	ck_assert_ptr_eq(tunnel(8, 10), second);
+	ck_assert_ptr_eq(tunnel(9, 10), second);
+	ck_assert_ptr_null(ipsp_sad_find_tunnel(sad, 7, &from_us, &from_us, 10));
+	ck_assert_int_eq(ipsp_sad_set_state(sad, second->id, IPSP_SA_DEAD), IPSP_OK);
+	ck_assert_ptr_eq(tunnel(8, 10), first);
+	ipsp_sa_free(sad, ipsp_sad_remove(sad, bound->id));
+	ck_assert_ptr_eq(tunnel(7, 10), first);
+	ipsp_sa_free(sad, ipsp_sad_remove(sad, first->id));
+	ck_assert_ptr_null(tunnel(7, 10));
+}
+END_TEST
+
 START_TEST(test_without_memory_nothing_is_half_there)
 {
 	const struct ipsp_spi_request r = request(256, UINT32_MAX);
@@ -712,6 +760,7 @@ int main(void)
 	tcase_add_test(tc, test_many_sas_are_all_found_as_the_indexes_grow);
 	tcase_add_test(tc, test_a_tunnel_is_found_by_its_selectors_wherever_its_peer_is);
 	tcase_add_test(tc, test_of_many_sas_to_one_peer_the_newest_usable_carries);
+	tcase_add_test(tc, test_a_tunnel_without_compression_is_found_by_its_ends);
 	tcase_add_test(tc, test_without_memory_nothing_is_half_there);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_ENV);
