@@ -300,6 +300,9 @@ static enum mib_err read_manual(struct agent *a, const struct names *n,
 	case MIB_C_ipspdConnOutSas:
 		*out = mib_value_unsigned(manual_sas(a, n->action, IPSP_OUTBOUND));
 		return MIB_OK;
+	case MIB_C_ipspdConnNextTry:
+		*out = mib_value_unsigned(0);
+		return MIB_OK;
 	default:
 		*out = text_of("");
 		return MIB_OK;
@@ -405,6 +408,9 @@ static enum mib_err read_ike(struct agent *a, const struct names *n, const struc
 	case MIB_C_ipspdConnInSas:
 	case MIB_C_ipspdConnOutSas:
 		*out = mib_value_unsigned(children_of(a, k, &begun, &up));
+		return MIB_OK;
+	case MIB_C_ipspdConnNextTry:
+		*out = mib_value_unsigned(agent_ike_next_s(a, k->ipsec, k->ike));
 		return MIB_OK;
 	default:
 		break;

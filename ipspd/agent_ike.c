@@ -327,6 +327,8 @@ static void on_message(void *arg, struct chan_msg *m)
 		good = take_fault(a, m);
 	else if (m->type == MSG_IKE_EVENT)
 		good = agent_ike_event(a, m);
+	else if (m->type == MSG_IKE_NEXT)
+		good = agent_ike_next(a, m);
 	else if (m->type == MSG_IKE_TRACED)
 		good = agent_ike_traced(a, m);
 	if (good)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "ipspd/agent_int.h"
 #include "ipspd/agent_note.h"
@@ -23,8 +24,17 @@ enum { TRUTH_TRUE = 1, TRUTH_FALSE = 2 };
 
 struct ike_failure {
 	char ipsec[IKE_NAME], ike[IKE_NAME];
-	char text[IKE_WIRE_TEXT];
+	char text[IKE_WIRE_TEXT];	/* "": none yet */
+	uint64_t next_ms;		/* it is begun again then; 0: that is not planned */
 };
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
 
 /* ---- why a connection is not up ---- */
 
@@ -44,30 +54,62 @@ const char *agent_ike_failure(const struct agent *a, const char *ipsec, const ch
 	return f ? f->text : "";
 }
 
-static void forget_failure(struct agent_ike *i, const struct ike_wire_event *e)
+static void forget_failure(struct agent_ike *i, struct ike_failure *f)
 {
-	struct ike_failure *const f = failure_of(i, e->ipsec, e->ike);
-
 	if (f)
 		*f = i->failures[--i->n_failures];
 }
 
+/* The one of a connection, or a new one; NULL: there are too many, or no memory is left. */
+static struct ike_failure *add_failure(struct agent_ike *i, const char *ipsec, const char *ike)
+{
+	struct ike_failure *const f = failure_of(i, ipsec, ike);
+	struct ike_failure *grown;
+
+	if (f || i->n_failures == FAILURES_MAX)
+		return f;
+	grown = reallocarray(i->failures, i->n_failures + 1, sizeof(*grown));
+	if (!grown)
+		return NULL;
+	i->failures = grown;
+	grown += i->n_failures++;
+	*grown = (struct ike_failure){ .next_ms = 0 };
+	snprintf(grown->ipsec, sizeof(grown->ipsec), "%s", ipsec);
+	snprintf(grown->ike, sizeof(grown->ike), "%s", ike);
+	return grown;
+}
+
 static void keep_failure(struct agent_ike *i, const struct ike_wire_event *e)
 {
-	struct ike_failure *f = failure_of(i, e->ipsec, e->ike), *grown;
+	struct ike_failure *const f = add_failure(i, e->ipsec, e->ike);
 
-	if (!f) {
-		if (i->n_failures == FAILURES_MAX)
-			return;
-		grown = reallocarray(i->failures, i->n_failures + 1, sizeof(*grown));
-		if (!grown)
-			return;
-		i->failures = grown;
-		f = &grown[i->n_failures++];
-		memcpy(f->ipsec, e->ipsec, sizeof(f->ipsec));
-		memcpy(f->ike, e->ike, sizeof(f->ike));
-	}
-	memcpy(f->text, e->text, sizeof(f->text));
+	if (f)
+		memcpy(f->text, e->text, sizeof(f->text));
+}
+
+bool agent_ike_next(struct agent *a, const struct chan_msg *m)
+{
+	struct chan_reader r = { .data = m->data, .len = m->len };
+	struct ike_wire_next next;
+	struct ike_failure *f;
+
+	if (!ike_wire_next_get(&r, &next))
+		return false;
+	f = next.in_ms > 0 ? add_failure(&a->ike, next.ipsec, next.ike) :
+			     failure_of(&a->ike, next.ipsec, next.ike);
+	if (f)
+		f->next_ms = next.in_ms > 0 ? now_ms() + next.in_ms : 0;
+	if (f && f->next_ms == 0 && !f->text[0])
+		forget_failure(&a->ike, f);
+	return true;
+}
+
+uint32_t agent_ike_next_s(const struct agent *a, const char *ipsec, const char *ike)
+{
+	const struct ike_failure *const f = failure_of(&a->ike, ipsec, ike);
+	const uint64_t now = now_ms();
+
+	return f && f->next_ms > now ? (uint32_t)((f->next_ms - now + 999) / 1000) : 0;
 }
 
 void agent_ike_forget_failures(struct agent *a)
@@ -144,7 +186,7 @@ bool agent_ike_event(struct agent *a, const struct chan_msg *m)
 	if (!ike_wire_event_get(&r, &e))
 		return false;
 	if (e.kind == IKE_EVENT_UP)
-		forget_failure(&a->ike, &e);
+		forget_failure(&a->ike, failure_of(&a->ike, e.ipsec, e.ike));
 	else if (e.ipsec[0] || e.ike[0])
 		keep_failure(&a->ike, &e);
 	if (e.kind != IKE_EVENT_FAILED)

@@ -309,7 +309,7 @@ struct agent_ike {
 	struct event *poll;
 	struct mib_source source;
 	struct agent_tracer *tracer;	/* agent_ike_news.c; NULL: nobody looks */
-	struct ike_failure *failures;	/* agent_ike_news.c: of connections that are not up */
+	struct ike_failure *failures;	/* agent_ike_news.c: of connections that are not up, and when they are begun again */
 	size_t n_failures;
 	char text[IKE_IDENTITY_TEXT];	/* what the last read borrows */
 };
@@ -627,6 +627,10 @@ uint64_t agent_ike_applied(const struct agent *a);
 /* agent_ike_news.c */
 /** IKE_EVENT: tells managers, and keeps why a connection does not come up. False: malformed. */
 bool agent_ike_event(struct agent *a, const struct chan_msg *m);
+/** Likewise: when a connection is begun again. */
+bool agent_ike_next(struct agent *a, const struct chan_msg *m);
+/** Seconds until then; 0: that is not planned. */
+uint32_t agent_ike_next_s(const struct agent *a, const char *ipsec, const char *ike);
 void agent_ike_forget_failures(struct agent *a);
 /** IKE_TRACED. False: malformed. */
 bool agent_ike_traced(struct agent *a, const struct chan_msg *m);

@@ -50,6 +50,7 @@ struct ike_entry {
 	uint64_t next_ms;		/* not before is it begun again */
 	uint32_t wait_s;
 	bool tried;			/* it was begun, and does not stand yet */
+	uint64_t told_ms;		/* when it is begun again, as the agent knows; 0: it knows of no such time */
 };
 
 struct ike_role {
@@ -202,6 +203,8 @@ bool ike_creds_same(const struct ike_peer *a, const struct ike_peer *b);
 bool ike_conns_message(struct ike_role *role, const struct chan_msg *m);
 /** The agent went: what it had not said to the end is forgotten. */
 void ike_conns_forget(struct ike_role *role);
+/** ... and of those that are in force it knows nothing any more. */
+void ike_conns_unknown(struct ike_role *role);
 void ike_conns_fini(struct ike_role *role);
 /** Tells the agent that its generation is in force, once that is so for the engine, too. */
 void ike_conns_tell(struct ike_role *role);

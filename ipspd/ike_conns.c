@@ -20,6 +20,7 @@
 #define ENTRIES_MAX 65536u
 #define WAIT_MIN_S 1u
 #define WAIT_MAX_S 60u
+#define NEXT_QUEUED_MAX (1u << 20)	/* octets on their way to the agent */
 
 /* ---- beginning ---- */
 
@@ -177,12 +178,33 @@ static void tick_one(struct ike_role *role, struct ike_entry *e, uint64_t now_ms
 		wait_longer(e, now_ms);
 }
 
+/* What the agent does not take in time it is told a second later. */
+static void tell_next(struct ike_role *role, struct ike_entry *e, uint64_t now_ms)
+{
+	const bool waits = (e->start || e->resume) && e->conn->standing == IKE_CONN_DOWN && e->next_ms > now_ms;
+	const uint64_t next_ms = waits ? e->next_ms : 0;
+	struct ike_wire_next next = { .in_ms = waits ? (uint32_t)(next_ms - now_ms) : 0 };
+	uint8_t buf[2 * IKE_NAME + 32];
+	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
+
+	if (next_ms == e->told_ms || !role->agent || chan_queued(role->agent) > NEXT_QUEUED_MAX)
+		return;
+	memcpy(next.ipsec, e->conn->ipsec, sizeof(next.ipsec));
+	memcpy(next.ike, e->conn->ike, sizeof(next.ike));
+	ike_wire_next_put(&w, &next);
+	if (chan_send(role->agent, MSG_IKE_NEXT, buf, w.len, NULL, 0) == 0)
+		e->told_ms = next_ms;
+}
+
 void ike_conns_tick(struct ike_role *role, uint64_t now_ms)
 {
 	ike_survey(role->world);
 	for (size_t i = 0; i < role->n_entries; i++) {
-		if (role->entries[i].start || role->entries[i].resume)
-			tick_one(role, &role->entries[i], now_ms);
+		struct ike_entry *const e = &role->entries[i];
+
+		if (e->start || e->resume)
+			tick_one(role, e, now_ms);
+		tell_next(role, e, now_ms);
 	}
 }
 
@@ -204,6 +226,12 @@ void ike_conns_forget(struct ike_role *role)
 		role->entries[i].refused = false;
 	role->intake = false;
 	ike_creds_forget(role);
+}
+
+void ike_conns_unknown(struct ike_role *role)
+{
+	for (size_t i = 0; i < role->n_entries; i++)
+		role->entries[i].told_ms = 0;
 }
 
 void ike_conns_fini(struct ike_role *role)
@@ -337,6 +365,7 @@ static void succeed(const struct ike_entry *old, struct ike_entry *e)
 	e->next_ms = old->next_ms;
 	e->wait_s = old->wait_s;
 	e->tried = old->tried;
+	e->told_ms = old->told_ms;
 	if (e->conn == old->conn)
 		return;
 	e->next_ms = 0;
@@ -379,13 +408,16 @@ void ike_conns_tell(struct ike_role *role)
 
 /* Its rows went, or what they name cannot be used any more, which ends all of it at once. Rows of another connection
  * that comes may ask for the same SAs. */
-static void mark_gone(struct ike_role *role, const struct ike_index *coming, struct ike_entry *e)
+static void mark_gone(struct ike_role *role, const struct ike_index *coming, struct ike_entry *e,
+		      uint64_t now_ms)
 {
 	const uint32_t reqid = e->conn->has_child ? e->conn->child.reqid : 0;
 
 	if (!e->refused && reqid != 0 && !ike_index_asks_for(coming, reqid))
 		ike_pfkey_row_gone(role, reqid);
 	e->conn->ends = true;
+	e->start = e->resume = false;
+	tell_next(role, e, now_ms);
 }
 
 /* What was there before goes on under what comes, or ends. */
@@ -403,7 +435,7 @@ static void turn(struct ike_role *role, const struct ike_index *coming, uint64_t
 	}
 	for (size_t i = 0; i < role->n_entries; i++) {
 		if (!role->entries[i].followed)
-			mark_gone(role, coming, &role->entries[i]);
+			mark_gone(role, coming, &role->entries[i], now_ms);
 	}
 	ike_conns_turn(role->world, now_ms);
 	for (size_t i = 0; i < role->n_entries; i++) {

@@ -237,6 +237,7 @@ static void lose_agent(struct ike_role *role)
 	role->agent = NULL;
 	role->traces = false;
 	ike_conns_forget(role);
+	ike_conns_unknown(role);
 }
 
 static void on_agent_message(void *arg, struct chan_msg *m)

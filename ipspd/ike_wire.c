@@ -481,3 +481,20 @@ bool ike_wire_event_get(struct chan_reader *r, struct ike_wire_event *out)
 	       chan_get_text(r, out->ike, sizeof(out->ike)) && get_identity(r, &out->remote) &&
 	       chan_get_text(r, out->text, sizeof(out->text)) && chan_reader_done(r);
 }
+
+void ike_wire_next_put(struct chan_writer *w, const struct ike_wire_next *n)
+{
+	chan_put_text(w, n->ipsec);
+	chan_put_text(w, n->ike);
+	chan_put_u32(w, n->in_ms);
+}
+
+bool ike_wire_next_get(struct chan_reader *r, struct ike_wire_next *out)
+{
+	*out = (struct ike_wire_next){ .in_ms = 0 };
+	if (!chan_get_text(r, out->ipsec, sizeof(out->ipsec)) ||
+	    !chan_get_text(r, out->ike, sizeof(out->ike)))
+		return false;
+	out->in_ms = chan_get_u32(r);
+	return chan_reader_done(r);
+}

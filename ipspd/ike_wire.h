@@ -99,4 +99,14 @@ void ike_wire_event_put(struct chan_writer *w, const struct ike_wire_event *e);
 /** Reads one, which must be all that is left. False: malformed. */
 IPSP_MUST_CHECK bool ike_wire_event_get(struct chan_reader *r, struct ike_wire_event *out);
 
+/** When a connection is begun again that came to nothing. */
+struct ike_wire_next {
+	char ipsec[IKE_NAME], ike[IKE_NAME];
+	uint32_t in_ms;			/* 0: that is not planned any more */
+};
+
+void ike_wire_next_put(struct chan_writer *w, const struct ike_wire_next *n);
+/** Likewise. */
+IPSP_MUST_CHECK bool ike_wire_next_get(struct chan_reader *r, struct ike_wire_next *out);
+
 #endif

@@ -135,6 +135,7 @@ enum ipspd_message {
 	MSG_IKE_FLUSH,		/* agent to ike: u8 enum ike_wire_flush */
 	MSG_STATS_FAST,		/* engine to agent, before STATS_END: u32 serial, u64 packets that left by
 				 * packet sockets (engine/io/fast.h) */
+	MSG_IKE_NEXT,		/* ike to agent: when a connection is begun again (ipspd/ike_wire.h) */
 };
 
 /*

@@ -84,6 +84,19 @@ static void try_event(const uint8_t *data, size_t len)
 	must(!w.overflow && w.len == len && memcmp(again, data, len) == 0);
 }
 
+static void try_next(const uint8_t *data, size_t len)
+{
+	struct chan_reader r = { .data = data, .len = len };
+	struct chan_writer w = { .data = again, .size = sizeof(again) };
+	struct ike_wire_next n;
+
+	if (!ike_wire_next_get(&r, &n))
+		return;
+	must(memchr(n.ipsec, 0, sizeof(n.ipsec)) && memchr(n.ike, 0, sizeof(n.ike)));
+	ike_wire_next_put(&w, &n);
+	must(w.len == len && memcmp(again, data, len) == 0);
+}
+
 static void try_request(const uint8_t *data, size_t len)
 {
 	struct chan_reader r = { .data = data, .len = len };
@@ -114,7 +127,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size == 0)
 		return 0;
-	switch (data[0] % 7) {
+	switch (data[0] % 8) {
 	case 0:
 		try_conn(data + 1, size - 1);
 		break;
@@ -133,8 +146,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case 5:
 		try_request(data + 1, size - 1);
 		break;
-	default:
+	case 6:
 		try_answer(data + 1, size - 1);
+		break;
+	default:
+		try_next(data + 1, size - 1);
 		break;
 	}
 	return 0;

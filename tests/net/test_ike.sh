@@ -413,8 +413,13 @@ claim "... and pings cross" tb_until 20 pings host-a 10.2.0.2
 # ---- rows that go ----
 claim "a connection is ended by a manager" tb_ctl router-a terminate child4
 claim "... and down then" tb_until 10 not is_up
+next_try() { tb_snmp snmpget router-a -OqvU 'ipspdConnNextTry.ike."child4"."ike4"'; }
+tb_in router-a ip route add unreachable 198.51.100.1
 claim "one that starts by itself" autostart router-a 4 0A010001 0A020001
-claim "... is up without a packet" tb_until 15 is_up
+claim "... says when it is begun again, while there is no way" tb_until 10 more 'ipspdConnNextTry.ike."child4"."ike4"'
+tb_in router-a ip route del unreachable 198.51.100.1
+claim "... and is up without a packet" tb_until 15 is_up
+claim "... with nothing planned any more" tb_until 10 eval 'equal 0 "$(next_try)"'
 claim "a disabled credential ends what it has proved" eval 'tb_set router-a "ipsaCredAdminStatus.\"psk\"" i disabled &&
 	tb_until 10 not says established tb_snmp snmpwalk router-a ipspdIkeSaState'
 claim "... and its traffic" silent host-a 10.2.0.2

@@ -30,6 +30,8 @@ static struct chan *agent;		/* the other end of role.agent */
 static uint64_t applied;		/* as the agent was told last */
 static char fault[3][IKE_WHY_TEXT + IKE_NAME];	/* likewise */
 static unsigned n_faults;
+static struct ike_wire_next next_try;	/* as it was told last */
+static unsigned n_next;
 
 /* ---- routes and PF_KEY, as the test plays them ---- */
 
@@ -96,6 +98,9 @@ static void on_told(void *arg, struct chan_msg *m)
 	(void)arg;
 	if (m->type == MSG_IKE_APPLIED) {
 		applied = chan_get_u64(&r);
+	} else if (m->type == MSG_IKE_NEXT) {
+		ck_assert(ike_wire_next_get(&r, &next_try));
+		n_next++;
 	} else {
 		ck_assert_uint_eq(m->type, MSG_IKE_FAULT);
 		for (size_t i = 0; i < 3; i++)
@@ -218,7 +223,7 @@ static void setup(void)
 	ck_assert_int_eq(chan_new(role.base, fds[1], &told, &agent), 0);
 	registered = true;
 	no_way = false;
-	orphans = rekeyed = ended = row_gone = n_rows_gone = n_ways = n_faults = 0;
+	orphans = rekeyed = ended = row_gone = n_rows_gone = n_ways = n_faults = n_next = 0;
 	applied = 0;
 }
 
@@ -671,6 +676,57 @@ START_TEST(test_who_cannot_be_reached_is_tried_again_at_growing_distances)
 }
 END_TEST
 
+/* What the agent was told last, and how often. */
+static void told(unsigned times, uint32_t in_ms)
+{
+	settle();
+	ck_assert_uint_eq(n_next, times);
+	ck_assert_uint_eq(next_try.in_ms, in_ms);
+	ck_assert_str_eq(next_try.ipsec, "child");
+	ck_assert_str_eq(next_try.ike, "ike");
+}
+
+START_TEST(test_the_agent_is_told_when_one_is_begun_again)
+{
+	no_way = true;
+	generation(1, true);
+	told(1, 1000);
+	second_by_second(1);
+	ike_conns_tick(&role, pair.now_ms);
+	told(2, 2000);
+	pair_pass(&pair, 1000);
+	ike_conns_tick(&role, pair.now_ms);
+	told(2, 2000);		/* it knows that */
+	generation(2, true);
+	told(2, 2000);
+	ike_conns_unknown(&role);	/* there is another agent */
+	ike_conns_tick(&role, pair.now_ms);
+	told(3, 1000);
+	no_way = false;
+	second_by_second(3);
+	told(4, 0);
+	ck_assert(is_up());
+	no_way = true;
+	ike_end_all(pair.ends[1].world, NULL, pair.now_ms);
+	pair_settle(&pair);
+	ike_conns_tick(&role, pair.now_ms);
+	told(5, 1000);
+	ck_assert(say_request(IKE_WIRE_TERMINATE, "child", "ike"));
+	ike_conns_tick(&role, pair.now_ms);
+	told(6, 0);
+}
+END_TEST
+
+START_TEST(test_one_that_goes_is_not_begun_again)
+{
+	no_way = true;
+	generation(1, true);
+	told(1, 1000);
+	generation_of_none(2);
+	told(2, 0);
+}
+END_TEST
+
 static uint8_t last_spi[IKE_SPI_LEN];
 static uint64_t begun_ms[256];
 static unsigned n_begun;
@@ -1000,6 +1056,8 @@ int main(void)
 	tcase_add_test(tc, test_a_peer_without_an_address_is_whoever_a_packet_is_for);
 	tcase_add_test(tc, test_who_cannot_be_reached_is_tried_again_at_growing_distances);
 	tcase_add_test(tc, test_who_does_not_answer_is_tried_again_at_growing_distances);
+	tcase_add_test(tc, test_the_agent_is_told_when_one_is_begun_again);
+	tcase_add_test(tc, test_one_that_goes_is_not_begun_again);
 	tcase_add_test(tc, test_a_change_of_rows_tries_at_once);
 	tcase_add_test(tc, test_one_that_starts_comes_up_again_after_its_end);
 	tcase_add_test(tc, test_SAs_of_an_earlier_process_have_their_connection_up_again_once);
