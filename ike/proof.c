@@ -182,73 +182,7 @@ bool ike_proof_take_requests(struct ike_exchange *x, const struct ike_parsed *m)
 	return true;
 }
 
-/* ---- which credential ---- */
-
-static bool is_wanted(const struct ike_proof *p, const uint8_t hash[IKE_KEY_HASH_LEN])
-{
-	for (size_t i = 0; i < p->n_wanted; i++) {
-		if (!memcmp(p->wanted[i], hash, IKE_KEY_HASH_LEN))
-			return true;
-	}
-	return false;
-}
-
-/* Does its chain lead to a CA that the peer asks for? */
-static bool leads_there(const struct ike_proof *p, const struct ike_credential *c,
-			const struct ike_trust *trust)
-{
-	for (unsigned i = 1; i < c->n_certs; i++) {
-		if (is_wanted(p, c->certs[i].key_hash))
-			return true;
-	}
-	/* The CA itself need not be in the chain, but may be one that we believe, too. */
-	for (unsigned i = 0; trust && c->n_certs > 0 && i < trust->n_cas; i++) {
-		if (is_wanted(p, trust->ca_hashes[i]) &&
-		    gnutls_x509_crt_check_issuer(c->certs[c->n_certs - 1].crt, trust->cas[i]))
-			return true;
-	}
-	return false;
-}
-
-static bool is_usable(const struct ike_exchange *x, const struct ike_credential *c, int64_t now_s)
-{
-	return (c->n_certs == 0 || (now_s >= c->from_s && now_s <= c->until_s)) &&
-	       ike_scheme_choose(c->key, x->their_hashes, c->pss) != NULL;
-}
-
-/* How well it answers what was asked: 3 by its CA and purpose, 2 by its CA, 1 at all. */
-static unsigned rank(const struct ike_exchange *x, const struct ike_credential *c)
-{
-	const struct ike_proof *const p = x->proof;
-
-	if (c->n_certs == 0)
-		return p->asks_raw_key ? 2 : 1;
-	if (!p->asks_cert || !leads_there(p, c, x->peer->trust))
-		return 1;
-	return c->for_ike ? 3 : 2;
-}
-
-static struct ike_credential *choose(const struct ike_exchange *x, int64_t now_s)
-{
-	struct ike_credential *best = NULL;
-	unsigned best_rank = 0;
-
-	for (size_t i = 0; i < x->peer->n_credentials; i++) {
-		struct ike_credential *const c = x->peer->credentials[i];
-		const unsigned r = is_usable(x, c, now_s) ? rank(x, c) : 0;
-
-		if (r > best_rank) {
-			best = c;
-			best_rank = r;
-		}
-	}
-	if (best)
-		ike_say(x->sa, IKE_LOG_DEBUG, "our credential: %s",
-			best_rank == 3 ? "by a CA that the peer asks for, and made for IKE" :
-			best_rank == 2 ? "one that the peer asks for" :
-					 "none is of what the peer asks for, so the first one");
-	return best;
-}
+/* ---- which proof ---- */
 
 /* The shared key where the peer wants that: it did so itself, or it asks for no certificate. */
 static bool prefers_key(const struct ike_exchange *x, bool by_key)
@@ -276,6 +210,10 @@ static const char *own_identity(const struct ike_exchange *x, struct ike_identit
 	if (!c || c->n_certs == 0)
 		return own->type != 0 && own->len == 0 ?
 			       "our identity is to be a certificate's, and there is none" : NULL;
+	if (own->len == 0 && own->type == x->proof->asked.type && ike_cert_is_for(c->certs[0].crt, &x->proof->asked)) {
+		*own = x->proof->asked;
+		return NULL;
+	}
 	if (own->len == 0 && (own->type == IKE_ID_FQDN || own->type == IKE_ID_RFC822_ADDR))
 		return ike_cert_first(c->certs[0].crt, own->type, own) ?
 			       NULL : "our certificate has no name of the kind that our identity is";
@@ -368,7 +306,7 @@ static const char *choose_own(struct ike_exchange *x, bool by_key)
 
 	if (prefers_key(x, by_key))
 		return NULL;
-	p->own = choose(x, ike_wall_s(x->sa->world));
+	p->own = ike_credential_choose(x, ike_wall_s(x->sa->world));
 	if (!p->own) {
 		if (x->peer->secret)
 			return NULL;

@@ -33,6 +33,7 @@ struct ike_fetch {
 struct ike_proof {
 	/* what they ask for, RFC 7296 3.7 */
 	bool asks_cert, asks_raw_key;
+	struct ike_identity asked;	/* the initiator's IDr; type 0: it says none */
 	size_t n_wanted;
 	uint8_t (*wanted)[IKE_KEY_HASH_LEN];
 	/* ours: signatures of what is signed; with a PPK the second is for a peer without, RFC 8784 */
@@ -67,6 +68,9 @@ void ike_proof_announce(struct ike_exchange *x, struct ike_builder *b);
 void ike_proof_notice(struct ike_exchange *x, const struct ike_parsed *m);
 /** CERTREQ of a message. False: no memory */
 bool ike_proof_take_requests(struct ike_exchange *x, const struct ike_parsed *m);
+
+/** ike/choose.c: that of ours to show; not counted. NULL: none can be */
+struct ike_credential *ike_credential_choose(const struct ike_exchange *x, int64_t now_s);
 
 /**
  * Chooses our proof and our identity, and begins to compute: then ike_wait.

@@ -87,12 +87,6 @@ static const struct ike_scheme schemes[] = {
 
 /* ---- AlgorithmIdentifier, RFC 7427 A ---- */
 
-static unsigned own_salt(const struct ike_scheme *s)
-{
-	return s->parameters != PSS_PARAMETERS ?
-		       0 : gnutls_hash_get_len(gnutls_sign_get_hash_algorithm(s->algorithm));
-}
-
 /* DER of the hash's own identifier. */
 static size_t put_hash(const struct ike_scheme *s, bool nulls, uint8_t *out)
 {
@@ -192,7 +186,23 @@ struct key_kind {
 	gnutls_pk_algorithm_t pk;
 	unsigned bits;
 	gnutls_ecc_curve_t curve;
+	gnutls_digest_algorithm_t hash;	/* that alone, of a key for PSS: RFC 4055 3.1. Unknown: any */
+	unsigned salt;			/* and one at least as long as this */
 };
+
+static void read_pss(gnutls_privkey_t key, struct key_kind *kind)
+{
+	gnutls_x509_spki_t spki;
+
+	if (gnutls_x509_spki_init(&spki) < 0)
+		return;
+	if (gnutls_privkey_get_spki(key, spki, 0) < 0 ||
+	    gnutls_x509_spki_get_rsa_pss_params(spki, &kind->hash, &kind->salt) < 0) {
+		kind->hash = GNUTLS_DIG_UNKNOWN;
+		kind->salt = 0;
+	}
+	gnutls_x509_spki_deinit(spki);
+}
 
 static struct key_kind kind_of(gnutls_privkey_t key)
 {
@@ -200,6 +210,8 @@ static struct key_kind kind_of(gnutls_privkey_t key)
 	gnutls_pubkey_t public;
 
 	kind.pk = gnutls_privkey_get_pk_algorithm(key, &kind.bits);
+	if (kind.pk == GNUTLS_PK_RSA_PSS)
+		read_pss(key, &kind);
 	if (kind.pk != GNUTLS_PK_ECDSA || gnutls_pubkey_init(&public) < 0)
 		return kind;
 	if (gnutls_pubkey_import_privkey(public, key, 0, 0) < 0 ||
@@ -215,6 +227,8 @@ static int fits(const struct ike_scheme *s, const struct key_kind *kind, bool ps
 	const bool rsa = kind->pk == GNUTLS_PK_RSA && s->pk == GNUTLS_PK_RSA_PSS && pss;
 
 	if (s->pk != kind->pk && !rsa)
+		return 0;
+	if (kind->hash != GNUTLS_DIG_UNKNOWN && kind->hash != gnutls_sign_get_hash_algorithm(s->algorithm))
 		return 0;
 	if (s->pk == GNUTLS_PK_ECDSA)
 		return s->curve == kind->curve ? 2 : s->coordinate ? 0 : 1;
@@ -307,8 +321,19 @@ static enum ipsp_err put_classic(const struct ike_scheme *s, const gnutls_datum_
 	return good ? IPSP_OK : IPSP_ECRYPTO;
 }
 
+/* How long GnuTLS makes PSS's salt: as the hash is, or as the key wants it. 0: there is none */
+static unsigned own_salt(const struct ike_scheme *s, gnutls_privkey_t key)
+{
+	const unsigned hash = gnutls_hash_get_len(gnutls_sign_get_hash_algorithm(s->algorithm));
+	const struct key_kind kind = kind_of(key);
+
+	if (s->parameters != PSS_PARAMETERS)
+		return 0;
+	return kind.salt > hash ? kind.salt : hash;
+}
+
 /* RFC 7427 3: the length of what names the algorithm, that, the signature. */
-static enum ipsp_err put_signature(const struct ike_scheme *s, const gnutls_datum_t *signature,
+static enum ipsp_err put_signature(const struct ike_scheme *s, unsigned salt, const gnutls_datum_t *signature,
 				   uint8_t *out, size_t *len)
 {
 	size_t at = 0;
@@ -316,7 +341,7 @@ static enum ipsp_err put_signature(const struct ike_scheme *s, const gnutls_datu
 	if (s->coordinate)
 		return put_classic(s, signature, out, len);
 	if (s->method == METHOD_DIGITAL) {
-		at = 1 + put_identifier(s, true, own_salt(s), out + 1);
+		at = 1 + put_identifier(s, true, salt, out + 1);
 		out[0] = (uint8_t)(at - 1);
 	}
 	if (signature->size > IKE_SIGNATURE_MAX - at)
@@ -334,7 +359,7 @@ enum ipsp_err ike_sign(const struct ike_scheme *s, gnutls_privkey_t key, struct 
 	enum ipsp_err err = IPSP_ECRYPTO;
 
 	if (gnutls_privkey_sign_data2(key, s->algorithm, 0, &data, &signature) >= 0)
-		err = put_signature(s, &signature, out, len);
+		err = put_signature(s, own_salt(s, key), &signature, out, len);
 	gnutls_free(signature.data);
 	return err;
 }

@@ -351,9 +351,10 @@ void ike_auth_request(struct ike_exchange *x, const struct ike_parsed *m, uint64
 		refuse(x, "the peer's identity is none of ours", now_ms);
 		return;
 	}
-	if (!ike_proof_take_requests(x, m)) {
+	if (!ike_proof_of(x) || !ike_proof_take_requests(x, m)) {
 		refuse(x, "no memory", now_ms);
 		return;
 	}
+	x->proof->asked = id_r;
 	ike_proof_check(x, m, request_checked, now_ms);
 }

@@ -67,7 +67,7 @@ static bool send_one(struct agent *a, struct agent_ike_creds *creds, const struc
 
 	if (agent_ike_compile(mib_store_view(a->store), key, c, &wire))
 		return send_unfit(&a->ike, key);
-	good = agent_ike_creds_prove(creds, c, &wire, &why);
+	good = agent_ike_creds_prove(creds, key, c, &wire, &why);
 	if (good && why) {
 		ipspd_log(LOG_WARNING, "ike", "connection \"%s\", \"%s\" %s", key->ipsec, key->ike, why);
 		agent_ike_note_fault(a, key->ipsec, key->ike, why);

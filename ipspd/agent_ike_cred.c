@@ -26,6 +26,7 @@
 
 #define KEYS "keys"
 #define KEY_FILE_MAX (3 * POL_CONN_NAME)
+#define MESSAGE_MAX 64u		/* octets of IKE_OWN, IKE_TRUST */
 
 enum { AUTH_PSK = 2 };		/* RFC 7296 3.8 */
 
@@ -45,7 +46,7 @@ struct sent {
 
 /* Messages of one type that were sent: the number of one is its place. */
 struct messages {
-	uint8_t (*list)[32];
+	uint8_t (*list)[MESSAGE_MAX];
 	size_t n, room;
 };
 
@@ -246,7 +247,7 @@ static uint32_t number_of(struct agent_ike_creds *c, enum source source, const c
 static uint32_t message_number(struct agent_ike_creds *c, struct messages *of, uint16_t type, size_t max,
 			       const struct chan_writer *w)
 {
-	uint8_t text[32] = { 0 };
+	uint8_t text[MESSAGE_MAX] = { 0 };
 
 	if (w->overflow || w->len > sizeof(text)) {
 		c->failed = true;
@@ -280,9 +281,9 @@ static uint32_t message_number(struct agent_ike_creds *c, struct messages *of, u
 
 static uint32_t own_number(struct agent_ike_creds *c, const struct pol_conn_credential *cred)
 {
-	uint8_t buf[32];
+	uint8_t buf[MESSAGE_MAX];
 	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
-	struct ike_wire_own own = { .key = number_of(c, KEY_FILE, cred->name) };
+	struct ike_wire_own own = { .key = number_of(c, KEY_FILE, cred->name), .pss = cred->pss };
 
 	if (own.key == 0)
 		return 0;
@@ -294,6 +295,37 @@ static uint32_t own_number(struct agent_ike_creds *c, const struct pol_conn_cred
 	return message_number(c, &c->owns, MSG_IKE_OWN, IKE_WIRE_OWNS_MAX, &w);
 }
 
+/* The n-th of ours. NULL: there are no more */
+static const struct pol_conn_credential *own_of(const struct pol_connection *c, size_t n)
+{
+	return n == 0 ? &c->local_credential : n <= c->n_more ? &c->more[n - 1] : NULL;
+}
+
+/* Those of ours that can be used, into proof; c->why: why one cannot. */
+static void put_owns(struct agent_ike_creds *c, const struct pol_connection *conn, struct ike_wire_proof *proof)
+{
+	const struct pol_conn_credential *cred;
+
+	proof->n_owns = 0;
+	for (size_t i = 0; (cred = own_of(conn, i)); i++) {
+		const uint32_t number = own_number(c, cred);
+
+		if (number > 0)
+			proof->owns[proof->n_owns++] = number;
+	}
+}
+
+static bool is_own(const struct pol_connection *c, const char *name)
+{
+	const struct pol_conn_credential *cred;
+
+	for (size_t i = 0; (cred = own_of(c, i)); i++) {
+		if (!strcmp(cred->name, name))
+			return true;
+	}
+	return false;
+}
+
 static const struct pol_conn_ca *ca_of(const struct pol_connection *c, const char *name)
 {
 	for (size_t i = 0; i < c->n_cas && name[0]; i++) {
@@ -303,38 +335,74 @@ static const struct pol_conn_ca *ca_of(const struct pol_connection *c, const cha
 	return NULL;
 }
 
-/* What a peer's own credential says of it: the very certificate or key. Else whoever the CA has signed. */
+/* Whoever the n-th credential's CA has signed is believed, too. Of several CAs the strictest counts for all. */
+static void put_ca(struct agent_ike_creds *c, const struct pol_connection *conn, const struct pol_conn_credential *by,
+		   size_t n, struct ike_wire_trust *t)
+{
+	const struct pol_conn_ca *const ca = ca_of(conn, by->ca);
+	const uint16_t links_max = by->max_chain + 2u;
+	uint8_t level;
+
+	if (!ca || by->raw_key)
+		return;
+	level = (uint8_t)(ca->crl_level - POL_CRL_NONE);
+	t->cas[n] = number_of(c, FIRST, ca->certificate);
+	t->intermediates[n] = number_of(c, WHOLE, by->name);
+	if (level > t->level)
+		t->level = level;
+	if (t->links_max == 0 || links_max < t->links_max)
+		t->links_max = links_max;
+	t->unnamed |= !ca->in_requests;
+}
+
+static bool asks_for_rows(const struct pol_connection *conn, const struct pol_conn_credential *by)
+{
+	const struct pol_conn_ca *const ca = ca_of(conn, by->ca);
+
+	return !by->raw_key && (!ca || ca->crl_level != POL_CRL_NONE);
+}
+
+/* What a peer's own credential says of it: the very certificate or key. Else whoever the CAs of ours have signed. */
+static void put_trust(struct agent_ike_creds *c, const struct pol_connection *conn, const struct pol_conn_peer *peer,
+		      struct ike_wire_trust *t)
+{
+	const struct pol_conn_credential *const theirs = &peer->credential, *own;
+	bool rows = false;
+
+	if (theirs->type == POL_CRED_X509 && !is_own(conn, theirs->name)) {
+		if (theirs->raw_key)
+			t->raw_key = number_of(c, WHOLE, theirs->name);
+		else
+			t->peers = number_of(c, FIRST, theirs->name);
+		put_ca(c, conn, theirs, 0, t);
+		rows = asks_for_rows(conn, theirs);
+	} else {
+		for (size_t i = 0; (own = own_of(conn, i)); i++) {
+			put_ca(c, conn, own, i, t);
+			rows |= asks_for_rows(conn, own);
+		}
+	}
+	if (rows)
+		t->revoked = number_of(c, REVOKED, "rows");
+}
+
 static uint32_t trust_number(struct agent_ike_creds *c, const struct pol_connection *conn,
 			     const struct pol_conn_peer *peer)
 {
-	const struct pol_conn_credential *const own = &conn->local_credential;
-	const bool theirs = peer->credential.type == POL_CRED_X509 &&
-			    strcmp(peer->credential.name, own->name) != 0;
-	const struct pol_conn_credential *const by = theirs ? &peer->credential : own;
-	const struct pol_conn_ca *const ca = ca_of(conn, by->ca);
-	uint8_t buf[32];
+	uint8_t buf[MESSAGE_MAX];
 	struct chan_writer w = { .data = buf, .size = sizeof(buf) };
 	struct ike_wire_trust t = { .weak = c->agent->options.options.allow_weak };
+	bool any;
 
-	if (theirs && by->raw_key)
-		t.raw_key = number_of(c, WHOLE, by->name);
-	else if (theirs)
-		t.peers = number_of(c, FIRST, by->name);
-	if (ca && !by->raw_key) {
-		t.cas = number_of(c, FIRST, ca->certificate);
-		t.intermediates = number_of(c, WHOLE, by->name);
-		t.level = (uint8_t)(ca->crl_level - POL_CRL_NONE);
-		t.links_max = by->max_chain + 2u;
-		t.unnamed = !ca->in_requests;
-	}
-	if (!by->raw_key && (!ca || ca->crl_level != POL_CRL_NONE))
-		t.revoked = number_of(c, REVOKED, "rows");
-	if (t.cas == 0 && t.peers == 0 && t.raw_key == 0) {
-		if (!c->why[0])
-			snprintf(c->why, sizeof(c->why), "has a peer that is to show a certificate, and no "
-				 "CA's certificate, no certificate and no key to judge it by");
+	put_trust(c, conn, peer, &t);
+	any = t.peers > 0 || t.raw_key > 0;
+	for (size_t i = 0; i < IKE_CREDENTIALS_MAX; i++)
+		any |= t.cas[i] > 0;
+	if (!any && !c->why[0])
+		snprintf(c->why, sizeof(c->why), "has a peer that is to show a certificate, and no "
+			 "CA's certificate, no certificate and no key to judge it by");
+	if (!any || c->why[0])
 		return 0;
-	}
 	ike_wire_trust_put(&w, &t);
 	return message_number(c, &c->trusts, MSG_IKE_TRUST, IKE_WIRE_TRUSTS_MAX, &w);
 }
@@ -348,25 +416,40 @@ static bool uses_certificates(const struct pol_connection *c)
 	return false;
 }
 
-bool agent_ike_creds_prove(struct agent_ike_creds *creds, const struct pol_connection *c,
-			   struct ike_wire_conn *wire, const char **why)
+/* One of several credentials that cannot be used is passed over. *none: none can be */
+static bool prove_us(struct agent_ike_creds *creds, const struct pol_conn_key *key, const struct pol_connection *c,
+		     struct ike_wire_proof *proof)
+{
+	put_owns(creds, c, proof);
+	if (proof->n_owns == 0)
+		return false;
+	if (creds->why[0])
+		ipspd_log(LOG_WARNING, "ike", "connection \"%s\", \"%s\" %s, which is passed over", key->ipsec,
+			  key->ike, creds->why);
+	if (c->passed_over[0])
+		ipspd_log(LOG_WARNING, "ike", "connection \"%s\", \"%s\": %s, and is passed over", key->ipsec,
+			  key->ike, c->passed_over);
+	creds->why[0] = '\0';
+	return true;
+}
+
+bool agent_ike_creds_prove(struct agent_ike_creds *creds, const struct pol_conn_key *key,
+			   const struct pol_connection *c, struct ike_wire_conn *wire, const char **why)
 {
 	static const struct pol_conn_peer anybody;
-	uint32_t own;
+	struct ike_wire_proof ours = { 0 };
 
 	*why = NULL;
 	creds->why[0] = '\0';
 	if (!uses_certificates(c))
 		return true;
-	own = own_number(creds, &c->local_credential);
-	for (size_t i = 0; i < wire->conn->n_peers && own > 0; i++) {
-		struct ike_wire_proof *const p = &wire->proofs[i];
-
-		p->n_owns = 1;
-		p->owns[0] = own;
-		p->trust = trust_number(creds, c, c->n_peers ? &c->peers[i] : &anybody);
-		if (p->trust == 0)
-			break;
+	if (prove_us(creds, key, c, &ours)) {
+		for (size_t i = 0; i < wire->conn->n_peers; i++) {
+			wire->proofs[i] = ours;
+			wire->proofs[i].trust = trust_number(creds, c, c->n_peers ? &c->peers[i] : &anybody);
+			if (wire->proofs[i].trust == 0)
+				break;
+		}
 	}
 	if (creds->why[0])
 		*why = creds->why;

@@ -661,13 +661,13 @@ struct agent_ike_creds *agent_ike_creds_new(struct agent *a, struct chan *chan);
 void agent_ike_creds_free(struct agent_ike_creds *creds);
 /**
  * Sends what a connection proves itself by and whom it believes, as far as that was not sent for another one, and has
- * wire name it.
+ * wire name it. Of several credentials of ours those that cannot be used are left out, and the log says why.
  * @param why  out: what is wrong with one of its credentials, as a part of a sentence; NULL: nothing
  *             that we know. Borrowed until the next call
  * @return false: it cannot be sent, or no memory
  */
-bool agent_ike_creds_prove(struct agent_ike_creds *creds, const struct pol_connection *c,
-			   struct ike_wire_conn *wire, const char **why);
+bool agent_ike_creds_prove(struct agent_ike_creds *creds, const struct pol_conn_key *key,
+			   const struct pol_connection *c, struct ike_wire_conn *wire, const char **why);
 
 /* agent_rows.c */
 /** Registers ipspdProblemTable. */

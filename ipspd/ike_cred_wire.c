@@ -29,8 +29,10 @@ bool ike_wire_own_get(struct chan_reader *r, struct ike_wire_own *out)
 
 void ike_wire_trust_put(struct chan_writer *w, const struct ike_wire_trust *t)
 {
-	chan_put_u32(w, t->cas);
-	chan_put_u32(w, t->intermediates);
+	for (size_t i = 0; i < IKE_CREDENTIALS_MAX; i++) {
+		chan_put_u32(w, t->cas[i]);
+		chan_put_u32(w, t->intermediates[i]);
+	}
 	chan_put_u32(w, t->peers);
 	chan_put_u32(w, t->raw_key);
 	chan_put_u32(w, t->revoked);
@@ -42,8 +44,11 @@ void ike_wire_trust_put(struct chan_writer *w, const struct ike_wire_trust *t)
 
 bool ike_wire_trust_get(struct chan_reader *r, struct ike_wire_trust *out)
 {
-	*out = (struct ike_wire_trust){ .cas = chan_get_u32(r) };
-	out->intermediates = chan_get_u32(r);
+	*out = (struct ike_wire_trust){ 0 };
+	for (size_t i = 0; i < IKE_CREDENTIALS_MAX; i++) {
+		out->cas[i] = chan_get_u32(r);
+		out->intermediates[i] = chan_get_u32(r);
+	}
 	out->peers = chan_get_u32(r);
 	out->raw_key = chan_get_u32(r);
 	out->revoked = chan_get_u32(r);

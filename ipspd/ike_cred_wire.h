@@ -13,7 +13,7 @@
 #define IPSPD_IKE_CRED_WIRE_H
 
 #include "chan/chan.h"
-#include "ike/credential.h"
+#include "ike/config.h"
 
 #define IKE_WIRE_PIECE 32768u		/* octets of one message */
 #define IKE_WIRE_OCTETS_MAX 4096u	/* how many of each kind there may be */
@@ -29,7 +29,8 @@ struct ike_wire_own {
 
 /** Whom to believe. */
 struct ike_wire_trust {
-	uint32_t cas, intermediates, peers, raw_key, revoked;
+	uint32_t peers, raw_key, revoked;
+	uint32_t cas[IKE_CREDENTIALS_MAX], intermediates[IKE_CREDENTIALS_MAX];	/* in DER; 0s behind them */
 	uint8_t level;			/* enum ike_crl_level */
 	uint16_t links_max;
 	bool weak, unnamed;

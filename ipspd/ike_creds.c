@@ -27,6 +27,7 @@ struct made {
 	struct ike_credential *own;
 	struct ike_trust *trust;
 	char why[IKE_WHY_TEXT];
+	bool told;		/* why, in the generation before */
 };
 
 struct made_list {
@@ -184,6 +185,30 @@ static bool octets_of(const struct ike_creds *c, uint32_t number, gcry_md_hd_t m
 	return true;
 }
 
+/* Those of several numbers, one behind the other, which is how certificates in DER are one list. */
+static bool join(const struct ike_creds *c, const uint32_t numbers[IKE_CREDENTIALS_MAX], gcry_md_hd_t md,
+		 uint8_t **data, struct ipsp_span *out)
+{
+	struct ipsp_span parts[IKE_CREDENTIALS_MAX];
+	size_t len = 0, at = 0;
+
+	*data = NULL;
+	for (size_t i = 0; i < IKE_CREDENTIALS_MAX; i++) {
+		if (!octets_of(c, numbers[i], md, &parts[i]))
+			return false;
+		len += parts[i].len;
+	}
+	*data = malloc(len + 1);
+	if (!*data)
+		return false;
+	for (size_t i = 0; i < IKE_CREDENTIALS_MAX; at += parts[i++].len) {
+		if (parts[i].len > 0)
+			memcpy(*data + at, parts[i].data, parts[i].len);
+	}
+	*out = (struct ipsp_span){ *data, len };
+	return true;
+}
+
 /* ---- making ---- */
 
 static struct made *add(struct made_list *l, size_t max)
@@ -197,12 +222,11 @@ static struct made *add(struct made_list *l, size_t max)
 	return &l->list[l->n++];
 }
 
-/* The same one of the generation in force, if that could be used. */
-static const struct made *known(const struct made_list *l, const uint8_t digest[DIGEST])
+/* The same one of the generation in force; or NULL. */
+static const struct made *same_made(const struct made_list *l, const uint8_t digest[DIGEST])
 {
 	for (size_t i = 0; i < l->n; i++) {
-		if (!memcmp(l->list[i].digest, digest, DIGEST) &&
-		    (l->list[i].own || l->list[i].trust))
+		if (!memcmp(l->list[i].digest, digest, DIGEST))
 			return &l->list[i];
 	}
 	return NULL;
@@ -228,8 +252,34 @@ static bool take_own(struct ike_creds *c, const struct chan_msg *m, gcry_md_hd_t
 	if (!made)
 		return false;
 	memcpy(made->digest, gcry_md_read(md, GCRY_MD_SHA256), DIGEST);
-	before = known(&c->owns, made->digest);
-	made->own = before ? ike_credential_ref(before->own) : ike_credential_new(&parts, made->why);
+	before = same_made(&c->owns, made->digest);
+	made->own = before && before->own ? ike_credential_ref(before->own) :
+					    ike_credential_new(&parts, made->why);
+	made->told = before && !before->own;
+	return true;
+}
+
+/* Of parts with their octets, which md has read. */
+static bool make_trust(struct ike_creds *c, const struct ike_wire_trust *wire, struct ike_trust_parts *parts,
+		       gcry_md_hd_t md)
+{
+	const uint8_t rest[] = { wire->level, (uint8_t)wire->links_max, (uint8_t)(wire->links_max >> 8),
+				 wire->weak, wire->unnamed };
+	const struct made *before;
+	struct made *made;
+
+	parts->level = (enum ike_crl_level)wire->level;
+	parts->links_max = wire->links_max;
+	parts->weak = wire->weak;
+	parts->unnamed = wire->unnamed;
+	gcry_md_write(md, rest, sizeof(rest));
+	made = add(&c->trusts_coming, IKE_WIRE_TRUSTS_MAX);
+	if (!made)
+		return false;
+	memcpy(made->digest, gcry_md_read(md, GCRY_MD_SHA256), DIGEST);
+	before = same_made(&c->trusts, made->digest);
+	made->trust = before && before->trust ? ike_trust_ref(before->trust) :
+						ike_trust_new(parts, made->why);
 	return true;
 }
 
@@ -237,34 +287,17 @@ static bool take_trust(struct ike_creds *c, const struct chan_msg *m, gcry_md_hd
 {
 	struct chan_reader r = { .data = m->data, .len = m->len };
 	struct ike_trust_parts parts = { 0 };
+	uint8_t *cas = NULL, *intermediates = NULL;
 	struct ike_wire_trust wire;
-	const struct made *before;
-	struct made *made;
-	uint8_t rest[5];
+	const bool good = ike_wire_trust_get(&r, &wire) && join(c, wire.cas, md, &cas, &parts.cas) &&
+			  join(c, wire.intermediates, md, &intermediates, &parts.intermediates) &&
+			  octets_of(c, wire.peers, md, &parts.peers) &&
+			  octets_of(c, wire.raw_key, md, &parts.raw_key) &&
+			  octets_of(c, wire.revoked, md, &parts.revoked) && make_trust(c, &wire, &parts, md);
 
-	if (!ike_wire_trust_get(&r, &wire) || !octets_of(c, wire.cas, md, &parts.cas) ||
-	    !octets_of(c, wire.intermediates, md, &parts.intermediates) ||
-	    !octets_of(c, wire.peers, md, &parts.peers) ||
-	    !octets_of(c, wire.raw_key, md, &parts.raw_key) ||
-	    !octets_of(c, wire.revoked, md, &parts.revoked))
-		return false;
-	parts.level = (enum ike_crl_level)wire.level;
-	parts.links_max = wire.links_max;
-	parts.weak = wire.weak;
-	parts.unnamed = wire.unnamed;
-	rest[0] = wire.level;
-	rest[1] = (uint8_t)wire.links_max;
-	rest[2] = (uint8_t)(wire.links_max >> 8);
-	rest[3] = wire.weak;
-	rest[4] = wire.unnamed;
-	gcry_md_write(md, rest, sizeof(rest));
-	made = add(&c->trusts_coming, IKE_WIRE_TRUSTS_MAX);
-	if (!made)
-		return false;
-	memcpy(made->digest, gcry_md_read(md, GCRY_MD_SHA256), DIGEST);
-	before = known(&c->trusts, made->digest);
-	made->trust = before ? ike_trust_ref(before->trust) : ike_trust_new(&parts, made->why);
-	return true;
+	free(cas);
+	free(intermediates);
+	return good;
 }
 
 bool ike_creds_message(struct ike_role *role, const struct chan_msg *m)
@@ -290,24 +323,40 @@ static const struct made *made_of(const struct made_list *l, uint32_t number)
 	return number >= 1 && number <= l->n ? &l->list[number - 1] : NULL;
 }
 
-static bool attach_peer(const struct ike_creds *c, const struct ike_wire_proof *proof,
-			struct ike_peer *p, gcry_md_hd_t md, const char **why)
+/* One of several that cannot be used is passed over. *why: there is none that can. */
+static bool attach_owns(const struct ike_creds *c, const struct ike_wire_conn *conn, size_t peer, gcry_md_hd_t md,
+			const char **why)
 {
-	const struct made *made;
+	const struct ike_wire_proof *const proof = &conn->proofs[peer];
+	struct ike_peer *const p = &conn->conn->peers[peer];
+	const struct made *bad = NULL;
 
 	for (size_t i = 0; i < proof->n_owns; i++) {
-		made = made_of(&c->owns_coming, proof->owns[i]);
+		const struct made *const made = made_of(&c->owns_coming, proof->owns[i]);
+
 		if (!made)
 			return false;
 		gcry_md_write(md, made->digest, DIGEST);
 		if (made->own)
 			p->credentials[p->n_credentials++] = ike_credential_ref(made->own);
 		else
-			*why = made->why;
+			bad = made;
 	}
-	if (proof->trust == 0)
+	if (bad && p->n_credentials == 0)
+		*why = bad->why;
+	else if (bad && !bad->told)
+		ipspd_log(LOG_WARNING, "ike", "connection \"%s\", \"%s\": one of our credentials is passed over: %s",
+			  conn->conn->ipsec, conn->conn->ike, bad->why);
+	return true;
+}
+
+static bool attach_trust(const struct ike_creds *c, uint32_t number, struct ike_peer *p, gcry_md_hd_t md,
+			 const char **why)
+{
+	const struct made *const made = made_of(&c->trusts_coming, number);
+
+	if (number == 0)
 		return true;
-	made = made_of(&c->trusts_coming, proof->trust);
 	if (!made)
 		return false;
 	gcry_md_write(md, made->digest, DIGEST);
@@ -323,7 +372,8 @@ bool ike_creds_attach(struct ike_role *role, struct ike_wire_conn *conn, gcry_md
 {
 	*why = NULL;
 	for (size_t i = 0; i < conn->conn->n_peers; i++) {
-		if (!attach_peer(role->creds, &conn->proofs[i], &conn->conn->peers[i], md, why))
+		if (!attach_owns(role->creds, conn, i, md, why) ||
+		    !attach_trust(role->creds, conn->proofs[i].trust, &conn->conn->peers[i], md, why))
 			return false;
 	}
 	return true;

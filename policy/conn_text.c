@@ -96,6 +96,8 @@ static void put_credential(struct text *t, const char *whose, const struct pol_c
 		put(t, " of CA \"%s\", chain of %u", k->ca, k->max_chain);
 	if (k->remote_id[0])
 		put(t, " known as %s", k->remote_id);
+	if (k->pss)
+		put(t, ", RSA by PSS");
 }
 
 static void put_crl(struct text *t, const struct pol_conn_crl *crl)
@@ -138,6 +140,10 @@ static void put_ppk(struct text *t, const struct pol_conn_peer *p)
 static void put_credentials(struct text *t, const struct pol_connection *c)
 {
 	put_credential(t, "our", &c->local_credential);
+	for (size_t i = 0; i < c->n_more; i++)
+		put_credential(t, "or our", &c->more[i]);
+	if (c->passed_over[0])
+		put(t, "%snot used: %s", sep(t, "; "), c->passed_over);
 	for (size_t i = 0; i < c->n_peers; i++)
 		if (strcmp(c->peers[i].credential.name, c->local_credential.name) != 0)
 			put_credential(t, "peer's", &c->peers[i].credential);

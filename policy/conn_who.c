@@ -35,6 +35,7 @@ static bool read_credential(const struct mib_view *v, const struct mib_row *r,
 
 	pol_conn_name(r, CRED(ipsaCredName), out->name);
 	out->type = (uint8_t)mib_row_number(r, CRED(ipsaCredType), 0);
+	out->pss = pol_row_truth(r, MIB_COL(ipspdCredOptTable, ipspdCredOptRsaPss), false);
 	mib_row_text(r, CRED(ipsaCredRemoteID), out->remote_id, sizeof(out->remote_id));
 	pol_conn_name(r, CRED(ipsaCredMngName), out->ca);
 	if (!mib_row_active(r)) {
@@ -108,6 +109,30 @@ static const struct mib_row *any_identity_row(const struct mib_view *v, const st
 	return NULL;
 }
 
+/* One that cannot be used is no fault while there are others: why is kept apart. */
+static void read_more(const struct mib_view *v, const struct mib_row *identity, struct pol_connection *c)
+{
+	static const size_t columns[] = { MIB_C_ipspdIkeIdOptSecondCred, MIB_C_ipspdIkeIdOptThirdCred,
+					  MIB_C_ipspdIkeIdOptFourthCred };
+	char fault[POL_CONN_TEXT];
+
+	memcpy(fault, c->fault, sizeof(fault));
+	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
+		struct pol_conn_credential *const out = &c->more[c->n_more];
+
+		c->fault[0] = '\0';
+		*out = (struct pol_conn_credential){ .type = 0 };
+		credential_of(v, identity, &mib_t_ipspdIkeIdOptTable.columns[columns[i]], out, c);
+		if (out->name[0] && out->type != CRED_X509)
+			pol_conn_fault(c, "credential \"%s\" is not there, or no X.509 one", out->name);
+		if (out->name[0] && !c->fault[0])
+			c->n_more++;
+		else if (c->fault[0] && !c->passed_over[0])
+			memcpy(c->passed_over, c->fault, sizeof(c->passed_over));
+	}
+	memcpy(c->fault, fault, sizeof(c->fault));
+}
+
 /* The identity text that a filter row of the credential's name gives. */
 static bool identity_text(const struct mib_view *v, const struct mib_row *identity, char *buf,
 			  size_t size)
@@ -148,6 +173,7 @@ static void read_local(const struct mib_view *v, const struct pol_conn_key *key,
 	}
 	credential_of(v, r, MIB_COL(ipiaIkeIdentityTable, ipiaIkeIdCredentialName),
 		      &c->local_credential, c);
+	read_more(v, r, c);
 	/* Addresses are the interface's, names of certificates are theirs. */
 	if (c->local.type == ID_IPV4 || c->local.type == ID_IPV6 ||
 	    (c->local_credential.type == CRED_X509 && !c->local_credential.raw_key &&

@@ -23,6 +23,7 @@
 #define POL_CONN_RETRANSMIT_S 2		/* defaults of ipspdIkeActTable */
 #define POL_CONN_TRIES 8
 #define POL_CONN_CRLS_MAX 4
+#define POL_CONN_MORE_MAX 3		/* ipspdIkeIdOptTable */
 
 /* ---- which connections there are ---- */
 
@@ -80,6 +81,7 @@ struct pol_conn_credential {
 	char name[POL_CONN_NAME];	/* "": none */
 	uint8_t type;			/* IpsaCredentialType: 2 sharedSecret, 3 x509 */
 	bool raw_key;			/* x509: a public key without a certificate */
+	bool pss;			/* its RSA key signs by PSS where the peer takes that */
 	char ca[POL_CONN_NAME];		/* row of ipiaIpsecCredMngServiceTable; "": none */
 	uint8_t max_chain;		/* certificates between the CA's and this one */
 	char remote_id[64];		/* as which the other side knows it; "": unsaid */
@@ -197,6 +199,9 @@ struct pol_connection {
 	struct pol_conn_life ike_life;
 	struct pol_identity local;
 	struct pol_conn_credential local_credential;
+	struct pol_conn_credential more[POL_CONN_MORE_MAX];	/* of ours, X.509, that can be used */
+	size_t n_more;
+	char passed_over[POL_CONN_TEXT];	/* why one of the rest of those cannot be; "" */
 	uint32_t ifindex;		/* whose identity row it is; 0: none */
 	uint8_t ike_vendor[POL_CONN_VENDOR_MAX];
 	size_t ike_vendor_len;

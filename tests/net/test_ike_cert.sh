@@ -18,6 +18,7 @@ key()
 	case $2 in
 	rsa) set -- "$1" RSA -pkeyopt rsa_keygen_bits:2048 ;;
 	p256) set -- "$1" EC -pkeyopt ec_paramgen_curve:P-256 ;;
+	pss) set -- "$1" RSA-PSS -pkeyopt rsa_keygen_bits:2048 ;;
 	esac
 	t_n=$1
 	shift
@@ -46,6 +47,12 @@ keyUsage=keyCertSign,cRLSign'
 key root p256
 key middle p256
 cert root root "$ca"
+key other p256
+cert other other "$ca"
+key a-other p256
+cert a-other other subjectAltName=DNS:a-other.example
+key a-pss pss
+cert a-pss root subjectAltName=DNS:a-pss.example
 cert middle root "$ca" crlDistributionPoints=URI:http://192.0.2.254:8080/root.crl
 for k in rsa p256 ed25519; do
 	key a-$k $k
@@ -55,7 +62,12 @@ for k in rsa p256 ed25519; do
 	ed25519) by='authorityInfoAccess=OCSP;URI:http://192.0.2.254:8081' ;;
 	*) by=crlDistributionPoints=URI:http://192.0.2.254:8080/middle.crl ;;
 	esac
-	cert b-$k middle "subjectAltName=DNS:b-$k.example$([ $k != p256 ] || echo ,DNS:b-ppk.example)" "$by"
+	case $k in
+	p256) also=,DNS:b-ppk.example ;;
+	rsa) also=,DNS:b-pss.example ;;
+	*) also= ;;
+	esac
+	cert b-$k middle "subjectAltName=DNS:b-$k.example$also" "$by"
 	: >"$p/b-$k.by-middle"
 	cp "$p/b-$k.pem" "$d/x509"
 	cp "$p/b-$k.key" "$d/private"
@@ -64,7 +76,7 @@ for n in a-p256 b-p256; do
 	openssl pkey -in "$p/$n.key" -pubout -out "$d/pubkey/$n.pub"
 	openssl pkey -in "$p/$n.key" -pubout -outform DER -out "$p/$n.spki"
 done
-cp "$p/root.pem" "$p/middle.pem" "$d/x509ca"
+cp "$p/root.pem" "$p/middle.pem" "$p/other.pem" "$d/x509ca"
 
 export SOFTHSM2_CONF="$p/softhsm2.conf"
 mkdir "$p/tokens"
@@ -101,6 +113,7 @@ charon-systemd {
 	load = random nonce openssl aes sha1 sha2 hmac kdf pem pkcs1 pkcs8 x509 pubkey constraints curve25519 kernel-libipsec kernel-netlink socket-default vici
 	journal { default = -1 }
 	filelog { log { path = $d/charon.log
+		flush_line = yes
 		default = 1 } }
 }
 swanctl { load = random nonce openssl pem pkcs1 pkcs8 x509 pubkey vici }
@@ -111,6 +124,18 @@ CONF
 		conn $k "auth = pubkey
 			certs = b-$k.pem
 			id = b-$k.example" "auth = pubkey
+			id = a-$k.example"
+	done
+	for k in root other all; do
+		conn by-$k "auth = pubkey
+			certs = b-p256.pem
+			id = b-p256.example" "auth = pubkey
+			$([ $k = all ] || echo "cacerts = $k.pem")"
+	done
+	for k in rsa pss; do
+		conn pss-$k "auth = ike:rsa/pss-sha256
+			certs = b-rsa.pem
+			id = b-pss.example" "auth = ike:rsa/pss-sha256
 			id = a-$k.example"
 	done
 	conn raw "auth = pubkey
@@ -166,6 +191,14 @@ rows()
 		x509 a-$k "$p/a-$k.der" root
 		key_file a-$k "$p/a-$k.key"
 	done
+	x509 other-cert "$p/other.der"
+	tb_set $r 'ipiaIcmsDistinguishedName."other"' s 'CN=other' 'ipiaIcmsPolicyStatement."other"' s '' \
+		'ipiaIcmsMaxChainLength."other"' i 1 'ipiaIcmsCredentialName."other"' s other-cert \
+		'ipspdCaCrlLevel."other"' i none 'ipiaIcmsRowStatus."other"' i createAndGo
+	x509 a-other "$p/a-other.der" other
+	key_file a-other "$p/a-other.key"
+	x509 a-pss "$p/a-pss.der" root
+	key_file a-pss "$p/a-pss.key"
 	x509 a-raw "$p/a-p256.spki"
 	key_file a-raw "$p/a-p256.key"
 	x509 b-raw "$p/b-p256.spki"
@@ -249,7 +282,7 @@ meets()
 	claim "$t_c: which we answered" logged "proves itself by $t_how"
 }
 
-for n in root middle a-rsa a-p256 a-ed25519 b-p256 b-rsa; do
+for n in root middle other a-other a-pss a-rsa a-p256 a-ed25519 b-p256 b-rsa; do
 	openssl x509 -in "$p/$n.pem" -outform DER -out "$p/$n.der"
 done
 claim "rows are SET, and keys are in their files" rows
@@ -259,6 +292,43 @@ s=rsa meets rsa 'RSA with SHA256' a-rsa b-rsa.example
 s=ed25519 meets ed25519 'Ed25519' a-ed25519 b-ed25519.example
 s=raw meets raw 'ECDSA with SHA256' a-raw b-raw.example b-raw
 s=p256 meets token 'ECDSA with SHA256' a-token b-p256.example
+
+# ---- several certificates of ours ----
+
+# more NAME: a second credential of our identity.
+more()
+{
+	tb_set $r "ipspdIkeIdOptSecondCred.$wan.2.\"a-raw.example\"" s "$1"
+	tb_ctl $r wait
+}
+
+# shows WHOM HOW CONNECTION: strongSwan begins, and is shown that certificate.
+shows()
+{
+	mark
+	claim "$3: strongSwan begins" swan --initiate --child "$3" --timeout 10
+	claim "... and is shown $1's" logged "our certificate is that of CN=$1,O=Test, by pass $2"
+	claim "... which it finds good" tb_until 10 grep -q "authentication of '$1.example' with .* successful" "$d/charon.log"
+	claim "... strongSwan ends it" swan --terminate --ike "$3"
+}
+
+claim "two credentials of two CAs" eval 'use a-p256 b-p256.example && more a-other'
+shows a-other '2: of an authority that the peer names' by-other
+shows a-p256 '2: of an authority that the peer names' by-root
+shows a-p256 '2: of an authority that the peer names' by-all
+claim "one of the two is disabled" tb_set $r 'ipsaCredAdminStatus."a-other"' i disabled
+claim "... and passed over, in the MIB" tb_until 10 says 'not used: credential' \
+	tb_snmp snmpget $r 'ipspdConnCredentials.ike."child"."ike"'
+claim "... and in the log" logged 'credential "a-other" is disabled, and is passed over'
+claim "one credential" more ''
+
+# ---- PSS ----
+claim "an RSA key is to sign by PSS" tb_set $r 'ipspdCredOptRsaPss."a-rsa"' i true
+s=pss-rsa meets pss 'RSA PSS with SHA256' a-rsa b-pss.example
+claim "strongSwan saw PSS, too" tb_until 10 grep -q "authentication of 'a-rsa.example' with RSA_EMSA_PSS_SHA2_256.* successful" "$d/charon.log"
+claim "an RSA key is to sign as before" tb_set $r 'ipspdCredOptRsaPss."a-rsa"' i false
+claim "... which strongSwan does not take here" not swan --initiate --child pss-rsa --timeout 10
+s=pss-pss meets 'a key for PSS alone' 'RSA PSS with SHA256' a-pss b-pss.example
 
 # ---- a postquantum preshared key ----
 mark
@@ -336,12 +406,15 @@ ocsp()
 	tb_until 10 tb_in wan sh -c 'ss -Hltn sport = :8081 | grep -q .'
 }
 
-# begins HOW: strongSwan begins with b-ed25519, and is taken (or not).
+# begins HOW: strongSwan begins with b-ed25519, and is taken (or not). We may have begun before it.
 begins()
 {
 	mark
 	case $1 in
-	taken) swan --initiate --child ed25519 --timeout 10 && swan --terminate --ike ed25519 ;;
+	taken)
+		swan --initiate --child ed25519 --timeout 10 || swan --list-sas --ike ed25519 | grep -q INSTALLED &&
+			swan --terminate --ike ed25519
+		;;
 	refused) not swan --initiate --child ed25519 --timeout 10 ;;
 	esac
 }

@@ -671,7 +671,8 @@ START_TEST(test_a_ca_may_be_left_out_of_requests)
 	pair.fate_arg = &n;
 	established(0);
 	ck_assert_uint_eq(n, (unsigned)_i);
-	logged(0, _i ? "none is of what the peer asks for, so the first one" : "one that the peer asks for");
+	logged(0, _i ? "by pass 2: the first one, as the peer names no authority of ours" :
+		       "by pass 2: of an authority that the peer names");
 }
 END_TEST
 

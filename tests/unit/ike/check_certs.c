@@ -213,6 +213,46 @@ START_TEST(test_a_key_of_pss_says_which_salts_it_has)
 }
 END_TEST
 
+/* RFC 4055 3.1: what the key says holds for what we sign, and that tells how it was signed. */
+START_TEST(test_a_key_of_pss_signs_as_it_says)
+{
+	static const struct {
+		gnutls_digest_algorithm_t hash;
+		unsigned salt;
+		const char *name;	/* NULL: the peer does not take that hash */
+	} says[] = {
+		{ GNUTLS_DIG_SHA256, 32, "RSA PSS with SHA256" },
+		{ GNUTLS_DIG_SHA256, 64, "RSA PSS with SHA256" },
+		{ GNUTLS_DIG_SHA384, 48, "RSA PSS with SHA384" },
+		{ GNUTLS_DIG_SHA512, 20, NULL },
+	};
+	const struct ike_scheme *scheme;
+	uint8_t data[IKE_SIGNATURE_MAX];
+	gnutls_x509_spki_t spki;
+	gnutls_privkey_t key;
+	gnutls_pubkey_t public;
+	const char *name = NULL;
+	size_t len;
+
+	load(PKI_RSA, &key, &public);
+	ck_assert_int_ge(gnutls_x509_spki_init(&spki), 0);
+	gnutls_x509_spki_set_rsa_pss_params(spki, says[_i].hash, says[_i].salt);
+	ck_assert_int_ge(gnutls_privkey_set_spki(key, spki, 0), 0);
+	ck_assert_int_ge(gnutls_pubkey_set_spki(public, spki, 0), 0);
+	scheme = ike_scheme_choose(key, 1u << 2 | 1u << 3, false);
+	ck_assert_int_eq(scheme != NULL, says[_i].name != NULL);
+	if (scheme) {
+		ck_assert_int_eq(ike_sign(scheme, key, text("what is signed"), data, &len), IPSP_OK);
+		ck_assert_ptr_null(ike_signature_fault(public, 14, (struct ipsp_span){ data, len },
+						       text("what is signed"), &name));
+		ck_assert_str_eq(name, says[_i].name);
+	}
+	gnutls_x509_spki_deinit(spki);
+	gnutls_privkey_deinit(key);
+	gnutls_pubkey_deinit(public);
+}
+END_TEST
+
 START_TEST(test_a_key_has_no_signature_where_the_peer_takes_none)
 {
 	gnutls_privkey_t key;
@@ -784,6 +824,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_the_salt_of_pss_is_as_long_as_the_signature_says, 0,
 			    (int)(sizeof(salts) / sizeof(salts[0])));
 	tcase_add_loop_test(tc, test_a_key_of_pss_says_which_salts_it_has, 0, 4);
+	tcase_add_loop_test(tc, test_a_key_of_pss_signs_as_it_says, 0, 4);
 	tcase_add_test(tc, test_a_key_has_no_signature_where_the_peer_takes_none);
 	tcase_add_test(tc, test_the_signature_of_rfc_4754_8_1_is_good);
 	tcase_add_loop_test(tc, test_names_are_compared_as_rfc_5280_says, 0,

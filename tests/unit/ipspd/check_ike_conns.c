@@ -472,6 +472,39 @@ START_TEST(test_one_whose_key_cannot_be_used_is_told_and_the_others_go_on)
 }
 END_TEST
 
+/* RFC 8410 10.3 */
+#define ED25519_KEY "-----BEGIN PRIVATE KEY-----\n" \
+	"MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n" \
+	"-----END PRIVATE KEY-----\n"
+
+START_TEST(test_one_of_several_keys_that_cannot_be_used_is_passed_over)
+{
+	static const char *const keys[] = { "no key", ED25519_KEY };
+	struct ike_wire_conn wire = { .conn = conn_named("child", "ike") };
+
+	ck_assert(say_begin());
+	for (uint32_t i = 0; i < 2; i++) {
+		const struct ike_wire_own own = { .key = i + 1 };
+
+		begin_message();
+		chan_put_u8(&writer, 1);
+		chan_put_raw(&writer, keys[i], strlen(keys[i]));
+		ck_assert(say(MSG_IKE_OCTETS));
+		ike_wire_own_put(begin_message(), &own);
+		ck_assert(say(MSG_IKE_OWN));
+	}
+	wire.proofs[0] = (struct ike_wire_proof){ .n_owns = 2, .owns = { 1, 2 } };
+	ike_wire_conn_put(begin_message(), &wire);
+	ck_assert(say(MSG_IKE_CONN));
+	ck_assert(say_commit(1, 1));
+	settle();
+	ck_assert_uint_eq(n_faults, 0);
+	ck_assert_uint_eq(role.n_entries, 1);
+	ck_assert_uint_eq(role.entries[0].conn->peers[0].n_credentials, 1);
+	ck_assert_uint_eq(applied, 1);
+}
+END_TEST
+
 /* Another lifetime, and one more connection. @return whether it came into force */
 static bool change_all(uint64_t nr)
 {
@@ -1048,6 +1081,7 @@ int main(void)
 	tcase_add_test(tc, test_who_is_not_believed_any_more_has_SAs_of_an_earlier_process_ended);
 	tcase_add_test(tc, test_until_it_is_whole_a_generation_changes_nothing);
 	tcase_add_test(tc, test_one_whose_key_cannot_be_used_is_told_and_the_others_go_on);
+	tcase_add_test(tc, test_one_of_several_keys_that_cannot_be_used_is_passed_over);
 	tcase_add_test(tc, test_a_generation_that_finds_no_memory_changes_nothing);
 	tcase_add_test(tc, test_two_of_one_name_are_no_harm);
 	tcase_add_test(tc, test_thousands_know_what_was_there_before_them);

@@ -137,7 +137,7 @@ START_TEST(test_augmenting_table_has_the_index_of_its_base)
 		for (size_t k = 0; k < t->n_index; k++)
 			ck_assert_ptr_eq(t->index[k], t->augments->index[k]);
 	}
-	ck_assert_uint_eq(found, 11);	/* states of rules and SAs, choices for seven tables */
+	ck_assert_uint_eq(found, 13);	/* states of rules and SAs, choices for nine tables */
 }
 END_TEST
 
@@ -568,6 +568,8 @@ static const struct {
 	{ "ipspdCaCrlLevel", "1.3.6.1.4.1.8072.9999.9999.4807.1.19.1.1", MIB_ACC_CREATE, 0, -1 },
 	{ "ipspdCaInRequests", "1.3.6.1.4.1.8072.9999.9999.4807.1.19.1.2", MIB_ACC_CREATE, 0, -1 },
 	{ "ipspdPeerOptPpkName", "1.3.6.1.4.1.8072.9999.9999.4807.1.44.1.1", MIB_ACC_CREATE, 0, 32 },
+	{ "ipspdIkeIdOptFourthCred", "1.3.6.1.4.1.8072.9999.9999.4807.1.48.1.3", MIB_ACC_CREATE, 0, 32 },
+	{ "ipspdCredOptRsaPss", "1.3.6.1.4.1.8072.9999.9999.4807.1.49.1.1", MIB_ACC_CREATE, 0, -1 },
 };
 
 START_TEST(test_object_stands_where_its_document_puts_it)
@@ -639,6 +641,8 @@ static const struct {
 	{ "ipspdCaCrlLevel", MIB_DEF_NUMBER, 2, NULL, 0 },
 	{ "ipspdCaInRequests", MIB_DEF_NUMBER, 1, NULL, 0 },
 	{ "ipspdPeerOptPpkRequired", MIB_DEF_NUMBER, 1, NULL, 0 },
+	{ "ipspdIkeIdOptThirdCred", MIB_DEF_OCTETS, 0, "", 0 },
+	{ "ipspdCredOptRsaPss", MIB_DEF_NUMBER, 2, NULL, 0 },
 };
 
 START_TEST(test_default_is_the_one_its_document_gives)

@@ -188,6 +188,10 @@ static const struct column_case cases[] = {
 	{ "ipspdCaInRequests", NULL, "= caopt ca InRequests=false" },
 	{ "ipspdPeerOptPpkName", NULL, "= peeropt gw,0 PpkName=psk" },
 	{ "ipspdPeerOptPpkRequired", "= peeropt gw,0 PpkName=psk", "= peeropt gw,0 PpkRequired=false" },
+	{ "ipspdIkeIdOptSecondCred", NULL, "= identopt 2,9,default SecondCred=root" },
+	{ "ipspdIkeIdOptThirdCred", NULL, "= identopt 2,9,default ThirdCred=root" },
+	{ "ipspdIkeIdOptFourthCred", NULL, "= identopt 2,9,default FourthCred=psk" },
+	{ "ipspdCredOptRsaPss", NULL, "= credopt cert RsaPss=true" },
 };
 
 static const struct {
@@ -204,7 +208,7 @@ static const struct {
 
 static const struct mib_table *const augments[] = {
 	&mib_t_ipspdIkeActTable, &mib_t_ipspdIpsecActTable, &mib_t_ipspdIkePropTable,
-	&mib_t_ipspdCaTable, &mib_t_ipspdPeerOptTable,
+	&mib_t_ipspdCaTable, &mib_t_ipspdPeerOptTable, &mib_t_ipspdIkeIdOptTable, &mib_t_ipspdCredOptTable,
 };
 
 static bool is_ours(const struct mib_table *t)

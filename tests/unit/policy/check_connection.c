@@ -432,6 +432,36 @@ START_TEST(test_our_identity_is_what_its_type_makes_of_it)
 }
 END_TEST
 
+static const struct {
+	const char *change;
+	const char *credentials;	/* how they begin */
+} several[] = {
+	{ "+ cred more Type=x509 Credential=0x300e3009a00302010202029999010100 AdminStatus=enabled\n"
+	  "= credopt more RsaPss=true\n= identopt 2,9,cert ThirdCred=more",
+	  "our certificate \"cert\"; or our certificate \"more\", RSA by PSS" },
+	{ "= identopt 2,9,cert SecondCred=nobody",
+	  "our certificate \"cert\"; not used: credential \"nobody\" is not there, or no X.509 one" },
+	{ "= identopt 2,9,cert SecondCred=psk",
+	  "our certificate \"cert\"; not used: credential \"psk\" is not there, or no X.509 one" },
+	{ "+ cred more Type=x509 Credential=0x300e3009a00302010202029999010100 AdminStatus=disabled\n"
+	  "= identopt 2,9,cert FourthCred=more",
+	  "our certificate \"cert\"; not used: credential \"more\" is disabled" },
+};
+
+START_TEST(test_an_identity_may_have_several_credentials_and_one_at_fault_is_none)
+{
+	char buf[POL_CONN_COLUMN];
+
+	rows_put(store, "= ike ike-b IdentityType=9 IdentityContext=cert\n= ikemember ike-b,0 PropName=p1c\n"
+			"- ikemember ike-b,7");
+	rows_put(store, several[_i].change);
+	make("ipsec-b");
+	ck_assert_str_eq(conn->fault, "");
+	pol_conn_text(&set.keys[0], conn, POL_CONN_CREDENTIALS, buf);
+	ck_assert_msg(!strncmp(buf, several[_i].credentials, strlen(several[_i].credentials)), "%s", buf);
+}
+END_TEST
+
 START_TEST(test_only_rows_that_lead_to_ike_concern_the_set)
 {
 	ck_assert(!pol_conn_set_depends(row_of(store, "rule", "plain")));
@@ -486,6 +516,7 @@ int main(void)
 	tcase_add_test(c, test_autostart_alone_makes_a_connection);
 	tcase_add_loop_test(c, test_our_identity_is_what_its_type_makes_of_it, 0,
 			    sizeof(identities) / sizeof(identities[0]));
+	tcase_add_loop_test(c, test_an_identity_may_have_several_credentials_and_one_at_fault_is_none, 0, 4);
 	tcase_add_test(c, test_only_rows_that_lead_to_ike_concern_the_set);
 	tcase_add_test(c, test_texts_that_do_not_fit_end_in_two_points);
 	tcase_set_timeout(c, 60);

@@ -51,6 +51,8 @@ static const struct {
 	{ "revoked", "ipiaRevokedCertificateTable" },
 	{ "caopt", "ipspdCaTable" },
 	{ "peeropt", "ipspdPeerOptTable" },
+	{ "identopt", "ipspdIkeIdOptTable" },
+	{ "credopt", "ipspdCredOptTable" },
 	{ "ikeact", "ipspdIkeActTable" },
 	{ "ipsecact", "ipspdIpsecActTable" },
 	{ "preact", "ipspdPreActTable" },
