@@ -7,7 +7,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "ike/internal.h"
 
@@ -16,15 +15,6 @@ struct ike_claim {
 	uint8_t n;
 	struct ike_selector theirs[];
 };
-
-/* Names without regard of case, as they are taken for each other. */
-static bool is_same(const struct ike_identity *a, const struct ike_identity *b)
-{
-	return a->type == b->type && a->len == b->len &&
-	       (a->type == IKE_ID_FQDN || a->type == IKE_ID_RFC822_ADDR ?
-			!strncasecmp((const char *)a->octets, (const char *)b->octets, a->len) :
-			!memcmp(a->octets, b->octets, a->len));
-}
 
 static bool overlaps(const struct ike_claim *claim, const struct ike_selectors *theirs)
 {
@@ -59,7 +49,7 @@ bool ike_anyone_takes(const struct ike_exchange *x)
 		return true;
 	for (size_t i = 0; i < IKE_BUCKETS; i++) {
 		for (const struct ike_sa *sa = w->by_spi[i]; sa; sa = sa->next_by_spi) {
-			if (!sa->remote || is_same(sa->remote, peer) ||
+			if (!sa->remote || ike_identity_fits(sa->remote, peer) ||
 			    !has_claim(sa, conn->child.reqid, &x->theirs_ts))
 				continue;
 			ike_say(x->sa, IKE_LOG_NOTICE, "the peer asks for traffic that %s has",

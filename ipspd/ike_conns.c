@@ -109,7 +109,7 @@ void ike_conns_resume(struct ike_role *role, uint32_t reqid)
 		struct ike_entry *const e = &role->entries[i];
 
 		if (e->conn->has_child && e->conn->child.reqid == reqid &&
-		    !ike_conn_lives(role->world, e->conn))
+		    (e->conn->child.anyone || !ike_conn_lives(role->world, e->conn)))
 			resume(e);
 	}
 }
@@ -154,15 +154,26 @@ static void look_at_living(struct ike_entry *e)
 	e->wait_s = 0;
 }
 
+/* Peers without an address come by themselves. Whose the SAs of an earlier process are nobody knows any more, and
+ * another one of them could ask for the same traffic, so those end. */
+static void leave_to_peers(struct ike_role *role, struct ike_entry *e)
+{
+	const unsigned n = ike_pfkey_end_orphans(role, e->conn->child.reqid, NULL);
+
+	if (n > 0)
+		ipspd_log(LOG_NOTICE, "ike", "connection \"%s\", \"%s\": %u SAs that an earlier process made end: its "
+			  "peers may be anywhere, and have to come again", e->conn->ipsec, e->conn->ike, n);
+	e->resume = e->start = e->tried = false;
+}
+
 static void tick_one(struct ike_role *role, struct ike_entry *e, uint64_t now_ms)
 {
-	if (e->conn->standing != IKE_CONN_DOWN) {
-		look_at_living(e);
+	if (e->conn->child.anyone) {
+		leave_to_peers(role, e);
 		return;
 	}
-	/* Peers without an address come by themselves. */
-	if (e->conn->child.anyone) {
-		e->resume = e->start = e->tried = false;
+	if (e->conn->standing != IKE_CONN_DOWN) {
+		look_at_living(e);
 		return;
 	}
 	if (e->tried) {
@@ -451,7 +462,7 @@ static void resume_orphans(struct ike_role *role)
 	for (size_t i = 0; i < role->n_entries; i++) {
 		const struct ike_conn *const c = role->entries[i].conn;
 
-		if (c->has_child && c->standing == IKE_CONN_DOWN &&
+		if (c->has_child && (c->child.anyone || c->standing == IKE_CONN_DOWN) &&
 		    ike_pfkey_has_orphans(role, c->child.reqid))
 			resume(&role->entries[i]);
 	}

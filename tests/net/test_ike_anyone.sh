@@ -221,4 +221,14 @@ claim "... who is reached there" tb_until 10 tb_in host ping -q -c 1 -W 1 10.9.0
 claim "... and the first is refused it" not up 1 own
 claim "... as it hears" tb_until 5 grep -q 'received TS_UNACCEPTABLE' "$TB_DIR/c1/charon.log"
 claim "... while the second goes on" pings host 10.9.0.2
+
+# ---- an IKE process that does not know any more whose the SAs are ----
+old=$(tb_process gw ike)
+another() { [ -n "$(tb_process gw ike)" ] && [ "$(tb_process gw ike)" != "$old" ]; }
+kill -KILL "$old"
+claim "the process for IKE is killed, and there is another" tb_until 10 another
+claim "... which ends the SAs" tb_until 10 said 'that an earlier process made end'
+claim "... so that what was for them is dropped" not tb_in host ping -q -c 1 -W 0.3 10.9.0.2
+claim "one of the clients comes again" eval 'swan 2 --terminate --ike own --force >/dev/null; up 2 own'
+claim "... and is reached" tb_until 10 tb_in host ping -q -c 1 -W 1 10.9.0.2
 conclude
