@@ -154,8 +154,10 @@ void ike_fetch_done(struct ike_world *w, uint64_t ticket, struct ipsp_span answe
 {
 	struct ike_fetch *const f = take(w, ticket);
 
-	if (!f)
+	if (!f) {
+		ike_staple_came(w, ticket, answer);
 		return;
+	}
 	if (answer.len > 0 && answer.len <= IKE_FETCH_MAX)
 		f->octets = malloc(answer.len);
 	if (f->octets) {
@@ -177,4 +179,5 @@ void ike_fetches_end(struct ike_world *w)
 	}
 	while (w->crls)
 		drop(&w->crls);
+	ike_staples_end(w);
 }

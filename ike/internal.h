@@ -299,6 +299,7 @@ struct ike_world {
 	struct ike_exchange *waiting, **last_waiting;	/* for SPIs */
 	struct ike_fetch *fetches;	/* that have no answer yet */
 	struct ike_kept_crl *crls;	/* the newest first */
+	struct ike_kept_staple *staples;	/* likewise: ike/staple.c */
 	uint8_t clear[IKE_MESSAGE_MAX];	/* of the message at hand */
 	uint8_t message[IKE_MESSAGE_MAX];
 	uint8_t chain[IKE_CLEAR_MAX];
@@ -784,8 +785,9 @@ enum ipsp_err ike_auth_octets(struct ike_exchange *x, bool initiators,
 			      uint8_t mac[IKE_PRF_MAX]);
 /** Seconds since 1970. */
 int64_t ike_wall_s(const struct ike_world *w);
-/** At the world's end: nobody waits for fetches any more, and no CRL is kept. */
+/** At the world's end: nobody waits for fetches any more, and no CRL is kept, no OCSP answer. */
 void ike_fetches_end(struct ike_world *w);
+void ike_staples_end(struct ike_world *w);
 
 /** RFC 7296 2.23: the hash of an end that NAT_DETECTION_* carry. */
 #define IKE_NAT_HASH_LEN 20u

@@ -18,6 +18,7 @@ void ike_proof_free(struct ike_proof *p)
 {
 	if (!p)
 		return;
+	ike_staple_fini(&p->staple);
 	ike_credential_unref(p->own);
 	free(p->wanted);
 	for (unsigned i = 0; i < 2; i++)
@@ -166,6 +167,7 @@ bool ike_proof_take_requests(struct ike_exchange *x, const struct ike_parsed *m)
 		if (!p)
 			return false;
 		p->asks_raw_key |= encoding.data[0] == IKE_CERT_RAW_PUBLIC_KEY;
+		p->asks_ocsp |= encoding.data[0] == IKE_CERT_OCSP;
 		if (encoding.data[0] != IKE_CERT_X509_SIGNATURE)
 			continue;
 		p->asks_cert = true;
@@ -298,6 +300,7 @@ void ike_proof_sign_run(struct ike_proof *p)
 			p->err = ike_sign(p->scheme, p->own->key, octets, p->data[i],
 					  &p->data_len[i]);
 	}
+	ike_staple_run(p);
 }
 
 static const char *choose_own(struct ike_exchange *x, bool by_key)
@@ -316,6 +319,7 @@ static const char *choose_own(struct ike_exchange *x, bool by_key)
 	}
 	ike_credential_ref(p->own);
 	p->scheme = ike_scheme_choose(p->own->key, x->their_hashes, p->own->pss);
+	ike_staple_begin(x, ike_wall_s(x->sa->world));
 	return NULL;
 }
 
@@ -391,6 +395,7 @@ void ike_proof_write_certs(struct ike_exchange *x, struct ike_builder *b)
 {
 	if (x->proof->own)
 		write_chain(b, x->proof->own);
+	ike_staple_write(x, b);
 	if (x->sa->initiator)
 		write_requests(b, x->peer, 1);
 }

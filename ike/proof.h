@@ -29,10 +29,21 @@ struct ike_fetch {
 	struct ike_crl *crl;		/* made of them by the job */
 };
 
+/** An OCSP answer about our own certificate, that may go along. RFC 4806 */
+struct ike_staple {
+	size_t len;			/* 0: there is none */
+	uint8_t *octets;
+	gnutls_x509_crt_t issuer;	/* of the credential's, or of trust */
+	struct ike_trust *trust;	/* counted */
+	int64_t now_s;
+	enum ike_standing standing;	/* found by the job */
+	int64_t until_s;
+};
+
 /** Of one exchange, from the first message that needs it. */
 struct ike_proof {
 	/* what they ask for, RFC 7296 3.7 */
-	bool asks_cert, asks_raw_key;
+	bool asks_cert, asks_raw_key, asks_ocsp;
 	struct ike_identity asked;	/* the initiator's IDr; type 0: it says none */
 	size_t n_wanted;
 	uint8_t (*wanted)[IKE_KEY_HASH_LEN];
@@ -44,6 +55,7 @@ struct ike_proof {
 	uint8_t data[2][IKE_SIGNATURE_MAX];
 	size_t data_len[2];
 	enum ipsp_err err;
+	struct ike_staple staple;
 	/* theirs */
 	struct ike_parsed *kept;
 	void (*checked)(struct ike_exchange *x, const struct ike_parsed *m, const char *why,
@@ -117,6 +129,18 @@ unsigned ike_fetch_begin(struct ike_exchange *x);
 /** Keeps the CRLs that came. */
 void ike_crls_keep(struct ike_exchange *x);
 void ike_fetch_free(struct ike_fetch *f);
+
+/* ---- ike/staple.c ---- */
+
+/** Takes what is kept about our certificate, once that is chosen and where the peer asks for it; asks for what is not. */
+void ike_staple_begin(struct ike_exchange *x, int64_t now_s);
+/** The job's part: is it good? */
+void ike_staple_run(struct ike_proof *p);
+/** CERT with it, if it is; behind those of certificates. */
+void ike_staple_write(struct ike_exchange *x, struct ike_builder *b);
+void ike_staple_fini(struct ike_staple *s);
+/** The answer to a question of this file; another's ticket is nothing. */
+void ike_staple_came(struct ike_world *w, uint64_t ticket, struct ipsp_span answer);
 
 /* ---- ike/ppk.c, RFC 8784 ---- */
 

@@ -121,7 +121,7 @@ static enum ike_standing by_crl(const struct ike_verify *v, const struct ike_crl
 
 /* ---- OCSP ---- */
 
-static enum ike_standing read_single(const struct ike_verify *v, gnutls_ocsp_resp_t answer)
+static enum ike_standing read_single(gnutls_ocsp_resp_t answer, int64_t now_s, int64_t *until_s)
 {
 	time_t this_s, next_s;
 	unsigned status;
@@ -129,17 +129,18 @@ static enum ike_standing read_single(const struct ike_verify *v, gnutls_ocsp_res
 	if (gnutls_ocsp_resp_get_single(answer, 0, NULL, NULL, NULL, NULL, &status, &this_s, &next_s,
 					NULL, NULL) < 0)
 		return IKE_STANDING_UNKNOWN;
-	if (status == GNUTLS_OCSP_CERT_REVOKED)
-		return IKE_STANDING_REVOKED;
 	if (next_s == (time_t)-1)
 		next_s = this_s + OCSP_LIFE_S;
-	if (status != GNUTLS_OCSP_CERT_GOOD || v->now_s + CLOCK_SKEW_S < this_s || v->now_s > next_s)
+	*until_s = next_s;
+	if (status == GNUTLS_OCSP_CERT_REVOKED)
+		return IKE_STANDING_REVOKED;
+	if (status != GNUTLS_OCSP_CERT_GOOD || now_s + CLOCK_SKEW_S < this_s || now_s > next_s)
 		return IKE_STANDING_UNKNOWN;
 	return IKE_STANDING_GOOD;
 }
 
-static enum ike_standing by_ocsp(const struct ike_verify *v, struct ipsp_span octets,
-				 gnutls_x509_crt_t crt, gnutls_x509_crt_t issuer)
+enum ike_standing ike_ocsp_standing(struct ipsp_span octets, gnutls_x509_crt_t crt, gnutls_x509_crt_t issuer,
+				    int64_t now_s, int64_t *until_s)
 {
 	const gnutls_datum_t datum = ike_datum(octets);
 	enum ike_standing standing = IKE_STANDING_UNKNOWN;
@@ -152,7 +153,7 @@ static enum ike_standing by_ocsp(const struct ike_verify *v, struct ipsp_span oc
 	    gnutls_ocsp_resp_get_status(answer) == GNUTLS_OCSP_RESP_SUCCESSFUL &&
 	    gnutls_ocsp_resp_check_crt(answer, 0, crt) >= 0 &&
 	    gnutls_ocsp_resp_verify_direct(answer, issuer, &status, 0) >= 0 && status == 0)
-		standing = read_single(v, answer);
+		standing = read_single(answer, now_s, until_s);
 	gnutls_ocsp_resp_deinit(answer);
 	return standing;
 }
@@ -179,9 +180,10 @@ static enum ike_standing standing_of(const struct ike_verify *v, gnutls_x509_crt
 	const enum ike_standing given = by_crls(v, v->crls, v->n_crls, crt, issuer);
 	const enum ike_standing shown = by_crls(v, v->shown_crls, v->n_shown_crls, crt, issuer);
 	enum ike_standing worst = given > shown ? given : shown;
+	int64_t until_s;
 
 	for (unsigned i = 0; i < v->n_staples && worst != IKE_STANDING_REVOKED; i++) {
-		const enum ike_standing s = by_ocsp(v, v->staples[i], crt, issuer);
+		const enum ike_standing s = ike_ocsp_standing(v->staples[i], crt, issuer, v->now_s, &until_s);
 
 		worst = s > worst ? s : worst;
 	}

@@ -60,6 +60,12 @@ struct ike_verify {
 void ike_verify_run(struct ike_verify *v);
 /** Revocation of the chain. */
 void ike_verify_revocation(struct ike_verify *v);
+/**
+ * What an OCSP answer says of a certificate, if its issuer has signed it, or who that has charged with it.
+ * @param until_s  out: when the next one comes; written unless it says nothing
+ */
+enum ike_standing ike_ocsp_standing(struct ipsp_span answer, gnutls_x509_crt_t crt, gnutls_x509_crt_t issuer,
+				    int64_t now_s, int64_t *until_s);
 /** What v has of its own. References are the caller's. */
 void ike_verify_fini(struct ike_verify *v);
 

@@ -3,10 +3,10 @@
  * configuration but its command line. Its log, and its Child SAs, go to standard output.
  *
  *	ike_end [initiate] local=A remote=A|any me=TYPE:TEXT peer=TYPE:TEXT [psk=TEXT] [key=FILE|URI] [certs=FILE]
- *		[cas=FILE] [raw=FILE] [pss] [childless]
+ *		[cas=FILE] [revocation-required] [raw=FILE] [pss] [childless]
  *		[moves-to=A] [ppk=TEXT ppk-id=TEXT] [ike=ENCR:BITS:INTEG:PRF:KE] [esp=ENCR:BITS:INTEG:ESN]
  *
- * What it proposes is in IANA's numbers. When it is of IPv6, so is all.
+ * It fetches nothing: of revocation it knows what its peer sends along. What it proposes is in IANA's numbers. When it is of IPv6, so is all.
  */
 #include <arpa/inet.h>
 #include <gcrypt.h>
@@ -274,6 +274,8 @@ static void take(struct end *end, const char *argument)
 		memcpy(peer->ppk_id, v, strlen(v) <= IKE_PPK_ID_MAX ? strlen(v) : 0);
 	} else if (!strcmp(argument, "childless")) {
 		end->childless = true;
+	} else if (!strcmp(argument, "revocation-required")) {
+		end->trust.level = IKE_CRL_REQUIRED;
 	} else if (!strcmp(argument, "pss")) {
 		end->credential.pss = true;
 	} else if (strcmp(argument, "initiate")) {

@@ -57,7 +57,7 @@ cert middle root "$ca" crlDistributionPoints=URI:http://192.0.2.254:8080/root.cr
 for k in rsa p256 ed25519; do
 	key a-$k $k
 	key b-$k $k
-	cert a-$k root "subjectAltName=DNS:a-$k.example"
+	cert a-$k root "subjectAltName=DNS:a-$k.example" 'authorityInfoAccess=OCSP;URI:http://192.0.2.254:8081'
 	case $k in
 	ed25519) by='authorityInfoAccess=OCSP;URI:http://192.0.2.254:8081' ;;
 	*) by=crlDistributionPoints=URI:http://192.0.2.254:8080/middle.crl ;;
@@ -387,23 +387,30 @@ claim "... which is told" logged 'the certificate of CN=b-rsa,O=Test is revoked'
 
 # ---- OCSP ----
 
+# responder CA STATUS NAME: of that CA, and what it has about one certificate; no status: it does not know that one.
+responder()
+{
+	[ -z "$2" ] || printf '%s\t351231235959Z\t%s\t%s\tunknown\t/CN=%s\n' "$2" "$([ "$2" = V ] || echo 260101000000Z)" \
+		"$(openssl x509 -in "$p/$3.pem" -noout -serial | cut -d= -f2)" "$3" >"$p/ocsp.line"
+	[ -n "$2" ] || : >"$p/ocsp.line"
+	mv "$p/ocsp.line" "$p/ocsp.index"
+	rm -f "$TB_DIR/wan/ocsp.log"
+	tb_start wan ocsp openssl ocsp -index "$p/ocsp.index" -port 8081 -CA "$p/$1.pem" -rsigner "$p/$1.pem" \
+		-rkey "$p/$1.key" -ndays 1
+	tb_until 10 tb_in wan sh -c 'ss -Hltn sport = :8081 | grep -q .'
+}
+
 ocsp_down()
 {
 	kill "$(tb_pid wan ocsp)"
 	wait "$(tb_pid wan ocsp)" || :
 }
 
-# ocsp STATUS..: what the responder of the intermediate CA has about b-ed25519; nothing: it does not know that one.
+# ocsp [STATUS]: what the responder of the intermediate CA has about b-ed25519; nothing: it does not know that one.
 ocsp()
 {
-	for t_s; do
-		printf '%s\t351231235959Z\t%s\t%s\tunknown\t/CN=b-ed25519\n' "$t_s" "$([ "$t_s" = V ] || echo 260101000000Z)" \
-			"$(openssl x509 -in "$p/b-ed25519.pem" -noout -serial | cut -d= -f2)"
-	done >"$p/ocsp.index"
 	[ ! -e "$TB_DIR/wan/ocsp.pid" ] || ocsp_down
-	tb_start wan ocsp openssl ocsp -index "$p/ocsp.index" -port 8081 -CA "$p/middle.pem" -rsigner "$p/middle.pem" \
-		-rkey "$p/middle.key" -ndays 1
-	tb_until 10 tb_in wan sh -c 'ss -Hltn sport = :8081 | grep -q .'
+	responder middle "${1:-}" b-ed25519
 }
 
 # begins HOW: strongSwan begins with b-ed25519, and is taken (or not). We may have begun before it.
@@ -478,4 +485,31 @@ claim "... is not used, and that is told" tb_until 10 says "the private key is n
 key_file a-rsa "$p/a-rsa.key"
 claim "once it is the right one" tb_ctl $r reload
 claim "... a ping crosses" tb_until 20 one
+
+# ---- our own OCSP answer, for a peer that asks for it: strongSwan 5.9 does not ----
+kill "$(tb_pid router-b charon)"
+tb_reap "$(tb_pid router-b charon)"
+cat "$p/b-p256.pem" "$p/middle.pem" >"$p/b-chain.pem"
+
+# asks: one that fetches nothing, and takes nobody of whom it does not know that he is good.
+asks()
+{
+	rm -f "$TB_DIR/router-b/end.log"
+	tb_start router-b end "$TB_BUILD/tests/net/ike_end" initiate local=198.51.100.1 remote=192.0.2.1 childless \
+		me=2:b-p256.example peer=2:a-p256.example key="$p/b-p256.key" certs="$p/b-chain.pem" cas="$p/root.pem" \
+		revocation-required ike=12:256:12:5:31
+	tb_until 10 grep -q -e 'established with' -e 'nobody says whether' "$TB_DIR/router-b/end.log" || return 1
+	kill "$(tb_pid router-b end)"
+	tb_reap "$(tb_pid router-b end)"
+}
+
+good() { asks && grep -q 'established with' "$TB_DIR/router-b/end.log"; }
+
+claim "an identity whose certificate has a responder" use a-p256 b-p256.example
+claim "... which knows it" eval 'responder root V a-p256'
+claim "a peer that asks for its answer gets none at first" asks
+claim "... and is left to say so" grep -q 'nobody says whether the certificate of CN=a-p256,O=Test is revoked' \
+	"$TB_DIR/router-b/end.log"
+claim "... but the responder was asked" tb_until 10 grep -q 'Received request' "$TB_DIR/wan/ocsp.log"
+claim "... and then it comes along" tb_until 20 good
 conclude
