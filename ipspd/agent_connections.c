@@ -500,6 +500,9 @@ static enum mib_err ask_ike(struct agent *a, struct mib_txn *t, const struct mib
 		return MIB_RESOURCE_UNAVAILABLE;
 	if (conn->anyone && request == REQUEST_INITIATE)
 		return pol_refuse(d, r, col, "none of its peers has an address: they come by themselves");
+	if (k->answers && request == REQUEST_INITIATE)
+		return pol_refuse(d, r, col, "it is the default response, which answers whoever asks and begins "
+				  "nothing by itself");
 	const char *const why = agent_ike_compile(mib_store_view(a->store), k, conn, &wire);
 
 	if (why)
