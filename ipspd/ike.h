@@ -6,8 +6,10 @@
  *	ike_behind.c	datagrams that wait for SAs
  *	ike_trace.c	messages for people to read
  *	ike_jobs.c	threads that compute
- *	ike_pfkey.c	SAs, by PF_KEY
+ *	ike_pfkey.c	PF_KEY: requests, and what answers them
+ *	ike_pfkey_child.c  SAs, by PF_KEY
  *	ike_pfkey_sa.c	one SA as it says it
+ *	ike_orphans.c	SAs that an earlier process made
  *	ike_spd.c	SPD entries of the default response, likewise
  *	ike_conns.c	connections: which there are, and which ones are to be up
  *	ike_index.c	... by their names
@@ -127,7 +129,7 @@ void ike_jobs_stop(struct ike_role *role);
 /** struct ike_ops.run */
 void ike_jobs_put(void *arg, struct ike_job *job);
 
-/* ---- ike_pfkey.c ---- */
+/* ---- ike_pfkey.c, ike_pfkey_child.c ---- */
 
 /** @return 0 or -errno */
 int ike_pfkey_start(struct ike_role *role);
