@@ -67,11 +67,13 @@ struct ike_handling {
 };
 
 /** A Child SA that may be asked for. */
+#define IKE_ANSWER_REQID 0x40000000u
+
 struct ike_child_config {
 	struct ike_offers offers;	/* of ESP or AH */
 	struct ike_selectors ours, theirs;
 	struct ike_life life;
-	uint32_t reqid;
+	uint32_t reqid;			/* rows' have the highest bit, those of the default response the next one */
 	bool transport;			/* else tunnel mode */
 	bool compress;			/* IPComp, where the peer does it too */
 	bool answers;			/* the default response: see ike/answer.c */

@@ -306,7 +306,7 @@ static const char *put_selectors(const struct pol_connection *c, struct ike_chil
 static void put_answers(struct ike_child_config *child)
 {
 	child->answers = true;
-	child->reqid = (child->reqid & 0x7fffffffu) | 0x40000000u;
+	child->reqid = (child->reqid & (IKE_ANSWER_REQID - 1)) | IKE_ANSWER_REQID;
 	child->pfp = 0;
 	child->compress = false;
 	/* The entries end with their SAs, so those have an end. */

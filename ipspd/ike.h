@@ -150,6 +150,8 @@ bool ike_pfkey_has_orphans(const struct ike_role *role, uint32_t reqid);
  * @return how many there were
  */
 unsigned ike_pfkey_end_orphans(struct ike_role *role, uint32_t reqid, const struct ipsp_addr *remote);
+/** With whom an earlier process had a default response's SAs that are there yet. @return how many, up to max */
+size_t ike_pfkey_earlier(const struct ike_role *role, uint32_t reqid, struct ipsp_addr *remotes, size_t max);
 /**
  * The rows that asked for a reqid's SAs are gone, and they are about to be ended. Then the outbound ones go at
  * once; what the peers have sent by then can still come in.

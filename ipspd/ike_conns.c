@@ -21,6 +21,7 @@
 #define WAIT_MIN_S 1u
 #define WAIT_MAX_S 60u
 #define NEXT_QUEUED_MAX (1u << 20)	/* octets on their way to the agent */
+#define EARLIER_MAX 256u	/* peers of an earlier process at a time */
 
 /* ---- beginning ---- */
 
@@ -103,13 +104,19 @@ static void resume(struct ike_entry *e)
 	e->tried = false;
 }
 
+/* May one peer be there and another one missing? */
+static bool is_for_others(const struct ike_conn *c)
+{
+	return c->child.anyone || c->child.answers;
+}
+
 void ike_conns_resume(struct ike_role *role, uint32_t reqid)
 {
 	for (size_t i = 0; i < role->n_entries; i++) {
 		struct ike_entry *const e = &role->entries[i];
 
 		if (e->conn->has_child && e->conn->child.reqid == reqid &&
-		    (e->conn->child.anyone || !ike_conn_lives(role->world, e->conn)))
+		    (is_for_others(e->conn) || !ike_conn_lives(role->world, e->conn)))
 			resume(e);
 	}
 }
@@ -166,10 +173,29 @@ static void leave_to_peers(struct ike_role *role, struct ike_entry *e)
 	e->resume = e->start = e->tried = false;
 }
 
+/* The default response is with whoever asks; it begins with those alone that an earlier process had SAs with. */
+static void tick_answers(struct ike_role *role, struct ike_entry *e, uint64_t now_ms)
+{
+	struct ipsp_addr remotes[EARLIER_MAX];
+	size_t n;
+
+	if (e->next_ms > now_ms)
+		return;
+	n = ike_pfkey_earlier(role, e->conn->child.reqid, remotes, EARLIER_MAX);
+	for (size_t i = 0; i < n; i++)
+		(void)begin(role, e->conn, &remotes[i], NULL, now_ms);
+	e->resume = n > 0;
+	wait_longer(e, now_ms);
+}
+
 static void tick_one(struct ike_role *role, struct ike_entry *e, uint64_t now_ms)
 {
 	if (e->conn->child.anyone) {
 		leave_to_peers(role, e);
+		return;
+	}
+	if (e->conn->child.answers) {
+		tick_answers(role, e, now_ms);
 		return;
 	}
 	if (e->conn->standing != IKE_CONN_DOWN) {
@@ -462,7 +488,7 @@ static void resume_orphans(struct ike_role *role)
 	for (size_t i = 0; i < role->n_entries; i++) {
 		const struct ike_conn *const c = role->entries[i].conn;
 
-		if (c->has_child && (c->child.anyone || c->standing == IKE_CONN_DOWN) &&
+		if (c->has_child && (is_for_others(c) || c->standing == IKE_CONN_DOWN) &&
 		    ike_pfkey_has_orphans(role, c->child.reqid))
 			resume(&role->entries[i]);
 	}

@@ -123,6 +123,15 @@ static void take_mapping(struct ike_pfkey *p, const struct pfkey_msg *m)
 				    m->natt_dport);
 }
 
+static void send_plain(struct ike_pfkey *p, uint8_t type, uint8_t satype)
+{
+	uint8_t message[PFKEY_HEADER];
+	struct pfkey_writer w;
+
+	pfkey_begin(&w, message, sizeof(message), type, satype, ike_pfkey_next_seq(p), p->pid);
+	(void)ike_pfkey_put(p, message, pfkey_end(&w));
+}
+
 /* ---- what comes ---- */
 
 static void answer_spi(struct ike_pfkey *p, struct ike_pfkey_request *r, const struct pfkey_msg *m)
@@ -190,6 +199,14 @@ static void take_acquire(struct ike_pfkey *p, const struct pfkey_msg *m)
 	LIST_INSERT_HEAD(&p->acquires, a, entry);
 }
 
+/* Entries are known by the SAs that they are for, so they are asked for behind the last one: that has no number. */
+static void take_dumped(struct ike_pfkey *p, const struct pfkey_msg *m)
+{
+	ike_pfkey_child_dumped(p, m);
+	if (m->seq == 0 || m->err)
+		send_plain(p, SADB_X_SPDDUMP, SADB_SATYPE_UNSPEC);
+}
+
 static void take_message(struct ike_pfkey *p, const uint8_t *data, size_t len)
 {
 	struct pfkey_msg m;
@@ -210,7 +227,11 @@ static void take_message(struct ike_pfkey *p, const uint8_t *data, size_t len)
 		break;
 	case SADB_DUMP:
 		if (m.pid == p->pid)
-			ike_pfkey_child_dumped(p, &m);
+			take_dumped(p, &m);
+		break;
+	case SADB_X_SPDDUMP:
+		if (m.pid == p->pid)
+			ike_pfkey_child_entry(p, &m);
 		break;
 	case SADB_REGISTER:
 		/* That for AH is the last one. */
@@ -291,15 +312,6 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		explicit_bzero(message, (size_t)n);
 	}
 	ike_role_rearm(role);
-}
-
-static void send_plain(struct ike_pfkey *p, uint8_t type, uint8_t satype)
-{
-	uint8_t message[PFKEY_HEADER];
-	struct pfkey_writer w;
-
-	pfkey_begin(&w, message, sizeof(message), type, satype, ike_pfkey_next_seq(p), p->pid);
-	(void)ike_pfkey_put(p, message, pfkey_end(&w));
 }
 
 void ike_pfkey_connect(struct ike_role *role, int fd)

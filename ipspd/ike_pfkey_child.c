@@ -202,6 +202,24 @@ void ike_pfkey_delete(void *arg, uint8_t protocol, const struct ike_path *path, 
 
 /* ---- those of an earlier process ---- */
 
+/* Where no SA of it is left its entries go. */
+static void end_earlier(struct ike_pfkey *p, uint32_t reqid, const struct ipsp_addr *remote)
+{
+	const struct ike_spd_way way = way_of(p);
+
+	if (ike_spd_is_reqid(reqid) && !ike_orphans_carry(&p->orphans, reqid, remote))
+		ike_spd_end_earlier(&way, &p->entries, reqid, remote);
+}
+
+static void end_orphan(struct ike_pfkey *p, struct ike_orphan *o)
+{
+	const struct ike_orphan was = *o;
+
+	ike_orphan_remove(o);
+	end_earlier(p, was.reqid, &was.src);
+	end_earlier(p, was.reqid, &was.dst);
+}
+
 unsigned ike_pfkey_end_orphans(struct ike_role *role, uint32_t reqid, const struct ipsp_addr *remote)
 {
 	struct ike_pfkey *const p = role->pfkey;
@@ -213,7 +231,7 @@ unsigned ike_pfkey_end_orphans(struct ike_role *role, uint32_t reqid, const stru
 		if (!ike_orphan_is(o, reqid, remote))
 			continue;
 		send_delete(p, o->satype, o->spi, &o->src, &o->dst);
-		ike_orphan_remove(o);
+		end_orphan(p, o);
 		n++;
 	}
 	return n;
@@ -233,7 +251,7 @@ static void replace_orphans(struct ike_pfkey *p, const struct ike_pfkey_made *m)
 								o->satype != SADB_X_SATYPE_IPCOMP))
 			continue;
 		delete_later(p, &l);
-		ike_orphan_remove(o);
+		end_orphan(p, o);
 	}
 }
 
@@ -253,6 +271,22 @@ void ike_pfkey_child_dumped(struct ike_pfkey *p, const struct pfkey_msg *m)
 		ike_conns_resume(p->role, o->reqid);
 }
 
+void ike_pfkey_child_entry(struct ike_pfkey *p, const struct pfkey_msg *m)
+{
+	struct ipsp_addr remote;
+	uint32_t reqid;
+
+	if (!ike_spd_adopt(&p->entries, m, &remote, &reqid))
+		return;
+	end_earlier(p, reqid, &remote);
+	ike_conns_resume(p->role, reqid);
+}
+
+size_t ike_pfkey_earlier(const struct ike_role *role, uint32_t reqid, struct ipsp_addr *remotes, size_t max)
+{
+	return ike_spd_earlier(&role->pfkey->entries, reqid, remotes, max);
+}
+
 void ike_pfkey_child_expired(struct ike_pfkey *p, const struct pfkey_msg *m)
 {
 	const uint64_t needed = PFKEY_HAS(SADB_EXT_SA) | PFKEY_HAS(SADB_EXT_ADDRESS_SRC) |
@@ -270,7 +304,7 @@ void ike_pfkey_child_expired(struct ike_pfkey *p, const struct pfkey_msg *m)
 	}
 	ike_conns_resume(p->role, o->reqid);
 	if (hard)
-		ike_orphan_remove(o);
+		end_orphan(p, o);
 }
 
 /* ---- rows ---- */

@@ -98,6 +98,8 @@ void ike_pfkey_forget(struct ike_pfkey *p, struct ike_pfkey_request *r);
 
 /** DUMP: an SA that somebody else has made, for one of our rows. */
 void ike_pfkey_child_dumped(struct ike_pfkey *p, const struct pfkey_msg *m);
+/** SPDDUMP: an entry of a default response that nobody has any more, or an earlier process's. */
+void ike_pfkey_child_entry(struct ike_pfkey *p, const struct pfkey_msg *m);
 /** EXPIRE. */
 void ike_pfkey_child_expired(struct ike_pfkey *p, const struct pfkey_msg *m);
 /** What is due by now. */

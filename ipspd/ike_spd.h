@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 
 #include "ike/world.h"
+#include "pfkey/msg.h"
 
 struct ike_spd_entries;
 LIST_HEAD(ike_spd_list, ike_spd_entries);
@@ -31,6 +32,25 @@ IPSP_MUST_CHECK bool ike_spd_add(const struct ike_spd_way *way, struct ike_spd_l
 
 /** Ends those that it alone has; of one that has none, nothing. */
 void ike_spd_end(const struct ike_spd_way *way, struct ike_spd_list *list, uint8_t protocol, uint32_t spi_in);
+
+/**
+ * One that SPDDUMP tells of, of an earlier process: it is as if that one's Child SA had it still.
+ * @param remote  out: with whom
+ * @param reqid   out: of its SAs
+ * @return false: it is not of a default response, it is there already, or there is no memory
+ */
+IPSP_MUST_CHECK bool ike_spd_adopt(struct ike_spd_list *list, const struct pfkey_msg *m, struct ipsp_addr *remote,
+				   uint32_t *reqid);
+
+/** Ends those of an earlier process: of one reqid, with one peer. */
+void ike_spd_end_earlier(const struct ike_spd_way *way, struct ike_spd_list *list, uint32_t reqid,
+			 const struct ipsp_addr *remote);
+
+/** With whom an earlier process has some, each once. @return how many, up to max */
+size_t ike_spd_earlier(const struct ike_spd_list *list, uint32_t reqid, struct ipsp_addr *remotes, size_t max);
+
+/** Can that be the reqid of a default response? */
+bool ike_spd_is_reqid(uint32_t reqid);
 
 /** Who had them is gone. */
 void ike_spd_forget(struct ike_spd_list *list);

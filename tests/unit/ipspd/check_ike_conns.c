@@ -39,7 +39,7 @@ static bool no_way, registered;
 static unsigned n_ways;			/* how often one was asked for */
 static uint32_t orphans, rekeyed, ended, row_gone;	/* reqids; 0: none */
 static unsigned n_rows_gone;
-static struct ipsp_addr ended_with;
+static struct ipsp_addr ended_with, earlier;	/* family 0: nobody */
 
 uint64_t ike_now_ms(void)
 {
@@ -73,6 +73,16 @@ unsigned ike_pfkey_end_orphans(struct ike_role *r, uint32_t reqid, const struct 
 	ended = reqid;
 	if (remote)
 		ended_with = *remote;
+	return 1;
+}
+
+size_t ike_pfkey_earlier(const struct ike_role *r, uint32_t reqid, struct ipsp_addr *remotes, size_t max)
+{
+	(void)r;
+	ck_assert_uint_ge(max, 1);
+	if (earlier.family == 0 || reqid != REQID)
+		return 0;
+	remotes[0] = earlier;
 	return 1;
 }
 
@@ -225,6 +235,7 @@ static void setup(void)
 	no_way = false;
 	orphans = rekeyed = ended = row_gone = n_rows_gone = n_ways = n_faults = n_next = 0;
 	applied = 0;
+	earlier.family = 0;
 }
 
 static void teardown(void)
@@ -828,6 +839,48 @@ START_TEST(test_one_that_starts_comes_up_again_after_its_end)
 }
 END_TEST
 
+/* The pair's connection as a default response, with whoever it is. */
+static void say_response(uint64_t nr)
+{
+	struct ike_conn *const c = conn_named("child", "ike");
+
+	c->child.answers = c->child.transport = true;
+	c->peers[0].address.family = 0;
+	pair.ends[1].conn->child.transport = true;
+	ck_assert(say_begin() && say_conn(c, false) && say_commit(nr, 1));
+	pair_settle(&pair);
+}
+
+START_TEST(test_a_default_response_begins_with_nobody)
+{
+	say_response(1);
+	ike_conns_resume(&role, REQID);
+	second_by_second(3);
+	ck_assert(!ike_conns_wanted(&role, REQID, peer(), NULL, pair.now_ms));
+	ck_assert(say_request(IKE_WIRE_INITIATE, "child", "ike"));
+	ck_assert_uint_eq(n_ways, 0);
+	ck_assert_uint_eq(pair_ike_sas(&pair, 0), 0);
+}
+END_TEST
+
+START_TEST(test_a_default_response_begins_with_those_of_an_earlier_process_until_there_are_none)
+{
+	say_response(1);
+	earlier = *peer();
+	no_way = true;
+	ike_conns_resume(&role, REQID);
+	second_by_second(3);
+	ck_assert_uint_eq(n_ways, 2);	/* at once, and 1 s later; then after 2 s more */
+	no_way = false;
+	second_by_second(1);
+	ck_assert(is_up());
+	earlier.family = 0;
+	n_ways = 0;
+	second_by_second(120);
+	ck_assert_uint_eq(n_ways, 0);
+}
+END_TEST
+
 START_TEST(test_SAs_of_an_earlier_process_have_their_connection_up_again_once)
 {
 	orphans = REQID;
@@ -1094,6 +1147,8 @@ int main(void)
 	tcase_add_test(tc, test_one_that_goes_is_not_begun_again);
 	tcase_add_test(tc, test_a_change_of_rows_tries_at_once);
 	tcase_add_test(tc, test_one_that_starts_comes_up_again_after_its_end);
+	tcase_add_test(tc, test_a_default_response_begins_with_nobody);
+	tcase_add_test(tc, test_a_default_response_begins_with_those_of_an_earlier_process_until_there_are_none);
 	tcase_add_test(tc, test_SAs_of_an_earlier_process_have_their_connection_up_again_once);
 	tcase_add_test(tc, test_when_the_engine_has_lost_all_what_was_up_comes_up_again);
 	tcase_add_test(tc, test_a_manager_begins_ends_and_renews_by_name);

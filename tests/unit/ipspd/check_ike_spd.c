@@ -146,6 +146,108 @@ START_TEST(test_they_go_with_the_last_child_sa_that_has_them)
 }
 END_TEST
 
+/* As the server tells of what was said. */
+static struct pfkey_msg dumped(unsigned i)
+{
+	struct pfkey_msg m = said[i].m;
+
+	m.type = SADB_X_SPDDUMP;
+	m.has |= PFKEY_HAS(SADB_EXT_LIFETIME_HARD);
+	return m;
+}
+
+/* What an earlier process has said, of one Child SA. */
+static void say_earlier(struct pfkey_msg m[2])
+{
+	ck_assert(ike_spd_add(&way, &list, &child));
+	m[0] = dumped(0);
+	m[1] = dumped(1);
+	ike_spd_forget(&list);
+	n_said = 0;
+}
+
+START_TEST(test_those_of_an_earlier_process_end_when_this_one_says_so)
+{
+	const struct ipsp_addr *const peer = &theirs.s[0].lo;
+	struct ipsp_addr remotes[2], remote;
+	struct pfkey_msg m[2];
+	uint32_t reqid;
+
+	ours.s[0] = host(1, 6, 80, 80);
+	say_earlier(m);
+	ck_assert(ike_spd_adopt(&list, &m[_i], &remote, &reqid));
+	ck_assert_uint_eq(reqid, config.reqid);
+	ck_assert_int_eq(ipsp_addr_cmp(&remote, peer), 0);
+	ck_assert(!ike_spd_adopt(&list, &m[!_i], &remote, &reqid));
+	ck_assert_uint_eq(ike_spd_earlier(&list, config.reqid, remotes, 2), 1);
+	ck_assert_int_eq(ipsp_addr_cmp(&remotes[0], peer), 0);
+	ck_assert_uint_eq(ike_spd_earlier(&list, config.reqid + 1, remotes, 2), 0);
+	ike_spd_end_earlier(&way, &list, config.reqid + 1, peer);
+	ike_spd_end_earlier(&way, &list, config.reqid, &ours.s[0].lo);
+	ike_spd_end(&way, &list, IKE_PROTOCOL_ESP, 0);
+	ck_assert_uint_eq(n_said, 0);
+	ike_spd_end_earlier(&way, &list, config.reqid, peer);
+	ck_assert_uint_eq(n_said, 2);
+	ck_assert_uint_eq(said[0].m.type, SADB_X_SPDDELETE);
+	ck_assert_uint_eq(said[0].m.src.port, 80);
+	ck_assert_uint_eq(said[0].m.src.proto, 6);
+	ck_assert(LIST_EMPTY(&list));
+}
+END_TEST
+
+START_TEST(test_what_a_child_sa_of_ours_has_too_stays_when_those_of_an_earlier_process_end)
+{
+	struct pfkey_msg m[2];
+	struct ipsp_addr remote;
+	uint32_t reqid;
+
+	/* One side alone says the protocol. */
+	ours.s[0] = host(1, 6, 80, 80);
+	say_earlier(m);
+	ck_assert(ike_spd_adopt(&list, &m[0], &remote, &reqid));
+	ck_assert(ike_spd_add(&way, &list, &child));
+	n_said = 0;
+	ike_spd_end_earlier(&way, &list, reqid, &remote);
+	ck_assert_uint_eq(n_said, 0);
+	ike_spd_end(&way, &list, IKE_PROTOCOL_ESP, child.spi_in);
+	ck_assert_uint_eq(n_said, 2);
+}
+END_TEST
+
+/* Each alone makes it somebody else's. */
+static void another_priority(struct pfkey_msg *m) { m->policy.priority--; }
+static void another_reqid(struct pfkey_msg *m) { m->policy.requests[0].reqid |= 0x80000000; }
+static void reqid_of_few_bits(struct pfkey_msg *m) { m->policy.requests[0].reqid = 7; }
+static void another_level(struct pfkey_msg *m) { m->policy.requests[0].level = IPSEC_LEVEL_REQUIRE; }
+static void another_mode(struct pfkey_msg *m) { m->policy.requests[0].mode = IPSEC_MODE_TUNNEL; }
+static void another_direction(struct pfkey_msg *m) { m->policy.dir = IPSEC_DIR_FWD; }
+static void two_requests(struct pfkey_msg *m) { m->policy.n_requests = 2; }
+static void no_request(struct pfkey_msg *m) { m->policy.n_requests = 0; }
+static void a_bypass(struct pfkey_msg *m) { m->policy.type = IPSEC_POLICY_NONE; }
+static void a_network(struct pfkey_msg *m) { m->src.prefix_len = 24; }
+static void no_end(struct pfkey_msg *m) { m->hard.add_s = 0; }
+static void an_error(struct pfkey_msg *m) { m->err = 2; }
+static void no_policy(struct pfkey_msg *m) { m->has &= ~PFKEY_HAS(SADB_X_EXT_POLICY); }
+static void no_address(struct pfkey_msg *m) { m->has &= ~PFKEY_HAS(SADB_EXT_ADDRESS_DST); }
+
+static void (*const others[])(struct pfkey_msg *m) = {
+	another_priority, another_reqid, reqid_of_few_bits, another_level, another_mode, another_direction, two_requests,
+	no_request, a_bypass, a_network, no_end, an_error, no_policy, no_address,
+};
+
+START_TEST(test_what_somebody_else_has_said_is_left_alone)
+{
+	struct ipsp_addr remote;
+	struct pfkey_msg m[2];
+	uint32_t reqid;
+
+	say_earlier(m);
+	others[_i](&m[0]);
+	ck_assert(!ike_spd_adopt(&list, &m[0], &remote, &reqid));
+	ck_assert(LIST_EMPTY(&list));
+}
+END_TEST
+
 START_TEST(test_what_cannot_be_sent_leaves_nothing)
 {
 	n_most = (unsigned)_i;
@@ -167,6 +269,9 @@ int main(void)
 	tcase_add_test(t, test_only_pairs_of_one_protocol_have_entries);
 	tcase_add_test(t, test_they_go_with_the_last_child_sa_that_has_them);
 	tcase_add_loop_test(t, test_what_cannot_be_sent_leaves_nothing, 0, 2);
+	tcase_add_loop_test(t, test_those_of_an_earlier_process_end_when_this_one_says_so, 0, 2);
+	tcase_add_test(t, test_what_a_child_sa_of_ours_has_too_stays_when_those_of_an_earlier_process_end);
+	tcase_add_loop_test(t, test_what_somebody_else_has_said_is_left_alone, 0, sizeof(others) / sizeof(others[0]));
 	suite_add_tcase(s, t);
 	runner = srunner_create(s);
 	srunner_run_all(runner, CK_ENV);
