@@ -42,6 +42,20 @@ static struct ike_offers offers_of(const struct ike_conn *c, bool setup)
 	return offers;
 }
 
+/* What is proposed is of the protocol that an SPI was made for; the default response alone has two. */
+static struct ike_offers own_offers(const struct ike_exchange *x)
+{
+	struct ike_offers offers = offers_of(ike_conn_of(x), x->purpose == IKE_FOR_SETUP);
+	const unsigned n = offers.n;
+
+	offers.n = 0;
+	for (unsigned i = 0; i < n; i++) {
+		if (offers.offers[i].protocol == x->protocol)
+			offers.offers[offers.n++] = offers.offers[i];
+	}
+	return offers;
+}
+
 /* Do they tell ports, types or codes, which a fragment but the first does not show? */
 static bool has_ports(const struct ike_selectors *s)
 {
@@ -74,7 +88,7 @@ static void take_flags(struct ike_exchange *x, const struct ike_parsed *m)
 void ike_child_offer(struct ike_exchange *x, struct ike_builder *b)
 {
 	const struct ike_child_config *const c = config_of(x);
-	struct ike_offers offers = offers_of(ike_conn_of(x), x->purpose == IKE_FOR_SETUP);
+	struct ike_offers offers = own_offers(x);
 
 	for (unsigned i = 0; i < offers.n; i++) {
 		offers.offers[i].spi_len = CHILD_SPI_LEN;
@@ -109,7 +123,7 @@ const char *ike_child_accept(struct ike_exchange *x, const struct ike_parsed *m)
 {
 	const struct ike_payload *const sa = ike_parsed_find(m, IKE_PAYLOAD_SA);
 	const struct ike_child_config *const c = config_of(x);
-	const struct ike_offers offers = offers_of(ike_conn_of(x), x->purpose == IKE_FOR_SETUP);
+	const struct ike_offers offers = own_offers(x);
 	struct ike_selectors ours, theirs;
 	struct ike_offers answer;
 	struct ike_notify n;

@@ -84,7 +84,7 @@ static enum ipsp_err begin(struct ike_sa *sa, struct ike_conn *conn, struct ike_
 	x->rekeyed = rekeyed;
 	x->conn = ike_conn_ref(conn);
 	ike_packet_take(x, packet);
-	x->protocol = conn->child.offers.offers[0].protocol;
+	x->protocol = rekeyed ? rekeyed->protocol : conn->child.offers.offers[0].protocol;
 	x->nonce_i_len = IKE_NONCE_LEN;
 	sa->world->ops.random(sa->world->arg, x->nonce_i, x->nonce_i_len);
 	begin_with(x, ike_offers_method(&conn->child.offers), now_ms);

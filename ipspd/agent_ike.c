@@ -1,6 +1,7 @@
 /*
- * ipspd/agent_ike.c - the ike process, as the agent sees it: it is wanted while there are connections, gets all of
- * them whenever a row has changed, and is asked for its IKE SAs while somebody reads them.
+ * ipspd/agent_ike.c - the ike process, as the agent sees it: it is wanted while there are connections, or peers are to be
+ * told that there are none, gets all of them whenever a row has changed, and is asked for its IKE SAs while somebody
+ * reads them.
  */
 #include "config.h"
 
@@ -201,8 +202,8 @@ static void update(struct agent *a)
 	if (set && (!i->chan || chan_send(i->chan, MSG_IKE_BEGIN, NULL, 0, NULL, 0) == 0) &&
 	    send_conns(a, set, &n) && send_commit(i, generation, n)) {
 		i->looked_at = generation;
-		want(a, n > 0);
-		if (n == 0)
+		want(a, n > 0 || pol_conn_has_response(mib_store_view(a->store)));
+		if (!i->wanted)
 			reach(i, generation);
 		agent_tell_changed(a);
 		return;

@@ -302,7 +302,7 @@ static void judge_proposals(struct pol_connection *c)
 		usable = usable || p->usable;
 		protects = protects || (p->usable && around != 0);
 		p->offered = p->usable && around != 0 && around != PROTECTS &&
-			     (offered == 0 || offered == around);
+			     (offered == 0 || offered == around || c->answers);
 		if (p->offered)
 			offered = around;
 	}

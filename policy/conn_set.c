@@ -215,19 +215,35 @@ static bool see_autostarts(struct finder *f)
 	return true;
 }
 
-/* The default response, if it is switched on and has an action. */
-static bool see_response(struct finder *f)
+/* Whatever is said of the default response. NULL: nothing, or it has no action */
+static const struct mib_row *response_row(const struct mib_view *v, char ipsec[POL_CONN_NAME])
 {
 	static const uint32_t scalar[] = { 0 };
-	const struct mib_row *const r = mib_view_row(f->view, &mib_t_ipspdSystem, scalar, 1);
+	const struct mib_row *const r = mib_view_row(v, &mib_t_ipspdSystem, scalar, 1);
+
+	ipsec[0] = '\0';
+	if (r)
+		name_of(r, MIB_COL(ipspdSystem, ipspdDefaultResponseAction), ipsec);
+	return ipsec[0] ? r : NULL;
+}
+
+bool pol_conn_has_response(const struct mib_view *v)
+{
+	char ipsec[POL_CONN_NAME];
+
+	return response_row(v, ipsec) != NULL;
+}
+
+static bool see_response(struct finder *f)
+{
 	const struct item from = { .answers = true };
-	char ipsec[POL_CONN_NAME] = "", ike[POL_CONN_NAME] = "";
+	char ipsec[POL_CONN_NAME], ike[POL_CONN_NAME] = "";
+	const struct mib_row *const r = response_row(f->view, ipsec);
 
 	if (!r || !pol_row_truth(r, MIB_COL(ipspdSystem, ipspdDefaultResponse), false))
 		return true;
-	name_of(r, MIB_COL(ipspdSystem, ipspdDefaultResponseAction), ipsec);
 	name_of(r, MIB_COL(ipspdSystem, ipspdDefaultResponseIkeAction), ike);
-	return !ipsec[0] || add_item(f, &from, ipsec, ike);
+	return add_item(f, &from, ipsec, ike);
 }
 
 static int item_cmp(const void *a, const void *b)

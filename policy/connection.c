@@ -191,6 +191,7 @@ bool pol_connection_make(const struct mib_view *v, const struct pol_conn_key *ke
 	c->log_ike_octets = c->log_child_octets = -1;
 	c->retransmit_s = POL_CONN_RETRANSMIT_S;
 	c->tries = POL_CONN_TRIES;
+	c->answers = key->answers;
 	if (key->why[0])
 		pol_conn_fault(c, "%s", key->why);
 	if (ike)
@@ -203,7 +204,6 @@ bool pol_connection_make(const struct mib_view *v, const struct pol_conn_key *ke
 		pol_conn_fault(c, "has no active IPsec action \"%s\"", key->ipsec);
 	if (ike)
 		pol_conn_who(v, key, ike, ipsec, c);
-	c->answers = key->answers;
 	if (key->answers && ipsec && c->mode != IPSP_MODE_TRANSPORT)
 		pol_conn_fault(c, "is for the default response, but not in transport mode");
 	if (!pol_conn_select(v, key, c)) {

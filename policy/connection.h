@@ -59,6 +59,9 @@ struct pol_conn_set {
 bool pol_conn_set_make(const struct mib_view *v, struct pol_conn_set *out);
 void pol_conn_set_fini(struct pol_conn_set *s);
 
+/** Has the default response an action, be it switched on or off? Then who asks is told what becomes of it. */
+bool pol_conn_has_response(const struct mib_view *v);
+
 /** Can a change of that row make other connections, or other uses of them? */
 bool pol_conn_set_depends(const struct mib_row *r);
 
@@ -140,7 +143,8 @@ struct pol_child_proposal {
 	uint8_t protocols;		/* that have a transform: 1 << each */
 	bool usable;			/* each of its protocols has one that can be done */
 	/* IKEv2 offers it: of AH and ESP it has one (RFC 7296 3.3), which is that of the first such proposal, as
-	 * packets are to go through one of them alone. IPComp is asked for beside it (2.22). */
+	 * packets are to go through one of them alone; the default response, whose SPD entries come behind, takes
+	 * either. IPComp is asked for beside it (2.22). */
 	bool offered;
 };
 

@@ -151,6 +151,52 @@ START_TEST(test_a_tunnel_is_refused)
 }
 END_TEST
 
+/* Both ways: what is asked for is found behind what is not, and a rekey by whoever is of the same protocol. */
+START_TEST(test_AH_is_answered_behind_ESP)
+{
+	static const struct ike_choice ah[] = { { IKE_TRANSFORM_INTEG, IKE_INTEG_HMAC_SHA2_256_128, 0 },
+						{ IKE_TRANSFORM_ESN, 0, 0 } };
+	struct ike_offer only = { .number = 1, .protocol = IKE_PROTOCOL_AH };
+	uint32_t before;
+
+	for (size_t i = 0; i < 2; i++)
+		ck_assert(ike_offer_add(&only, ah[i].type, ah[i].id, 0));
+	pair.ends[0].conn->child.offers = (struct ike_offers){ .n = 1, .offers = { only } };
+	only.number = (uint8_t)(answering->child.offers.n + 1);
+	answering->child.offers.offers[answering->child.offers.n++] = only;
+	begin();
+	agreed(0);
+	ck_assert_uint_eq(pair_sa(&pair, 1)->children->protocol, IKE_PROTOCOL_AH);
+	before = pair_sa(&pair, (unsigned)_i)->children->spi_in;
+	ike_child_expired(pair.ends[_i].world, IKE_PROTOCOL_AH, before, false, pair.now_ms);
+	pair_settle(&pair);
+	agreed(0);
+	ck_assert_uint_eq(pair_sa(&pair, 1)->children->protocol, IKE_PROTOCOL_AH);
+	ck_assert_uint_ne(pair_sa(&pair, (unsigned)_i)->children->spi_in, before);
+}
+END_TEST
+
+/* As after the end of an ike process. */
+START_TEST(test_what_it_begins_itself_is_of_one_protocol_and_for_the_two_ends)
+{
+	struct ike_offer *const ah = &answering->child.offers.offers[answering->child.offers.n];
+	struct ike_path path = { pair.ends[1].addr, pair.ends[0].addr, 500, 500 };
+
+	*ah = (struct ike_offer){ .number = (uint8_t)++answering->child.offers.n, .protocol = IKE_PROTOCOL_AH };
+	ck_assert(ike_offer_add(ah, IKE_TRANSFORM_INTEG, IKE_INTEG_HMAC_SHA2_256_128, 0));
+	ck_assert(ike_offer_add(ah, IKE_TRANSFORM_ESN, 0, 0));
+	/* Who would rather have AH. */
+	pair.ends[0].conn->child.offers.offers[1] = pair.ends[0].conn->child.offers.offers[0];
+	pair.ends[0].conn->child.offers.offers[0] = *ah;
+	pair.ends[0].conn->child.offers.n = 2;
+	ck_assert_int_eq(ike_want_child(pair.ends[1].world, answering, 0, &path, NULL, pair.now_ms), IPSP_OK);
+	pair_settle(&pair);
+	agreed(0);
+	for (unsigned i = 0; i < 2; i++)
+		ck_assert_uint_eq(pair_sa(&pair, i)->children->protocol, IKE_PROTOCOL_ESP);
+}
+END_TEST
+
 START_TEST(test_a_connection_of_a_rule_goes_first)
 {
 	struct ike_conn *const rule = pair.ends[1].conn;
@@ -227,6 +273,8 @@ int main(void)
 	tcase_add_test(t, test_a_range_of_ports_that_no_entry_can_say_is_refused);
 	tcase_add_loop_test(t, test_who_asks_for_others_than_itself_is_refused, 0, 2);
 	tcase_add_test(t, test_a_tunnel_is_refused);
+	tcase_add_loop_test(t, test_AH_is_answered_behind_ESP, 0, 2);
+	tcase_add_test(t, test_what_it_begins_itself_is_of_one_protocol_and_for_the_two_ends);
 	tcase_add_test(t, test_a_connection_of_a_rule_goes_first);
 	tcase_add_loop_test(t, test_what_a_rule_negotiates_for_is_not_answered, 0, 2);
 	tcase_add_test(t, test_what_no_rule_negotiates_for_is_answered_beside_it);

@@ -223,6 +223,53 @@ START_TEST(test_the_default_response_makes_no_tunnel)
 }
 END_TEST
 
+/* As of old: ESP by 3DES and DES, each with SHA-1 and MD5, then AH by either. */
+static const char six[] =
+	"+ esp 3des-sha CipherTransformId=3 CipherKeyLength=192 IntegrityAlgorithmId=2\n"
+	"+ esp 3des-md5 CipherTransformId=3 CipherKeyLength=192 IntegrityAlgorithmId=1\n"
+	"+ esp des-sha CipherTransformId=2 CipherKeyLength=64 IntegrityAlgorithmId=2\n"
+	"+ esp des-md5 CipherTransformId=2 CipherKeyLength=64 IntegrityAlgorithmId=1\n"
+	"+ ah sha1 Algorithm=2\n"
+	"+ ah md5 Algorithm=1\n"
+	"+ transform 3,old,1 TransformName=3des-sha\n"
+	"+ transform 3,old,2 TransformName=3des-md5\n"
+	"+ transform 3,old,3 TransformName=des-sha\n"
+	"+ transform 3,old,4 TransformName=des-md5\n"
+	"+ transform 2,old,5 TransformName=sha1\n"
+	"+ transform 2,old,6 TransformName=md5\n"
+	"+ proposal six,1,3 TransformsName=old\n"
+	"+ proposal six,2,2 TransformsName=old\n"
+	"+ ipsec ipsec-c ParametersName=std ProposalsName=six PeerGatewayIdName=gw Mode=transport";
+
+START_TEST(test_the_default_response_takes_ESP_and_AH_as_they_stand)
+{
+	static const char *const names[] = { "3des-sha", "3des-md5", "des-sha", "des-md5", "sha1", "md5" };
+	const struct pol_connection *c;
+
+	pol_algs_allow_weak(true);
+	answer_by(six, "ipsec-c", true);
+	c = make("ipsec-c");
+	pol_algs_allow_weak(false);
+	ck_assert_str_eq(c->fault, "");
+	ck_assert_uint_eq(c->n_transforms, 6);
+	for (size_t i = 0; i < 6; i++) {
+		ck_assert_str_eq(c->transforms[i].name, names[i]);
+		ck_assert(c->transforms[i].usable);
+		ck_assert(pol_child_proposal_of(c, &c->transforms[i])->offered);
+	}
+}
+END_TEST
+
+START_TEST(test_there_is_a_default_response_to_speak_of_while_it_has_an_action)
+{
+	ck_assert(!pol_conn_has_response(mib_store_view(store)));
+	answer_by(ANSWERS "transport", "ipsec-c", false);
+	ck_assert(pol_conn_has_response(mib_store_view(store)));
+	rows_put(store, "= system 0 DefaultResponseAction=");
+	ck_assert(!pol_conn_has_response(mib_store_view(store)));
+}
+END_TEST
+
 START_TEST(test_an_action_of_a_rule_is_not_the_default_response_too)
 {
 	const struct pol_connection *c;
@@ -503,6 +550,8 @@ int main(void)
 	tcase_add_test(c, test_there_is_none_while_it_is_switched_off);
 	tcase_add_test(c, test_the_default_response_makes_no_tunnel);
 	tcase_add_test(c, test_an_action_of_a_rule_is_not_the_default_response_too);
+	tcase_add_test(c, test_the_default_response_takes_ESP_and_AH_as_they_stand);
+	tcase_add_test(c, test_there_is_a_default_response_to_speak_of_while_it_has_an_action);
 	tcase_add_test(c, test_AH_alone_can_be_negotiated);
 	tcase_add_loop_test(c, test_compression_is_asked_for_where_a_proposal_has_it, 0, 5);
 	tcase_add_test(c, test_all_that_is_offered_is_of_one_protocol);
