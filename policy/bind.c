@@ -35,6 +35,7 @@ enum mib_err pol_bind(struct mib_store *s)
 		&pol_bind_endpoint,
 		&pol_bind_system_groups,
 		&pol_bind_closure,
+		&pol_bind_response,
 	};
 
 	for (size_t i = 0; i < sizeof(binders) / sizeof(binders[0]); i++) {

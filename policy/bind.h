@@ -22,6 +22,7 @@ extern const struct mib_binder pol_bind_ipsec_action;
 extern const struct mib_binder pol_bind_endpoint;
 extern const struct mib_binder pol_bind_system_groups;
 extern const struct mib_binder pol_bind_closure;
+extern const struct mib_binder pol_bind_response;
 
 /** Refuses a row: inconsistentValue, with *d naming column and row. col may be NULL. */
 enum mib_err pol_refuse(struct mib_diag *d, const struct mib_row *r, const struct mib_column *col,

@@ -362,6 +362,35 @@ START_TEST(test_weak_ones_are_taken_when_they_are_allowed)
 }
 END_TEST
 
+#define ANSWER(mode) "+ param std MinLifetimeSecs=300 RefreshThreshSecs=80\n+ transform 3,t,1 TransformName=good\n" \
+		     "+ proposal p2,1,3 TransformsName=t\n+ ipsec answer ParametersName=std ProposalsName=p2 " \
+		     "PeerGatewayIdName=there Mode=" mode
+
+START_TEST(test_the_default_response_keeps_its_action_and_that_its_mode)
+{
+	static const char by_it[] = "= system 0 DefaultResponseAction=answer", none[] = "= system 0 DefaultResponseAction=";
+	static const char tunnel[] = "= ipsec answer Mode=tunnel";
+	struct mib_store *s = store_new();
+	struct mib_diag d;
+
+	rows_put(s, good);
+	rows_put(s, ANSWER("tunnel"));
+	ck_assert_int_eq(rows_try(s, by_it, &d), MIB_INCONSISTENT_VALUE);
+	ck_assert_str_eq(d.object, "ipspdDefaultResponseAction.0");
+	ck_assert_ptr_nonnull(strstr(d.text, "tunnel mode"));
+	rows_put(s, "= ipsec answer Mode=transport");
+	rows_put(s, by_it);
+	ck_assert_int_eq(rows_try(s, tunnel, &d), MIB_INCONSISTENT_VALUE);
+	ck_assert_ptr_nonnull(strstr(d.text, "tunnel mode"));
+	ck_assert_int_eq(rows_try(s, "- ipsec answer", &d), MIB_INCONSISTENT_VALUE);
+	ck_assert_ptr_nonnull(strstr(d.text, "ipspdDefaultResponseAction"));
+	rows_put(s, none);
+	rows_put(s, tunnel);
+	rows_put(s, "- ipsec answer");
+	mib_store_free(s);
+}
+END_TEST
+
 START_TEST(test_a_refusal_names_column_and_row)
 {
 	struct mib_store *s = store_new();
@@ -512,6 +541,7 @@ int main(void)
 	tcase_add_loop_test(c, test_a_good_row_is_taken, 0, sizeof(fine) / sizeof(fine[0]));
 	tcase_add_loop_test(c, test_weak_ones_are_taken_when_they_are_allowed, 0,
 			    sizeof(weak) / sizeof(weak[0]));
+	tcase_add_test(c, test_the_default_response_keeps_its_action_and_that_its_mode);
 	tcase_add_test(c, test_a_refusal_names_column_and_row);
 	tcase_add_test(c, test_no_refusal_tells_anything_of_a_key);
 	tcase_add_test(c, test_an_active_endpoint_leaves_a_closure);

@@ -218,8 +218,11 @@ END_TEST
 
 START_TEST(test_the_default_response_makes_no_tunnel)
 {
-	answer_by(ANSWERS "tunnel", "ipsec-c", true);
-	ck_assert_str_eq(make("ipsec-c")->fault, "is for the default response, but not in transport mode");
+	/* No SET gets so far. */
+	find();
+	set.keys[0].answers = true;
+	ck_assert(pol_connection_make(mib_store_view(store), &set.keys[0], &conn));
+	ck_assert_str_eq(conn->fault, "is for the default response, but not in transport mode");
 }
 END_TEST
 
@@ -274,7 +277,7 @@ START_TEST(test_an_action_of_a_rule_is_not_the_default_response_too)
 {
 	const struct pol_connection *c;
 
-	answer_by(ANSWERS "transport", "ipsec-b", true);
+	answer_by("= ipsec ipsec-b Mode=transport", "ipsec-b", true);
 	c = make("ipsec-b");
 	ck_assert_uint_eq(set.n_keys, 1);
 	ck_assert(!c->answers);
