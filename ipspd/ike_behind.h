@@ -2,8 +2,8 @@
  * ipspd/ike_behind.h - datagrams that wait for SAs.
  *
  * RFC 7296 2.8: who answers must be able to receive by the new SAs before the answer goes, since the peer may send
- * by them as soon as it has it. The engine is another process; so a datagram that was made behind a request for an
- * SA goes when the engine has answered that request.
+ * by them as soon as it has it; and the default response has SPD entries in force by then, too. The engine is another
+ * process; so a datagram that was made behind a request for an SA or entry goes when the engine has answered that.
  */
 #ifndef IPSPD_IKE_BEHIND_H
 #define IPSPD_IKE_BEHIND_H

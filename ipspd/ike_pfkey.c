@@ -67,6 +67,12 @@ uint32_t ike_pfkey_next_seq(struct ike_pfkey *p)
 	return p->last_seq;
 }
 
+/* What a peer is told stands behind that by which its next packet comes in, and is answered. */
+static bool has_behind(uint8_t type)
+{
+	return type == SADB_UPDATE || type == SADB_X_SPDUPDATE;
+}
+
 struct ike_pfkey_request *ike_pfkey_expect(struct ike_pfkey *p, uint8_t type, uint8_t protocol)
 {
 	struct ike_pfkey_request *const r = calloc(1, sizeof(*r));
@@ -77,14 +83,14 @@ struct ike_pfkey_request *ike_pfkey_expect(struct ike_pfkey *p, uint8_t type, ui
 	r->protocol = protocol;
 	r->seq = ike_pfkey_next_seq(p);
 	TAILQ_INSERT_TAIL(&p->requests, r, entry);
-	if (type == SADB_UPDATE)
+	if (has_behind(type))
 		ike_behind_asked(p->role->behind);
 	return r;
 }
 
 void ike_pfkey_forget(struct ike_pfkey *p, struct ike_pfkey_request *r)
 {
-	if (r->type == SADB_UPDATE)
+	if (has_behind(r->type))
 		ike_behind_answered(p->role->behind);
 	TAILQ_REMOVE(&p->requests, r, entry);
 	free(r);

@@ -91,7 +91,7 @@ bool ike_pfkey_put(struct ike_pfkey *p, const uint8_t *message, size_t len);
 uint32_t ike_pfkey_next_seq(struct ike_pfkey *p);
 /** A request that is about to be sent, by its number. NULL: no memory */
 struct ike_pfkey_request *ike_pfkey_expect(struct ike_pfkey *p, uint8_t type, uint8_t protocol);
-/** It is answered, or nobody will. What waits for an inbound SA goes then. */
+/** It is answered, or nobody will. What waits for an inbound SA or an SPD entry goes then. */
 void ike_pfkey_forget(struct ike_pfkey *p, struct ike_pfkey_request *r);
 
 /* ---- ike_pfkey_child.c ---- */
