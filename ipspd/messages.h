@@ -96,7 +96,7 @@ enum ipspd_message {
 	MSG_BAND_APPLIED,	/* to engine: u32 serial: changes up to it are in force */
 	MSG_KEY_MANAGER,	/* engine to agent: u8 1: somebody is registered who makes SAs; 0: nobody */
 	/* IKE */
-	MSG_IKE_WANTED,		/* agent to parent: u8 1: there are connections, ike is to run; 0: none */
+	MSG_IKE_WANTED,		/* agent to parent: u8 1: ike is to run; 0: nobody is to be answered */
 	MSG_IKE,		/* parent to agent, fd: its end of a new channel to ike, whose own comes by
 				 * AGENT; ike says AGENT, without fd, as long as it has none */
 	MSG_PFKEY,		/* parent to ike, fd: a PF_KEY socket to the engine that has just started */

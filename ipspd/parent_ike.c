@@ -1,5 +1,5 @@
 /*
- * ipspd/parent_ike.c - the ike process: it runs while the agent has connections for it, and has UDP 500 only
+ * ipspd/parent_ike.c - the ike process: it runs while the agent has something for it, and has UDP 500 only
  * then, so that another IKE daemon may have it on a system without such rows.
  *
  *	agent --- IKE_WANTED --->|
