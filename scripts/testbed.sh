@@ -80,16 +80,27 @@ tb_reap()
 	done
 }
 
-# tb_until SECONDS COMMAND..: runs it until it succeeds; fails when the time is over.
+# tb_until SECONDS COMMAND..: runs it until it succeeds; fails when the time is over. The command may wait so as well: the
+# count is a parameter, which each call has for itself.
 tb_until()
 {
 	tb_tries=$(($1 * 10))
 	shift
-	while ! "$@" >/dev/null 2>&1; do
-		tb_tries=$((tb_tries - 1))
-		[ $tb_tries -gt 0 ] || return 1
+	set -- "$tb_tries" "$@"
+	while ! tb_try "$@"; do
+		[ "$1" -gt 1 ] || return 1
+		tb_tries=$(($1 - 1))
+		shift
+		set -- "$tb_tries" "$@"
 		sleep 0.1
 	done
+}
+
+# tb_try COUNT COMMAND..
+tb_try()
+{
+	shift
+	"$@" >/dev/null 2>&1
 }
 
 tb_ns()	{ echo "$TB_TAG-$1"; }

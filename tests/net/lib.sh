@@ -134,6 +134,45 @@ t_in_force()
 	tb_ctl "$1" wait
 }
 
+# t_lans ROUTER: tunnels of ESP that it negotiates with the other one between their LANs of both families, "lan4" and "lan6";
+# in force.
+t_lans()
+{
+	if [ "$1" = router-a ]; then
+		set -- "$1" C6336401 198.51.100.1 "$tb_wan6b" 2001:db8:b::1 "$tb_lan4a" "$tb_lan4b" "$tb_lan6a" "$tb_lan6b"
+	else
+		set -- "$1" C0000201 192.0.2.1 "$tb_wan6a" 2001:db8:a::1 "$tb_lan4b" "$tb_lan4a" "$tb_lan6b" "$tb_lan6a"
+	fi
+	t_psk "$1"
+	t_identities "$1"
+	t_gateway "$1" gw4 4 "$2" "$3"
+	t_gateway "$1" gw6 6 "$4" "$5"
+	t_proposals "$1" 1
+	t_child "$1" lan4 4 gw4 tunnel p2 11 "$6" "$7" 16
+	t_child "$1" lan6 6 gw6 tunnel p2 12 "$8" "$9" 32
+	t_in_force "$1"
+}
+
+# t_charon SPACE: strongSwan, by strongswan.conf in that space's folder, as its process "charon". t_swan SPACE ARGUMENT..:
+# swanctl, where that is. t_no_charon SPACE: it ends.
+t_charon()
+{
+	tb_start "$1" charon env STRONGSWAN_CONF="$TB_DIR/$1/strongswan.conf" unshare -m sh -c \
+		'mount -t tmpfs none /run && exec /usr/sbin/charon-systemd'
+}
+t_swan()
+{
+	t_space=$1
+	shift
+	env STRONGSWAN_CONF="$TB_DIR/$t_space/strongswan.conf" \
+		nsenter -t "$(tb_pid "$t_space" charon)" -m -n swanctl "$@"
+}
+t_no_charon()
+{
+	kill "$(tb_pid "$1" charon)"
+	tb_reap "$(tb_pid "$1" charon)"
+}
+
 conclude()
 {
 	if [ "$T_FAILED" != 0 ]; then

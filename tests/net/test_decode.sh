@@ -8,15 +8,6 @@ tb_topology
 
 datagram_max=1280 # octets of a datagram with a message of IKE, or a part of it
 
-# swan ROUTER ARGUMENT..: swanctl where that router's daemon is.
-swan()
-{
-	t_r=$1
-	shift
-	STRONGSWAN_CONF="$TB_DIR/$t_r/strongswan.conf" \
-		nsenter -t "$(tb_pid $t_r charon)" -m -n swanctl "$@"
-}
-
 # charon ROUTER HERE THERE LAN OTHER-LAN PROPOSAL VERSION AGGRESSIVE
 charon()
 {
@@ -50,9 +41,8 @@ charon()
 		secrets { ike { secret = "between two routers" } }
 	CONF
 	rm -f "$d/charon.log"
-	tb_start $1 charon env STRONGSWAN_CONF="$d/strongswan.conf" unshare -m sh -c \
-		'mount -t tmpfs none /run && exec /usr/sbin/charon-systemd'
-	tb_until 20 swan $1 --load-all --file "$d/swanctl.conf"
+	t_charon $1
+	tb_until 20 t_swan $1 --load-all --file "$d/swanctl.conf"
 }
 
 # exchange PROPOSAL VERSION AGGRESSIVE: begin, make another Child SA, rekey, end.
@@ -61,16 +51,14 @@ exchange()
 	charon router-a 192.0.2.1 198.51.100.1 10.1.0.0/16 10.2.0.0/16 "$@"
 	charon router-b 198.51.100.1 192.0.2.1 10.2.0.0/16 10.1.0.0/16 "$@"
 	sniff wan a ike
-	swan router-a --initiate --child c &&
-		swan router-a --rekey --child c &&
-		swan router-b --rekey --child c &&
-		swan router-a --terminate --ike b
+	t_swan router-a --initiate --child c &&
+		t_swan router-a --rekey --child c &&
+		t_swan router-b --rekey --child c &&
+		t_swan router-a --terminate --ike b
 	t_status=$?
 	unsniff wan ike
-	for t_r in router-a router-b; do
-		kill "$(tb_pid $t_r charon)"
-		tb_reap "$(tb_pid $t_r charon)"
-	done
+	t_no_charon router-a
+	t_no_charon router-b
 	return $t_status
 }
 

@@ -72,11 +72,7 @@ cert a-pss root /O=Test/CN=pss "subjectAltName=DNS:pss.example"
 cp "$p/root.pem" "$p/middle.pem" "$d/x509ca"
 cp "$p/a-p256.pub" "$p/b-p256.pub" "$d/pubkey"
 
-swan()
-{
-	STRONGSWAN_CONF="$d/strongswan.conf" \
-		nsenter -t "$(tb_pid router-b charon)" -m -n swanctl "$@"
-}
+swan() { t_swan router-b "$@"; }
 
 # conn NAME LOCAL REMOTE [MORE]: one of strongSwan's connections.
 conn()
@@ -148,8 +144,7 @@ charon()
 		echo 'id = one } }'
 	} >"$d/swanctl.conf"
 	rm -f "$d/charon.log"
-	tb_start router-b charon env STRONGSWAN_CONF="$d/strongswan.conf" unshare -m sh -c \
-		'mount -t tmpfs none /run && exec /usr/sbin/charon-systemd'
+	t_charon router-b
 	tb_until 20 swan --load-all --file "$d/swanctl.conf"
 }
 
@@ -251,8 +246,7 @@ claim "a CA that is not ours is told by name" \
 unend
 
 # Without RFC 7427.
-kill "$(tb_pid router-b charon)"
-tb_reap "$(tb_pid router-b charon)"
+t_no_charon router-b
 charon 'signature_authentication = no'
 meets rsa 'RSA with SHA1' me=2:a-rsa.example peer=2:b-rsa.example key="$p/a-rsa.key" certs="$p/a-rsa.pem" "$a"
 meets p384 'ECDSA with SHA384 on P-384' me=2:a-p384.example peer=2:b-p384.example key="$p/a-p384.key" \

@@ -49,10 +49,8 @@ cat >"$d/swanctl.conf" <<-CONF
 			esp_proposals = aes128gcm16 } } } }
 	secrets { ike { secret = "between two" } }
 CONF
-tb_start a charon env STRONGSWAN_CONF="$d/strongswan.conf" unshare -m sh -c \
-	'mount -t tmpfs none /run && exec /usr/sbin/charon-systemd'
-charon=$TB_LAST
-swan() { STRONGSWAN_CONF="$d/strongswan.conf" nsenter -t "$charon" -m -n swanctl "$@"; }
+t_charon a
+swan() { t_swan a "$@"; }
 claim "strongSwan is there" tb_until 20 swan --load-all --file "$d/swanctl.conf"
 
 # The ike process's event loop, sockets and threads, with an engine process.

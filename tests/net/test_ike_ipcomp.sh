@@ -11,43 +11,18 @@ t_routers
 # rows ROUTER PEER-HEX PEER OURS THEIRS: a tunnel of ESP with IPComp inside, negotiated.
 rows()
 {
-	wan=$(tb_ifindex $1 wan)
-	tb_set $1 'ipsaCredType."psk"' i sharedSecret 'ipsaCredCredential."psk"' s 'between two routers' \
-		'ipsaCredMngName."psk"' s '' 'ipsaCredRemoteID."psk"' s '' \
-		'ipsaCredAdminStatus."psk"' i enabled 'ipsaCredRowStatus."psk"' i createAndGo
-	tb_set $1 'ipsaPeerIdType."gw".0' u 1 'ipsaPeerIdValue."gw".0' s $3 'ipsaPeerIdAddressType."gw".0' i 1 \
-		'ipsaPeerIdAddress."gw".0' x $2 'ipsaPeerIdCredentialName."gw".0' s psk 'ipsaPeerIdRowStatus."gw".0' i createAndGo
-	tb_filter $1 40 1 $4 $5 16
-	tb_filter $1 41 1 $5 $4 16
-	tb_set $1 "ipiaIkeIdCredentialName.$wan.1.\"default\"" s '' "ipiaIkeIdRowStatus.$wan.1.\"default\"" i createAndGo
+	t_psk $1
+	t_identities $1
+	t_gateway $1 gw 4 $2 $3
 	t_proposals $1 1
 	tb_set $1 'ipsaIpcompTranMaxLifetimeSec."deflate"' u 0 'ipsaIpcompTranMaxLifetimeKB."deflate"' u 0 \
 		'ipsaIpcompTranAlgorithm."deflate"' u 2 'ipsaIpcompTranDictionarySize."deflate"' u 0 \
 		'ipsaIpcompTranPrivateAlgorithm."deflate"' u 0 'ipsaIpcompTranRowStatus."deflate"' i createAndGo
 	tb_set $1 'ipiaIpsecTranTransformName.4."comp".0' s deflate 'ipiaIpsecTranRowStatus.4."comp".0' i createAndGo
 	tb_set $1 'ipiaIpsecPropTransformsName."p2".0.4' s comp 'ipiaIpsecPropRowStatus."p2".0.4' i createAndGo
-	tb_set $1 'ipiaIpsecActParametersName."child"' s std 'ipiaIpsecActProposalsName."child"' s p2 \
-		'ipiaIpsecActUsePfs."child"' i false 'ipiaIpsecActUseIkeGroup."child"' i false \
-		'ipiaIpsecActGroupId."child"' u 31 'ipiaIpsecActVendorId."child"' s '' \
-		'ipiaIpsecActPeerGatewayIdName."child"' s gw 'ipiaIpsecActGranularity."child"' i subnet \
-		'ipiaIpsecActMode."child"' i tunnel 'ipiaIpsecActRowStatus."child"' i createAndGo
-	tb_set $1 'ipiaIkeActParametersName."ike"' s std 'ipiaIkeActExchangeMode."ike"' i main \
-		'ipiaIkeActAgressiveModeGroupId."ike"' u 14 'ipiaIkeActIdentityType."ike"' u 1 \
-		'ipiaIkeActIdentityContext."ike"' s default 'ipiaIkeActPeerName."ike"' s gw 'ipiaIkeActRowStatus."ike"' i createAndGo
-	tb_set $1 'ipiaIkeActPropName."ike".0' s p1 'ipiaIkeActPropRowStatus."ike".0' i createAndGo
-	tb_set $1 'spdCompActExecutionStrategy."vpn"' i doUntilFailure 'spdCompActRowStatus."vpn"' i createAndGo
-	tb_set $1 'spdSubActSubActionName."vpn".0' o 'ipiaIkeActParametersName."ike"' 'spdSubActRowStatus."vpn".0' i createAndGo
-	tb_set $1 'spdSubActSubActionName."vpn".1' o 'ipiaIpsecActParametersName."child"' 'spdSubActRowStatus."vpn".1' i createAndGo
-	for way in out.40 in.41; do
-		dir=${way%.*}
-		tb_set $1 "spdRuleDefFilter.\"vpn-$dir\"" o "diffServMultiFieldClfrAddrType.${way#*.}" \
-			"spdRuleDefAction.\"vpn-$dir\"" o 'spdCompActExecutionStrategy."vpn"' \
-			"spdRuleDefRowStatus.\"vpn-$dir\"" i createAndGo "spdGroupContComponentName.\"wan-$dir\".1" s "vpn-$dir" \
-			"spdGroupContRowStatus.\"wan-$dir\".1" i createAndGo
-	done
-	tb_set $1 "spdEndGroupName.outbound.$wan" s wan-out "spdEndGroupRowStatus.outbound.$wan" i createAndGo \
-		"spdEndGroupName.inbound.$wan" s wan-in "spdEndGroupRowStatus.inbound.$wan" i createAndGo
-	tb_ctl $1 wait
+	t_child $1 lan 4 gw tunnel p2 1 $4 $5 16
+	tb_set $1 'ipiaIpsecActUsePfs."child-lan"' i false
+	t_in_force $1
 }
 
 log=$TB_DIR/router-a/ipspd.log
@@ -94,14 +69,14 @@ tb_in host-a ping -q -c 1 -W 0.1 10.2.0.2 || :
 claim "we ask OpenIKED, and both compress" tb_until 10 compressing 1
 claim "... which has read it so" tb_until 5 iked_says 'req cpi 0x[0-9a-f]*, transform DEFLATE, length 3'
 claim "it ends" forget_iked
-claim "the connection to it ends, too" tb_ctl router-a terminate child
+claim "the connection to it ends, too" tb_ctl router-a terminate child-lan
 iked active
 claim "OpenIKED asks us, and both compress" tb_until 10 compressing 2
 claim "... which has read our answer so" tb_until 5 iked_says 'res cpi 0x[0-9a-f]*, transform DEFLATE, length 3'
 claim "it ends" forget_iked
 
 # ---- another ipspd ----
-claim "the connection to it ends" tb_ctl router-a terminate child
+claim "the connection to it ends" tb_ctl router-a terminate child-lan
 claim "rows are SET on router-b" rows router-b C0000201 192.0.2.1 $tb_lan4b $tb_lan4a
 claim "the first ping crosses" tb_in host-b ping -q -c 1 -W 20 10.1.0.2
 claim "... and both compress" tb_until 10 compressing 3
@@ -115,7 +90,7 @@ claim "... and nothing in the clear" nothing_clear large
 claim "short pings, which are not compressed, cross" pings host-a 10.2.0.2
 tb_in host-a ping -i 0.02 -c 60 -W 3 -s 500 10.2.0.2 >"$TB_DIR/traffic.out" 2>&1 &
 traffic=$!
-claim "keys are renewed under traffic" tb_ctl router-a rekey child
+claim "keys are renewed under traffic" tb_ctl router-a rekey child-lan
 claim "... with CPIs of their own" tb_until 10 compressing 4
 wait $traffic || :
 claim "... and nothing is lost" grep -q ' 0% packet loss' "$TB_DIR/traffic.out"
@@ -143,7 +118,7 @@ ports()
 	NFT
 }
 claim "there is a NAT between them" ports 10000
-claim "the connection ends" tb_ctl router-a terminate child
+claim "the connection ends" tb_ctl router-a terminate child-lan
 sniff wan a nat
 claim "the first ping crosses" tb_in host-a ping -q -c 1 -W 20 10.2.0.2
 claim "pings of octets that compress well cross" large host-a 10.2.0.2
@@ -158,7 +133,7 @@ claim "all of it was ESP in UDP" test "$(seen wan nat 'udp.port == 4500 && esp')
 claim "... much shorter than it was" equal 0 "$(seen wan nat 'esp && ip.len > 450')"
 claim "... and nothing in the clear" nothing_clear nat
 claim "what was moved is still compressed" test "$(ipcomps router-b)" -ge 2
-claim "the connection ends" tb_ctl router-a terminate child
+claim "the connection ends" tb_ctl router-a terminate child-lan
 
 # ---- strongSwan, which is asked and does without ----
 claim "the other daemon takes its leave" kill "$(tb_pid router-b ipspd)"
@@ -192,11 +167,9 @@ connections { lan {
 } }
 secrets { ike { secret = "between two routers" } }
 CONF
-tb_start router-b charon env STRONGSWAN_CONF="$d/strongswan.conf" unshare -m sh -c \
-	'mount -t tmpfs none /run && exec /usr/sbin/charon-systemd'
-charon=$TB_LAST
+t_charon router-b
 before=$(grep -c "IPComp CPI" "$log")
-swan() { env STRONGSWAN_CONF="$d/strongswan.conf" nsenter -t "$charon" -m -n swanctl "$@"; }
+swan() { t_swan router-b "$@"; }
 claim "strongSwan is there" tb_until 20 swan --load-all --file "$d/swanctl.conf"
 claim "the first ping to it crosses" tb_until 20 tb_in host-a ping -q -c 1 -W 20 10.2.0.2
 claim "... and large ones" large host-a 10.2.0.2

@@ -105,10 +105,8 @@ CONF
 	echo '}'
 	echo 'secrets { ike { secret = "between two routers" } }'
 } >"$d/swanctl.conf"
-tb_start router-b charon env STRONGSWAN_CONF="$d/strongswan.conf" unshare -m sh -c \
-	'mount -t tmpfs none /run && exec /usr/sbin/charon-systemd'
-charon=$TB_LAST
-swan() { STRONGSWAN_CONF="$d/strongswan.conf" nsenter -t "$charon" -m -n swanctl "$@"; }
+t_charon router-b
+swan() { t_swan router-b "$@"; }
 claim "strongSwan has all connections" tb_until 20 swan --load-all --file "$d/swanctl.conf"
 
 # ---- cells ----

@@ -87,15 +87,14 @@ charon()
 	CONF
 	# Where the tunnel's own address is, so that it can have a route.
 	tb_in c$1 ip addr add 10.2.0.1/16 dev lo
-	tb_start c$1 charon env STRONGSWAN_CONF="$d/strongswan.conf" unshare -m sh -c \
-		'mount -t tmpfs none /run && exec /usr/sbin/charon-systemd'
+	t_charon c$1
 	tb_until 20 swan $1 --load-all --file "$d/swanctl.conf"
 }
 swan()
 {
 	t_c=c$1
 	shift
-	STRONGSWAN_CONF="$TB_DIR/$t_c/strongswan.conf" nsenter -t "$(tb_pid $t_c charon)" -m -n swanctl "$@"
+	t_swan $t_c "$@"
 }
 log=$TB_DIR/gw/end.log
 said() { grep -c "$1" "$log" || :; }

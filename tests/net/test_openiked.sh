@@ -112,11 +112,8 @@ connections { lan {
 } }
 secrets { ike { secret = "a secret of both" } }
 CONF
-tb_start router-b charon env STRONGSWAN_CONF="$d/strongswan.conf" unshare -m sh -c \
-	'mount -t tmpfs none /run && exec /usr/sbin/charon-systemd'
-charon=$TB_LAST
-claim "strongSwan is there" tb_until 20 env STRONGSWAN_CONF="$d/strongswan.conf" \
-	nsenter -t "$charon" -m -n swanctl --load-all --file "$d/swanctl.conf"
+t_charon router-b
+claim "strongSwan is there" tb_until 20 t_swan router-b --load-all --file "$d/swanctl.conf"
 sniff wan a swan
 rm -f "$TB_DIR/router-a/iked.log"
 iked router-a active 192.0.2.1 198.51.100.1 10.1.0.0/16 10.2.0.0/16
