@@ -29,10 +29,10 @@ has_ike() { [ -n "$(ike_pid "$1")" ]; }
 # another_ike ROUTER PID: another process than that runs.
 # nothing_clear CAPTURE [WHICH]: no ping crossed the WAN unprotected; none of WHICH.
 nothing_clear() { equal 0 "$(seen wan "$1" "$t_clear && (icmp || icmpv6) && ${2:-frame}")"; }
-# traffic FROM TO; traffic_whole: pings all the time; were all answered?
+# traffic FROM TO [OCTETS]; traffic_whole: pings all the time; were all answered?
 traffic()
 {
-	tb_in "$1" ping -i 0.02 -c 250 -W 3 "$2" >"$TB_DIR/traffic.out" 2>&1 &
+	tb_in "$1" ping -i 0.02 -c 250 -W 3 -s "${3:-56}" "$2" >"$TB_DIR/traffic.out" 2>&1 &
 	t_traffic=$!
 }
 traffic_whole()
@@ -182,6 +182,24 @@ claim "... which both find" tb_until 10 grep -q 'agent gone' "$TB_DIR/router-a/i
 claim "... and there is another one" tb_until 10 says established tb_snmp snmpwalk router-a ipspdIkeSaState
 claim "... while nothing else happens" pings host-a 10.2.0.2
 
+# ---- the rows as a file: what there is begins anew from it ----
+rows=$TB_DIR/rows.xml
+claim "the rows are exported" tb_ctl router-a export "$rows"
+claim "... as well-formed XML" xmllint --noout "$rows"
+claim "... without the secret" not grep -qF -e 'between two routers' -e "$(printf 'between two routers' | base64)" "$rows"
+kill "$(tb_pid router-a ipspd)"
+tb_reap "$(tb_pid router-a ipspd)"
+tb_in router-a "$TB_BUILD/ipspctl/ipspctl" -S "$TB_DIR/router-a/state" guard remove
+rm -rf "$TB_DIR/router-a/state"
+claim "another daemon begins with them" eval 'tb_ipspd router-a -i "$rows" && tb_ctl router-a wait --snmp --timeout 30'
+claim "... but for the secret" equal notReady "$(tb_snmp snmpget router-a -OqvU 'ipsaCredRowStatus."psk"')"
+claim "... without which nothing crosses" silent host-a 10.2.0.2
+claim "the secret is SET" tb_set router-a 'ipsaCredCredential."psk"' s 'between two routers' 'ipsaCredRowStatus."psk"' i active
+claim "... with which the file makes the other rows active" tb_ctl router-a import "$rows"
+claim "... and the first ping crosses" eval 'tb_ctl router-a wait && one host-a 10.2.0.2'
+claim "... over IPv6, too" one host-b fd00:1::2
+claim "an export is as before" eval 'tb_ctl router-a export | cmp - "$rows"'
+
 # ---- strongSwan, with its own ESP, which is always in UDP ----
 claim "the other daemon takes its leave" kill "$(tb_pid router-b ipspd)"
 tb_reap "$(tb_pid router-b ipspd)"
@@ -212,7 +230,7 @@ for f in 4 6; do
 		local_addrs = $us
 		remote_addrs = $them
 		version = 2
-		mobike = $(if [ $f = 4 ]; then echo yes; else echo no; fi)
+		mobike = yes
 		proposals = aes256-sha256-x25519
 		local { auth = psk }
 		remote { auth = psk }
@@ -263,6 +281,16 @@ tb_in router-a ip addr add 192.0.2.1/24 dev wan
 tb_in router-a ip addr del 192.0.2.9/24 dev wan
 claim "... and back" tb_until 10 says 192.0.2.1 swan --list-sas
 claim "... where pings cross" tb_until 10 pings host-a 10.2.0.2
+tb_in router-a ip addr add 2001:db8:a::9/48 dev wan nodad
+traffic host-a fd00:2::2
+tb_in router-a ip addr del 2001:db8:a::1/48 dev wan
+claim "an IKE SA of IPv6 goes along, too" tb_until 10 says 2001:db8:a::9 swan --list-sas --ike lan6
+claim "... and traffic goes on" traffic_but 60
+claim "... with strongSwan's leave" tb_until 5 grep -q 'it goes on between 2001:db8:a::9' "$TB_DIR/router-a/ipspd.log"
+tb_in router-a ip addr add 2001:db8:a::1/48 dev wan nodad
+tb_in router-a ip addr del 2001:db8:a::9/48 dev wan
+claim "... and back" tb_until 10 says 2001:db8:a::1 swan --list-sas --ike lan6
+claim "... where pings cross" tb_until 10 pings host-b fd00:1::2
 # RFC 7296 2.8.3, RFC 4478. strongSwan sends by the new SA before its answer can be here.
 before=$(established router-a)
 traffic host-a 10.2.0.2
@@ -277,6 +305,40 @@ claim "... and its pings cross" pings host-b 10.1.0.2
 claim "strongSwan ends that of IPv6" swan --terminate --ike lan6
 claim "... and begins" swan --initiate --child lan6
 claim "... and its pings cross" pings host-b fd00:1::2
+
+# ---- limits of SAs: octets, Child SAs of an IKE SA, seconds without use ----
+# is_new SPI: lan4's IKE SA has another than that. child_up: it has a Child SA.
+is_new() { [ -n "$(ike_spi)" ] && [ "$(ike_spi)" != "$1" ]; }
+child_up() { [ -n "$(esp_spis)" ]; }
+made() { [ "$(children router-a)" -ge "$1" ]; }
+limit() { tb_set router-a "$1" u "$2" && tb_ctl router-a wait; }
+before=$(children router-a)
+claim "SAs are to carry 64 KB" limit 'ipsaEspTranMaxLifetimeKB."aes"' 64
+claim "... from the next one on" eval 'tb_ctl router-a rekey child4 && tb_until 10 made $((before + 1))'
+traffic host-a 10.2.0.2 500
+claim "others take their place before that" tb_until 10 made $((before + 2))
+claim "... and nothing is lost" traffic_whole
+claim "... without a limit again" limit 'ipsaEspTranMaxLifetimeKB."aes"' 0
+claim "an IKE SA is to make three Child SAs" limit 'ipiaIkePropLifetimeDerivedKeys."p1"' 3
+claim "... the first with itself" eval 'tb_ctl router-a terminate child4 && one host-a 10.2.0.2'
+old=$(ike_spi)
+before=$(children router-a)
+claim "... the second later" eval 'tb_ctl router-a rekey child4 && tb_until 10 made $((before + 1)) && equal "$old" "$(ike_spi)"'
+traffic host-a 10.2.0.2
+claim "... after the third it makes another IKE SA" eval 'tb_ctl router-a rekey child4 && tb_until 10 is_new "$old"'
+before=$(esp_spis)
+claim "... which has taken the Child SAs, with their SPIs" tb_until 10 eval 'child_up && equal "$before" "$(esp_spis)"'
+claim "... and nothing is lost" traffic_whole
+claim "... without a limit again" limit 'ipiaIkePropLifetimeDerivedKeys."p1"' 0
+claim "SAs that carry nothing are to end within seconds" limit 'ipiaSaNegParamIdleDurationSecs."std"' 2
+claim "... from the next one on" eval 'tb_ctl router-a terminate child4 && one host-a 10.2.0.2'
+old=$(ike_spi)
+claim "... and do, as strongSwan is told" tb_until 10 not child_up
+claim "... but not their IKE SA" equal "$old" "$(ike_spi)"
+claim "the next packet crosses" one host-a 10.2.0.2
+claim "... by another Child SA of it" equal "$old" "$(ike_spi)"
+claim "... without a limit again" limit 'ipiaSaNegParamIdleDurationSecs."std"' 0
+
 # RFC 4301 4.4.1.2: populate from packet. strongSwan has no route to what is one host's.
 narrow_sas() { swan --list-sas --ike lan4 | grep -E '^ +local +10' | sort | tr -d ' \n' | grep -qx "$1"; }
 claim "rows want an SA for each protocol" eval 'tb_set router-a "ipspdIpsecActFromPacket.\"child-lan4\"" x 20 &&
