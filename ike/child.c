@@ -134,12 +134,15 @@ const char *ike_child_accept(struct ike_exchange *x, const struct ike_parsed *m)
 		return "the peer chose what we did not offer";
 	ike_packet_selectors(x, &ours, &theirs);
 	if (!read_selectors(m, IKE_PAYLOAD_TSi, &x->ours_ts) ||
-	    !read_selectors(m, IKE_PAYLOAD_TSr, &x->theirs_ts) ||
-	    !ike_selectors_within(&x->ours_ts, &ours) ||
+	    !read_selectors(m, IKE_PAYLOAD_TSr, &x->theirs_ts))
+		return "the peer's traffic selectors cannot be read";
+	x->transport = ike_parsed_notify(m, IKE_N_USE_TRANSPORT_MODE, &n);
+	if (x->transport)
+		ike_nat_selectors(x->sa, &x->ours_ts, &x->theirs_ts);
+	if (!ike_selectors_within(&x->ours_ts, &ours) ||
 	    !ike_selectors_within(&x->theirs_ts, &theirs))
 		return "the peer's traffic selectors are not within ours";
 	take_flags(x, m);
-	x->transport = ike_parsed_notify(m, IKE_N_USE_TRANSPORT_MODE, &n);
 	if (ike_answer_check(x, x->transport))
 		return "the peer's answer is none that the default response can be for";
 	if (!ike_anyone_takes(x))
@@ -149,13 +152,14 @@ const char *ike_child_accept(struct ike_exchange *x, const struct ike_parsed *m)
 
 /* ---- as the one who answers ---- */
 
-bool ike_child_read(const struct ike_parsed *m, bool setup, struct ike_child_asked *out)
+bool ike_child_read(const struct ike_sa *sa, const struct ike_parsed *m, bool setup,
+		    struct ike_child_asked *out)
 {
-	const struct ike_payload *const sa = ike_parsed_find(m, IKE_PAYLOAD_SA);
+	const struct ike_payload *const proposals = ike_parsed_find(m, IKE_PAYLOAD_SA);
 	struct ike_notify n;
 	struct ike_fault fault;
 
-	if (!sa || !ike_offers_read(sa->body, &out->offers, &fault) ||
+	if (!proposals || !ike_offers_read(proposals->body, &out->offers, &fault) ||
 	    !read_selectors(m, IKE_PAYLOAD_TSi, &out->theirs) ||
 	    !read_selectors(m, IKE_PAYLOAD_TSr, &out->ours))
 		return false;
@@ -163,23 +167,38 @@ bool ike_child_read(const struct ike_parsed *m, bool setup, struct ike_child_ask
 	if (setup)
 		without_ke(&out->offers);
 	out->transport = ike_parsed_notify(m, IKE_N_USE_TRANSPORT_MODE, &n);
+	out->seen_ours = out->ours;
+	out->seen_theirs = out->theirs;
+	ike_nat_selectors(sa, &out->seen_ours, &out->seen_theirs);
 	return true;
+}
+
+/* In transport mode what is seen here, else what is said. */
+static void asked_of(const struct ike_conn *c, const struct ike_child_asked *asked,
+		     const struct ike_selectors **ours, const struct ike_selectors **theirs)
+{
+	const bool seen = asked->transport && c->child.transport;
+
+	*ours = seen ? &asked->seen_ours : &asked->ours;
+	*theirs = seen ? &asked->seen_theirs : &asked->theirs;
 }
 
 unsigned ike_child_suits(const struct ike_conn *c, const struct ike_sa *sa, const struct ike_child_asked *asked)
 {
 	const struct ike_offers offers = offers_of(c, asked->setup);
+	const struct ike_selectors *asked_ours, *asked_theirs;
 	struct ike_selectors ours, theirs;
 	struct ike_suite suite;
 	unsigned rank = 2;
 
 	if (c->child.answers)
 		return ike_answer_suits(c, sa, asked) ? 1 : 0;
-	if (!c->has_child || !ike_selectors_narrow(&asked->theirs, &c->child.theirs, &theirs) ||
-	    !ike_selectors_narrow(&asked->ours, &c->child.ours, &ours))
+	asked_of(c, asked, &asked_ours, &asked_theirs);
+	if (!c->has_child || !ike_selectors_narrow(asked_theirs, &c->child.theirs, &theirs) ||
+	    !ike_selectors_narrow(asked_ours, &c->child.ours, &ours))
 		return 0;
-	if (ike_selectors_within(&asked->theirs, &c->child.theirs) &&
-	    ike_selectors_within(&asked->ours, &c->child.ours))
+	if (ike_selectors_within(asked_theirs, &c->child.theirs) &&
+	    ike_selectors_within(asked_ours, &c->child.ours))
 		rank += 1;
 	if (asked->transport == c->child.transport)
 		rank += 2;
@@ -193,20 +212,22 @@ uint16_t ike_child_choose(struct ike_exchange *x, const struct ike_parsed *m)
 	const struct ike_conn *const conn = ike_conn_of(x);
 	const struct ike_child_config *const c = &conn->child;
 	const struct ike_offers offers = offers_of(conn, x->purpose == IKE_FOR_SETUP);
+	const struct ike_selectors *asked_ours, *asked_theirs;
 	struct ike_selectors ours, theirs;
 	struct ike_child_asked asked;
 	uint16_t notify;
 
-	if (!ike_child_read(m, x->purpose == IKE_FOR_SETUP, &asked))
+	if (!ike_child_read(x->sa, m, x->purpose == IKE_FOR_SETUP, &asked))
 		return IKE_N_INVALID_SYNTAX;
 	if (!conn->has_child || !ike_offers_choose(&offers, &asked.offers, &x->child_suite) ||
-	    !take_spi(x))
+	    ike_nat_forbids(x->sa, x->child_suite.protocol) || !take_spi(x))
 		return IKE_N_NO_PROPOSAL_CHOSEN;
-	if (!ike_packet_choose(x, &asked.theirs, &asked.ours))
+	asked_of(conn, &asked, &asked_ours, &asked_theirs);
+	if (!ike_packet_choose(x, asked_theirs, asked_ours))
 		return IKE_N_SINGLE_PAIR_REQUIRED;
 	ike_packet_selectors(x, &ours, &theirs);
-	if (!ike_selectors_narrow(&asked.theirs, &theirs, &x->theirs_ts) ||
-	    !ike_selectors_narrow(&asked.ours, &ours, &x->ours_ts))
+	if (!ike_selectors_narrow(asked_theirs, &theirs, &x->theirs_ts) ||
+	    !ike_selectors_narrow(asked_ours, &ours, &x->ours_ts))
 		return IKE_N_TS_UNACCEPTABLE;
 	notify = ike_answer_check(x, asked.transport);
 	if (notify)

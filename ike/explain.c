@@ -170,6 +170,7 @@ void ike_explain_refusal(const struct ike_exchange *x, const struct ike_parsed *
 	const struct ike_payload *const sa = ike_parsed_find(m, IKE_PAYLOAD_SA);
 	const struct ike_conn *const conn = ike_conn_of(x);
 	const struct ike_child_config *const c = &conn->child;
+	const char *const forbidden = ike_nat_forbids(x->sa, x->child_suite.protocol);
 	struct ike_offers theirs;
 	struct ike_fault fault;
 	struct text t = { 0 };
@@ -178,6 +179,8 @@ void ike_explain_refusal(const struct ike_exchange *x, const struct ike_parsed *
 	add_notify(&t, notify);
 	if (!conn->has_child) {
 		add(&t, ": connection \"%s\" is an IKE SA alone", conn->ike);
+	} else if (forbidden) {
+		add(&t, ": %s", forbidden);
 	} else if (notify == IKE_N_NO_PROPOSAL_CHOSEN && sa &&
 		   ike_offers_read(sa->body, &theirs, &fault)) {
 		add(&t, ": the peer proposes ");

@@ -716,12 +716,14 @@ void ike_child_offer(struct ike_exchange *x, struct ike_builder *b);
 struct ike_child_asked {
 	struct ike_offers offers;
 	struct ike_selectors ours, theirs;
+	struct ike_selectors seen_ours, seen_theirs;	/* for transport mode: ike_nat_selectors */
 	bool setup;			/* in IKE_AUTH, where it has no key exchange of its own */
 	bool transport;
 };
 
 /** False: it is not whole. */
-IPSP_MUST_CHECK bool ike_child_read(const struct ike_parsed *m, bool setup, struct ike_child_asked *out);
+IPSP_MUST_CHECK bool ike_child_read(const struct ike_sa *sa, const struct ike_parsed *m, bool setup,
+				    struct ike_child_asked *out);
 
 #define IKE_SUITS_BEST 9u
 /** How well a connection suits what is asked for, up to IKE_SUITS_BEST. 0: it is for other traffic. 1: it is the
@@ -797,6 +799,13 @@ void ike_nat_hash(const uint8_t *spi_i, const uint8_t *spi_r, const struct ipsp_
 void ike_nat_build(struct ike_builder *b, const struct ike_sa *sa, const struct ike_path *p);
 /** Learns from those of a message whether there is a NAT, and whose. False: it has none; nothing is learned. */
 bool ike_nat_take(struct ike_sa *sa, const struct ike_parsed *m);
+/** Why a Child SA of that protocol cannot be where the IKE SA is; NULL: it can. */
+const char *ike_nat_forbids(const struct ike_sa *sa, uint8_t protocol);
+/**
+ * What the peer says of a transport mode's traffic, as it is seen here: over a NAT each end has other addresses for
+ * the two of them. RFC 7296 2.23.1
+ */
+void ike_nat_selectors(const struct ike_sa *sa, struct ike_selectors *ours, struct ike_selectors *theirs);
 /** Keeps a NAT's mapping from then on, if it is we who are behind one. RFC 3948 4 */
 void ike_nat_keep(struct ike_sa *sa, uint64_t now_ms);
 

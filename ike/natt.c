@@ -1,5 +1,6 @@
 /*
- * ike/natt.c - is there a NAT, and whose? RFC 7296 2.23. And the octet that keeps its mapping, RFC 3948 4.
+ * ike/natt.c - is there a NAT, and whose? RFC 7296 2.23. What becomes of Child SAs then: 2.23.1 for those in transport
+ * mode. And the octet that keeps its mapping, RFC 3948 4.
  *
  * Messages and ESP share one mapping, that of port 4500: an IKE SA keeps it for its Child SAs, too, and
  * also where it has none.
@@ -85,6 +86,32 @@ bool ike_nat_take(struct ike_sa *sa, const struct ike_parsed *m)
 	sa->nat = sa->nat_found || wanted(sa) == IKE_NAT_ALWAYS;
 	sa->nat_here = here;
 	return true;
+}
+
+const char *ike_nat_forbids(const struct ike_sa *sa, uint8_t protocol)
+{
+	/* RFC 3715 2.1 (a): a NAT changes what AH covers. RFC 3948 has ESP alone in UDP. */
+	return sa->nat && protocol == IKE_PROTOCOL_AH ?
+		       "AH does not pass the NAT that is between the two: only ESP does" : NULL;
+}
+
+/* Transport mode has no more than one; several are nobody's. */
+static void put_address(struct ike_selectors *s, const struct ipsp_addr *a)
+{
+	for (unsigned i = 0; i < s->n; i++) {
+		if (ipsp_addr_cmp(&s->s[i].lo, &s->s[i].hi) != 0 || ipsp_addr_cmp(&s->s[i].lo, &s->s[0].lo) != 0)
+			return;
+	}
+	for (unsigned i = 0; i < s->n; i++)
+		s->s[i].lo = s->s[i].hi = *a;
+}
+
+void ike_nat_selectors(const struct ike_sa *sa, struct ike_selectors *ours, struct ike_selectors *theirs)
+{
+	if (!sa->nat)
+		return;
+	put_address(ours, &sa->path.local);
+	put_address(theirs, &sa->path.remote);
 }
 
 /* ---- keepalives ---- */

@@ -84,7 +84,7 @@ bool ike_pick_peer(struct ike_exchange *x, const struct ike_parsed *m, const str
 	struct ike_sa *const sa = x->sa;
 	const struct ike_world *const w = sa->world;
 	struct ike_child_asked asked;
-	const bool has_child = ike_child_read(m, true, &asked);
+	const bool has_child = ike_child_read(sa, m, true, &asked);
 	struct ike_conn *best = sa->conn;
 	unsigned best_rank = 0;
 
@@ -161,7 +161,7 @@ void ike_pick_child(struct ike_exchange *x, const struct ike_parsed *m)
 	struct ike_child_asked asked;
 	unsigned best_rank;
 
-	if (!x->rekeyed && ike_child_read(m, false, &asked)) {
+	if (!x->rekeyed && ike_child_read(sa, m, false, &asked)) {
 		best_rank = 2 * suits(best, sa, &asked) + 1;
 		for (size_t i = 0; i < w->n_conns && best_rank < RANK_BEST(IKE_SUITS_BEST); i++) {
 			const unsigned its_rank = is_for(w->conns[i], sa) ?

@@ -134,6 +134,11 @@ static void send_request(struct ike_exchange *x, uint64_t now_ms)
 	if (!why && !x->spi_in && !x->sa->childless)
 		why = x->sa->conn->has_child ? "the SAD gives no SPI" :
 					       "the peer wants a Child SA along (RFC 6023)";
+	if (!why && x->spi_in) {
+		why = ike_nat_forbids(x->sa, x->protocol);
+		if (why)
+			ike_event_failed(x->sa, why);
+	}
 	if (why) {
 		give_up(x, why);
 		return;

@@ -72,10 +72,17 @@ static enum ipsp_err begin(struct ike_sa *sa, struct ike_conn *conn, struct ike_
 {
 	struct ike_exchange *x;
 
+	const char *forbidden;
+
 	if (!conn->has_child || sa->state != IKE_SA_ESTABLISHED)
 		return IPSP_ENOENT;
 	if (rekeyed && (rekeyed->rekey || rekeyed->deleting))
 		return IPSP_EEXIST;
+	forbidden = ike_nat_forbids(sa, conn->child.offers.offers[0].protocol);
+	if (forbidden) {
+		ike_say(sa, IKE_LOG_NOTICE, "no Child SA: %s", forbidden);
+		return IPSP_ENOTSUP;
+	}
 	x = ike_exchange_new(sa, rekeyed ? IKE_FOR_CHILD_REKEY : IKE_FOR_CHILD, true);
 	if (!x)
 		return IPSP_ENOMEM;

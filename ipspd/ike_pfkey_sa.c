@@ -120,17 +120,12 @@ bool ike_pfkey_packet_read(const struct pfkey_msg *m, struct ike_pair *out)
 	return ike_selector_of_box(&box, &out->ours, &out->theirs);
 }
 
-/*
- * What it may carry, as negotiated. Not of a transport mode SA behind a NAT: its packets have other addresses on
- * the way than the ends speak of. @return false: more than an SA can have
- */
+/* What it may carry, as negotiated. @return false: more than an SA can have */
 static bool put_traffic(struct pfkey_writer *w, const struct ike_child_sa *c, bool in)
 {
 	struct ipsp_selector boxes[IPSP_SA_BOXES_MAX];
 	size_t n = 0;
 
-	if (c->transport && c->udp)
-		return true;
 	for (unsigned i = 0; i < c->ours->n; i++) {
 		for (unsigned j = 0; j < c->theirs->n; j++) {
 			const struct ike_selector *const ours = &c->ours->s[i];

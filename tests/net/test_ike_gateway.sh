@@ -1,6 +1,6 @@
 # tests/net/test_ike_gateway.sh - tunnels through a real NAT: two of us behind it, one in front, as a gateway. Both clients
 # are at the NAT's address for the gateway, which knows them by their names. What is in UDP is judged by tshark; the
-# NAT forgets who is where, and all goes on.
+# NAT forgets who is where, and all goes on. Transport mode, AH, narrow paths and a firewall that drops everything.
 
 . "$TB_SRC/tests/net/lib.sh"
 tb_init
@@ -145,4 +145,67 @@ tb_in c1 ip route replace 10.1.0.0/16 via 192.168.1.1 src 10.21.0.1
 claim "a client that moves goes on" tb_until 10 tb_in c1 ping -q -c 1 -W 1 10.1.0.2
 claim "... and is found there" tb_until 10 both
 claim "... under the same IKE SA" equal "$before" "$(grep -c 'established with' "$log")"
+
+# ---- transport mode: the client is where the NAT is for the gateway ----
+# host ROUTER PEER OURS THEIRS US
+host()
+{
+	t_child $1 host 4 $2 transport p2 15 $3 $4 32
+	tb_set $1 'ipiaIkeActIdentityType."ike-host"' u 2 'ipiaIkeActIdentityContext."ike-host"' s $5
+	tb_ctl $1 wait
+}
+claim "a client and the gateway are to speak in transport mode" eval \
+	'host c2 gw C0A80202 C0000201 c2.example && host gw c2 C0000201 C0000202 gw.example'
+sniff nat wan host
+claim "the first ping crosses" tb_in c2 ping -q -c 1 -W 20 192.0.2.1
+claim "TCP and UDP cross whole, with checksums that fit" /usr/bin/python3 "$TB_SRC/tests/net/transfer.py" \
+	"$(tb_ns c2)" "$(tb_ns gw)" 192.0.2.1
+unsniff nat host
+claim "... as ESP in UDP" test "$(seen nat host 'udp.port == 4500 && esp')" -ge 100
+claim "... and nothing else" equal 0 "$(seen nat host 'tcp || icmp || (udp && !(udp.port == 4500 || udp.port == 500))')"
+wrong_checksums() { tb_in $1 nstat -asz TcpInCsumErrors UdpInCsumErrors | awk 'NR > 1 { n += $2 } END { print n + 0 }'; }
+for r in c2 gw; do claim "the kernel of $r has seen no wrong checksum" equal 0 "$(wrong_checksums $r)"; done
+
+# ---- AH, which a NAT spoils ----
+ah()
+{
+	tb_set c2 'ipsaAhTranMaxLifetimeSec."ah"' u 3600 'ipsaAhTranMaxLifetimeKB."ah"' u 0 \
+		'ipsaAhTranAlgorithm."ah"' u 5 'ipsaAhTranReplayProtection."ah"' i true \
+		'ipsaAhTranReplayWindowSize."ah"' u 64 'ipsaAhTranRowStatus."ah"' i createAndGo \
+		'ipiaIpsecTranTransformName.2."ah".0' s ah 'ipiaIpsecTranRowStatus.2."ah".0' i createAndGo \
+		'ipiaIpsecPropTransformsName."ah".0.2' s ah 'ipiaIpsecPropRowStatus."ah".0.2' i createAndGo
+	t_child c2 ah 4 gw tunnel ah 16 0A160000 0A030000 16
+	tb_set c2 'ipiaIkeActIdentityType."ike-ah"' u 2 'ipiaIkeActIdentityContext."ike-ah"' s c2.example
+	tb_ctl c2 wait
+}
+claim "a client has a rule for AH" ah
+tb_in c2 ping -q -c 1 -W 0.2 -I 10.22.0.1 10.3.0.1 || :
+refused='AH does not pass the NAT'
+claim "AH is not asked for through the NAT" tb_until 10 grep -q "IKE_AUTH fails: $refused" "$TB_DIR/c2/ipspd.log"
+claim "... as is to be read in the MIB" tb_until 10 says "$refused" tb_snmp snmpget c2 'ipspdConnReason.ike."child-ah"."ike-ah"'
+
+# ---- a path through the NAT that is narrower than both ends ----
+ping_of() { tb_in $1 ping -4 -c 4 -i 0.2 -W 2 -M do -s $2 $3; }
+tb_in nat ip link set dev lan2 mtu 1300
+tb_in c2 ip link set dev wan mtu 1300
+claim "the gateway learns how narrow the path of a client is, by errors about UDP" says 'mtu = 12' ping_of host 1372 10.22.0.1
+claim "... and what fits it crosses" ping_of host 1100 10.22.0.1
+
+# ---- a firewall that drops everything but what ipspctl prints ----
+closed()
+{
+	tb_in gw nft -f - <<-NFT
+		table inet closed {
+			chain input { type filter hook input priority 10; policy drop; iifname "lo" accept; }
+			chain output { type filter hook output priority 10; policy drop; oifname "lo" accept; }
+			chain forward { type filter hook forward priority 10; policy drop; }
+		}
+	NFT
+}
+printed() { tb_ctl gw firewall closed ipspd0 >"$TB_DIR/rules.nft" && tb_in gw nft -f "$TB_DIR/rules.nft"; }
+claim "a firewall of the gateway's drops everything" closed
+claim "... tunnels, too" silent c1 10.1.0.2
+claim "with the printed rules" printed
+claim "... all is negotiated anew" eval 'tb_ctl c1 flush && tb_until 20 pings c1 10.1.0.2 1'
+claim "... and all clients and the host reach each other" tb_until 20 both
 conclude
