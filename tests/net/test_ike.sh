@@ -314,24 +314,24 @@ made() { [ "$(children router-a)" -ge "$1" ]; }
 limit() { tb_set router-a "$1" u "$2" && tb_ctl router-a wait; }
 before=$(children router-a)
 claim "SAs are to carry 64 KB" limit 'ipsaEspTranMaxLifetimeKB."aes"' 64
-claim "... from the next one on" eval 'tb_ctl router-a rekey child4 && tb_until 10 made $((before + 1))'
+claim "... from the next one on" eval 'tb_ctl router-a rekey child-lan4 && tb_until 10 made $((before + 1))'
 traffic host-a 10.2.0.2 500
 claim "others take their place before that" tb_until 10 made $((before + 2))
 claim "... and nothing is lost" traffic_whole
 claim "... without a limit again" limit 'ipsaEspTranMaxLifetimeKB."aes"' 0
 claim "an IKE SA is to make three Child SAs" limit 'ipiaIkePropLifetimeDerivedKeys."p1"' 3
-claim "... the first with itself" eval 'tb_ctl router-a terminate child4 && one host-a 10.2.0.2'
+claim "... the first with itself" eval 'tb_ctl router-a terminate child-lan4 && one host-a 10.2.0.2'
 old=$(ike_spi)
 before=$(children router-a)
-claim "... the second later" eval 'tb_ctl router-a rekey child4 && tb_until 10 made $((before + 1)) && equal "$old" "$(ike_spi)"'
+claim "... the second later" eval 'tb_ctl router-a rekey child-lan4 && tb_until 10 made $((before + 1)) && equal "$old" "$(ike_spi)"'
 traffic host-a 10.2.0.2
-claim "... after the third it makes another IKE SA" eval 'tb_ctl router-a rekey child4 && tb_until 10 is_new "$old"'
+claim "... after the third it makes another IKE SA" eval 'tb_ctl router-a rekey child-lan4 && tb_until 10 is_new "$old"'
 before=$(esp_spis)
 claim "... which has taken the Child SAs, with their SPIs" tb_until 10 eval 'child_up && equal "$before" "$(esp_spis)"'
 claim "... and nothing is lost" traffic_whole
 claim "... without a limit again" limit 'ipiaIkePropLifetimeDerivedKeys."p1"' 0
 claim "SAs that carry nothing are to end within seconds" limit 'ipiaSaNegParamIdleDurationSecs."std"' 2
-claim "... from the next one on" eval 'tb_ctl router-a terminate child4 && one host-a 10.2.0.2'
+claim "... from the next one on" eval 'tb_ctl router-a terminate child-lan4 && one host-a 10.2.0.2'
 old=$(ike_spi)
 claim "... and do, as strongSwan is told" tb_until 10 not child_up
 claim "... but not their IKE SA" equal "$old" "$(ike_spi)"
