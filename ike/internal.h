@@ -109,6 +109,7 @@ struct ike_exchange {
 	struct ike_selectors ours_ts, theirs_ts;
 	bool has_packet;		/* it is for one, ... */
 	struct ike_pair packet;		/* ... this: ike/packet.c */
+	bool wanted;			/* a packet has come since that waits for what it makes */
 	bool transport;
 	bool no_tfc;			/* the peer takes no TFC padding */
 	bool fragments_also;		/* both take fragments without ports */
@@ -581,8 +582,8 @@ bool ike_packet_is_of(const struct ike_exchange *x, const struct ike_child *c);
  */
 const struct ike_pair *ike_packet_missing(const struct ike_sa *sa, const struct ike_sa *of,
 					  const struct ike_conn *conn);
-/** Is what a packet waits for being made, or going to be? packet NULL: any Child SA is enough. */
-bool ike_packet_comes(const struct ike_sa *sa, const struct ike_pair *packet);
+/** Is what a packet waits for being made, or going to be? Then it is remembered. packet NULL: any Child SA is enough. */
+bool ike_packet_comes(struct ike_sa *sa, const struct ike_pair *packet);
 /** A packet waits until the IKE SA is established. @return IPSP_OK; IPSP_ENOMEM; IPSP_ENOSPC: too many */
 IPSP_MUST_CHECK enum ipsp_err ike_packet_wait(struct ike_sa *sa, const struct ike_pair *packet);
 /** It is: all that wait. */

@@ -213,11 +213,13 @@ static bool brings(const struct ike_exchange *x, const struct ike_conn *conn, co
 	return !c->pfp || !packet || (x->has_packet && is_same(c, &x->packet, packet));
 }
 
-bool ike_packet_comes(const struct ike_sa *sa, const struct ike_pair *packet)
+bool ike_packet_comes(struct ike_sa *sa, const struct ike_pair *packet)
 {
-	for (const struct ike_exchange *x = sa->exchanges; x; x = x->next) {
-		if (brings(x, sa->conn, packet))
+	for (struct ike_exchange *x = sa->exchanges; x; x = x->next) {
+		if (brings(x, sa->conn, packet)) {
+			x->wanted = true;
 			return true;
+		}
 	}
 	for (const struct ike_want *w = sa->wants; w; w = w->next) {
 		if (!packet || is_same(&sa->conn->child, &w->packet, packet))

@@ -174,15 +174,21 @@ static void take_answer(struct ike_exchange *x, const struct ike_parsed *m, uint
 	ike_followup_finish(x, install, now_ms);
 }
 
-/* 2.25.1: the peer knows no such Child SA. */
-static void lost_child(struct ike_exchange *x)
+/* 2.25.1: the peer knows no such Child SA. What a packet waits for is asked for from scratch. */
+static void lost_child(struct ike_exchange *x, uint64_t now_ms)
 {
 	struct ike_sa *const sa = x->sa;
 	struct ike_child *const old = x->rekeyed;
+	struct ike_conn *const conn = ike_conn_ref(ike_conn_of(x));
+	const struct ike_pair packet = x->packet;
+	const bool wanted = x->wanted, has_packet = x->has_packet;
 
 	give_up(x, "the peer does not have the one that is to be rekeyed");
 	if (old)
 		ike_child_remove(sa, old);
+	if (wanted && ike_child_begin_for(sa, conn, has_packet ? &packet : NULL, now_ms) != IPSP_OK)
+		ike_say(sa, IKE_LOG_NOTICE, "nor can another one be asked for now");
+	ike_conn_unref(conn);
 }
 
 static void refused(struct ike_exchange *x, uint16_t notify, uint64_t now_ms)
@@ -204,7 +210,7 @@ static void child_answered(struct ike_exchange *x, const struct ike_parsed *m, u
 	    be16dec(n.data.data) != x->job.method)
 		begin_with(x, be16dec(n.data.data), now_ms);
 	else if (ike_parsed_notify(m, IKE_N_CHILD_SA_NOT_FOUND, &n))
-		lost_child(x);
+		lost_child(x, now_ms);
 	else if (ike_parsed_error(m, &n))
 		refused(x, n.type, now_ms);
 	else

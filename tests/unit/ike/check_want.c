@@ -296,6 +296,24 @@ START_TEST(test_an_end_while_a_computation_is_out_waits_for_nothing)
 }
 END_TEST
 
+/* 2.25.1. _i: a packet waits. */
+START_TEST(test_a_packet_that_waits_for_a_rekey_in_vain_has_another_child_sa)
+{
+	pair_establish(&pair);
+	pair.fate = pair_drop_all;
+	ck_assert_int_eq(ike_child_begin(pair_sa(&pair, 0), pair_sa(&pair, 0)->children, pair.now_ms), IPSP_OK);
+	pair_settle(&pair);
+	if (_i)
+		ck_assert_int_eq(want(), IPSP_OK);
+	ike_child_remove(pair_sa(&pair, 1), pair_sa(&pair, 1)->children);
+	pair.fate = NULL;
+	pair_pass(&pair, 10000);
+	ck_assert_ptr_nonnull(strstr(pair.ends[0].logs, "does not have the one that is to be rekeyed"));
+	ck_assert_uint_eq(pair_count(&pair, 0), (unsigned)_i);
+	pair_agree(&pair);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("ike/want");
@@ -308,6 +326,7 @@ int main(void)
 	tcase_add_test(tc, test_the_first_packet_begins_an_ike_sa_and_the_next_ones_wait_for_it);
 	tcase_add_test(tc, test_a_packet_later_has_a_child_sa_of_the_ike_sa_that_is_there);
 	tcase_add_test(tc, test_packets_that_come_meanwhile_have_no_more_of_them);
+	tcase_add_loop_test(tc, test_a_packet_that_waits_for_a_rekey_in_vain_has_another_child_sa, 0, 2);
 	tcase_add_test(tc, test_while_a_child_sa_is_renewed_a_packet_waits_for_it);
 	tcase_add_test(tc, test_a_packet_for_another_address_has_an_ike_sa_of_its_own);
 	tcase_add_test(tc, test_a_peer_that_is_none_is_refused);
