@@ -118,10 +118,8 @@ connections { lan {
 } }
 secrets { ike { secret = "between two routers" } }
 CONF
-tb_start router-b charon env STRONGSWAN_CONF="$d/strongswan.conf" unshare -m sh -c \
-	'mount -t tmpfs none /run && exec /usr/sbin/charon-systemd'
-charon=$TB_LAST
-swan() { env STRONGSWAN_CONF="$d/strongswan.conf" nsenter -t "$charon" -m -n swanctl "$@"; }
+t_charon router-b
+swan() { t_swan router-b "$@"; }
 claim "strongSwan is there" tb_until 20 swan --load-all --file "$d/swanctl.conf"
 sniff wan a swan
 claim "TCP to strongSwan's LAN crosses" tb_until 20 refused host-a 10.2.0.2
