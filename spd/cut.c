@@ -12,7 +12,7 @@
 #define SAMPLE_MAX 1024u
 
 /* Boxes that are better left in one leaf. */
-#define LEAF_MAX 8u
+#define LEAF_MAX 4u
 
 /* The lowest and the highest value of a word; what is above the word in the same address. */
 struct ends {

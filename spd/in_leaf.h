@@ -45,7 +45,7 @@ static inline bool ipsp_spd_has6(const struct ipsp_spd_box6 *b, const uint64_t w
 /* The first of a leaf whose order is not below that. */
 static inline uint32_t ipsp_spd_leaf_from(const struct ipsp_spd_slot *slot, uint8_t family, uint64_t order)
 {
-	uint32_t lo = 0, hi = ipsp_spd_leaf_n(slot);
+	uint32_t lo = 0, hi = slot->n;
 
 	while (lo < hi) {
 		const uint32_t mid = lo + (hi - lo) / 2;
@@ -65,7 +65,7 @@ static inline void ipsp_spd_in_leaf(const struct ipsp_spd_slot *slot, uint8_t fa
 			   const uint64_t w[IPSP_WORDS], const struct ipsp_flow *f, uint64_t from,
 			   struct ipsp_spd_found *best)
 {
-	uint32_t i = from > 0 ? ipsp_spd_leaf_from(slot, family, from) : 0, n = ipsp_spd_leaf_n(slot);
+	uint32_t i = from > 0 ? ipsp_spd_leaf_from(slot, family, from) : 0, n = slot->n;
 	const struct ipsp_spd_tag *tag;
 
 	if (n > IPSP_SPD_LEAF_LONG && best->item)
@@ -85,10 +85,53 @@ static inline void ipsp_spd_in_leaf(const struct ipsp_spd_slot *slot, uint8_t fa
 						 tag->residual };
 }
 
-/* Might a box before the best so far be under the slot? */
-static inline bool ipsp_spd_worth(const struct ipsp_spd_slot *slot, const struct ipsp_spd_found *best)
+/* ---- what waits ---- */
+
+/** A wide slot that was passed, for later; the first of it and of all that wait before it. */
+struct ipsp_spd_waiting {
+	const struct ipsp_spd_slot *slot;
+	uint32_t first;
+};
+
+/** Of the nodes passed, of each depth at most one; the one before them all is never worth it. */
+struct ipsp_spd_waiters {
+	uint32_t n;
+	struct ipsp_spd_waiting at[IPSP_SPD_DEPTH_MAX + 1];
+};
+
+static inline void ipsp_spd_none_waits(struct ipsp_spd_waiters *w)
 {
-	return slot->kind != IPSP_SLOT_EMPTY && slot->first <= ipsp_spd_first_of(best->order);
+	w->n = 0;
+	w->at[0].first = IPSP_SPD_NO_FIRST;
+}
+
+/*
+ * Takes note of the wide slot of a node, if a box there may come before the best match so far. It is
+ * written in any case, and then counted or not: no jump that has to be foreseen.
+ * @param really  the slot does lead to a node
+ */
+static inline void ipsp_spd_wait(struct ipsp_spd_waiters *w, const struct ipsp_spd_slot *slot,
+				 uint32_t bound, bool really)
+{
+	const uint32_t first = slot->wide_first, before = w->at[w->n].first;
+	struct ipsp_spd_waiting *const next = &w->at[w->n + 1];
+
+	next->slot = ipsp_spd_wide(slot);
+	next->first = first < before ? first : before;
+	w->n += really & (first <= bound);
+}
+
+/* The one that came last. NULL: none that waits may have a box before the best so far. */
+static inline const struct ipsp_spd_slot *ipsp_spd_next_waiter(struct ipsp_spd_waiters *w,
+							       uint32_t bound)
+{
+	return w->at[w->n].first <= bound ? w->at[w->n--].slot : NULL;
+}
+
+/* The bound of a search: might a box before the best so far be under the slot? */
+static inline bool ipsp_spd_worth(const struct ipsp_spd_slot *slot, uint32_t bound)
+{
+	return slot->first <= bound;
 }
 
 #endif

@@ -18,41 +18,24 @@ void ipsp_spd_words_of(const struct ipsp_flow *f, uint64_t words[IPSP_WORDS])
 
 /* ---- a packet that hides nothing ---- */
 
-static inline void fetch(const struct ipsp_spd_slot *slot, const uint64_t w[IPSP_WORDS])
-{
-	if (slot->kind == IPSP_SLOT_NODE) {
-		__builtin_prefetch(slot->to);
-		__builtin_prefetch(ipsp_spd_child(slot, w));
-	} else {
-		__builtin_prefetch(slot->to);
-		__builtin_prefetch((const uint8_t *)slot->to + 64);
-	}
-}
-
 static inline void search_shown(const struct ipsp_spd_slot *slot, uint8_t family,
 				const uint64_t w[IPSP_WORDS], const struct ipsp_flow *f,
 				uint64_t from, struct ipsp_spd_found *best)
 {
-	/* Wide slots of the nodes passed, of each depth at most one. */
-	const struct ipsp_spd_slot *later[IPSP_SPD_DEPTH_MAX];
-	uint32_t n = 0;
+	uint32_t bound = ipsp_spd_first_of(best->order);
+	struct ipsp_spd_waiters waiters;
 
-	for (;;) {
-		while (slot->kind == IPSP_SLOT_NODE && ipsp_spd_worth(slot, best)) {
-			const struct ipsp_spd_node *node = slot->to;
-			const struct ipsp_spd_slot *wide = &node->slots[0];
-
+	ipsp_spd_none_waits(&waiters);
+	for (; slot; slot = ipsp_spd_next_waiter(&waiters, bound)) {
+		while (slot->kind == IPSP_SLOT_NODE && ipsp_spd_worth(slot, bound)) {
+			ipsp_spd_wait(&waiters, slot, bound, true);
+			__builtin_prefetch(slot->to);
 			slot = ipsp_spd_child(slot, w);
-			if (ipsp_spd_worth(wide, best)) {
-				fetch(wide, w);
-				later[n++] = wide;
-			}
 		}
-		if (slot->kind == IPSP_SLOT_LEAF && ipsp_spd_worth(slot, best))
+		if (ipsp_spd_worth(slot, bound)) {
 			ipsp_spd_in_leaf(slot, family, w, f, from, best);
-		if (n == 0)
-			return;
-		slot = later[--n];
+			bound = ipsp_spd_first_of(best->order);
+		}
 	}
 }
 
@@ -70,7 +53,7 @@ static void take(const struct ipsp_spd_tag *tag, enum ipsp_fit fit, struct ipsp_
 static void in_leaf_hidden(const struct ipsp_spd_slot *slot, const uint64_t w[IPSP_WORDS],
 			   const struct ipsp_flow *f, uint64_t from, struct ipsp_spd_found *best)
 {
-	const uint32_t n = ipsp_spd_leaf_n(slot);
+	const uint32_t n = slot->n;
 
 	for (uint32_t i = ipsp_spd_leaf_from(slot, f->family, from); i < n; i++) {
 		const struct ipsp_spd_tag *tag = ipsp_spd_tag(slot->to, f->family, i);
@@ -106,11 +89,13 @@ static void search_hidden(const struct ipsp_spd_slot *slot, const uint64_t w[IPS
 	uint32_t n = 0;
 
 	for (;;) {
-		if (slot->kind == IPSP_SLOT_LEAF && ipsp_spd_worth(slot, best)) {
+		const bool worth = ipsp_spd_worth(slot, ipsp_spd_first_of(best->order));
+
+		if (worth && slot->kind == IPSP_SLOT_LEAF) {
 			in_leaf_hidden(slot, w, f, from, best);
-		} else if (slot->kind == IPSP_SLOT_NODE && ipsp_spd_worth(slot, best)) {
+		} else if (worth && slot->kind == IPSP_SLOT_NODE) {
 			const struct ipsp_spd_node *node = slot->to;
-			const bool all = hides_word(f, slot->cut.word);
+			const bool all = hides_word(f, slot->cut_word);
 
 			left[n].next = node->slots;
 			left[n++].end = node->slots + (all ? node->n_slots : 1);

@@ -2,114 +2,114 @@
  * spd/search_n.c - many packets through their trees at once.
  *
  * What a packet needs next is fetched while the others are looked at: nodes and leaves of a large list
- * are far away, and one packet alone mostly waits. Each goes its way as in spd/search.c. Ways differ in
- * length, so whenever one packet has arrived the next one begins: there are always enough to wait for.
+ * are far away, and one packet alone mostly waits. Each goes its way as in spd/search.c, all of them in
+ * step: in turns those whose next slot is at hand, and those whose leaf is. What a slot leads to differs
+ * from packet to packet, and a jump that the processor foresees wrongly is dearer than a line of memory
+ * that others wait for too: so a packet is written to the end of each queue that it might go on in, and
+ * counted in the one where it does.
  */
 #include "spd/in_leaf.h"
 
-/* Packets on their way at a time: as many as the processor can wait for. */
-#define LANES 48u
+#include <string.h>
 
-/* Boxes of a leaf that are fetched: few have more, and what comes behind follows by itself. */
-#define LEAF_BOXES 4u
+/* Of a leaf two lines are fetched: few packets need more, and what is behind follows by itself. */
 #define LINE 64u
 
-/* How far a packet has come. */
-enum stage {
-	STAGE_CHILD,	/* its slot and the wide one of the node before are at hand */
-	STAGE_LEAF,	/* the leaf of its slot is */
-	STAGE_DONE,
-};
-
+/* A packet on its way. */
 struct lane {
 	struct ipsp_spd_search_one *one;
-	enum stage stage;
-	uint32_t n_later;
-	const struct ipsp_spd_slot *slot, *wide;
-	const struct ipsp_spd_slot *later[IPSP_SPD_DEPTH_MAX];	/* as in spd/search.c */
+	const struct ipsp_spd_slot *slot;
+	uint32_t bound;		/* ipsp_spd_first_of the best so far */
+	uint8_t family;
+	struct ipsp_spd_waiters waiters;
 };
 
-static inline void fetch_leaf(const struct ipsp_spd_slot *slot, uint8_t family)
-{
-	const uint8_t *const at = (const uint8_t *)slot->to + IPSP_SPD_LEAF_HEADER;
-	const uint32_t n = ipsp_spd_leaf_n(slot);
-	const size_t size = (n < LEAF_BOXES ? n : LEAF_BOXES) * ipsp_spd_record_size(family);
+struct queue {
+	uint32_t n;
+	struct lane *at[IPSP_SPD_SEARCH_MAX + 1];	/* one more: who is not counted is written too */
+};
 
-	for (size_t i = 0; i < size; i += LINE)
-		__builtin_prefetch(at + i);
+struct search {
+	struct queue slots, leaves;	/* whose slot, or leaf, is on its way */
+	struct queue back;		/* who goes on with what waits */
+};
+
+static inline void put(struct queue *to, struct lane *l, bool really)
+{
+	to->at[to->n] = l;
+	to->n += really;
 }
 
-/* What a slot leads to is fetched, or the next one that waits is gone to. */
-static inline void enter(struct lane *l)
+static inline void pass_slot(struct search *s, struct lane *l)
 {
-	const struct ipsp_spd_search_one *const one = l->one;
+	const struct ipsp_spd_slot *const slot = l->slot;
+	const bool worth = ipsp_spd_worth(slot, l->bound);
+	const bool is_node = worth & (slot->kind == IPSP_SLOT_NODE);
+	const bool is_leaf = worth & (slot->kind == IPSP_SLOT_LEAF);
+	const struct ipsp_spd_slot *const child = ipsp_spd_child(slot, l->one->words);
+	const uintptr_t next = is_node ? (uintptr_t)child :
+					 (uintptr_t)slot->to + IPSP_SPD_LEAF_HEADER;
 
-	while (!ipsp_spd_worth(l->slot, &one->found)) {
-		if (l->n_later == 0) {
-			l->stage = STAGE_DONE;
-			return;
-		}
-		l->slot = l->later[--l->n_later];
-	}
-	if (l->slot->kind == IPSP_SLOT_LEAF) {
-		fetch_leaf(l->slot, one->flow->family);
-		l->stage = STAGE_LEAF;
+	put(&s->slots, l, is_node);
+	put(&s->leaves, l, is_leaf);
+	put(&s->back, l, !worth);
+	ipsp_spd_wait(&l->waiters, slot, l->bound, is_node);
+	l->slot = is_node ? child : slot;
+	__builtin_prefetch((const void *)next);
+	__builtin_prefetch((const void *)(next + (is_leaf & (slot->n > 1) ? LINE : 0)));
+}
+
+/* To the one that waits and came last; if there is none, this packet has arrived. */
+static inline void go_back(struct search *s, struct lane *l)
+{
+	const struct ipsp_spd_slot *const slot = ipsp_spd_next_waiter(&l->waiters, l->bound);
+
+	if (!slot)
 		return;
-	}
-	l->wide = &((const struct ipsp_spd_node *)l->slot->to)->slots[0];
-	l->slot = ipsp_spd_child(l->slot, one->words);
-	__builtin_prefetch(l->wide);
-	__builtin_prefetch(l->slot);
-	l->stage = STAGE_CHILD;
+	l->slot = slot;
+	__builtin_prefetch(slot);
+	put(&s->slots, l, true);
 }
 
-static inline void begin(struct lane *l, struct ipsp_spd_search_one *one)
-{
-	l->one = one;
-	l->n_later = 0;
-	l->slot = one->root;
-	enter(l);
-}
-
-static const struct ipsp_spd_slot nothing = { .kind = IPSP_SLOT_EMPTY };
-
-static inline void step(struct lane *l)
+static inline void pass_leaf(struct search *s, struct lane *l)
 {
 	struct ipsp_spd_search_one *const one = l->one;
 
-	if (l->stage == STAGE_LEAF) {
-		ipsp_spd_in_leaf(l->slot, one->flow->family, one->words, one->flow, 0,
-				 &one->found);
-		l->slot = &nothing;
-	} else if (ipsp_spd_worth(l->wide, &one->found)) {
-		l->later[l->n_later++] = l->wide;
-	}
-	enter(l);
+	ipsp_spd_in_leaf(l->slot, l->family, one->words, one->flow, 0, &one->found);
+	l->bound = ipsp_spd_first_of(one->found.order);
+	go_back(s, l);
+}
+
+static inline void begin(struct search *s, struct lane *l, struct ipsp_spd_search_one *one)
+{
+	l->one = one;
+	l->slot = one->root;
+	l->bound = ipsp_spd_first_of(one->found.order);
+	l->family = one->flow->family;
+	ipsp_spd_none_waits(&l->waiters);
+	pass_slot(s, l);
 }
 
 void ipsp_spd_search_n(struct ipsp_spd_search_one *ones, uint32_t n)
 {
-	struct lane lanes[LANES];
-	struct lane *on_way[LANES];	/* lanes in use, in no order */
-	uint32_t n_on_way = 0, next = 0;
+	struct lane lanes[IPSP_SPD_SEARCH_MAX];
+	struct search s;
 
-	for (; next < n && next < LANES; next++) {
-		on_way[n_on_way] = &lanes[n_on_way];
-		begin(on_way[n_on_way++], &ones[next]);
-	}
-	while (n_on_way > 0) {
-		for (uint32_t i = 0; i < n_on_way;) {
-			struct lane *const l = on_way[i];
+	s.slots.n = s.leaves.n = s.back.n = 0;
+	for (uint32_t i = 0; i < n; i++)
+		begin(&s, &lanes[i], &ones[i]);
+	while (s.slots.n + s.leaves.n > 0) {
+		const uint32_t n_slots = s.slots.n, n_leaves = s.leaves.n;
 
-			if (l->stage != STAGE_DONE)
-				step(l);
-			/* Another packet takes the place of one that has arrived. */
-			if (l->stage == STAGE_DONE && next < n)
-				begin(l, &ones[next++]);
-			else if (l->stage == STAGE_DONE)
-				on_way[i] = on_way[--n_on_way];
-			else
-				i++;
-		}
+		/* Who goes on is put where a place is free by then, and passed in the next turn. */
+		s.slots.n = s.back.n = 0;
+		for (uint32_t i = 0; i < n_slots; i++)
+			pass_slot(&s, s.slots.at[i]);
+		for (uint32_t i = 0; i < s.back.n; i++)
+			go_back(&s, s.back.at[i]);
+		for (uint32_t i = 0; i < n_leaves; i++)
+			pass_leaf(&s, s.leaves.at[i]);
+		s.leaves.n -= n_leaves;
+		memmove(s.leaves.at, s.leaves.at + n_leaves, s.leaves.n * sizeof(s.leaves.at[0]));
 	}
 }

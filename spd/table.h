@@ -59,15 +59,23 @@ struct ipsp_spd_cut {
 	uint8_t word, shift, bits;
 };
 
+/** All that is asked before one goes there, in sixteen octets: four to a line of the cache. */
 struct ipsp_spd_slot {
-	void *to;		/* struct ipsp_spd_node or ipsp_spd_leaf */
-	uint32_t first;		/* no box under it has an order whose upper half is below that */
-	uint8_t kind;
+	void *to;			/* struct ipsp_spd_node or ipsp_spd_leaf */
+	uint32_t first : 24;		/* no box under it is before: ipsp_spd_first_of its order */
+	uint32_t kind : 2;		/* enum ipsp_spd_slot_kind */
+	uint32_t cut_shift : 6;		/* of a node: struct ipsp_spd_cut */
 	union {
-		struct ipsp_spd_cut cut;	/* of a node */
-		uint8_t n[3];			/* boxes of a leaf, lowest octet first */
+		uint32_t n : 24;	/* boxes of a leaf */
+		struct {
+			uint32_t wide_first : 24;	/* of a node: first of its wide slot */
+			uint32_t cut_word : 3;
+			uint32_t cut_bits : 4;
+		};
 	};
 };
+
+_Static_assert(sizeof(void *) != 8 || sizeof(struct ipsp_spd_slot) == 16, "four to a line");
 
 /** Boxes that a list may have: a slot counts no further. */
 #define IPSP_SPD_BOXES_MAX ((1u << 24) - 1)

@@ -13,6 +13,8 @@
 #define GROWN_MORE 16u
 #define SHRUNK_TIMES 4u
 
+static const struct ipsp_spd_slot empty = { .first = IPSP_SPD_NO_FIRST, .kind = IPSP_SLOT_EMPTY };
+
 /* ---- leaves ---- */
 
 static size_t leaf_size(uint8_t family, uint32_t room)
@@ -45,9 +47,7 @@ static void set_leaf(struct ipsp_spd_slot *slot, struct ipsp_spd_leaf *leaf, uin
 {
 	slot->to = leaf;
 	slot->kind = IPSP_SLOT_LEAF;
-	slot->n[0] = (uint8_t)n;
-	slot->n[1] = (uint8_t)(n >> 8);
-	slot->n[2] = (uint8_t)(n >> 16);
+	slot->n = n & IPSP_SPD_BOXES_MAX;
 }
 
 static struct ipsp_spd_tag tag_of(const struct ipsp_spd_box *b)
@@ -119,7 +119,7 @@ static struct ipsp_spd_leaf *own_leaf(const struct ipsp_platform *p, uint8_t fam
 				      struct ipsp_spd_slot *slot, uint32_t room)
 {
 	struct ipsp_spd_leaf *leaf = slot->to, *copy;
-	const uint32_t n = ipsp_spd_leaf_n(slot);
+	const uint32_t n = slot->n;
 
 	if (leaf->refs == 1 && room <= leaf->room)
 		return leaf;
@@ -140,6 +140,19 @@ static struct ipsp_spd_leaf *own_leaf(const struct ipsp_platform *p, uint8_t fam
 static size_t node_size(uint32_t n_slots)
 {
 	return sizeof(struct ipsp_spd_node) + n_slots * sizeof(struct ipsp_spd_slot);
+}
+
+static struct ipsp_spd_node *node_new(const struct ipsp_platform *p, uint32_t n_slots)
+{
+	struct ipsp_spd_node *node = ipsp_alloc_array(p, 1, node_size(n_slots));
+
+	if (!node)
+		return NULL;
+	node->refs = 1;
+	node->n_slots = n_slots;
+	for (uint32_t i = 0; i < n_slots; i++)
+		node->slots[i] = empty;
+	return node;
 }
 
 static uint32_t *refs_of(const struct ipsp_spd_slot *slot)
@@ -192,8 +205,7 @@ void ipsp_spd_tree_unref(const struct ipsp_platform *p, uint8_t family, struct i
 			w.at[w.n].node = slot->to;
 			w.at[w.n++].next = 0;
 		}
-		slot->kind = IPSP_SLOT_EMPTY;
-		slot->to = NULL;
+		*slot = empty;
 		while (w.n > 0 && w.at[w.n - 1].next == w.at[w.n - 1].node->n_slots) {
 			struct ipsp_spd_node *done = w.at[--w.n].node;
 
@@ -235,15 +247,21 @@ static bool build_leaf(const struct building *b, const struct part *part)
 	return true;
 }
 
+static uint32_t first_of(const struct ipsp_spd_box *box)
+{
+	return ipsp_spd_first_of(box->order);
+}
+
 /* Sorts a part's boxes by the slots of its node, which keeps their order in each. */
 static void spread(struct building *b, const struct part *part, struct ipsp_spd_node *node)
 {
 	uint32_t ends[1 + (1u << IPSP_SPD_CUT_BITS_MAX)] = { 0 };
 	const struct ipsp_spd_box **boxes = b->boxes + part->from;
+	const struct ipsp_spd_cut cut = ipsp_spd_cut_of(part->slot);
 	uint32_t at = 0;
 
 	for (uint32_t i = 0; i < part->n; i++)
-		ends[ipsp_spd_cut_slot(boxes[i], part->slot->cut)]++;
+		ends[ipsp_spd_cut_slot(boxes[i], cut)]++;
 	for (uint32_t i = 0; i < node->n_slots; i++) {
 		const uint32_t n = ends[i];
 
@@ -255,11 +273,24 @@ static void spread(struct building *b, const struct part *part, struct ipsp_spd_
 								part->depth + 1 };
 	}
 	for (uint32_t i = 0; i < part->n; i++) {
-		const uint32_t slot = ipsp_spd_cut_slot(boxes[i], part->slot->cut);
+		const uint32_t slot = ipsp_spd_cut_slot(boxes[i], cut);
 
 		b->sorted[ends[slot]++] = boxes[i];
 	}
 	memcpy(boxes, b->sorted, part->n * sizeof(*boxes));
+	/* Those of the wide slot now stand first, if there are any. */
+	if (ends[0] > 0)
+		part->slot->wide_first = first_of(boxes[0]) & IPSP_SPD_NO_FIRST;
+}
+
+static void lead_to(struct ipsp_spd_slot *slot, struct ipsp_spd_node *node, struct ipsp_spd_cut cut)
+{
+	slot->to = node;
+	slot->kind = IPSP_SLOT_NODE;
+	slot->wide_first = IPSP_SPD_NO_FIRST;
+	slot->cut_word = cut.word & 7u;
+	slot->cut_shift = cut.shift & 63u;
+	slot->cut_bits = cut.bits & 15u;
 }
 
 static bool build_part(struct building *b, const struct part *part)
@@ -267,19 +298,15 @@ static bool build_part(struct building *b, const struct part *part)
 	struct ipsp_spd_cut cut;
 	struct ipsp_spd_node *node;
 
-	part->slot->first = ipsp_spd_first_of(b->boxes[part->from]->order);
+	part->slot->first = first_of(b->boxes[part->from]) & IPSP_SPD_NO_FIRST;
 	if (part->depth + 1 >= IPSP_SPD_DEPTH_MAX ||
 	    !ipsp_spd_cut_choose(b->boxes + part->from, part->n, &cut))
 		return build_leaf(b, part);
-	node = ipsp_alloc_array(b->platform, 1, node_size(1 + (1u << cut.bits)));
+	node = node_new(b->platform, 1 + (1u << cut.bits));
 	if (!node)
 		return false;
-	node->refs = 1;
 	node->n = node->built = part->n;
-	node->n_slots = 1 + (1u << cut.bits);
-	part->slot->to = node;
-	part->slot->kind = IPSP_SLOT_NODE;
-	part->slot->cut = cut;
+	lead_to(part->slot, node, cut);
 	spread(b, part, node);
 	return true;
 }
@@ -291,7 +318,7 @@ static bool build(const struct ipsp_platform *p, uint8_t family, struct ipsp_spd
 	struct building b = { .platform = p, .family = family, .boxes = boxes };
 	bool good = true;
 
-	*slot = (struct ipsp_spd_slot){ .kind = IPSP_SLOT_EMPTY };
+	*slot = empty;
 	if (n == 0)
 		return true;
 	b.sorted = ipsp_alloc_array(p, n, sizeof(struct ipsp_spd_box *));
@@ -363,7 +390,7 @@ static void gather(const struct ipsp_spd_slot *slot, uint8_t family,
 
 	for (;;) {
 		if (slot->kind == IPSP_SLOT_LEAF) {
-			for (uint32_t i = 0; i < ipsp_spd_leaf_n(slot); i++) {
+			for (uint32_t i = 0; i < slot->n; i++) {
 				const struct ipsp_spd_box *box = box_at(slot->to, family, i);
 
 				if (box != but)
@@ -384,7 +411,7 @@ static void gather(const struct ipsp_spd_slot *slot, uint8_t family,
 static uint32_t count(const struct ipsp_spd_slot *slot)
 {
 	return slot->kind == IPSP_SLOT_EMPTY ? 0 :
-	       slot->kind == IPSP_SLOT_LEAF ? ipsp_spd_leaf_n(slot) :
+	       slot->kind == IPSP_SLOT_LEAF ? slot->n :
 					      ((const struct ipsp_spd_node *)slot->to)->n;
 }
 
@@ -425,7 +452,7 @@ static bool has_grown(uint32_t n, uint32_t built)
 /* Where a box stands in a leaf, or would stand. */
 static uint32_t place_of(const struct ipsp_spd_slot *slot, const struct ipsp_spd_box *box)
 {
-	uint32_t lo = 0, hi = ipsp_spd_leaf_n(slot);
+	uint32_t lo = 0, hi = slot->n;
 
 	while (lo < hi) {
 		const uint32_t mid = lo + (hi - lo) / 2;
@@ -441,7 +468,7 @@ static uint32_t place_of(const struct ipsp_spd_slot *slot, const struct ipsp_spd
 static bool add_to_leaf(const struct ipsp_platform *p, struct ipsp_spd_slot *slot,
 			const struct ipsp_spd_box *box)
 {
-	const uint32_t n = ipsp_spd_leaf_n(slot), at = place_of(slot, box);
+	const uint32_t n = slot->n, at = place_of(slot, box);
 	struct ipsp_spd_leaf *leaf = own_leaf(p, box->family, slot, n + 1);
 
 	if (!leaf)
@@ -457,19 +484,20 @@ bool ipsp_spd_tree_add(const struct ipsp_platform *p, struct ipsp_spd_slot *slot
 		       const struct ipsp_spd_box *box)
 {
 	const uint8_t family = box->family;
-	const uint32_t first = ipsp_spd_first_of(box->order);
+	const uint32_t first = first_of(box);
 
 	for (uint32_t depth = 0;; depth++) {
 		struct ipsp_spd_node *node;
+		uint32_t at;
 
 		if (slot->kind == IPSP_SLOT_EMPTY)
 			return rebuild(p, family, slot, depth, box, NULL);
 		if (first < slot->first)
-			slot->first = first;
+			slot->first = first & IPSP_SPD_NO_FIRST;
 		if (slot->kind == IPSP_SLOT_LEAF) {
 			const struct ipsp_spd_leaf *leaf = slot->to;
 
-			if (has_grown(ipsp_spd_leaf_n(slot) + 1, leaf->built))
+			if (has_grown(slot->n + 1, leaf->built))
 				return rebuild(p, family, slot, depth, box, NULL);
 			return add_to_leaf(p, slot, box);
 		}
@@ -480,14 +508,17 @@ bool ipsp_spd_tree_add(const struct ipsp_platform *p, struct ipsp_spd_slot *slot
 		if (!node)
 			return false;
 		node->n++;
-		slot = &node->slots[ipsp_spd_cut_slot(box, slot->cut)];
+		at = ipsp_spd_cut_slot(box, ipsp_spd_cut_of(slot));
+		if (at == 0 && first < slot->wide_first)
+			slot->wide_first = first & IPSP_SPD_NO_FIRST;
+		slot = &node->slots[at];
 	}
 }
 
 static bool remove_from_leaf(const struct ipsp_platform *p, struct ipsp_spd_slot *slot,
 			     const struct ipsp_spd_box *box)
 {
-	const uint32_t n = ipsp_spd_leaf_n(slot), at = place_of(slot, box);
+	const uint32_t n = slot->n, at = place_of(slot, box);
 	struct ipsp_spd_leaf *leaf = own_leaf(p, box->family, slot, n);
 
 	if (!leaf)
@@ -505,6 +536,7 @@ bool ipsp_spd_tree_remove(const struct ipsp_platform *p, struct ipsp_spd_slot *s
 
 	for (uint32_t depth = 0;; depth++) {
 		struct ipsp_spd_node *node;
+		uint32_t at;
 
 		if (count(slot) == 1) {
 			ipsp_spd_tree_unref(p, family, slot);
@@ -519,6 +551,9 @@ bool ipsp_spd_tree_remove(const struct ipsp_platform *p, struct ipsp_spd_slot *s
 		if (!node)
 			return false;
 		node->n--;
-		slot = &node->slots[ipsp_spd_cut_slot(box, slot->cut)];
+		at = ipsp_spd_cut_slot(box, ipsp_spd_cut_of(slot));
+		if (at == 0 && count(&node->slots[0]) == 1)
+			slot->wide_first = IPSP_SPD_NO_FIRST;
+		slot = &node->slots[at];
 	}
 }

@@ -5,7 +5,8 @@
  * have one value of these bits and of all above them are under the slot of that value; those that
  * have several are under the wide slot, where other words are asked. So each box is in one leaf, and
  * a packet meets at each node the slot of its value and the wide one, which it need not look at when
- * all there come behind the best match so far.
+ * all there come behind the best match so far. Where that is, the slot that leads to the node says
+ * already: mostly a packet finds its match without the line of memory that the wide slot is in.
  *
  *	slot -> node: [wide][0][1]..[2^bits - 1] -> ... -> leaf: [records by order]
  *
@@ -74,15 +75,20 @@ struct ipsp_spd_node {
 	struct ipsp_spd_slot slots[];	/* the wide one first */
 };
 
-/** Boxes of a leaf. */
-static inline uint32_t ipsp_spd_leaf_n(const struct ipsp_spd_slot *slot)
-{
-	return slot->n[0] | (uint32_t)slot->n[1] << 8 | (uint32_t)slot->n[2] << 16;
-}
+/** Behind the first of every order: what is said of a slot that is empty. */
+#define IPSP_SPD_NO_FIRST 0xffffffu
 
+/** What slots keep of an order: each entry has one of its own, but those that came between two. */
 static inline uint32_t ipsp_spd_first_of(uint64_t order)
 {
-	return (uint32_t)(order >> 32);
+	const uint32_t first = (uint32_t)(order >> 40);
+
+	return first < IPSP_SPD_NO_FIRST ? first : IPSP_SPD_NO_FIRST - 1;
+}
+
+static inline struct ipsp_spd_cut ipsp_spd_cut_of(const struct ipsp_spd_slot *slot)
+{
+	return (struct ipsp_spd_cut){ slot->cut_word, slot->cut_shift, slot->cut_bits };
 }
 
 /* Leaves begin with a header, then records: each of IPv4 is a line of the cache where leaves begin with one. */
@@ -113,13 +119,24 @@ static inline const struct ipsp_spd_tag *ipsp_spd_tag(const struct ipsp_spd_leaf
 	return family == 4 ? &ipsp_spd_boxes4(leaf)[at].tag : &ipsp_spd_boxes6(leaf)[at].tag;
 }
 
+/*
+ * The slots of the node that a slot leads to: the wide one, and the one for a packet. Reckoned with
+ * numbers, as searches reckon before they know that it leads to a node: then this is not to be used.
+ */
+static inline const struct ipsp_spd_slot *ipsp_spd_wide(const struct ipsp_spd_slot *slot)
+{
+	return (const struct ipsp_spd_slot *)((uintptr_t)slot->to +
+					      offsetof(struct ipsp_spd_node, slots));
+}
+
 static inline const struct ipsp_spd_slot *ipsp_spd_child(const struct ipsp_spd_slot *slot,
 							 const uint64_t words[IPSP_WORDS])
 {
-	const struct ipsp_spd_node *node = slot->to;
-	const struct ipsp_spd_cut cut = slot->cut;
+	const uint64_t bits = words[slot->cut_word] >> slot->cut_shift &
+			      ((1u << slot->cut_bits) - 1);
 
-	return &node->slots[1 + ((words[cut.word] >> cut.shift) & ((1u << cut.bits) - 1))];
+	return (const struct ipsp_spd_slot *)((uintptr_t)ipsp_spd_wide(slot) +
+					      (1 + bits) * sizeof(struct ipsp_spd_slot));
 }
 
 /**

