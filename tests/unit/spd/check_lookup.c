@@ -574,6 +574,56 @@ START_TEST(test_too_many_prefix_lengths_are_still_looked_up_right)
 }
 END_TEST
 
+/*
+ * One entry is for any destination, 256 are for one destination and source port each, and 16 for one
+ * destination: so at the end of a packet's way its destination's last entry waits, too late to matter,
+ * and before that the first of all.
+ */
+START_TEST(test_the_first_entry_is_found_behind_one_that_comes_too_late)
+{
+	enum { SIDE = 16, N = 1 + SIDE * SIDE + SIDE };
+	static struct ipsp_selector boxes[N];
+	static struct ipsp_spd_entry entries[N];
+	const struct ipsp_spd_list list = {
+		.dir = IPSP_OUTBOUND, .n_entries = N, .entries = entries,
+	};
+	const struct ipsp_spd_update update = { .full = true, .n_lists = 1, .lists = &list };
+	struct ipsp_flow f = { .family = 4, .proto = 17, .proto_known = true, .ports_known = true };
+	struct ipsp_spd *spd;
+
+	for (uint32_t i = 0; i < N; i++) {
+		ipsp_selector_any(4, &boxes[i]);
+		entries[i] = (struct ipsp_spd_entry){ .id = i + 1, .n_selectors = 1,
+						      .selectors = &boxes[i] };
+		if (i == 0) {
+			boxes[i].dport_lo = boxes[i].dport_hi = 53;
+			continue;
+		}
+		boxes[i].dst_lo.octets[3] = boxes[i].dst_hi.octets[3] = (uint8_t)((i - 1) % SIDE);
+		memset(boxes[i].dst_hi.octets, 0, 3);
+		if (i <= SIDE * SIDE)
+			boxes[i].sport_lo = boxes[i].sport_hi = (i - 1) / SIDE;
+	}
+	f.src.family = f.dst.family = 4;
+	ck_assert_int_eq(ipsp_spd_build(db, NULL, &update, &spd), IPSP_OK);
+	for (uint32_t i = 0; i < SIDE * SIDE; i++) {
+		struct ipsp_spd_query among = { .dir = IPSP_OUTBOUND, .flow = &f };
+
+		f.dst.octets[3] = (uint8_t)(i % SIDE);
+		f.sport = i / SIDE;
+		for (f.dport = 53; f.dport < 55; f.dport++) {
+			const uint64_t id = f.dport == 53 ? 1 : i + 2;
+
+			ck_assert_uint_eq(ipsp_spd_lookup(spd, 0, IPSP_OUTBOUND, &f, NULL).rule->id,
+					  id);
+			ipsp_spd_lookup_n(spd, &among, 1);
+			ck_assert_uint_eq(among.match.rule->id, id);
+		}
+	}
+	ipsp_spd_free(spd);
+}
+END_TEST
+
 #define NONE IPSP_PORT_NONE
 
 /* What a UDP fragment without ports meets: an entry's ports, and the result. */
@@ -654,6 +704,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_an_edit_that_does_not_fit_is_refused, 0,
 			    sizeof(bad_edits) / sizeof(bad_edits[0]));
 	tcase_add_test(tc, test_too_many_prefix_lengths_are_still_looked_up_right);
+	tcase_add_test(tc, test_the_first_entry_is_found_behind_one_that_comes_too_late);
 	tcase_add_loop_test(tc, test_a_fragment_is_not_judged_past_an_entry_it_may_match, 0,
 			    sizeof(fragments) / sizeof(fragments[0]));
 	suite_add_tcase(suite, tc);
