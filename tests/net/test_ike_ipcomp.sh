@@ -174,7 +174,9 @@ claim "strongSwan is there" tb_until 20 swan --load-all --file "$d/swanctl.conf"
 claim "the first ping to it crosses" tb_until 20 tb_in host-a ping -q -c 1 -W 20 10.2.0.2
 claim "... and large ones" large host-a 10.2.0.2
 claim "... its own, too" large host-b 10.1.0.2
-claim "nothing is compressed" eval 'equal 0 "$(ipcomps router-a)" && equal "$before" "$(grep -c "IPComp CPI" "$log")"'
+claim "nothing is compressed" equal "$before" "$(grep -c "IPComp CPI" "$log")"
+# What was there before is listened to for a moment.
+claim "... with no SA for it" tb_until 10 eval 'equal 0 "$(ipcomps router-a)"'
 claim "strongSwan begins" eval 'swan --terminate --ike lan && swan --initiate --child lan'
 claim "... and pings cross" pings host-b 10.1.0.2
 conclude
