@@ -291,7 +291,7 @@ shows a-p256 '2: of an authority that the peer names' by-root
 shows a-p256 '2: of an authority that the peer names' by-all
 claim "one of the two is disabled" tb_set $r 'ipsaCredAdminStatus."a-other"' i disabled
 claim "... and passed over, in the MIB" tb_until 10 says 'not used: credential' \
-	tb_snmp snmpget $r 'ipspdConnCredentials.ike."child"."ike"'
+	tb_snmp snmpget $r 'ipspdConnCredentials.ike."child-vpn"."ike-vpn"'
 claim "... and in the log" logged 'credential "a-other" is disabled, and is passed over'
 claim "one credential" more ''
 
