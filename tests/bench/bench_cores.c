@@ -6,7 +6,9 @@
  * packet. Both share the SPD, its lists and counters, the SAD and the counters' region, as in the daemon.
  * One and two take turns in short slices, so that both see the same machine. Each thread goes by its own
  * processor time: what workers take from one another is seen, what others do on the machine is not.
- * scale.cores.wall is the same by the clock, for a machine that does nothing else.
+ * scale.cores.wall is the same by the clock, for a machine that does nothing else. scale.cores.raw.SIZE:
+ * two threads that only let the crypto library seal and open texts of the same length, each with keys of
+ * its own, over one of them: what the library leaves to scale.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -30,7 +32,10 @@
 
 struct runner {
 	struct ipsp_worker *worker;
+	struct ipsp_crypto_ctx *raw;	/* with the keys of its SAs */
+	struct ipsp_crypto_shape shape;
 	unsigned number;
+	bool is_raw;		/* without the engine */
 	uint32_t size;		/* of packets */
 	double slice_s;
 	double packets, cpu_s, wall_s;
@@ -107,6 +112,16 @@ static void apply_policy(void)
 		bench_must(results[i] == IPSP_OK, "an SA is not taken");
 }
 
+static void start_raw(struct runner *r)
+{
+	const struct ipsp_sa_config sa = sa_config(r->number, IPSP_OUTBOUND);
+
+	bench_must(platform.crypto->shape(sa.proto, sa.encr, sa.encr_key_bits, sa.integ,
+					  &r->shape) == IPSP_OK &&
+			   platform.crypto->ctx_new(&sa, WORKERS, &r->raw) == IPSP_OK,
+		   "no raw context");
+}
+
 static void start(void)
 {
 	const size_t region_size = (ipsp_counters_size(SLOTS) + 63) / 64 * 64;
@@ -120,6 +135,7 @@ static void start(void)
 	for (unsigned w = 0; w < WORKERS; w++) {
 		runners[w].number = w;
 		bench_must(ipsp_worker_new(engine, &runners[w].worker) == IPSP_OK, "no worker");
+		start_raw(&runners[w]);
 	}
 }
 
@@ -144,18 +160,43 @@ static void lay_out(struct runner *r)
 	}
 }
 
+static void run_engine(struct runner *r)
+{
+	lay_out(r);
+	ipsp_engine_outbound(r->worker, r->packets_of, VECTOR, 1);
+	ipsp_engine_inbound(r->worker, r->packets_of, VECTOR, 1);
+	for (uint32_t i = 0; i < VECTOR; i++)
+		bench_must(r->packets_of[i].verdict == IPSP_VERDICT_DELIVER,
+			   ipsp_reason_key(r->packets_of[i].reason));
+}
+
+/* SPI and number, IV, text and ICV, as they stand in a packet. */
+static void run_raw(struct runner *r)
+{
+	struct ipsp_crypto_op ops[VECTOR];
+
+	for (uint32_t i = 0; i < VECTOR; i++) {
+		const uint32_t block = r->shape.block_len;
+
+		ops[i] = ipsp_crypto_op_at(r->rooms[i], &r->shape,
+					   (r->size + 2 + block - 1) / block * block);
+	}
+	platform.crypto->seal(r->raw, r->number, ops, VECTOR);
+	platform.crypto->open(r->raw, r->number, ops, VECTOR);
+	for (uint32_t i = 0; i < VECTOR; i++)
+		bench_must(ops[i].err == IPSP_OK, "a text is not opened");
+}
+
 static void *run(void *arg)
 {
 	struct runner *const r = arg;
 	const double from_s = bench_cpu_s(), wall_from_s = bench_wall_s();
 
 	do {
-		lay_out(r);
-		ipsp_engine_outbound(r->worker, r->packets_of, VECTOR, 1);
-		ipsp_engine_inbound(r->worker, r->packets_of, VECTOR, 1);
-		for (uint32_t i = 0; i < VECTOR; i++)
-			bench_must(r->packets_of[i].verdict == IPSP_VERDICT_DELIVER,
-				   ipsp_reason_key(r->packets_of[i].reason));
+		if (r->is_raw)
+			run_raw(r);
+		else
+			run_engine(r);
 		r->packets += VECTOR;
 	} while (bench_cpu_s() - from_s < r->slice_s);
 	r->cpu_s += bench_cpu_s() - from_s;
@@ -168,13 +209,14 @@ struct rate {
 	double cpu, wall;
 };
 
-static struct rate slice(unsigned n_workers, uint32_t size)
+static struct rate slice(unsigned n_workers, uint32_t size, bool is_raw)
 {
 	pthread_t threads[WORKERS];
 	struct rate sum = { 0 };
 
 	for (unsigned w = 0; w < n_workers; w++) {
 		runners[w].size = size;
+		runners[w].is_raw = is_raw;
 		runners[w].slice_s = bench_enough_s(SLICE_S);
 		runners[w].packets = runners[w].cpu_s = runners[w].wall_s = 0;
 		bench_must(pthread_create(&threads[w], NULL, run, &runners[w]) == 0, "no thread");
@@ -201,12 +243,12 @@ static double median(double *values)
 }
 
 /* @return two over one, the median of slices in turns */
-static struct rate measure(uint32_t size)
+static struct rate measure(uint32_t size, bool is_raw)
 {
 	double cpu[SLICES], wall[SLICES];
 
 	for (unsigned i = 0; i < SLICES; i++) {
-		const struct rate one = slice(1, size), two = slice(2, size);
+		const struct rate one = slice(1, size, is_raw), two = slice(2, size, is_raw);
 
 		cpu[i] = two.cpu / one.cpu;
 		wall[i] = two.wall / one.wall;
@@ -222,11 +264,13 @@ int main(void)
 	ipsp_platform_hosted(&platform, ipsp_crypto_provider());
 	platform.n_threads = WORKERS;
 	start();
-	const struct rate small = measure(64), large = measure(1400);
+	const struct rate small = measure(64, false), large = measure(1400, false);
 
 	bench_line(small.cpu < large.cpu ? small.cpu : large.cpu, "ratio", "scale.cores");
 	bench_line(small.cpu, "ratio", "scale.cores.64");
 	bench_line(large.cpu, "ratio", "scale.cores.1400");
 	bench_line(small.wall < large.wall ? small.wall : large.wall, "ratio", "scale.cores.wall");
+	bench_line(measure(64, true).cpu, "ratio", "scale.cores.raw.64");
+	bench_line(measure(1400, true).cpu, "ratio", "scale.cores.raw.1400");
 	return EXIT_SUCCESS;
 }
