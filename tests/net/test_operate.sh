@@ -106,7 +106,8 @@ claim "the rows of a connection for IKE are SET" ike_policy
 conn='ike."ipsec-b"."ike-b"'
 column() { claim "... $1" says "$3" get "ipspdConn$2.$conn"; }
 claim "the connection is a row that is down" says 'down' get "ipspdConnState.$conn"
-column "and says why" Reason 'negotiated'
+# Once there is a process for it.
+claim "... and says why" tb_until 10 says negotiated get "ipspdConnReason.$conn"
 column "the rules that lead to it" Rules 'vpn-b-out outbound'
 column "what is to be protected" Selectors '10.9.0.0/16 -> 10.8.0.0/16'
 column "the mode" Mode tunnel
