@@ -9,6 +9,9 @@ r=router-a
 p=$TB_DIR/pki
 d=$TB_DIR/router-b
 tb_topology
+# No fragment of IP passes: what is long goes in those of IKE (RFC 7383).
+claim "the way takes no fragments" tb_in wan nft 'add table inet way; add chain inet way on { type filter hook forward priority 0; };
+	add rule inet way on ip frag-off & 0x3fff != 0 counter drop'
 mkdir -p "$p/web" "$d/x509" "$d/x509ca" "$d/private" "$d/pubkey"
 
 serial=100
@@ -487,4 +490,7 @@ claim "... and is left to say so" grep -q 'nobody says whether the certificate o
 	"$TB_DIR/router-b/end.log"
 claim "... but the responder was asked" tb_until 10 grep -q 'Received request' "$TB_DIR/wan/ocsp.log"
 claim "... and then it comes along" tb_until 20 good
+claim "chains of certificates went in fragments of IKE" grep -q 'parsed IKE_AUTH request .* EF(1/' "$d/charon.log"
+claim "... strongSwan's, too" grep -q 'generating IKE_AUTH re.* EF(1/' "$d/charon.log"
+claim "... and none was one of IP" says 'packets 0 bytes 0' tb_in wan nft list chain inet way on
 conclude
