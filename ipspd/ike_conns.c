@@ -66,13 +66,20 @@ static bool begin(struct ike_role *role, struct ike_conn *c, const struct ipsp_a
 	return err == IPSP_OK || err == IPSP_EEXIST;
 }
 
+/* Is it with peers who come by themselves, of whom one may be there and another one missing? */
+static bool is_for_others(const struct ike_conn *c)
+{
+	return c->child.anyone || c->child.answers;
+}
+
 /* Is it of that reqid, and with that peer? */
 static bool fits(const struct ike_conn *c, uint32_t reqid, const struct ipsp_addr *remote)
 {
 	struct ipsp_addr unused;
 	size_t peer;
 
-	return c->has_child && !c->child.answers && !c->child.anyone && c->child.reqid == reqid && choose_peer(c, remote, &peer, &unused);
+	return c->has_child && !is_for_others(c) && c->child.reqid == reqid &&
+	       choose_peer(c, remote, &peer, &unused);
 }
 
 bool ike_conns_wanted(struct ike_role *role, uint32_t reqid, const struct ipsp_addr *remote,
@@ -102,12 +109,6 @@ static void resume(struct ike_entry *e)
 	e->next_ms = 0;
 	e->wait_s = 0;
 	e->tried = false;
-}
-
-/* May one peer be there and another one missing? */
-static bool is_for_others(const struct ike_conn *c)
-{
-	return c->child.anyone || c->child.answers;
 }
 
 void ike_conns_resume(struct ike_role *role, uint32_t reqid)
