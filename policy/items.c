@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ipsp/predicate.h"
+#include "ipsp/spd.h"
 #include "policy/ids.h"
 #include "policy/rows.h"
 
@@ -267,14 +268,6 @@ bool pol_predicate_same(const struct ipsp_predicate *a, const struct ipsp_predic
 	       selectors_same(a->selectors, b->selectors, a->n_selectors);
 }
 
-static bool template_same(const struct ipsp_template *a, const struct ipsp_template *b)
-{
-	return a->proto == b->proto && a->mode == b->mode && a->level == b->level &&
-	       a->pfp == b->pfp && a->reqid == b->reqid && a->anyone == b->anyone &&
-	       ipsp_addr_cmp(&a->local, &b->local) == 0 &&
-	       ipsp_addr_cmp(&a->remote, &b->remote) == 0;
-}
-
 bool pol_entry_same(const struct ipsp_spd_entry *a, const struct ipsp_spd_entry *b)
 {
 	if (a->id != b->id || a->action != b->action || a->log != b->log ||
@@ -285,7 +278,7 @@ bool pol_entry_same(const struct ipsp_spd_entry *a, const struct ipsp_spd_entry 
 	    a->no_frag_state != b->no_frag_state)
 		return false;
 	for (uint32_t i = 0; i < a->n_templates; i++)
-		if (!template_same(&a->templates[i], &b->templates[i]))
+		if (!ipsp_template_equal(&a->templates[i], &b->templates[i]))
 			return false;
 	for (uint32_t i = 0; i < a->n_steps; i++)
 		if (!step_same(&a->steps[i], &b->steps[i]))

@@ -72,7 +72,7 @@ static bool steps_equal(const struct ipsp_step *a, const struct ipsp_step *b, ui
 	return true;
 }
 
-static bool template_equal(const struct ipsp_template *a, const struct ipsp_template *b)
+bool ipsp_template_equal(const struct ipsp_template *a, const struct ipsp_template *b)
 {
 	return a->proto == b->proto && a->mode == b->mode && a->level == b->level &&
 	       a->pfp == b->pfp && a->reqid == b->reqid && a->anyone == b->anyone &&
@@ -86,7 +86,7 @@ static bool templates_equal(const struct ipsp_spd_rule *r, const struct ipsp_spd
 	    r->accept_clear != e->accept_clear || r->no_frag_state != e->no_frag_state)
 		return false;
 	for (uint32_t i = 0; i < e->n_templates; i++) {
-		if (!template_equal(&r->templates[i], &e->templates[i]))
+		if (!ipsp_template_equal(&r->templates[i], &e->templates[i]))
 			return false;
 	}
 	return true;

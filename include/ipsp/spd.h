@@ -177,6 +177,9 @@ struct ipsp_spd_match ipsp_spd_lookup(const struct ipsp_spd *spd, uint32_t ifind
 /** Is it one that an entry may have? */
 bool ipsp_template_valid(const struct ipsp_template *t);
 
+/** Do both ask for the same SAs? */
+bool ipsp_template_equal(const struct ipsp_template *a, const struct ipsp_template *b);
+
 /**
  * The first of an entry's boxes that a packet is in, as a selector.
  * @param rule  of a snapshot
